@@ -4,7 +4,7 @@ The same JavaScript runs in JupyterLab with a kernel and on the book's pages wit
 widget `NAME` to a module such as `aslp_lib/course/NAME.py`:
 
 1. Write `NAME.py` with a subclass of `Live`, or of `Explorer` if it shows records: traits tagged
-   `sync=True` are its state, which must be plain JSON (arrays as text: `packed`). All classes of a
+   `sync=True` are its state, which must be plain JSON (arrays: `packed`). All classes of a
    module share its script.
 2. Write `NAME.js` beside it. It ends with `export default { render };`. `render({ model, el })` is
    anywidget's interface: fill `el`, read the state with `model.get("trait")`, change it with
@@ -50,20 +50,22 @@ DPI = 135
 """Resolution of a committed picture."""
 
 
-def packed(values: np.ndarray) -> str:
-    """Return an array's bytes, compressed and in base64, which `unpack` of live.js reads.
+def packed(values: np.ndarray) -> dict[str, Any]:
+    """Return an array as JSON, compressed, from which `unpack` of live.js makes nested arrays.
 
-    >>> zlib.decompress(base64.b64decode(packed(np.array([0, 255], np.uint8))))
-    b'\\x00\\xff'
+    >>> packed(np.array([[0, 255]], np.uint8))["type"]
+    'Uint8Array'
     """
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
+    data = zlib.compress(np.ascontiguousarray(values).tobytes(), 9)
+    kind = f"{values.dtype.name.capitalize()}Array"
+    return {"packed": base64.b64encode(data).decode(), "type": kind, "shape": values.shape}
 
 
 def outcomes(counts: Counts) -> dict[str, Any]:
-    """Return pixels by confidence, all and correct ones, for `unpackOutcomes` of live.js."""
+    """Return the pixels by confidence, all and correct ones, as `Outcomes` of live.js."""
     table = top_label(counts)
-    arrays = np.stack([table.pixels, table.positive]).astype(np.uint32)
-    return {"top": counts.grey_levels - 1, "table": packed(arrays)}
+    pixels, correct = table.pixels.tolist(), table.positive.tolist()
+    return {"top": counts.grey_levels - 1, "pixels": pixels, "correct": correct}
 
 
 @cache

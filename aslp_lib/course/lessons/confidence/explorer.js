@@ -12,22 +12,25 @@ function runningSums(/** @type {Outcomes} */ table) {
   return sums;
 }
 
-/** Reliability diagram with bins of equal mass; a confidence at the edge of two bins is split. */
-function equalMass(/** @type {Outcomes} */ table, /** @type {number} */ count, sums = runningSums(table)) {
-  const size = sums[sums.length - 1][1] / count;
+/** Reliability diagram of bins of equal mass; a confidence at the edge of two bins is split. */
+function equalMass(table, count, sums = runningSums(table)) {
+  const all = sums[sums.length - 1][1], pixels = all / count;
   let k = 1;
   const edges = Array.from({ length: count + 1 }, (_, edge) => {
-    const rank = Math.min(edge * size, sums[sums.length - 1][1]);
+    const rank = Math.min(edge * pixels, all);
     while (sums[k][1] < rank) k++;
     const [before, after] = [sums[k - 1], sums[k]], part = (rank - before[1]) / (after[1] - before[1]);
     return [after[0], ...[2, 3].map((column) => before[column] + part * (after[column] - before[column]))];
   });
-  return finish(edges.slice(1).map(([high, confidence, correct], i) =>
-    ({ low: edges[i][0], high, pixels: size, share: 0, confidence: confidence - edges[i][1], accuracy: correct - edges[i][2], gap: 0 })));
+  return averaged(edges.slice(1).map(([high, confidence, correct], i) => {
+    const [low, confidenceBelow, correctBelow] = edges[i];
+    const sums = { pixels, confidence: confidence - confidenceBelow, accuracy: correct - correctBelow };
+    return { ...emptyBin(low, high), ...sums };
+  }));
 }
 
-/** Diagram with the largest number of bins of equal mass up to which the accuracy never falls. */
-function sweep(/** @type {Outcomes} */ table) {
+/** Diagram of the most bins of equal mass up to which the accuracy never falls. */
+function sweep(table) {
   const sums = runningSums(table);
   let found = equalMass(table, 1, sums);
   for (let count = 2; count < sums.length; count++) {
@@ -38,21 +41,24 @@ function sweep(/** @type {Outcomes} */ table) {
   return found;
 }
 
-/** Debiased squared error, which may be negative. */
-const squaredErrorDebiased = (/** @type {Bin[]} */ bins) =>
-  sum(bins, ({ pixels, share, accuracy, gap }) => (pixels ? share * (gap ** 2 - (pixels > 1 ? (accuracy * (1 - accuracy)) / (pixels - 1) : 0)) : 0));
+/** Squared error minus the variance of the accuracies; may be negative. */
+const squaredErrorDebiased = (bins) => total(bins, ({ pixels, accuracy, gap }) =>
+  gap ** 2 - (pixels > 1 ? (accuracy * (1 - accuracy)) / (pixels - 1) : 0));
 
-const mce = (/** @type {Bin[]} */ bins) => Math.max(...bins.map(({ gap }) => Math.abs(gap)));
+const mce = (bins) => Math.max(...bins.map(({ gap }) => Math.abs(gap)));
 
-/** @type {Record<string, {title: string, value: (bins: Bin[]) => number, bins?: (table: Outcomes, count: number) => Bin[],
- *   counts?: (bin: Bin, bins: Bin[]) => boolean, remark?: (bins: Bin[]) => string}>} */
+/** Title and estimate; bins, which of them count, and a remark, unless they are those of the ECE. */
 const ESTIMATORS = {
   ece: { title: "ECE, bins of equal width", value: ece },
-  equalMass: { title: "ECE, bins of equal mass", value: ece, bins: equalMass },
-  sweep: { title: "ECE sweep", value: ece, bins: sweep, remark: () => " The sweep selects the number of bins, so the slider has no effect." },
+  equalMass: { title: "ECE, bins of equal mass", value: ece, binsOf: equalMass },
+  sweep: {
+    title: "ECE sweep", value: ece, binsOf: sweep,
+    remark: () => " The sweep selects the number of bins, so the slider has no effect.",
+  },
   debiased: {
     title: "debiased error (rms)", value: (bins) => Math.sqrt(Math.max(squaredErrorDebiased(bins), 0)),
-    remark: (bins) => ` The unbiased estimate is its square, ${squaredErrorDebiased(bins).toFixed(5)}, which may be negative.`,
+    remark: (bins) => " The unbiased estimate is its square, " +
+      `${squaredErrorDebiased(bins).toFixed(5)}, which may be negative.`,
   },
   oe: {
     title: "overconfidence error OE", value: oe, counts: ({ gap }) => gap > 0,
@@ -64,51 +70,36 @@ const ESTIMATORS = {
   },
 };
 
-/** @param {Context} context */
-function render(context) {
+function figure(area, tables) {
+  const gaps = diagram("reliability diagram", [["grey thin", "thin: not counted"]]);
+  const axes = { x: CONFIDENCES, xLabel: "confidence", y: [0, 25, 50, 75, 100], yLabel: "% of the pixels" };
+  const shares = plot({ title: "where the pixels are", ...axes });
+  area.append(gaps.node, shares.node);
+  return ({ which, estimator, bins: count }) => {
+    const { title, value, binsOf = reliability, counts = () => true, remark = () => "" } = ESTIMATORS[estimator];
+    const bins = binsOf(tables[which], count), full = bins.filter(({ pixels }) => pixels);
+    gaps.draw(bins, { newTitle: `${which}: ${title}`, shares: false, counts: (bin) => counts(bin, bins) });
+    shares.begin(full.map((bin) => `Confidence ${percent(bin.confidence, 0)}: ${percent(bin.share)}.`).join(" "));
+    for (const { confidence, share } of full) {
+      shares.line([[confidence, 0], [confidence, 100 * share]], "grey");
+      shares.dot(confidence, 100 * share, "ink", 2.5);
+    }
+    const occupied = full.length === bins.length ? "" : ` (${full.length} of them with pixels)`;
+    const [{ confidence, accuracy, gap }] = reliability(tables[which], 1);
+    return `${which}: ${title}, ${bins.length} ${bins.length === 1 ? "bin" : "bins"}${occupied}: ` +
+      `${percent(value(bins), 2)}.${remark(bins)} Mean confidence ${percent(confidence)}, ` +
+      `accuracy ${percent(accuracy)}: ${describeGap(gap)}.`;
+  };
+}
+
+function render(/** @type {Context} */ context) {
   const labels = Object.keys(context.model.get("records"));
-  return explorer(context, {
-    controls: {
-      ...(labels.length > 1 && { which: { label: "predictions", options: labels.map((label) => [label, label]) } }),
-      estimator: { label: "estimator", options: Object.entries(ESTIMATORS).map(([name, { title }]) => [name, title]) },
-      bins: { label: "bins", min: 1, max: 50, step: 1 },
-    },
-    idle: ({ estimator }) => (estimator === "sweep" ? ["bins"] : []),
-    figure: async (area, records) => {
-      /** @type {Record<string, Outcomes>} */
-      const tables = Object.fromEntries(
-        await Promise.all(labels.map(async (label) => [label, await unpackOutcomes(records[label])])));
-      const x = /** @type {Ticks} */ ([0.5, 0.6, 0.7, 0.8, 0.9, 1]);
-      const gaps = plot({
-        title: "reliability diagram", x, y: [0, 0.25, 0.5, 0.75, 1], xLabel: "confidence", yLabel: "accuracy in the bin",
-        legend: [["light", "accuracy"], ["over", "overconfident"], ["under", "underconfident"], ["grey thin", "thin: gap not counted"]],
-      });
-      const shares = plot({
-        title: "where the pixels are", x, y: [0, 25, 50, 75, 100], xLabel: "confidence", yLabel: "% of the pixels",
-      });
-      area.append(gaps.node, shares.node);
-      return ({ which, estimator, bins: count }) => {
-        const { title, value, bins: binsOf = reliability, counts = () => true, remark = () => "" } = ESTIMATORS[estimator];
-        const bins = binsOf(tables[which], count), full = bins.filter(({ pixels }) => pixels);
-        const name = labels.length > 1 ? `${which}: ${title}` : title;
-        gaps.begin(describeBins(bins), name);
-        full.forEach((bin) => gaps.bar(Math.max(bin.low, 0.5), bin.high, bin.accuracy, "light"));
-        gaps.line([[0.5, 0.5], [1, 1]], "ink dashed thin");
-        shares.begin(full.map(({ confidence, share }) => `Confidence ${percent(confidence, 0)}: ${percent(share)} of the pixels.`).join(" "));
-        for (const bin of full) {
-          const { confidence, accuracy, share, gap } = bin;
-          gaps.line([[confidence, accuracy], [confidence, confidence]], `${gap > 0 ? "over" : "under"} ${counts(bin, bins) ? "thick" : "thin"}`);
-          gaps.dot(confidence, accuracy, "ink", 2.5);
-          shares.line([[confidence, 0], [confidence, 100 * share]], "grey");
-          shares.dot(confidence, 100 * share, "ink", 2.5);
-        }
-        const occupied = full.length === bins.length ? "" : ` (${full.length} of them with pixels)`;
-        const { confidence, accuracy } = means(tables[which]);
-        return `${name}, ${bins.length} ${bins.length === 1 ? "bin" : "bins"}${occupied}: ${percent(value(bins), 2)}.${remark(bins)} ` +
-          `Mean confidence ${percent(confidence)}, accuracy ${percent(accuracy)}: ${describeGap(confidence - accuracy)}.`;
-      };
-    },
-  });
+  const controls = {
+    which: { label: "predictions", options: labels.map((label) => [label, label]) },
+    estimator: { label: "estimator", options: Object.entries(ESTIMATORS).map(([name, { title }]) => [name, title]) },
+    bins: { label: "bins", min: 1, max: 50, step: 1 },
+  };
+  return explorer(context, { controls, figure, idle: ({ estimator }) => (estimator === "sweep" ? ["bins"] : []) });
 }
 
 export default { render };

@@ -37,8 +37,8 @@ class Plane(Explorer):
         noise = pixel_noise(self.labels.shape, DYNAMIC_MODERATION, generator)
         records = {
             "size": len(self.labels),
-            "labels": packed(self.labels.numpy().astype(np.uint8)),
-            "noise": packed(noise.numpy()),
+            "labels": packed(self.labels.numpy().astype(np.uint8).ravel()),
+            "noise": packed(noise.numpy().ravel()),
             "halfWidth": DYNAMIC_MODERATION.noise,
         }
         start = {"technique": "HI", "alpha": ALPHA, "beta": HARD_INVERSION.beta}

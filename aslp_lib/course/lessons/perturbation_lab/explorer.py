@@ -8,12 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import Panels, mosaic
-from aslp_lib.course.live import Explorer, packed
+from aslp_lib.course.live import Explorer, outcomes, packed
 from aslp_lib.course.recorded import perturbations, read_arrays, settings_of
-from aslp_lib.course.recorded.perturbations import PERTURBATIONS, RECORDED
+from aslp_lib.course.recorded.perturbations import PERTURBATIONS, RECORDED, Outcome
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.top_label import top_label
 
 START: dict[str, Any] = {
     "data": "shapes",
@@ -44,28 +42,44 @@ def images(data: str, part: str) -> dict[str, np.ndarray]:
     return known
 
 
+def grey(maps: np.ndarray) -> dict[str, Any]:
+    """Pack maps, (4, H, W) in [0, 1], as 8-bit grey levels."""
+    return packed(np.rint(255 * maps).astype(np.uint8).reshape(len(maps), -1))
+
+
+def predictions(outcome: Outcome) -> dict[str, Any]:
+    """Return the predictions of a network for a test set, for the script."""
+    sure = [None if np.isnan(share) else share for share in (outcome.ambiguous, outcome.background)]
+    return outcomes(outcome.counts) | {"maps": grey(outcome.maps), "sure": sure}
+
+
+def of_part(data: str, part: str, index: int) -> dict[str, Any]:
+    """Return the records of the test set with an index, for the script."""
+    recorded, arrays = RECORDED[data], read_arrays(RECORDED[data].file)
+    constant = {
+        f"{targets} {value:g}": perturbations.at_perturbation(value, part, targets, data)
+        for targets in recorded.targets
+        for value in PERTURBATIONS
+    }
+    adapted = {rule: perturbations.of_rule(rule, part, data) for rule in recorded.rules}
+    logits = arrays["map_logits"][index].astype(np.float32)
+    return {
+        **{name: grey(maps) for name, maps in images(data, part).items()},
+        "logits": packed(arrays["logits"][index]),
+        "mapLogits": packed(logits.reshape(len(logits), -1)),
+        "networks": {name: predictions(one) for name, one in (constant | adapted).items()},
+    }
+
+
 def records(data: str) -> dict[str, Any]:
     """Return the records of a data set, for the script."""
-    recorded, arrays = RECORDED[data], read_arrays(RECORDED[data].file)
-    counts = arrays["counts"].astype(np.int64)
-    tables = top_label(Counts(counts.reshape(-1, *counts.shape[-2:]))).table
-    outcomes = np.stack([tables.sum(axis=1), tables[:, 1]], axis=1).astype(np.uint32)
-    known = [images(data, part) for part in recorded.picks]
+    recorded = RECORDED[data]
     return {
-        "size": arrays["maps"].shape[-1],
+        "size": read_arrays(recorded.file)["maps"].shape[-1],
         "grid": list(PERTURBATIONS),
         "targets": list(recorded.targets),
         "rules": {rule: perturbations.final_perturbation(rule, data) for rule in recorded.rules},
-        "parts": list(recorded.picks),
-        "counts": packed(outcomes),
-        "sure": packed(arrays["sure"].astype(np.float32)),
-        "maps": packed(arrays["maps"]),
-        "logits": packed(arrays["logits"]),
-        "mapLogits": packed(arrays["map_logits"].astype(np.float32)),
-        **{
-            name: packed(np.rint(255 * np.array([one[name] for one in known])).astype(np.uint8))
-            for name in known[0]
-        },
+        "parts": {part: of_part(data, part, i) for i, part in enumerate(recorded.picks)},
     }
 
 
@@ -79,23 +93,23 @@ class PerturbationLab(Explorer):
         """Draw the maps and reliability diagrams of the first network and of BCE."""
         part, product = START["part"], START["perturbation"]
         known = images(START["data"], part)
-        outcomes = (
+        shown = (
             perturbations.at_perturbation(product, part),
             perturbations.at_temperature(START["temperature"], part),
         )
         names = (f"trained at alpha*beta {product:.2f}", f"BCE, T = {START['temperature']:.1f}")
-        maps = (known["images"], known["posterior"], *(outcome.maps for outcome in outcomes))
+        maps = (known["images"], known["posterior"], *(outcome.maps for outcome in shown))
         panels = Panels(10.2, 7.5)
         for row, (values, title) in enumerate(
             zip(maps, ("images", "true posterior P(y = 1)", *names), strict=True)
         ):
             panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
-        for outcome, title, bottom in zip(outcomes, names, (4.3, 0.5), strict=True):
+        for outcome, title, bottom in zip(shown, names, (4.3, 0.5), strict=True):
             diagram = panels.diagram(
                 (7.2, bottom, 2.8, 2.6), calibration.reliability(outcome.counts), title
             )
         diagram.legend(fontsize=9, loc="upper left")
-        ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in outcomes]
+        ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]
         panels.figure.set_label(
             f"Four images of {part}, their true posterior, and the maps of the network trained at "
             f"alpha*beta {product:.2f} on expected targets and of BCE at T = "

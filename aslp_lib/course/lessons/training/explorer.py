@@ -25,6 +25,11 @@ def known(part: str) -> np.ndarray:
     return np.stack([images, dataset.masks[picks, 0].numpy(), dataset.posterior[picks]])
 
 
+def pixels(maps: np.ndarray) -> dict[str, Any]:
+    """Pack maps, (..., H, W), as (..., pixels)."""
+    return packed(maps.reshape(*maps.shape[:-2], -1))
+
+
 class TrainingScrubber(Explorer):
     """Explorer whose controls are the rule and the epoch, which a button advances."""
 
@@ -36,8 +41,9 @@ class TrainingScrubber(Explorer):
             "greys": epochs.GREYS,
             "step": epochs.STEP,
             "picks": list(PICKS["train"]),
-            "known": [packed(np.rint(255 * known(part)).astype(np.uint8)) for part in PICKS],
-            **{name: packed(arrays[name]) for name in ("levels", "scores", "bins", "maps")},
+            "known": [pixels(np.rint(255 * known(part)).astype(np.uint8)) for part in PICKS],
+            "maps": pixels(arrays["maps"]),
+            **{name: packed(arrays[name]) for name in ("levels", "scores", "bins")},
         }
         super().__init__(records, {"rule": RULE, "epoch": EPOCH})
 
