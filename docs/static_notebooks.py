@@ -15,8 +15,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 ABOUT = """
 
 :::{note}
-This page shows what the notebook computed. To run it, to predict before the answer shows and to
-move the controls, open the course with `make lab`.
+This page shows what the notebook computed. Explorers work here, too. To run and change the code,
+and to predict before the answer shows, open the course with `make lab`.
 :::
 """
 """Note that is added to the first cell of a notebook."""

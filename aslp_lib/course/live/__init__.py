@@ -4,15 +4,15 @@ The same JavaScript runs in JupyterLab with a kernel and on the book's pages wit
 widget `NAME` to a module such as `aslp_lib/course/NAME.py`:
 
 1. Write `NAME.py` with a subclass of `Live`, or of `Explorer` if it shows records: traits tagged
-   `sync=True` are its state, which must be plain JSON (arrays: `packed`). All classes of a
-   module share its script.
+   `sync=True` are its state, which must be plain JSON (arrays: `packed`). All classes of a module
+   share its script.
 2. Write `NAME.js` beside it. It ends with `export default { render };`. `render({ model, el })` is
    anywidget's interface: fill `el`, read the state with `model.get("trait")`, change it with
    `model.set("trait", value); model.save_changes()`, and listen by `model.on("change:trait", f)`.
    The helpers of `live.js` come before the file in the same module, so that they need no import (a
-   module that is loaded from a blob, or on a page opened as a file, cannot import). Call `begin(el)`
-   first: it sets the class for `live.css` and keeps JupyterLab from taking the arrow keys.
-   `explorer(context, ...)` does all of this for controls with figures and a readout.
+   module that is loaded from a blob, or on a page opened as a file, cannot import). Call
+   `begin(el)` first: it sets the class for `live.css` and keeps JupyterLab from taking the arrow
+   keys. `explorer(context, ...)` does all of this for controls with figures and a readout.
 3. `text` describes the widget in a sentence: it is what is committed, and shown where JavaScript
    does not run. An `Explorer` also has a `picture` of its first state, whose label is the text.
 4. The book (docs/live_pages.py) makes each output an element with its state as inline JSON. A small

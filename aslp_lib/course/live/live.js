@@ -170,9 +170,12 @@ function maps({ title, count, size }) {
   };
 }
 
-/** Nested arrays of a shape, the innermost of which are parts of `values`. */
-const nested = (values, [length, ...rest]) => (rest.length === 0 ? values : Array.from({ length }, (_, i) =>
-  nested(values.subarray((i * values.length) / length, ((i + 1) * values.length) / length), rest)));
+/** Nested arrays of a shape, the innermost of which are parts of `values`. @returns {any} */
+function nested(values, shape) {
+  const [length, ...inner] = shape, size = values.length / length;
+  const part = (i) => nested(values.subarray(i * size, (i + 1) * size), inner);
+  return inner.length ? Array.from({ length }, (_, i) => part(i)) : values;
+}
 
 /** Replace the arrays that Python packed (`packed` of live/__init__.py). @returns {Promise<any>} */
 async function unpack(value) {
@@ -293,6 +296,8 @@ function player({ min, max, step }, get, set, words) {
  * the controls' values and returns the readout, which is `lines` high. `link(moved, values)` returns
  * values that follow from a control that was moved. `idle(values)` names the controls without
  * effect, and options to hide as "control:option". `play` names a slider that a button moves.
+ * @param {Context} context
+ * @param {{controls: any, figure: any, link?: any, idle?: any, lines?: number, play?: string}} options
  */
 async function explorer({ model, el }, { controls, figure, link, idle, lines = 3, play }) {
   begin(el);
@@ -301,18 +306,20 @@ async function explorer({ model, el }, { controls, figure, link, idle, lines = 3
     model.set("values", { ...model.get("values"), ...values });
     model.save_changes();
   };
+  const panel = html("div", { className: "controls" });
   const made = Object.entries(controls).map(([name, options]) => {
     const change = (value) => set({ [name]: value, ...link?.(name, { ...model.get("values"), [name]: value }) });
-    return [name, (options.options ? choice : slider)(options, change)];
+    const control = (options.options ? choice : slider)(options, change);
+    panel.append(control.node);
+    return { name, control };
   });
-  const panel = html("div", { className: "controls" }, ...made.map(([, control]) => control.node));
   const value = () => model.get("values")[play];
   if (play) panel.append(player(controls[play], value, (next) => set({ [play]: next }), words));
   el.append(panel, words, area);
   const draw = figure(area, await unpack(model.get("records")), set);
   const update = () => {
     const values = model.get("values"), useless = idle?.(values) ?? [];
-    for (const [name, control] of made) {
+    for (const { name, control } of made) {
       control.show(values[name], values);
       control.disable(useless, name);
     }

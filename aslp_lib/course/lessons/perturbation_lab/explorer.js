@@ -57,7 +57,7 @@ function scoreTable() {
   return { node: html("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "scores" }, table), write };
 }
 
-/** Build the figures of a data set; returns their element and what draws them. */
+/** Build the figures of a data set; returns their elements and what draws them. */
 function build(data, set) {
   const { size, rules, targets, grid, parts } = data, posteriors = "posterior" in Object.values(parts)[0];
   const titles = [
@@ -77,7 +77,7 @@ function build(data, set) {
   });
   const diagrams = [diagram("trained with label perturbation"), diagram("BCE, logits divided by T")];
   const table = scoreTable();
-  const node = html("div", { className: "figures" }, table.node, stack(...strips), stack(errors, loss), stack(...diagrams));
+  const nodes = [table.node, stack(...strips), stack(errors, loss), stack(...diagrams)];
 
   const draw = ({ perturbation, network, temperature, part, image, row, column, highlighted }) => {
     const { images, labels, networks, posterior = labels } = parts[part], product = rules[network] ?? perturbation;
@@ -145,14 +145,14 @@ function build(data, set) {
       `${percent(totals[0].confidence)} and ${percent(totals[1].confidence)}.${inBin} Pixel (${row}, ${column}) of the ` +
       `${textOf(IMAGES, image)} image of ${part}: P(y = 1) is ${percent(f[0], 0)} and ${percent(f[1], 0)}, its ${truth}.`;
   };
-  return { node, draw };
+  return { nodes, draw };
 }
 
 function figure(area, records, set) {
   const built = Object.fromEntries(Object.entries(records).map(([name, data]) => [name, build(data, set)]));
   return (values) => {
-    const { node, draw } = built[values.data];
-    if (area.firstChild !== node) area.replaceChildren(node);
+    const { nodes, draw } = built[values.data];
+    if (area.firstChild !== nodes[0]) area.replaceChildren(...nodes);
     return draw(values);
   };
 }

@@ -55,8 +55,9 @@ class TrainingScrubber(Explorer):
         time, shares = ("epoch", range(0, EPOCHS[-1] + 1, 20)), ("share of the pixels", CONFIDENCE)
         curves = panels.plot((0.6, 0.5, 2.55, 2.5), time, shares, f"MC, epoch {EPOCH}")
         curves.fill_between(past, confidence, accuracy, color=LIGHT_BLUE)
+        training = [epochs.seen(RULE, epoch, "train").accuracy for epoch in past]
         for values, colour, label in (
-            ([epochs.seen(RULE, epoch, "train").accuracy for epoch in past], GREY, "training accuracy"),
+            (training, GREY, "training accuracy"),
             (accuracy, "black", "validation accuracy"),
             (confidence, BLUE, "validation confidence"),
         ):
