@@ -214,7 +214,7 @@ def test_bce_at_a_temperature(call, data, temperature):
         assert found["scores"] == pytest.approx(scores, abs=1e-4)
         sure = [np.nan if one is None else one for one in found["sure"]]
         np.testing.assert_allclose(sure, [outcome.ambiguous, outcome.background], atol=1e-9)
-        np.testing.assert_allclose(found["maps"], outcome.maps.reshape(4, -1), atol=1e-6)
+        np.testing.assert_allclose(found["maps"], 255 * outcome.maps.reshape(4, -1), atol=1e-3)
 
 
 def test_arrays_arrive_as_they_were(call):

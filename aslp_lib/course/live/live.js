@@ -82,11 +82,11 @@ function choice({ label, options }, change) {
 const SHARES = [0, 0.25, 0.5, 0.75, 1], CONFIDENCES = [0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
 /**
- * Create a plot with fixed axes. `x` and `y` are ticks, the first and last of which are the limits.
- * Positions are in the axes' units; a look is a list of classes of live.css. `begin` removes all
- * marks and describes those that follow.
+ * Create a plot with fixed axes. The first and last of an axis' ticks are its limits. Positions are
+ * in the axes' units; a look is a list of classes of live.css, and the legend has pairs of look and
+ * text. `begin` removes all marks and describes those that follow.
  */
-function plot({ title, x, y, xLabel, yLabel, legend = [] }) {
+function plot(title, [x, xLabel], [y, yLabel], legend = []) {
   const [width, height, left, right, top, bottom] = [330, 270, 56, 318, 26, 230];
   const X = (v) => left + ((v - x[0]) / (x[x.length - 1] - x[0])) * (right - left);
   const Y = (v) => bottom - ((v - y[0]) / (y[y.length - 1] - y[0])) * (bottom - top);
@@ -141,8 +141,8 @@ const stack = (...figures) => html("div", { className: "stack" }, ...figures.map
 const colour = (red, green, blue) => 0xff000000 | (blue << 16) | (green << 8) | red;
 
 /**
- * Create `count` square maps side by side on a canvas. `draw` shows values from 0 (black) to
- * `white`; its argument `over` returns the colour of what covers a pixel of a map, or undefined.
+ * Create `count` square maps side by side on a canvas. `draw` shows grey levels from 0 to 255; its
+ * argument `over` returns the colour of what covers a pixel of a map, or undefined.
  */
 function maps({ title, count, size }) {
   const step = size + 2, width = count * step - 2;
@@ -151,11 +151,11 @@ function maps({ title, count, size }) {
   const pixels = new Uint32Array(picture.data.buffer);
   return {
     node: html("figure", {}, html("figcaption", {}, title), canvas),
-    draw: (words, values, { white = 1, over = (_map, _pixel) => undefined } = {}) => {
+    draw: (words, values, over = (_map, _pixel) => undefined) => {
       canvas.ariaLabel = `${title}. ${words}`;
       values.forEach((map, i) => {
         for (let k = 0; k < size * size; k++) {
-          const grey = Math.round((255 / white) * map[k]), column = i * step + (k % size);
+          const grey = Math.round(map[k]), column = i * step + (k % size);
           pixels[Math.floor(k / size) * width + column] = over(i, k) ?? colour(grey, grey, grey);
         }
       });
@@ -255,8 +255,7 @@ const describeBins = (bins) => bins.filter(({ pixels }) => pixels).map(({ confid
 /** Create a reliability diagram. `draw` marks bins for which `counts` is false by a thin gap. */
 function diagram(title, legend = [["grey", "share of the pixels"]]) {
   const looks = [["light", "accuracy"], ["over", "overconfident"], ["under", "underconfident"]];
-  const labels = { xLabel: "confidence", yLabel: "accuracy", legend: [...looks, ...legend] };
-  const frame = plot({ title, x: CONFIDENCES, y: SHARES, ...labels });
+  const frame = plot(title, [CONFIDENCES, "confidence"], [SHARES, "accuracy"], [...looks, ...legend]);
   const draw = (bins, { newTitle = title, bright = -1, shares = true, counts = (_bin) => true } = {}) => {
     frame.begin(`ECE ${percent(ece(bins))}. ${describeBins(bins)}`, newTitle);
     const full = bins.map((bin, i) => ({ ...bin, i })).filter(({ pixels }) => pixels);

@@ -72,8 +72,7 @@ const ESTIMATORS = {
 
 function figure(area, tables) {
   const gaps = diagram("reliability diagram", [["grey thin", "thin: not counted"]]);
-  const axes = { x: CONFIDENCES, xLabel: "confidence", y: [0, 25, 50, 75, 100], yLabel: "% of the pixels" };
-  const shares = plot({ title: "where the pixels are", ...axes });
+  const shares = plot("where the pixels are", [CONFIDENCES, "confidence"], [[0, 25, 50, 75, 100], "% of the pixels"]);
   area.append(gaps.node, shares.node);
   return ({ which, estimator, bins: count }) => {
     const { title, value, binsOf = reliability, counts = () => true, remark = () => "" } = ESTIMATORS[estimator];

@@ -22,13 +22,9 @@ const curve = (product) => Array.from({ length: 200 }, (_, i) => [(i + 1) / 200,
 function figure(area, { size, labels, noise, halfWidth }) {
   const titles = ["switch off: label map", "switch on: perturbed", "expected target"];
   const [original, switched, expected] = titles.map((title) => maps({ title, count: 1, size }));
-  const plane = plot({
-    title: "plane of alpha and beta", x: SHARES, y: [0, 0.5, 1, 1.5, 2],
-    xLabel: "perturbation level alpha", yLabel: "perturbation strength beta",
-    legend: [
-      ["ink", "alpha*beta = 1"], ["blue dashed", "equal alpha*beta"], ["green", "label smoothing"], ["orange", "DisturbLabel"],
-    ],
-  });
+  const x = [SHARES, "perturbation level alpha"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength beta"];
+  const plane = plot("plane of alpha and beta", x, y,
+    [["ink", "bound"], ["blue dashed", "equal alpha*beta"], ["green", "label smoothing"], ["orange", "DisturbLabel"]]);
   area.append(html("div", { className: "strip" }, original.node, switched.node, expected.node), plane.node);
   return ({ technique, alpha, beta }) => {
     const name = BETAS[technique] === beta ? technique : OTHER, noisy = name === "DM";
@@ -36,10 +32,10 @@ function figure(area, { size, labels, noise, halfWidth }) {
     // A label with perturbation beta is the expected target of a perturbation alpha*beta.
     const [off, on] = [0, 1].map((y) => minimiser(y, beta).toFixed(2));
     const [low, high] = [0, 1].map((y) => minimiser(y, product).toFixed(2));
-    const perturbed = Float32Array.from(labels, (y, i) => minimiser(y, beta) + (noisy ? noise[i] : 0));
-    original.draw(`Probability ${percent(1 - alpha, 0)}.`, [labels]);
+    const perturbed = Float32Array.from(labels, (y, i) => 255 * (minimiser(y, beta) + (noisy ? noise[i] : 0)));
+    original.draw(`Probability ${percent(1 - alpha, 0)}.`, [labels.map((y) => 255 * y)]);
     switched.draw(`${name}, probability ${percent(alpha, 0)}: background ${off}, foreground ${on}.`, [perturbed]);
-    expected.draw(`Background ${low}, foreground ${high}.`, [Float32Array.from(labels, (y) => minimiser(y, product))]);
+    expected.draw(`Background ${low}, foreground ${high}.`, [labels.map((y) => 255 * minimiser(y, product))]);
     const position = product > 1 ? "beyond" : product === 1 ? "on" : "under";
     plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the bound alpha*beta = 1.`);
     plane.area([...curve(1), [1, 2], [0.5, 2]], "grey faint");

@@ -23,10 +23,9 @@ function brier(/** @type {Outcomes} */ table) {
 }
 
 /**
- * Predictions of BCE for a test set, with its logits divided by a temperature: outcomes as grey
- * levels of an 8-bit map, probabilities of the images, and mean confidences of ambiguous and of
- * background pixels. `logits` counts pixels by kind (ambiguous, background, other), label, and bin
- * of 0.04 from logit -32 on.
+ * Predictions of BCE for a test set, with its logits divided by a temperature: outcomes and maps in
+ * 8-bit grey levels, and mean confidences of ambiguous and of background pixels. `logits` counts
+ * pixels by kind (ambiguous, background, other), label, and bin of 0.04 from logit -32 on.
  */
 function atTemperature({ logits, mapLogits }, temperature) {
   const top = 255, half = 128, pixels = new Float64Array(half), correct = new Float64Array(half);
@@ -42,7 +41,7 @@ function atTemperature({ logits, mapLogits }, temperature) {
       confidence[kind] += (background + foreground) * Math.max(p, 1 - p);
     }
   }
-  const maps = mapLogits.map((map) => map.map((z) => sigmoid(z / temperature)));
+  const maps = mapLogits.map((map) => map.map((z) => top * sigmoid(z / temperature)));
   return { top, pixels, correct, maps, sure: [0, 1].map((kind) => confidence[kind] / count[kind] || null) };
 }
 
@@ -57,95 +56,108 @@ function scoreTable() {
   return { node: html("div", { className: "table", tabIndex: 0, role: "region", ariaLabel: "scores" }, table), write };
 }
 
-/** Build the figures of a data set; returns their elements and what draws them. */
-function build(data, set) {
-  const { size, rules, targets, grid, parts } = data, posteriors = "posterior" in Object.values(parts)[0];
+/** Maps of four images, one below another; a reader can point at a pixel. */
+function strips(size, hasPosterior, set) {
   const titles = [
-    "images with their labels outlined", ...(posteriors ? ["true posterior P(y = 1)"] : []), "expected target",
+    "images with their labels outlined", "true posterior P(y = 1)", "expected target",
     "network trained with label perturbation", "BCE, logits divided by T",
   ];
-  const strips = titles.map((title) => maps({ title, count: 4, size }));
-  for (const strip of strips) strip.onPick((image, row, column) => set({ image: image + 1, row, column }));
-  const loss = plot({
-    title: "expected loss at the pixel", x: SHARES, y: [0, 1, 2, 3], xLabel: "f, predicted P(y=1)", yLabel: "nats",
-    legend: [["ink", "expected loss"], ["orange", "minimum"], ["blue", "network"], ["grey dashed", "BCE / T"]],
-  });
-  const errors = plot({
-    title: "ECE of the test set", x: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], y: [0, 0.1, 0.2, 0.3, 0.4],
-    xLabel: "expected perturbation alpha*beta", yLabel: "ECE",
-    legend: [["blue", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]],
-  });
-  const diagrams = [diagram("trained with label perturbation"), diagram("BCE, logits divided by T")];
-  const table = scoreTable();
-  const nodes = [table.node, stack(...strips), stack(errors, loss), stack(...diagrams)];
-
-  const draw = ({ perturbation, network, temperature, part, image, row, column, highlighted }) => {
-    const { images, labels, networks, posterior = labels } = parts[part], product = rules[network] ?? perturbation;
-    const trained = networks[network in rules ? network : `${network} ${perturbation}`];
-    const outcomes = [trained, atTemperature(parts[part], temperature)], bins = outcomes.map((one) => reliability(one));
-    const scale = `T = ${temperature.toFixed(1)}`;
-    const short = network in rules ? textOf(NETWORKS, network) : `alpha*beta ${product.toFixed(2)}`;
-    const name = network in rules ? `${short}, alpha*beta ${product.toFixed(2)}` : `${short}, ${network} targets`;
-    const pixel = row * size + column, f = outcomes.map((outcome, i) => outcome.maps[image - 1][pixel] / [255, 1][i]);
-    const label = labels[image - 1][pixel] / 255, pi = posterior[image - 1][pixel] / 255;
-
-    const marked = (map, k) => {
+  const [images, posterior, target, ...networks] = titles.map((title) => maps({ title, count: 4, size }));
+  const shown = [images, ...(hasPosterior ? [posterior] : []), target, ...networks];
+  for (const { onPick } of shown) onPick((image, row, column) => set({ image: image + 1, row, column }));
+  const draw = ({ part, image, row, column, highlighted }, { known, both, targets, names, shares, pi }) => {
+    const ring = (map, k) => {
       const distance = Math.max(Math.abs(Math.floor(k / size) - row), Math.abs((k % size) - column));
       return map === image - 1 && distance === 2 ? PINK : undefined;
     };
     const outlined = (map, k) => {
-      const inner = [k - 1, k + 1, k - size, k + size].every((next) => labels[map][next]);
-      return marked(map, k) ?? (labels[map][k] && !inner ? ORANGE : undefined);
+      const label = known.labels[map], inner = [k - 1, k + 1, k - size, k + size].every((next) => label[next]);
+      return ring(map, k) ?? (label[k] && !inner ? ORANGE : undefined);
     };
-    const bright = (all, white) => (map, k) => {
-      const confidence = (100 * Math.max(all[map][k], white - all[map][k])) / white;
+    images.draw(`Four images of ${part}.`, known.images, outlined);
+    posterior.draw(`${percent(pi, 0)} at the pixel.`, known.posterior ?? known.labels, ring);
+    const levels = targets.map((value) => 255 * value), [low, high] = targets.map((value) => value.toFixed(2));
+    const expected = known.labels.map((map) => map.map((y) => levels[y && 1]));
+    target.draw(`Background ${low}, foreground ${high}.`, expected, ring);
+    networks.forEach((strip, i) => strip.draw(`${names[i]}: ${shares[i]} at the pixel.`, both[i].maps, (map, k) => {
+      const confidence = (100 * Math.max(both[i].maps[map][k], 255 - both[i].maps[map][k])) / 255;
       const inBin = (confidence > highlighted || highlighted === 50) && confidence <= highlighted + 10;
-      return marked(map, k) ?? (highlighted && inBin ? ORANGE : undefined);
-    };
-    const [low, high] = [0, 1].map((y) => minimiser(y, product)), white = 255;
-    strips[0].draw(`Four images of ${part}.`, images, { white, over: outlined });
-    if (posteriors) strips[1].draw(`${percent(pi, 0)} at the pixel.`, posterior, { white, over: marked });
-    strips[strips.length - 3].draw(`Background ${low.toFixed(2)}, foreground ${high.toFixed(2)}.`,
-      labels.map((one) => one.map((grey) => 255 * (grey ? high : low))), { white, over: marked });
-    outcomes.forEach(({ maps: all }, i) => {
-      const words = `${[name, scale][i]}: ${percent(f[i], 0)} at the pixel.`, most = [white, 1][i];
-      strips.slice(-2)[i].draw(words, all, { white: most, over: bright(all, most) });
-    });
-
-    const best = minimiser(pi, product);
-    loss.begin(`Lowest at ${best.toFixed(2)}; the network predicts ${f[0].toFixed(2)}, BCE / T ${f[1].toFixed(2)}.`);
-    loss.line(Array.from({ length: 199 }, (_, i) => [(i + 1) / 200, crossEntropy(best, (i + 1) / 200)]), "ink");
-    loss.line([[f[1], 0], [f[1], 3]], "grey dashed");
-    loss.line([[f[0], 0], [f[0], 3]], "blue");
-    loss.dot(best, crossEntropy(best, best), "orange");
-
-    const error = bins.map(ece);
-    errors.begin(`Network ${percent(error[0])}, BCE / T ${percent(error[1])}.`);
-    for (const [rule, ended] of Object.entries(rules)) {
-      errors.line([[ended, 0], [ended, 0.36]], "pink dotted");
-      errors.text(ended, 0.37, rule === "calibration" ? "MC" : "gap");
-    }
-    errors.line([[0, error[1]], [0.6, error[1]]], "grey dashed");
-    const kind = network in rules ? targets[0] : network;
-    errors.line(grid.map((value) => [value, ece(reliability(networks[`${kind} ${value}`]))]), "blue");
-    errors.dot(product, error[0], "blue");
-
-    const totals = outcomes.map((outcome) => reliability(outcome, 1)[0]);
-    outcomes.forEach((outcome, i) => {
-      const { accuracy, confidence } = totals[i];
-      diagrams[i].draw(bins[i], { bright: highlighted ? highlighted / 10 : -1 });
-      const values = [error[i], oe(bins[i]), brier(outcome), accuracy, confidence, ...outcome.sure];
-      table.write(i, [short, `BCE, ${scale}`][i], values);
-    });
-    const [share, other] = bins.map((all) => percent(all[highlighted / 10].share));
-    const bin = textOf(BINS, highlighted);
-    const inBin = highlighted ? ` ${share} and ${other} of the pixels have a confidence of ${bin}.` : "";
-    const truth = posteriors ? `true posterior is ${percent(pi, 0)} and its label ${label}` : `label is ${label}`;
-    return `ECE ${percent(error[0])} (${name}) and ${percent(error[1])} (BCE, ${scale}); mean confidence ` +
-      `${percent(totals[0].confidence)} and ${percent(totals[1].confidence)}.${inBin} Pixel (${row}, ${column}) of the ` +
-      `${textOf(IMAGES, image)} image of ${part}: P(y = 1) is ${percent(f[0], 0)} and ${percent(f[1], 0)}, its ${truth}.`;
+      return ring(map, k) ?? (highlighted && inBin ? ORANGE : undefined);
+    }));
   };
-  return { nodes, draw };
+  return { node: stack(...shown), draw };
+}
+
+/** The expected loss at a pixel, with the probabilities that both networks predict there. */
+function lossPlot() {
+  const frame = plot("expected loss at the pixel", [SHARES, "f, predicted P(y=1)"], [[0, 1, 2, 3], "nats"],
+    [["ink", "expected loss"], ["orange", "minimum"], ["blue", "network"], ["grey dashed", "BCE / T"]]);
+  const draw = (best, network, scaled) => {
+    const words = `the network predicts ${network.toFixed(2)}, BCE / T ${scaled.toFixed(2)}.`;
+    frame.begin(`Lowest at f = ${best.toFixed(2)}; ${words}`);
+    frame.line(Array.from({ length: 199 }, (_, i) => [(i + 1) / 200, crossEntropy(best, (i + 1) / 200)]), "ink");
+    frame.line([[scaled, 0], [scaled, 3]], "grey dashed");
+    frame.line([[network, 0], [network, 3]], "blue");
+    frame.dot(best, crossEntropy(best, best), "orange");
+  };
+  return { node: frame.node, draw };
+}
+
+/** ECE over the perturbation, beside that of BCE, and the perturbations at which rules ended. */
+function errorPlot(rules) {
+  const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "expected perturbation alpha*beta"], y = [[0, 0.1, 0.2, 0.3, 0.4], "ECE"];
+  const frame = plot("ECE of the test set", x, y,
+    [["blue", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]]);
+  const draw = (curve, product, network, scaled) => {
+    frame.begin(`Network ${percent(network)}, BCE / T ${percent(scaled)}.`);
+    for (const [rule, ended] of Object.entries(rules)) {
+      frame.line([[ended, 0], [ended, 0.36]], "pink dotted");
+      frame.text(ended, 0.37, rule === "calibration" ? "MC" : "gap");
+    }
+    frame.line([[0, scaled], [0.6, scaled]], "grey dashed");
+    frame.line(curve, "blue");
+    frame.dot(product, network, "blue");
+  };
+  return { node: frame.node, draw };
+}
+
+/** Build the figures of a data set; returns their elements and what draws them. */
+function build({ size, rules, targets: kinds, grid, parts }, set) {
+  const hasPosterior = "posterior" in Object.values(parts)[0], pictures = strips(size, hasPosterior, set);
+  const table = scoreTable(), loss = lossPlot(), errors = errorPlot(rules);
+  const diagrams = [diagram("trained with label perturbation"), diagram("BCE, logits divided by T")];
+  const draw = (values) => {
+    const { perturbation, network, temperature, part, image, row, column, highlighted } = values;
+    const known = parts[part], { networks, labels, posterior = labels } = known, adapted = network in rules;
+    const product = rules[network] ?? perturbation, [pixel, i] = [row * size + column, image - 1];
+    const both = [networks[adapted ? network : `${network} ${perturbation}`], atTemperature(known, temperature)];
+    const bins = both.map((one) => reliability(one)), totals = both.map((one) => reliability(one, 1)[0]);
+    const strength = `alpha*beta ${product.toFixed(2)}`, error = bins.map(ece), pi = posterior[i][pixel] / 255;
+    const short = [adapted ? textOf(NETWORKS, network) : strength, `BCE, T = ${temperature.toFixed(1)}`];
+    const name = adapted ? `${short[0]}, ${strength}` : `${strength}, ${network} targets`;
+    const f = both.map((one) => one.maps[i][pixel] / 255), shares = f.map((p) => percent(p, 0));
+
+    const targets = [0, 1].map((y) => minimiser(y, product));
+    pictures.draw(values, { known, both, targets, names: [name, short[1]], shares, pi });
+    loss.draw(minimiser(pi, product), f[0], f[1]);
+    const kind = adapted ? kinds[0] : network;
+    const curve = grid.map((value) => [value, ece(reliability(networks[`${kind} ${value}`]))]);
+    errors.draw(curve, product, error[0], error[1]);
+    both.forEach((one, k) => {
+      diagrams[k].draw(bins[k], { bright: highlighted ? highlighted / 10 : -1 });
+      const { accuracy, confidence } = totals[k];
+      table.write(k, short[k], [error[k], oe(bins[k]), brier(one), accuracy, confidence, ...one.sure]);
+    });
+
+    const [inBin, inOther] = bins.map((all) => percent(all[highlighted / 10].share)), label = labels[i][pixel] / 255;
+    const bright = ` ${inBin} and ${inOther} of the pixels have a confidence of ${textOf(BINS, highlighted)}.`;
+    const truth = hasPosterior ? `true posterior is ${percent(pi, 0)} and its label ${label}` : `label is ${label}`;
+    return `ECE ${percent(error[0])} (${name}) and ${percent(error[1])} (${short[1]}); mean confidence ` +
+      `${percent(totals[0].confidence)} and ${percent(totals[1].confidence)}.${highlighted ? bright : ""} ` +
+      `Pixel (${row}, ${column}) of the ${textOf(IMAGES, image)} image of ${part}: ` +
+      `P(y = 1) is ${shares[0]} and ${shares[1]}, its ${truth}.`;
+  };
+  return { nodes: [table.node, pictures.node, stack(errors, loss), stack(...diagrams)], draw };
 }
 
 function figure(area, records, set) {

@@ -5,14 +5,10 @@
 const decision = (f) => (Math.abs(f - 0.5) < 1e-6 ? "neither class" : f > 0.5 ? "foreground" : "background");
 
 function figure(area) {
-  const loss = plot({
-    title: "loss", x: SHARES, y: [0, 1, 2, 3], xLabel: "f, predicted P(y=1)", yLabel: "nats",
-    legend: [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]],
-  });
-  const line = plot({
-    title: "minimiser", x: SHARES, y: SHARES, xLabel: "true posterior pi", yLabel: "minimiser f*",
-    legend: [["grey dashed", "plain BCE"], ["blue", "SC-BCE"]],
-  });
+  const loss = plot("loss", [SHARES, "f, predicted P(y=1)"], [[0, 1, 2, 3], "nats"],
+    [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]]);
+  const line = plot("minimiser", [SHARES, "true posterior pi"], [SHARES, "minimiser f*"],
+    [["grey dashed", "plain BCE"], ["blue", "SC-BCE"]]);
   area.append(loss.node, line.node);
   const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
   return ({ alpha, beta, posterior }) => {

@@ -87,17 +87,13 @@ function figure(area, population) {
   const looks = ["grey", "green dashed", "pink"], names = Object.keys(examples).map((name, i) => [looks[i], name]);
   // Few ends of the axis of alpha, so that similar settings can be compared.
   const panels = [0.1, 0.2, 0.5, 1].map((top) => {
-    const y = [0, 2, 4, 6, 8, 10].map((tenths) => (tenths * 10 * top) / 100), axis = { y, yLabel: "perturbation level alpha" };
-    const epoch = { x: time, xLabel: "epoch", legend: [["ink dashed", "bound"], ...names] };
-    const margin = { x: [-5, 0, 5, 10, 15], xLabel: "margin of the image, nats" };
-    const paths = plot({ title: "alphas of three images", ...epoch, ...axis });
-    const last = plot({ title: `alphas after epoch ${epochs}`, ...margin, ...axis });
+    const y = [[0, 2, 4, 6, 8, 10].map((v) => (v * 10 * top) / 100), "perturbation level alpha"];
+    const paths = plot("alphas of three images", [time, "epoch"], y, [["ink dashed", "bound"], ...names]);
+    const last = plot(`alphas after epoch ${epochs}`, [[-5, 0, 5, 10, 15], "margin of the image, nats"], y);
     return { top, paths, last };
   });
-  const validation = plot({
-    title: "validation", x: time, y: [50, 75, 100], xLabel: "epoch", yLabel: "% of the pixels",
-    legend: [["green", "confidence"], ["ink dotted", "accuracy"]],
-  });
+  const validation = plot("validation", [time, "epoch"], [[50, 75, 100], "% of the pixels"],
+    [["green", "confidence"], ["ink dotted", "accuracy"]]);
   return (setting) => {
     const trace = simulate(setting, population), { alpha, accuracy, confidence, bound } = trace[epochs - 1];
     const largest = Math.max(...trace.map((state) => Math.max(...state.alpha)));
@@ -108,7 +104,7 @@ function figure(area, population) {
     paths.begin(`In the last 10 epochs the mean alpha is ${tail.toFixed(2)}, the bound ${bound.toFixed(2)}.`);
     paths.line(over((state) => state.bound), "ink dashed thin");
     Object.values(examples).forEach((image, i) => paths.line(over((state) => state.alpha[image]), looks[i]));
-    validation.begin(`After the last epoch, confidence ${percent(confidence, 0)} and accuracy ${percent(accuracy, 0)}.`);
+    validation.begin(`At the end, confidence ${percent(confidence, 0)} and accuracy ${percent(accuracy, 0)}.`);
     validation.line(over((state) => 100 * state.confidence), "green");
     validation.line(over((state) => 100 * state.accuracy), "ink dotted");
     last.begin(`The bound is ${bound.toFixed(2)}.`);
@@ -127,7 +123,8 @@ const texts = (...values) => values.map((value) => [value, String(value)]);
 
 function render(/** @type {Context} */ context) {
   const rules = [
-    ["calibration", "MC (model calibration)"], ["entropy", "ME (maximum entropy)"], ["measured_gap", "measured gap (an extension)"],
+    ["calibration", "MC (model calibration)"], ["entropy", "ME (maximum entropy)"],
+    ["measured_gap", "measured gap (an extension)"],
   ];
   const steps = [["release", "release (explicit step)"], ["stable", "stable (proximal step)"]];
   const controls = {

@@ -8,17 +8,12 @@ const MARKS = ["green", "orange"], FRAMES = [colour(0, 158, 115), colour(198, 13
 const NO_ALPHAS = "BCE has no alphas.";
 
 function figure(area, { epochs, size, levels, step, scores, bins, maps: predicted, greys, known, picks }) {
-  const images = levels[0][0].length, time = [0, 20, 40, 60, 80, 100, 120, 140], tenths = [0, 0.1, 0.2, 0.3, 0.4];
-  const curves = plot({
-    title: "scores", x: time, y: CONFIDENCES, xLabel: "epoch", yLabel: "share of the pixels",
-    legend: [["grey", "training accuracy"], ["ink", "validation accuracy"], ["blue", "validation confidence"]],
-  });
-  const paths = plot({
-    title: "alphas of training images", x: time, y: tenths, xLabel: "epoch", yLabel: "alpha",
-    legend: [["grey", "all"], ["green", "first image"], ["orange", "second image"]],
-  });
-  const order = { x: [1, images / 2, images], xLabel: "training images", y: tenths, yLabel: "alpha" };
-  const ordered = plot({ title: "alphas, sorted", ...order });
+  const images = levels[0][0].length, time = [[0, 20, 40, 60, 80, 100, 120, 140], "epoch"];
+  const curves = plot("scores", time, [CONFIDENCES, "share of the pixels"],
+    [["grey", "training accuracy"], ["ink", "validation accuracy"], ["blue", "validation confidence"]]);
+  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["green", "first image"], ["orange", "second image"]];
+  const paths = plot("alphas of training images", time, alpha, [["grey", "all"], ...pair]);
+  const ordered = plot("alphas, sorted", [[1, images / 2, images], "training images"], alpha);
   const reliable = diagram("reliability, validation images");
   const strips = PARTS.map((part) => ["first", "second"].map((place) =>
     maps({ title: `${part}, ${place}: image, label, posterior, network`, count: 4, size })));
@@ -39,7 +34,7 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
     const shown = [...known[part].map((pictures) => pictures[i]), network];
     const rim = (k) => k % size < 2 || k % size >= size - 2 || k < 2 * size || k >= size * (size - 2);
     const over = (map, k) => (part === 0 && map === 0 && rim(k) ? FRAMES[i] : undefined);
-    strip.draw(words, shown, { white: 255, over });
+    strip.draw(words, shown, over);
   }));
 
   return ({ rule, epoch }) => {
@@ -58,8 +53,8 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
     curves.line(over(1, 1), "blue thick");
     curves.line([[epoch, 0.5], [epoch, 1]], "pink");
     const [pixels, confidences, accuracies] = bins[run][now][1];
-    reliable.draw(averaged(Array.from(pixels, (n, k) =>
-      ({ ...emptyBin(k / 10, (k + 1) / 10), pixels: n, confidence: n * confidences[k], accuracy: n * accuracies[k] }))));
+    const sums = (n, k) => ({ pixels: n, confidence: n * confidences[k], accuracy: n * accuracies[k] });
+    reliable.draw(averaged(Array.from(pixels, (n, k) => ({ ...emptyBin(k / 10, (k + 1) / 10), ...sums(n, k) }))));
     const sorted = alphas[now].slice().sort();
     const [low, high] = [0.1, 0.9].map((share) => quantile(sorted, share).toFixed(3));
     const spread = `Mean alpha ${mean(sorted).toFixed(3)}; 10 % and 90 % quantiles ${low} and ${high}`;

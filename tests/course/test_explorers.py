@@ -1,0 +1,50 @@
+"""Explorers without a browser: what is committed, and what the book and JupyterLab are sent."""
+
+import json
+from pydoc import locate
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.lessons.confidence.explorer import Estimators
+from aslp_lib.course.lessons.label_perturbation.explorer import Plane
+from aslp_lib.course.live import FOLDER, Explorer
+from aslp_lib.metrics.counts import Counts
+
+
+def explorer_of(lesson):
+    module = locate(f"aslp_lib.course.lessons.{lesson}.explorer")
+    kinds = [one for one in vars(module).values() if isinstance(one, type)]
+    (kind,) = (one for one in kinds if issubclass(one, Explorer) and one is not Explorer)
+    return kind
+
+
+NAMES = [name for name in LESSONS if (FOLDER.parent / "lessons" / name / "explorer.py").exists()]
+
+
+@pytest.mark.parametrize("lesson", NAMES)
+def test_what_is_committed_is_a_text_and_a_picture(lesson):
+    widget = explorer_of(lesson)()
+    data, metadata = widget._repr_mimebundle_()
+    assert data["image/png"].startswith("iVBORw0KGgo")
+    alt = metadata["image/png"]["alt"]
+    assert alt and data["text/plain"] == f"Explorer. {alt}"
+    assert locate(metadata["live"]["widget"]) is explorer_of(lesson)  # the book makes it again
+    assert set(metadata["live"]) == {"widget"}  # its records would make the notebook large
+    assert set(widget.state) == {"records", "values"}
+    json.dumps(widget.state, allow_nan=False)
+    texts = [one for one in widget.picture().findobj(Text) if one.get_visible() and one.get_text()]
+    assert min(one.get_fontsize() for one in texts) >= 9
+    assert "export default { render };" in widget._esm and "function plot(" in widget._esm
+
+
+def test_explorers_of_own_data():
+    counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    widget = Estimators({"mine": counts})
+    assert widget.values["which"] == "mine"
+    table = widget.records["mine"]
+    assert sum(table["pixels"]) == 4 and sum(table["correct"]) == 3
+    assert "mean confidence 90.0 %, accuracy 75.0 %" in widget.text
+    assert Plane(np.eye(12, dtype=np.uint8)).records["size"] == 12
