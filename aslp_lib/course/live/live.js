@@ -33,11 +33,8 @@ function begin(el) {
 }
 
 /** Create a live region, which a screen reader reads aloud when its text changes. */
-function status(lines = 1) {
-  const region = html("p", { className: "words", role: "status", ariaLive: "polite" });
-  region.style.setProperty("--lines", String(lines));
-  return region;
-}
+const status = (lines = 1) =>
+  html("p", { className: "words", role: "status", ariaLive: "polite", style: `--lines: ${lines}` });
 
 const decimals = (v) => (String(v).split(".")[1] ?? "").length;
 
@@ -85,6 +82,10 @@ const SHARES = [0, 0.25, 0.5, 0.75, 1], CONFIDENCES = [0.5, 0.6, 0.7, 0.8, 0.9, 
  * Create a plot with fixed axes. The first and last of an axis' ticks are its limits. Positions are
  * in the axes' units; a look is a list of classes of live.css, and the legend has pairs of look and
  * text. `begin` removes all marks and describes those that follow.
+ * @param {string} title
+ * @param {any[]} x ticks and label
+ * @param {any[]} y ticks and label
+ * @param {string[][]} legend
  */
 function plot(title, [x, xLabel], [y, yLabel], legend = []) {
   const [width, height, left, right, top, bottom] = [330, 270, 56, 318, 26, 230];
@@ -202,7 +203,7 @@ function quantile(sorted, share) {
   const place = share * (sorted.length - 1), low = Math.floor(place);
   return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 }
-const mean = (values) => values.reduce((total, v) => total + v, 0) / values.length;
+const sum = (values) => values.reduce((total, v) => total + v, 0), mean = (values) => sum(values) / values.length;
 
 /**
  * Pixels by confidence, all and correct ones; confidences are the highest multiples of 1 / top.
@@ -216,7 +217,7 @@ const emptyBin = (low, high) => ({ low, high, pixels: 0, confidence: 0, accuracy
 
 /** Turn the sums over the pixels of bins into means. */
 function averaged(bins) {
-  const total = bins.reduce((pixels, bin) => pixels + bin.pixels, 0);
+  const total = sum(bins.map(({ pixels }) => pixels));
   return bins.map((bin) => {
     const confidence = bin.confidence / bin.pixels, accuracy = bin.accuracy / bin.pixels;
     return { ...bin, share: bin.pixels / total, confidence, accuracy, gap: bin.pixels && confidence - accuracy };
@@ -235,9 +236,10 @@ function reliability(/** @type {Outcomes} */ table, count = 10) {
   return averaged(bins);
 }
 
-const total = (bins, term) => bins.reduce((sum, bin) => (bin.pixels ? sum + bin.share * term(bin) : sum), 0);
-const ece = (bins) => total(bins, ({ gap }) => Math.abs(gap));
-const oe = (bins) => total(bins, ({ confidence, gap }) => confidence * Math.max(gap, 0));
+/** Mean of a term over the pixels of all bins. */
+const overPixels = (bins, term) => sum(bins.map((bin) => (bin.pixels ? bin.share * term(bin) : 0)));
+const ece = (bins) => overPixels(bins, ({ gap }) => Math.abs(gap));
+const oe = (bins) => overPixels(bins, ({ confidence, gap }) => confidence * Math.max(gap, 0));
 
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
@@ -335,13 +337,8 @@ function mount(name, render) {
     const state = JSON.parse(place.querySelector("script")?.textContent ?? "");
     const events = new EventTarget();
     const model = {
-      page: true,
-      get: (key) => state[key],
-      set: (key, value) => {
-        state[key] = value;
-        events.dispatchEvent(new Event(`change:${key}`));
-      },
-      save_changes: () => {},
+      page: true, save_changes: () => {}, get: (key) => state[key],
+      set: (key, value) => { state[key] = value; events.dispatchEvent(new Event(`change:${key}`)); },
       on: (event, f) => events.addEventListener(event, f),
       off: (event, f) => events.removeEventListener(event, f),
     };

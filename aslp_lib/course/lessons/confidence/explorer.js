@@ -42,7 +42,7 @@ function sweep(table) {
 }
 
 /** Squared error minus the variance of the accuracies; may be negative. */
-const squaredErrorDebiased = (bins) => total(bins, ({ pixels, accuracy, gap }) =>
+const squaredErrorDebiased = (bins) => overPixels(bins, ({ pixels, accuracy, gap }) =>
   gap ** 2 - (pixels > 1 ? (accuracy * (1 - accuracy)) / (pixels - 1) : 0));
 
 const mce = (bins) => Math.max(...bins.map(({ gap }) => Math.abs(gap)));
@@ -51,23 +51,15 @@ const mce = (bins) => Math.max(...bins.map(({ gap }) => Math.abs(gap)));
 const ESTIMATORS = {
   ece: { title: "ECE, bins of equal width", value: ece },
   equalMass: { title: "ECE, bins of equal mass", value: ece, binsOf: equalMass },
-  sweep: {
-    title: "ECE sweep", value: ece, binsOf: sweep,
-    remark: () => " The sweep selects the number of bins, so the slider has no effect.",
-  },
-  debiased: {
-    title: "debiased error (rms)", value: (bins) => Math.sqrt(Math.max(squaredErrorDebiased(bins), 0)),
+  sweep: { title: "ECE sweep", value: ece, binsOf: sweep,
+    remark: () => " The sweep selects the number of bins, so the slider has no effect." },
+  debiased: { title: "debiased error (rms)", value: (bins) => Math.sqrt(Math.max(squaredErrorDebiased(bins), 0)),
     remark: (bins) => " The unbiased estimate is its square, " +
-      `${squaredErrorDebiased(bins).toFixed(5)}, which may be negative.`,
-  },
-  oe: {
-    title: "overconfidence error OE", value: oe, counts: ({ gap }) => gap > 0,
-    remark: () => " Only bins whose confidence exceeds their accuracy count.",
-  },
-  mce: {
-    title: "maximum error MCE", value: mce, counts: ({ gap }, bins) => Math.abs(gap) === mce(bins),
-    remark: () => " Only the bin with the largest gap counts, however few pixels it has.",
-  },
+      `${squaredErrorDebiased(bins).toFixed(5)}, which may be negative.` },
+  oe: { title: "overconfidence error OE", value: oe, counts: ({ gap }) => gap > 0,
+    remark: () => " Only bins whose confidence exceeds their accuracy count." },
+  mce: { title: "maximum error MCE", value: mce, counts: ({ gap }, bins) => Math.abs(gap) === mce(bins),
+    remark: () => " Only the bin with the largest gap counts, however few pixels it has." },
 };
 
 function figure(area, tables) {

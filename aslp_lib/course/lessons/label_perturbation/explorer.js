@@ -4,10 +4,8 @@
 const OTHER = "other beta";
 /** Beta of each technique. */
 const BETAS = { HI: 2, SI: 1.5, M: 1, DM: 1 };
-const NAMES = [
-  ["HI", "HI, hard inversion"], ["SI", "SI, soft inversion"], ["M", "M, moderation"],
-  ["DM", "DM, dynamic moderation"], [OTHER, OTHER],
-];
+const NAMES = [["HI", "HI, hard inversion"], ["SI", "SI, soft inversion"], ["M", "M, moderation"],
+  ["DM", "DM, dynamic moderation"], [OTHER, OTHER]];
 
 /** Value that a moved control gives to another: a technique has a beta, and a beta a technique. */
 function follow(moved, { technique, beta }) {

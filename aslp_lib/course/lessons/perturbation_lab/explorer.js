@@ -3,23 +3,19 @@
 
 const BINS = [[0, "none"], ...[50, 60, 70, 80, 90].map((low) => [low, `${low} to ${low + 10} %`])];
 const IMAGES = [[1, "first"], [2, "second"], [3, "third"], [4, "fourth"]];
-const NETWORKS = [
-  ["expected", "expected targets (M)"], ["sampled", "sampled targets (HI)"],
-  ["measured_gap", "ASLP, measured gap"], ["calibration", "ASLP, MC"],
-];
+const NETWORKS = [["expected", "expected targets (M)"], ["sampled", "sampled targets (HI)"],
+  ["measured_gap", "ASLP, measured gap"], ["calibration", "ASLP, MC"]];
 const textOf = (options, value) => options.find(([one]) => one === value)[1];
 const PINK = colour(204, 121, 167), ORANGE = colour(198, 136, 0);
 const COLUMNS = ["ECE", "OE", "Brier", "accuracy", "confidence", "ambiguous", "background"];
 
 /** Brier score: the error of an incorrect pixel is its confidence, that of a correct one the rest. */
 function brier(/** @type {Outcomes} */ table) {
-  let error = 0, all = 0;
-  for (let i = 0; i < table.pixels.length; i++) {
+  const errors = Array.from(table.pixels, (pixels, i) => {
     const confidence = level(table, i) / table.top, correct = table.correct[i];
-    error += correct * (1 - confidence) ** 2 + (table.pixels[i] - correct) * confidence ** 2;
-    all += table.pixels[i];
-  }
-  return error / all;
+    return correct * (1 - confidence) ** 2 + (pixels - correct) * confidence ** 2;
+  });
+  return sum(errors) / sum(table.pixels);
 }
 
 /**
@@ -105,8 +101,8 @@ function lossPlot() {
 
 /** ECE over the perturbation, beside that of BCE, and the perturbations at which rules ended. */
 function errorPlot(rules) {
-  const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "expected perturbation alpha*beta"], y = [[0, 0.1, 0.2, 0.3, 0.4], "ECE"];
-  const frame = plot("ECE of the test set", x, y,
+  const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "expected perturbation alpha*beta"];
+  const frame = plot("ECE of the test set", x, [[0, 0.1, 0.2, 0.3, 0.4], "ECE"],
     [["blue", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]]);
   const draw = (curve, product, network, scaled) => {
     frame.begin(`Network ${percent(network)}, BCE / T ${percent(scaled)}.`);

@@ -122,10 +122,8 @@ function figure(area, population) {
 const texts = (...values) => values.map((value) => [value, String(value)]);
 
 function render(/** @type {Context} */ context) {
-  const rules = [
-    ["calibration", "MC (model calibration)"], ["entropy", "ME (maximum entropy)"],
-    ["measured_gap", "measured gap (an extension)"],
-  ];
+  const rules = [["calibration", "MC (model calibration)"], ["entropy", "ME (maximum entropy)"],
+    ["measured_gap", "measured gap (an extension)"]];
   const steps = [["release", "release (explicit step)"], ["stable", "stable (proximal step)"]];
   const controls = {
     rule: { label: "rule", options: rules },
