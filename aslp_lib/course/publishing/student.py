@@ -31,8 +31,9 @@ ZIP = BUILD / "aslp-student.zip"
 INCLUDED = (
     "CITATION.cff", "LICENSE*", "Makefile", "README.md", "environment.yml", "main_ASLP.py",
     "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt", "aslp_lib/**/*.py",
+    "aslp_lib/course/**/*.js", "aslp_lib/course/live/live.css",
     "aslp_lib/**/*.j2", "aslp_lib/py.typed", "aslp_lib/data/*.npz", "aslp_lib/course/recorded/*",
-    "aslp_lib/course/lessons/**/*.json", "aslp_lib/course/**/*.js", "aslp_lib/course/live/*.css",
+    "aslp_lib/course/lessons/**/*.json",
     "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg",
     "examples/*.py",
 )  # fmt: skip
