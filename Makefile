@@ -104,7 +104,7 @@ lint: $(LINT_STAMP)  ## rules, format, import contracts, types; half a minute th
 	$(python) -m mypy
 
 book: $(BOOK_STAMP)  ## README, notebooks and the library's documentation as web pages
-	$(ONE_THREAD) $(python) -m sphinx -W --keep-going -q -E -c docs . build/book
+	$(ONE_THREAD) $(python) -m sphinx -W --keep-going -q -E -c docs -d build/doctrees . build/book
 	@echo "open build/book/index.html"
 
 comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the synthetic data; goes on where it was stopped

@@ -139,7 +139,15 @@ def add_index(app: object, error: Exception | None) -> None:
         shutil.copyfile(app.outdir / "README.html", app.outdir / "index.html")
 
 
+def remove_bundles(app: object, error: Exception | None) -> None:
+    """Remove the bundles of MathJax that no page loads, a fifth of the book."""
+    for path in (app.outdir / "_static" / "mathjax").glob("*-*.js"):
+        if path.name != "tex-chtml.js":
+            path.unlink()
+
+
 def setup(app: object) -> None:
     """Register the functions that change the pages."""
     app.connect("source-read", add_contents)
     app.connect("build-finished", add_index)
+    app.connect("build-finished", remove_bundles)

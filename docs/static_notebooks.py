@@ -16,8 +16,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 ABOUT = """
 
 :::{note}
-This page shows what the notebook computed; your predictions stay in this browser. To run the
-notebook, open the course with `make lab`.
+This page shows what the notebook computed. Explorers work here, too, and your predictions stay in
+this browser. To run and change the code, open the course with `make lab`.
 :::
 """
 """Note that is added to the first cell of a notebook."""

@@ -1,9 +1,10 @@
-"""The book's own code: notebooks as pages without a kernel."""
+"""The book's own code: notebooks as pages without a kernel, and widgets that run in the page."""
 
 import json
 import re
 from pathlib import Path
 
+import live_pages
 import pytest
 import static_notebooks
 
@@ -23,3 +24,14 @@ def test_a_page_needs_no_kernel_and_describes_its_pictures(path):
             assert cell["metadata"]["mystnb"]["image"]["alt"]
         if re.search(r"= (?:predictions\.)?(Number|Choice)\(", "".join(cell["source"])):
             assert any("data-live=" in data.get("text/html", "") for data in outputs)
+
+
+def test_a_widget_that_is_not_one_is_refused():
+    with pytest.raises(ValueError, match=r"'json\.dumps'; expected a class"):
+        live_pages.element({"widget": "json.dumps", "state": {}}, "")
+
+
+def test_state_cannot_end_the_script_that_holds_it():
+    widget = "aslp_lib.course.live.Explorer"
+    html = live_pages.element({"widget": widget, "state": {"text": "</script><b>"}}, "still")
+    assert html.count("</script>") == 1 and "<b>" not in html

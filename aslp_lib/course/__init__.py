@@ -1,1 +1,1 @@
-"""The course's own code: figures, explorers, exercises, recorded results and publishing tools."""
+"""The course's own code: lessons, figures, exercises, recorded results and publishing tools."""

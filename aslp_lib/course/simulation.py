@@ -60,6 +60,11 @@ class Population:
         noise = torch.randn(self.images, generator=torch.Generator().manual_seed(self.seed))
         return self.margin + self.spread * noise
 
+    def noise(self, epochs: int) -> Tensor:
+        """Noise in the margins of the images, (epochs, images), in nats."""
+        generator = torch.Generator().manual_seed(self.seed + 1)
+        return self.flicker * torch.randn(epochs, self.images, generator=generator)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -120,8 +125,7 @@ def simulate(
             f"alphas has {len(alphas)} entries and the population {population.images} images; "
             "expected equal numbers"
         )
-    generator = torch.Generator().manual_seed(population.seed + 1)
-    noise = population.flicker * torch.randn(epochs, population.images, generator=generator)
+    noise = population.noise(epochs)
     margins, beta = population.margins, alphas.technique.beta
     posterior, index = torch.sigmoid(margins), torch.arange(population.images)
     labels, fitted = torch.ones(population.images, 1), torch.zeros(population.images)

@@ -151,10 +151,9 @@ def page_of(tmp_path):
 
         data, metadata = widget._repr_mimebundle_()
         output = {"output_type": "execute_result", "data": data, "metadata": metadata}
-        notebook = {"cells": [{"cell_type": "markdown", "source": "", "metadata": {}},
-                              {"cell_type": "code", "source": "", "metadata": {}, "outputs": [output]}]}  # fmt: skip
-        static_notebooks.static(notebook)
-        shown = [o["data"]["text/html"] for o in notebook["cells"][1]["outputs"]]
+        cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": [output]}
+        static_notebooks.static({"cells": [{"cell_type": "markdown", "source": ""}, cell]})
+        shown = [one["data"]["text/html"] for one in cell["outputs"]]
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>'
         file = tmp_path / "page.html"
         file.write_text(f"{head}<main><h1>page</h1>{''.join(shown)}</main>", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The book, built and read: its links, and in a real browser its formulas, frames, search, width
+"""The book, built and read: its links, and in a real browser its formulas, explorers, search, width
 and colours, without a network.
 
 Skipped where Sphinx or, for what needs it, Chromium is not installed.
@@ -21,7 +21,8 @@ from urllib.parse import unquote, urldefrag, urlparse
 import pytest
 from filelock import FileLock
 
-from aslp_lib.course.recorded.perturbations import PERTURBATIONS
+from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.live import FOLDER
 
 ROOT = Path(__file__).parents[2]
 pytest.importorskip("sphinx", reason="`make test-book` installs what the book is built with")
@@ -43,6 +44,7 @@ KINDS = (
     "search.html",
 )
 """A page of each kind."""
+EXPLORERS = [n for n in LESSONS if (FOLDER.parent / "lessons" / n / "explorer.py").exists()]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 
@@ -175,25 +177,25 @@ def test_axe_finds_nothing_grave_on_a_desk(watched, serious, address, name):
         assert page.wrong + serious(page) == []
 
 
-def test_frames_are_stepped_by_keyboard(watched, address):
+def test_the_book_is_small_enough_to_send(book):
+    size = sum(file.stat().st_size for file in book.rglob("*") if ".doctrees" not in file.parts)
+    assert size <= 60 * 2**20
+
+
+@pytest.mark.parametrize("lesson", EXPLORERS)
+def test_an_explorer_of_the_book_opened_as_a_file(watched, book, lesson):
+    """A theme's style sheet may hide a control or a figure; a page may lack a script."""
     page = watched(viewport=DESK)
-    open_page(page, address + "notebooks/e5_perturbation_lab.html")
-    frames = page.locator(".frames")
-    picture = frames.locator("img")
-    slider = frames.get_by_role("slider", name="expected perturbation alpha*beta")
-    assert int(slider.get_attribute("max")) == len(PERTURBATIONS) - 1
-    slider.press("Home")
-    states = []
-    for perturbation in PERTURBATIONS:
-        words, numbers = frames.get_by_role("status"), frames.locator(".numbers")
-        shown = frames.locator(".value").inner_text()
-        assert slider.get_attribute("aria-valuetext") == shown == f"{perturbation:.2f}"
-        assert f"alpha*beta {shown}, expected" in words.inner_text()
-        described = picture.get_attribute("alt"), picture.get_attribute("src")
-        states.append((words.inner_text(), numbers.inner_text(), *described))
-        slider.press("ArrowRight")
-    for part in zip(*states, strict=True):
-        assert len(set(part)) == len(PERTURBATIONS)  # each press changes all of it
+    open_page(page, (book / f"notebooks/{LESSONS[lesson].notebook}.html").as_uri())
+    explorer = page.locator(".live", has=page.get_by_role("slider"))
+    words, slider = explorer.get_by_role("status"), explorer.get_by_role("slider").first
+    before = words.inner_text()
+    slider.press("End")
+    slider.press("ArrowLeft")
+    assert words.inner_text() != before
+    for picture in explorer.locator("svg, canvas").all():
+        assert picture.bounding_box()["height"] > 40
+    assert explorer.bounding_box()["width"] > 500
     assert page.wrong == []
 
 

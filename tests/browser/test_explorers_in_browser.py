@@ -1,43 +1,236 @@
-"""The explorers in Chromium: in JupyterLab with a kernel, and on a page without one.
+"""The explorers in Chromium, by keyboard, mouse and touch: in JupyterLab with a kernel, and without
+one on a page that is opened as a file.
 
 Skipped where there is no Chromium or no playwright.
 """
 
 from __future__ import annotations
 
+import re
 from pydoc import locate
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]  # one JupyterLab serves all
+from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.live import FOLDER
 
-EXPLORERS = ("aslp_lib.course.lessons.sc_bce.explorer.Loss",)
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+pytestmark = pytest.mark.slow
+
+LESSON_FOLDERS = FOLDER.parent / "lessons"
+NAMES = [name for name in LESSONS if (LESSON_FOLDERS / name / "explorer.py").exists()]
+ON_A_DESK = {"viewport": {"width": 1280, "height": 1000}}
+ON_A_TELEPHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def explorer_of(lesson: str) -> type:
+    """Return the class of a lesson's explorer."""
+    from aslp_lib.course.live import Explorer
+
+    module = locate(f"aslp_lib.course.lessons.{lesson}.explorer")
+    (kind,) = (
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, Explorer) and one is not Explorer
+    )
+    return kind
+
+
+@pytest.fixture(scope="module")
+def explorers() -> dict:
+    return {}
+
+
+@pytest.fixture
+def opened(watched, page_of, explorers):
+    """Function that opens a page with a lesson's explorer, and returns the explorer's element."""
+
+    def open_page(lesson: str, **options):
+        widget = explorers.setdefault(lesson, explorer_of(lesson)())
+        page = watched(**options)
+        page.goto(page_of(widget))
+        place = page.locator(".live")
+        expect(place.get_by_role("status")).not_to_be_empty()
+        return page, place
+
+    return open_page
+
+
+def figures(place) -> str:
+    """Return what is drawn: the names and marks of all SVGs and the pixels of all canvases."""
+    return place.evaluate(
+        "place => [...place.querySelectorAll('svg, canvas')].map(one => one.ariaLabel + "
+        "(one.toDataURL ? one.toDataURL() : one.innerHTML)).join()"
+    )
+
+
+def top(place) -> float:
+    """Return how far the figures are below the top of the explorer."""
+    return place.locator(".figures").bounding_box()["y"] - place.bounding_box()["y"]
 
 
 def drive(place) -> None:
-    """Move every slider by keyboard; readout and figures follow."""
-    words = place.get_by_role("status")
-    for control in place.get_by_role("slider").all():
-        for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
+    """Move every control by keyboard: readout and figures follow, and the page does not jump."""
+    place.scroll_into_view_if_needed()
+    start, words = top(place), place.get_by_role("status")
+
+    def press(control, *keys: str) -> None:
+        drawn = figures(place)
+        for i, key in enumerate(keys):
             before = words.inner_text()
-            control.press(key)
-            sync_api.expect(words).not_to_have_text(before)
+            control().press(key)
+            assert words.inner_text() != before, key
+            assert i > 0 or figures(place) != drawn
+        assert top(place) == start
+
+    for slider in place.locator("input[type=range]:enabled").all():
+        slider.press("Home")
+        press(
+            lambda slider=slider: slider,
+            "End",
+            "ArrowLeft",
+            "PageDown",
+            "Home",
+            *["ArrowRight"] * 4,
+        )
+    for group in place.locator("fieldset:enabled").all():
+        shown = group.locator("label:not([hidden]) input").count()
+        press(
+            lambda group=group: group.locator("input:checked"), *["ArrowRight"] * shown
+        )  # all around
 
 
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_an_explorer_in_jupyterlab(watched, run_in_lab, name):
-    page = watched(viewport={"width": 1280, "height": 1000})
-    module, kind = name.rsplit(".", 1)
-    notebook = run_in_lab(page, f"from {module} import {kind}\n{kind}()")
-    place = notebook.locator(".live")
-    sync_api.expect(place).to_have_count(1, timeout=30_000)
+@pytest.mark.parametrize("lesson", NAMES)
+def test_by_keyboard_on_a_page(opened, serious, lesson):
+    page, place = opened(lesson, **ON_A_DESK)
+    labels = place.locator("legend, label.slider > span:first-child").all_inner_texts()
+    assert len(labels) == len(set(labels)) and all(labels)
     drive(place)
-
-
-@pytest.mark.parametrize("name", EXPLORERS)
-def test_an_explorer_on_a_page_that_is_opened_as_a_file(watched, page_of, serious, name):
-    page = watched(viewport={"width": 390, "height": 844})
-    page.goto(page_of(locate(name)()))
-    drive(page.locator(".live"))
+    for picture in place.locator("svg, canvas").all():
+        assert picture.get_attribute("role") == "img" and picture.get_attribute("aria-label")
     assert page.wrong + serious(page) == []
+
+
+@pytest.mark.parametrize("lesson", NAMES)
+def test_by_touch_on_a_telephone(opened, serious, lesson):
+    page, place = opened(lesson, **ON_A_TELEPHONE)
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(wider) <= 0
+    for slider in place.locator("input[type=range]:enabled").all():
+        slider.press("Home")
+        before, box = place.get_by_role("status").inner_text(), slider.bounding_box()
+        slider.tap(position={"x": 0.7 * box["width"], "y": box["height"] / 2})
+        expect(place.get_by_role("status")).not_to_have_text(before)
+    for button in place.locator("fieldset:enabled label:not([hidden])").all():
+        if button.is_visible() and button.locator("input").is_enabled():  # data sets differ
+            button.tap()
+            assert button.locator("input").is_checked()
+    assert page.wrong + serious(page) == []
+
+
+@pytest.mark.parametrize("lesson", NAMES)
+def test_axe_finds_nothing_on_a_dark_page(opened, serious, lesson):
+    page, _ = opened(lesson, **ON_A_DESK)
+    paper = "getComputedStyle(document.querySelector('.live')).backgroundColor"
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert page.evaluate(paper) == "rgb(18, 18, 18)"
+    page.evaluate(f"document.body.style.background = {paper}")
+    page.evaluate(
+        "document.body.style.color = getComputedStyle(document.querySelector('.live')).color"
+    )
+    assert serious(page) == []
+    page.emulate_media(media="print")
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
+
+
+def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
+    page, place = opened("perturbation_lab", **ON_A_DESK)
+    words = place.get_by_role("status")
+    slider = place.get_by_role("slider", name="expected perturbation alpha*beta")
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + 0.34 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    seen = set()
+    for share in (0.4, 0.5, 0.6, 0.7, 0.8):  # everything follows before the button is released
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        seen.add((words.inner_text(), figures(place)))
+    page.mouse.up()
+    assert len(seen) == 5
+    canvas = place.locator("canvas").first
+    box = canvas.bounding_box()
+    canvas.click(position={"x": 0.1 * box["width"], "y": 0.5 * box["height"]})
+    expect(words).to_contain_text("of the first image")
+    expect(place.get_by_role("slider", name="pixel row")).to_have_value("24")
+
+
+def test_real_data_has_its_own_networks_and_test_sets(opened):
+    page, place = opened("perturbation_lab", **ON_A_DESK)
+    words, maps = place.get_by_role("status"), place.locator("figure")
+    place.get_by_text("sampled targets (HI)").click()
+    place.get_by_role("slider", name="pixel row").press("Home")
+    assert maps.count() == 5
+    place.get_by_text("nuclei (real)").click()
+    expect(words).to_contain_text("expected targets")
+    expect(words).to_contain_text("its label is")  # the true posterior is unknown
+    assert maps.count() == 4
+    for hidden in ("sampled targets (HI)", "ASLP, measured gap", "shifted"):
+        expect(place.get_by_text(hidden, exact=True)).to_be_hidden()
+    place.get_by_text("fluorescence").click()
+    place.get_by_role("slider", name="pixel row").press("End")
+    expect(words).to_contain_text("Pixel (63,")
+    place.get_by_text("shapes (synthetic)").click()
+    expect(words).to_contain_text("Pixel (47,")
+    expect(words).to_contain_text("image of test")
+    assert page.wrong == []
+
+
+def test_a_run_is_played_silently(opened):
+    page, place = opened("training", **ON_A_DESK)
+    words, slider = place.get_by_role("status"), place.get_by_role("slider", name="epoch")
+    slider.press("End")
+    place.get_by_role("button", name="play").press("Enter")  # from the start
+    expect(words).to_contain_text(re.compile(r"epoch [468]:"))
+    expect(words).to_have_attribute("aria-live", "off")
+    place.get_by_role("button", name="pause").press("Enter")
+    expect(words).to_have_attribute("aria-live", "polite")
+    stopped = words.inner_text()
+    page.wait_for_timeout(600)
+    assert words.inner_text() == stopped
+
+
+def test_controls_without_effect_are_disabled(opened):
+    _, place = opened("confidence", **ON_A_DESK)
+    bins = place.get_by_role("slider", name="bins")
+    expect(bins).to_be_enabled()
+    place.get_by_text("ECE sweep").click()
+    expect(bins).to_be_disabled()
+    _, place = opened("stability", **ON_A_DESK)
+    place.get_by_text("measured gap (an extension)").click()
+    for option in ("stable (proximal step)", "5000"):
+        expect(place.get_by_role("radio", name=option)).to_be_disabled()
+
+
+def test_without_javascript_there_is_a_picture(browser, page_of):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(page_of(explorer_of("sc_bce")()))
+    picture = page.get_by_role("img", name="The expected loss over f")
+    assert picture.bounding_box()["width"] > 300
+    page.close()
+
+
+@pytest.mark.xdist_group("lab")  # one JupyterLab serves all
+def test_in_jupyterlab(watched, run_in_lab, serious):
+    page = watched(**ON_A_DESK)
+    cells = [
+        f"from aslp_lib.course.lessons.{lesson} import explorer\n"
+        f"one = explorer.{explorer_of(lesson).__name__}()\none"
+        for lesson in NAMES
+    ]
+    notebook = run_in_lab(page, *cells, "print(one.values)")
+    places = notebook.locator(".live")
+    expect(places).to_have_count(len(NAMES), timeout=60_000)
+    for place in places.all():
+        expect(place.get_by_role("status")).not_to_be_empty(timeout=60_000)
+        drive(place)
+    assert serious(page, {"include": [[".live"]]}) == []

@@ -4,15 +4,15 @@ The same JavaScript runs in JupyterLab with a kernel and on the book's pages wit
 widget `NAME` to a module such as `aslp_lib/course/NAME.py`:
 
 1. Write `NAME.py` with a subclass of `Live`, or of `Explorer` if it shows records: traits tagged
-   `sync=True` are its state, which must be plain JSON (arrays as text: `packed`). All classes of a
-   module share its script.
+   `sync=True` are its state, which must be plain JSON (arrays: `packed`). All classes of a module
+   share its script.
 2. Write `NAME.js` beside it. It ends with `export default { render };`. `render({ model, el })` is
    anywidget's interface: fill `el`, read the state with `model.get("trait")`, change it with
-   `model.set("trait", value); model.save_changes()`, and listen with `model.on("change:trait", f)`.
+   `model.set("trait", value); model.save_changes()`, and listen by `model.on("change:trait", f)`.
    The helpers of `live.js` come before the file in the same module, so that they need no import (a
-   module that is loaded from a blob, or on a page opened as a file, cannot import). Call `begin(el)`
-   first: it sets the class for `live.css` and keeps JupyterLab from taking the arrow keys.
-   `explorer(context, ...)` does all of this for controls with figures and a readout.
+   module that is loaded from a blob, or on a page opened as a file, cannot import). Call
+   `begin(el)` first: it sets the class for `live.css` and keeps JupyterLab from taking the arrow
+   keys. `explorer(context, ...)` does all of this for controls with figures and a readout.
 3. `text` describes the widget in a sentence: it is what is committed, and shown where JavaScript
    does not run. An `Explorer` also has a `picture` of its first state, whose label is the text.
 4. The book (docs/live_pages.py) makes each output an element with its state as inline JSON. A small
@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import base64
 import sys
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,8 @@ import traitlets
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures.style import alt, to_png
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import top_label
 
 FOLDER = Path(__file__).parent
 STYLE = (FOLDER / "live.css").read_text(encoding="utf-8")
@@ -47,13 +50,22 @@ DPI = 135
 """Resolution of a committed picture."""
 
 
-def packed(values: np.ndarray) -> str:
-    """Return an array's bytes in base64, which `unpack` of live.js reads.
+def packed(values: np.ndarray) -> dict[str, Any]:
+    """Return an array as JSON, compressed, from which `unpack` of live.js makes nested arrays.
 
-    >>> packed(np.array([0, 255], np.uint8))
-    'AP8='
+    >>> packed(np.array([[0, 255]], np.uint8))["type"]
+    'Uint8Array'
     """
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+    data = zlib.compress(np.ascontiguousarray(values).tobytes(), 9)
+    kind = f"{values.dtype.name.capitalize()}Array"
+    return {"packed": base64.b64encode(data).decode(), "type": kind, "shape": values.shape}
+
+
+def outcomes(counts: Counts) -> dict[str, Any]:
+    """Return the pixels by confidence, all and correct ones, as `Outcomes` of live.js."""
+    table = top_label(counts)
+    pixels, correct = table.pixels.tolist(), table.positive.tolist()
+    return {"top": counts.grey_levels - 1, "pixels": pixels, "correct": correct}
 
 
 @cache

@@ -8,19 +8,17 @@
  *   save_changes: () => void, on: (event: string, f: () => void) => void,
  *   off: (event: string, f: () => void) => void, page?: boolean}} Model
  * @typedef {{model: Model, el: HTMLElement}} Context
- * @typedef {{node: HTMLElement, show: (value: any) => void, disable: (flag: boolean) => void}} Control
- * @typedef {(number | [number, string])[]} Ticks
  */
 
-/** Create an HTML element. @returns {any} */
-function html(/** @type {string} */ name, properties = {}, /** @type {(Node | string)[]} */ ...children) {
+/** Create an HTML element with properties and children. @returns {any} */
+function html(name, properties = {}, ...children) {
   const node = Object.assign(document.createElement(name), properties);
   node.append(...children);
   return node;
 }
 
-/** Create an SVG element. @returns {any} */
-function svg(/** @type {string} */ name, attributes = {}, /** @type {(Node | string)[]} */ ...children) {
+/** Create an SVG element with attributes and children. @returns {any} */
+function svg(name, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
   node.append(...children);
@@ -28,192 +26,303 @@ function svg(/** @type {string} */ name, attributes = {}, /** @type {(Node | str
 }
 
 /** Prepare the element of a widget: its style, and its keys, which JupyterLab would take. */
-function begin(/** @type {HTMLElement} */ el) {
+function begin(el) {
   el.classList.add("live");
   el.dataset.lmSuppressShortcuts = "true";
   el.addEventListener("keydown", (event) => event.stopPropagation());
 }
 
 /** Create a live region, which a screen reader reads aloud when its text changes. */
-function status(lines = 1) {
-  const region = html("p", { className: "words", role: "status", ariaLive: "polite" });
-  region.style.setProperty("--lines", String(lines));
-  return region;
-}
+const status = (lines = 1) =>
+  html("p", { className: "words", role: "status", ariaLive: "polite", style: `--lines: ${lines}` });
 
-/** Number of decimals of a slider's step. */
-const decimals = (/** @type {number} */ step) => (String(step).split(".")[1] ?? "").length;
+const decimals = (v) => (String(v).split(".")[1] ?? "").length;
 
-/**
- * Create a slider from `min` to `max`, which shows its value.
- * @param {{label: string, min: number, max: number, step: number}} options
- * @param {(value: number) => void} change
- * @returns {Control}
- */
+/** Create a slider from `min` to `max`, which may depend on the values of all controls. */
 function slider({ label, min, max, step }, change) {
-  const input = html("input", { type: "range", min, max, step });
-  const value = html("span", { className: "value", ariaHidden: "true" }); // the slider speaks it
-  const write = () => { value.textContent = Number(input.value).toFixed(decimals(step)); };
-  input.addEventListener("input", () => { write(); change(Number(input.value)); });
+  const digits = decimals(step);
+  const input = html("input", { type: "range", min, step });
+  const written = html("span", { className: "value", ariaHidden: "true" }); // the slider speaks it
+  input.addEventListener("input", () => change(Number(input.value)));
   return {
-    node: html("label", { className: "slider" }, html("span", { textContent: label }), value, input),
-    show: (current) => { input.value = current; write(); },
-    disable: (flag) => { input.disabled = flag; },
+    node: html("label", { className: "slider" }, html("span", {}, label), written, input),
+    show: (value, values) => {
+      input.max = typeof max === "function" ? max(values) : max;
+      input.value = value;
+      written.textContent = value.toFixed(digits);
+    },
+    disable: (useless, name) => { input.disabled = useless.includes(name); },
   };
 }
 
 let groups = 0;
 
-/**
- * Create radio buttons, one for each pair of value and text.
- * @param {{label: string, options: [any, string][]}} options
- * @param {(value: any) => void} change
- * @returns {Control}
- */
+/** Create radio buttons from pairs of value and text. */
 function choice({ label, options }, change) {
   const name = `live-${Date.now()}-${groups++}`;
   const inputs = options.map(() => html("input", { type: "radio", name }));
-  inputs.forEach((input, i) => input.addEventListener("change", () => change(options[i][0])));
-  const buttons = inputs.map((input, i) => html("label", {}, input, html("span", { textContent: options[i][1] })));
-  const node = html("fieldset", { className: "choice" }, html("legend", { textContent: label }), ...buttons);
+  const buttons = options.map(([value, text], i) => {
+    inputs[i].addEventListener("change", () => change(value));
+    return html("label", {}, inputs[i], html("span", {}, text));
+  });
+  const node = html("fieldset", { className: "choice" }, html("legend", {}, label), ...buttons);
   return {
     node,
     show: (current) => inputs.forEach((input, i) => { input.checked = options[i][0] === current; }),
-    disable: (flag) => { node.disabled = flag; },
+    disable: (useless, group) => {
+      node.disabled = useless.includes(group);
+      buttons.forEach((button, i) => { button.hidden = useless.includes(`${group}:${options[i][0]}`); });
+    },
   };
 }
 
+const SHARES = [0, 0.25, 0.5, 0.75, 1], CONFIDENCES = [0.5, 0.6, 0.7, 0.8, 0.9, 1];
+
 /**
- * Create a plot with fixed axes. Of the ticks of an axis, the first and the last are its limits.
- * Positions are in the axes' units; a `look` is a list of classes of live.css.
- * @param {{title: string, x: Ticks, y: Ticks, xLabel: string, yLabel: string, width?: number,
- *   height?: number, legend?: [string, string][]}} options
+ * Create a plot with fixed axes. The first and last of an axis' ticks are its limits. Positions are
+ * in the axes' units; a look is a list of classes of live.css, and the legend has pairs of look and
+ * text. `begin` removes all marks and describes those that follow.
+ * @param {string} title
+ * @param {any[]} x ticks and label
+ * @param {any[]} y ticks and label
+ * @param {string[][]} legend
  */
-function plot({ title, x, y, xLabel, yLabel, width = 330, height = 270, legend = [] }) {
-  const [left, right, top, bottom] = [48, width - 12, 26, height - 40];
-  const at = (/** @type {Ticks} */ ticks, /** @type {number} */ start, /** @type {number} */ end) => {
-    const [low, high] = [ticks[0], ticks[ticks.length - 1]].map((tick) => [tick].flat()[0]);
-    return (/** @type {number} */ v) => start + ((v - Number(low)) / (Number(high) - Number(low))) * (end - start);
-  };
-  const X = at(x, left, right), Y = at(y, bottom, top);
-  const figure = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
-  const write = (/** @type {number} */ px, /** @type {number} */ py, /** @type {any} */ words, look = "middle", rest = {}) =>
+function plot(title, [x, xLabel], [y, yLabel], legend = []) {
+  const [width, height, left, right, top, bottom] = [330, 270, 56, 318, 26, 230];
+  const X = (v) => left + ((v - x[0]) / (x[x.length - 1] - x[0])) * (right - left);
+  const Y = (v) => bottom - ((v - y[0]) / (y[y.length - 1] - y[0])) * (bottom - top);
+  const write = (px, py, words, look = "middle", rest = {}) =>
     svg("text", { x: px, y: py, class: look, ...rest }, String(words));
-  figure.append(svg("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` }));
-  for (const tick of x) {
-    const [v, words] = [tick, tick].flat();
-    figure.append(svg("path", { class: "axis", d: `M${X(Number(v))} ${bottom}v4` }), write(X(Number(v)), bottom + 16, words));
-  }
-  for (const tick of y) {
-    const [v, words] = [tick, tick].flat();
-    figure.append(svg("path", { class: "axis", d: `M${left} ${Y(Number(v))}h-4` }), write(left - 7, Y(Number(v)) + 4, words, "end"));
-  }
-  figure.append(
-    write((left + right) / 2, 15, title, "middle title"),
-    write((left + right) / 2, height - 6, xLabel),
-    write(0, 0, yLabel, "middle", { transform: `translate(12 ${(top + bottom) / 2}) rotate(-90)` }),
+  const marks = svg("g"), heading = write((left + right) / 2, 15, title, "middle title");
+  const ticks = [...x.map((v) => `M${X(v)} ${bottom}v4`), ...y.map((v) => `M${left} ${Y(v)}h-4`)];
+  const figure = svg(
+    "svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, heading,
+    svg("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}${ticks.join("")}` }),
+    write((left + right) / 2, height - 6, xLabel), write(0, 0, yLabel, "middle upward"),
+    ...x.map((v) => write(X(v), bottom + 16, v)),
+    ...y.map((v) => write(left - 7, Y(v) + 4, v.toFixed(Math.max(...y.map(decimals))), "end")), marks,
   );
-  const marks = figure.appendChild(svg("g"));
   const keys = legend.map(([look, words]) => html("li", {}, html("i", { className: look }), words));
-  const inside = (/** @type {number} */ px, /** @type {number} */ py) => px >= left - 0.5 && px <= right + 0.5 && py >= top - 0.5 && py <= bottom + 0.5;
-  const path = (/** @type {[number, number][]} */ points) => {
+  const tenth = (v) => Math.round(10 * v) / 10;
+  /** Path through the points; those outside of the axes, or NaN, are gaps. */
+  const path = (points) => {
     let text = "", drawing = false;
     for (const [a, b] of points) {
-      const px = X(a), py = Y(b), shown = inside(px, py); // false for NaN
-      if (shown) text += `${drawing ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
-      drawing = shown;
+      const px = X(a), py = Y(b);
+      const inside = px > left - 1 && px < right + 1 && py > top - 1 && py < bottom + 1;
+      if (inside) text += `${drawing ? "L" : "M"}${tenth(px)} ${tenth(py)}`;
+      drawing = inside;
     }
     return text;
   };
-  const draw = (/** @type {string} */ name, /** @type {object} */ attributes) => { marks.append(svg(name, attributes)); };
+  const draw = (name, kind, look, attributes) =>
+    marks.append(svg(name, { class: `${kind} ${look}`, ...attributes }));
   return {
-    node: html("div", { className: "plot" }, figure, ...(keys.length ? [html("ul", {}, ...keys)] : [])),
-    clear: () => marks.replaceChildren(),
-    describe: (/** @type {string} */ words) => figure.setAttribute("aria-label", `${title}. ${words}`),
-    /** Connect the points within the axes. */
-    line: (/** @type {[number, number][]} */ points, look = "") => draw("path", { class: `line ${look}`, d: path(points) }),
-    /** Fill the polygon of the points. */
-    area: (/** @type {[number, number][]} */ points, look = "") => draw("path", { class: `area ${look}`, d: path(points) }),
-    dot: (/** @type {number} */ a, /** @type {number} */ b, look = "", r = 6) => draw("circle", { class: `area ${look}`, cx: X(a), cy: Y(b), r }),
-    bar: (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ b, look = "") =>
-      draw("rect", { class: `area ${look}`, x: X(from), width: X(to) - X(from), y: Y(b), height: bottom - Y(b) }),
-    text: (/** @type {number} */ a, /** @type {number} */ b, /** @type {string} */ words, look = "") => marks.append(write(X(a), Y(b), words, look)),
+    node: html("div", { className: "plot" }, figure, html("ul", {}, ...keys)),
+    begin: (words, newTitle = title) => {
+      marks.replaceChildren();
+      heading.textContent = newTitle;
+      figure.setAttribute("aria-label", `${newTitle}. ${words}`);
+    },
+    line: (points, look) => draw("path", "line", look, { d: path(points) }),
+    area: (points, look) => draw("path", "area", look, { d: path(points) }),
+    dots: (points, look) =>
+      draw("path", "dots", look, { d: points.map(([a, b]) => `M${tenth(X(a))} ${tenth(Y(b))}h0`).join("") }),
+    dot: (a, b, look, r = 6) => draw("circle", "area", look, { cx: X(a), cy: Y(b), r }),
+    bar: (from, to, b, look) => draw("rect", "area", look,
+      { x: X(from), width: Math.max(X(to) - X(from), 0), y: Y(b), height: bottom - Y(b) }),
+    text: (a, b, words, look) => marks.append(write(X(a), Y(b), words, look)),
   };
 }
 
+/** Put figures below one another. */
+const stack = (...figures) => html("div", { className: "stack" }, ...figures.map(({ node }) => node));
+
+/** Colour of a pixel of a map, in the order of a canvas' bytes. */
+const colour = (red, green, blue) => 0xff000000 | (blue << 16) | (green << 8) | red;
+
 /**
- * Create maps side by side on a canvas.
- * @param {{title: string, count: number, size: number}} options `size`: side of a map in pixels
+ * Create `count` square maps side by side on a canvas. `draw` shows grey levels from 0 to 255; its
+ * argument `over` returns the colour of what covers a pixel of a map, or undefined.
  */
 function maps({ title, count, size }) {
-  const gap = 2, step = size + gap;
-  const canvas = html("canvas", { width: count * step - gap, height: size, role: "img", ariaLabel: title });
-  const context = canvas.getContext("2d"), picture = context.createImageData(canvas.width, size);
+  const step = size + 2, width = count * step - 2;
+  const canvas = html("canvas", { width, height: size, role: "img", ariaLabel: title });
+  const context = canvas.getContext("2d"), picture = context.createImageData(width, size);
+  const pixels = new Uint32Array(picture.data.buffer);
   return {
-    node: html("figure", {}, html("figcaption", { textContent: title }), canvas),
-    describe: (/** @type {string} */ words) => { canvas.ariaLabel = `${title}. ${words}`; },
-    /**
-     * Draw values from 0 (black) to 1 (white); `over` returns the colour of what covers a pixel.
-     * @param {ArrayLike<number>[]} values
-     * @param {(map: number, pixel: number) => number[] | undefined} over
-     */
-    draw: (values, over = () => undefined) => {
+    node: html("figure", {}, html("figcaption", {}, title), canvas),
+    draw: (words, values, over = (_map, _pixel) => undefined) => {
+      canvas.ariaLabel = `${title}. ${words}`;
       values.forEach((map, i) => {
         for (let k = 0; k < size * size; k++) {
-          const grey = 255 * map[k], [r, g, b] = over(i, k) ?? [grey, grey, grey];
-          picture.data.set([r, g, b, 255], 4 * (Math.floor(k / size) * canvas.width + i * step + (k % size)));
+          const grey = Math.round(map[k]), column = i * step + (k % size);
+          pixels[Math.floor(k / size) * width + column] = over(i, k) ?? colour(grey, grey, grey);
         }
       });
       context.putImageData(picture, 0, 0);
     },
     /** Call `pick(map, row, column)` when a reader points at a pixel. */
-    onPick: (/** @type {(map: number, row: number, column: number) => void} */ pick) =>
-      canvas.addEventListener("click", (/** @type {MouseEvent} */ event) => {
-        const x = Math.floor((event.offsetX / canvas.clientWidth) * canvas.width);
-        const row = Math.floor((event.offsetY / canvas.clientHeight) * size);
-        if (x % step < size) pick(Math.floor(x / step), Math.min(row, size - 1), x % step);
-      }),
+    onPick: (pick) => canvas.addEventListener("click", ({ offsetX, offsetY }) => {
+      const x = Math.floor((offsetX / canvas.clientWidth) * width);
+      const row = Math.floor((offsetY / canvas.clientHeight) * size);
+      if (x % step < size && row < size) pick(Math.floor(x / step), row, x % step);
+    }),
   };
 }
 
-/** Read an array that Python packed. @returns {any} */
-function unpack(/** @type {string} */ text, /** @type {any} */ Type = Uint8Array) {
-  return new Type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+/** Nested arrays of a shape, the innermost of which are parts of `values`. @returns {any} */
+function nested(values, shape) {
+  const [length, ...inner] = shape, size = values.length / length;
+  const part = (i) => nested(values.subarray(i * size, (i + 1) * size), inner);
+  return inner.length ? Array.from({ length }, (_, i) => part(i)) : values;
 }
 
-const percent = (/** @type {number} */ share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+/** Replace the arrays that Python packed (`packed` of live/__init__.py). @returns {Promise<any>} */
+async function unpack(value) {
+  if (Array.isArray(value)) return Promise.all(value.map(unpack));
+  if (Object(value) !== value) return value;
+  if (!value.packed) {
+    const entries = Object.entries(value).map(async ([key, part]) => [key, await unpack(part)]);
+    return Object.fromEntries(await Promise.all(entries));
+  }
+  const bytes = Uint8Array.from(atob(value.packed), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return nested(new globalThis[value.type](await new Response(stream).arrayBuffer()), value.shape);
+}
+
+const sigmoid = (z) => 1 / (1 + Math.exp(-z));
+/** Expected target of a pixel, which is the minimiser of its expected loss. */
+const minimiser = (posterior, perturbation) => (1 - perturbation) * posterior + perturbation / 2;
+const surprise = (target, f) => (target === 0 ? 0 : -target * Math.log(f));
+/** Cross-entropy between a target and a probability, in nats. */
+const crossEntropy = (target, f) => surprise(target, f) + surprise(1 - target, 1 - f);
+
+/** The quantile `share` of ascending numbers, interpolated as by NumPy. */
+function quantile(sorted, share) {
+  const place = share * (sorted.length - 1), low = Math.floor(place);
+  return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+const sum = (values) => values.reduce((total, v) => total + v, 0), mean = (values) => sum(values) / values.length;
 
 /**
- * Connect controls, a readout and figures.
- * @param {Context} context
- * @param {{
- *   controls: Record<string, {label: string, options?: [any, string][], min?: number, max?: number, step?: number}>,
- *   figure: (area: HTMLElement, records: any, set: (values: object) => void) => (values: any) => string,
- *   link?: (moved: string, values: any) => object,
- *   idle?: (values: any) => string[],
- *   lines?: number,
- * }} options `figure` builds the figures and returns what draws them at the controls' values and
- *   writes the readout; `link` returns values that follow from the control that was moved; `idle`
- *   names the controls without effect; `lines` is the height of the readout.
+ * Pixels by confidence, all and correct ones; confidences are the highest multiples of 1 / top.
+ * @typedef {{top: number, pixels: ArrayLike<number>, correct: ArrayLike<number>}} Outcomes
  */
-function explorer({ model, el }, { controls, figure, link = () => ({}), idle = () => [], lines = 3 }) {
+
+/** Confidence times `top` of entry i, an integer. */
+const level = ({ top, pixels }, i) => top + 1 - pixels.length + i;
+
+const emptyBin = (low, high) => ({ low, high, pixels: 0, confidence: 0, accuracy: 0, gap: 0, share: 0 });
+
+/** Turn the sums over the pixels of bins into means. */
+function averaged(bins) {
+  const total = sum(bins.map(({ pixels }) => pixels));
+  return bins.map((bin) => {
+    const confidence = bin.confidence / bin.pixels, accuracy = bin.accuracy / bin.pixels;
+    return { ...bin, share: bin.pixels / total, confidence, accuracy, gap: bin.pixels && confidence - accuracy };
+  });
+}
+
+/** Reliability diagram of bins (low, high] of equal width, the lowest with its lower end. */
+function reliability(/** @type {Outcomes} */ table, count = 10) {
+  const bins = Array.from({ length: count }, (_, k) => emptyBin(k / count, (k + 1) / count));
+  for (let i = 0; i < table.pixels.length; i++) {
+    const bin = bins[Math.max(Math.ceil((level(table, i) * count) / table.top) - 1, 0)];
+    bin.pixels += table.pixels[i];
+    bin.confidence += (table.pixels[i] * level(table, i)) / table.top;
+    bin.accuracy += table.correct[i];
+  }
+  return averaged(bins);
+}
+
+/** Mean of a term over the pixels of all bins. */
+const overPixels = (bins, term) => sum(bins.map((bin) => (bin.pixels ? bin.share * term(bin) : 0)));
+const ece = (bins) => overPixels(bins, ({ gap }) => Math.abs(gap));
+const oe = (bins) => overPixels(bins, ({ confidence, gap }) => confidence * Math.max(gap, 0));
+
+const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+
+/** Describe a difference of confidence and accuracy in words. */
+function describeGap(gap, digits = 1) {
+  const points = Math.abs(100 * gap).toFixed(digits);
+  if (Number(points) === 0) return "calibrated on average";
+  return `${gap > 0 ? "over" : "under"}confident by ${points} ${Number(points) === 1 ? "point" : "points"}`;
+}
+
+/** Describe the bins that have pixels, for readers who do not see them. */
+const describeBins = (bins) => bins.filter(({ pixels }) => pixels).map(({ confidence, accuracy }) =>
+  `Confidence ${percent(confidence, 0)}: accuracy ${percent(accuracy, 0)}.`).join(" ");
+
+/** Create a reliability diagram. `draw` marks bins for which `counts` is false by a thin gap. */
+function diagram(title, legend = [["grey", "share of the pixels"]]) {
+  const looks = [["light", "accuracy"], ["over", "overconfident"], ["under", "underconfident"]];
+  const frame = plot(title, [CONFIDENCES, "confidence"], [SHARES, "accuracy"], [...looks, ...legend]);
+  const draw = (bins, { newTitle = title, bright = -1, shares = true, counts = (_bin) => true } = {}) => {
+    frame.begin(`ECE ${percent(ece(bins))}. ${describeBins(bins)}`, newTitle);
+    const full = bins.map((bin, i) => ({ ...bin, i })).filter(({ pixels }) => pixels);
+    for (const { i, low, high, accuracy, share } of full) {
+      frame.bar(Math.max(low, 0.5), high, accuracy, i === bright ? "orange" : "light");
+      if (shares) frame.bar((low + high) / 2 - 0.01, (low + high) / 2 + 0.01, share, "grey");
+    }
+    frame.line([[0.5, 0.5], [1, 1]], "ink thin");
+    for (const bin of full) {
+      const ends = [[bin.confidence, bin.accuracy], [bin.confidence, bin.confidence]];
+      frame.line(ends, `${bin.gap > 0 ? "over" : "under"} ${counts(bin) ? "thick" : "thin"}`);
+    }
+  };
+  return { node: frame.node, draw };
+}
+
+/** Create a button that moves a slider to its end, and starts anew there; `words` are silent then. */
+function player({ min, max, step }, get, set, words) {
+  const button = html("button", { type: "button" }, "play");
+  let timer = 0;
+  const turn = (on) => {
+    clearInterval(timer);
+    timer = on && setInterval(() => (button.isConnected && get() < max ? set(get() + step) : turn(false)), 250);
+    button.textContent = on ? "pause" : "play";
+    words.ariaLive = on ? "off" : "polite";
+  };
+  button.addEventListener("click", () => {
+    if (!timer && get() >= max) set(min);
+    turn(!timer);
+  });
+  return button;
+}
+
+/**
+ * Connect controls, a readout and figures. `controls` are the arguments of `slider` and `choice` by
+ * name. `figure(area, records, set)` builds the figures; it returns a function that draws them at
+ * the controls' values and returns the readout, which is `lines` high. `link(moved, values)` returns
+ * values that follow from a control that was moved. `idle(values)` names the controls without
+ * effect, and options to hide as "control:option". `play` names a slider that a button moves.
+ * @param {Context} context
+ * @param {{controls: any, figure: any, link?: any, idle?: any, lines?: number, play?: string}} options
+ */
+async function explorer({ model, el }, { controls, figure, link, idle, lines = 3, play }) {
   begin(el);
   const words = status(lines), area = html("div", { className: "figures" });
-  const set = (/** @type {object} */ values) => {
+  const set = (values) => {
     model.set("values", { ...model.get("values"), ...values });
     model.save_changes();
   };
+  const panel = html("div", { className: "controls" });
   const made = Object.entries(controls).map(([name, options]) => {
-    const change = (/** @type {any} */ value) => set({ [name]: value, ...link(name, { ...model.get("values"), [name]: value }) });
-    return [name, options.options ? choice(/** @type {any} */ (options), change) : slider(/** @type {any} */ (options), change)];
+    const change = (value) => set({ [name]: value, ...link?.(name, { ...model.get("values"), [name]: value }) });
+    const control = (options.options ? choice : slider)(options, change);
+    panel.append(control.node);
+    return { name, control };
   });
-  el.append(html("div", { className: "controls" }, ...made.map(([, control]) => control.node)), words, area);
-  const draw = figure(area, model.get("records"), set);
+  const value = () => model.get("values")[play];
+  if (play) panel.append(player(controls[play], value, (next) => set({ [play]: next }), words));
+  el.append(panel, words, area);
+  const draw = figure(area, await unpack(model.get("records")), set);
   const update = () => {
-    const values = model.get("values"), useless = idle(values);
-    for (const [name, control] of made) {
-      control.show(values[name]);
-      control.disable(useless.includes(name));
+    const values = model.get("values"), useless = idle?.(values) ?? [];
+    for (const { name, control } of made) {
+      control.show(values[name], values);
+      control.disable(useless, name);
     }
     words.textContent = draw(values);
   };
@@ -222,23 +331,16 @@ function explorer({ model, el }, { controls, figure, link = () => ({}), idle = (
   return () => model.off("change:values", update);
 }
 
-/** Show a widget on a page without a kernel, wherever the book has an element for its class. */
-function mount(/** @type {string} */ name, /** @type {(context: Context) => void} */ render) {
+/** Show a widget on a page without a kernel, wherever the book has an element for its module. */
+function mount(name, render) {
   for (const place of document.querySelectorAll(`[data-live="${name}"]`)) {
     const state = JSON.parse(place.querySelector("script")?.textContent ?? "");
-    /** @type {Map<string, (() => void)[]>} */
-    const listeners = new Map();
-    const of = (/** @type {string} */ event) => listeners.get(event) ?? [];
+    const events = new EventTarget();
     const model = {
-      page: true,
-      get: (/** @type {string} */ key) => state[key],
-      set: (/** @type {string} */ key, /** @type {any} */ value) => {
-        state[key] = value;
-        of(`change:${key}`).forEach((f) => f());
-      },
-      save_changes: () => {},
-      on: (/** @type {string} */ event, /** @type {() => void} */ f) => listeners.set(event, [...of(event), f]),
-      off: (/** @type {string} */ event, /** @type {() => void} */ f) => listeners.set(event, of(event).filter((g) => g !== f)),
+      page: true, save_changes: () => {}, get: (key) => state[key],
+      set: (key, value) => { state[key] = value; events.dispatchEvent(new Event(`change:${key}`)); },
+      on: (event, f) => events.addEventListener(event, f),
+      off: (event, f) => events.removeEventListener(event, f),
     };
     const el = html("div");
     place.replaceChildren(el);

@@ -1,16 +1,16 @@
-"""Predictions of networks trained at constant perturbations, recorded for notebook e5.
+"""Predictions of networks trained at constant perturbations, recorded for the perturbation lab.
 
-`python -m aslp_lib.course.recorded.perturbations` (or `make weights`) makes them again. With the
-preset "demo", two networks are trained for each of `PERTURBATIONS` except 0: one on expected and
-one on sampled targets. The shipped BCE network serves as perturbation 0; its logits are recorded
-too, so that they can be divided by any temperature.
+`python -m aslp_lib.course.recorded.perturbations` (or `make weights`) makes them again, with the
+presets of the two embedded data sets. On `shapes`, two networks are trained for each of
+`PERTURBATIONS` except 0: one on expected and one on sampled targets; on `nuclei`, one on expected
+targets. The shipped BCE network serves as perturbation 0; its logits are recorded too, so that they
+can be divided by any temperature. Shipped networks whose alphas a rule adapted are beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -21,9 +21,16 @@ from torch import nn
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION
 from aslp_lib.config import Settings
-from aslp_lib.course.recorded import SETTINGS, load, position, read_arrays, write_arrays, write_how
+from aslp_lib.course.recorded import (
+    load,
+    load_log,
+    position,
+    read_arrays,
+    settings_of,
+    write_arrays,
+    write_how,
+)
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
@@ -32,17 +39,48 @@ PERTURBATIONS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
 """Values of alpha * beta of the training runs."""
 TARGETS = {"expected": MODERATION, "sampled": HARD_INVERSION}
 """Technique of the training runs on expected and on sampled targets."""
-RULES = ("measured_gap", "calibration")
-"""Rules with which shipped networks were trained."""
-ROWS = tuple(product(TARGETS, PERTURBATIONS))
-"""Recorded networks, in the order of the arrays."""
-PICKS: Mapping[str, tuple[int, ...]] = {
-    "test": (5, 14, 18, 33),
-    "shifted": (5, 14, 18, 33),
-    "textures": (0, 4, 7, 18),
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded for a data set.
+
+    Args:
+        picks: test set -> indices of the images whose maps are recorded.
+        targets: targets of the networks, of `TARGETS`.
+        rules: rules of the shipped networks with adapted alphas.
+        file, how: names of the files of the records and of their provenance.
+    """
+
+    picks: Mapping[str, tuple[int, ...]]
+    targets: tuple[str, ...]
+    rules: tuple[str, ...]
+    file: str
+    how: str
+
+    @property
+    def rows(self) -> list[tuple[str, float]]:
+        """Recorded networks, in the order of the arrays: targets and perturbation, or a rule."""
+        return [*product(self.targets, PERTURBATIONS), *((rule, -1.0) for rule in self.rules)]
+
+
+RECORDED = {
+    "shapes": Recorded(
+        {"test": (5, 14, 18, 33), "shifted": (5, 14, 18, 33), "textures": (0, 4, 7, 18)},
+        ("expected", "sampled"),
+        ("measured_gap", "calibration"),
+        "perturbations.npz",
+        "perturbations.json",
+    ),
+    "nuclei": Recorded(
+        {"test": (1, 3, 9, 11), "fluorescence": (1, 25, 35, 38), "brightfield": (5, 9, 29, 41)},
+        ("expected",),
+        ("calibration",),
+        "nuclei_perturbations.npz",
+        "nuclei_perturbations.json",
+    ),
 }
-"""Test set -> indices of the images whose maps are recorded."""
-FILE, HOW = "perturbations.npz", "perturbations.json"
+"""Data set -> what is recorded for it."""
 LOGITS = np.arange(-32, 32, 0.04) + 0.02
 """Centres of the bins in which BCE's logits are counted."""
 KINDS = ("ambiguous", "background", "other")
@@ -55,7 +93,7 @@ class Outcome:
 
     Args:
         counts: counts of all its pixels, as one image.
-        maps: (4, H, W) foreground probability of the images `PICKS`, in [0, 1].
+        maps: (4, H, W) foreground probability of the images `picks`, in [0, 1].
         ambiguous, background: mean confidence where the true probability is within 1/4 of 1/2, and
             where it is 0; NaN in a set without such pixels.
     """
@@ -66,21 +104,44 @@ class Outcome:
     background: float
 
 
-def at_perturbation(perturbation: float, part: str = "test", targets: str = "expected") -> Outcome:
+def at_perturbation(
+    perturbation: float, part: str = "test", targets: str = "expected", data: str = "shapes"
+) -> Outcome:
     """Return the predictions of the network trained at a constant perturbation.
 
     Args:
         perturbation: alpha * beta, one of `PERTURBATIONS`.
-        part: test set, one of `PICKS`.
-        targets: one of `TARGETS`.
+        part: test set, one of the data set's `picks`.
+        targets: one of the data set's `targets`.
+        data: one of `RECORDED`.
 
     Raises:
-        ValueError: the perturbation, the targets or the set were not recorded.
+        ValueError: the perturbation, the targets, the set or the data were not recorded.
     """
     position("perturbation", perturbation, PERTURBATIONS)
-    position("targets", targets, TARGETS)
-    row = ROWS.index((targets, perturbation))
-    arrays, index = read_arrays(FILE), (row, position("set", part, PICKS))
+    position("targets", targets, _recorded(data).targets)
+    return _outcome((targets, perturbation), part, data)
+
+
+def of_rule(rule: str, part: str = "test", data: str = "shapes") -> Outcome:
+    """Return the predictions of the shipped network whose alphas a rule adapted.
+
+    Raises:
+        ValueError: the rule, the set or the data were not recorded.
+    """
+    position("rule", rule, _recorded(data).rules)
+    return _outcome((rule, -1.0), part, data)
+
+
+def _recorded(data: str) -> Recorded:
+    position("data", data, RECORDED)
+    return RECORDED[data]
+
+
+def _outcome(row: tuple[str, float], part: str, data: str) -> Outcome:
+    recorded = _recorded(data)
+    index = recorded.rows.index(row), position("set", part, recorded.picks)
+    arrays = read_arrays(recorded.file)
     return Outcome(
         Counts(arrays["counts"][index].astype(np.int64)[None]),
         arrays["maps"][index] / 255,
@@ -88,13 +149,20 @@ def at_perturbation(perturbation: float, part: str = "test", targets: str = "exp
     )
 
 
-def at_temperature(temperature: float, part: str = "test") -> Outcome:
+def final_perturbation(rule: str, data: str = "shapes") -> float:
+    """Return the mean alpha * beta with which the training of a shipped network ended."""
+    beta = settings_of(data).hyperparameters.aslp.perturbation.beta
+    return beta * load_log(rule, data)[-1]["alpha_mean"]
+
+
+def at_temperature(temperature: float, part: str = "test", data: str = "shapes") -> Outcome:
     """Return the predictions of plain BCE with its logits divided by a temperature.
 
     Raises:
-        ValueError: the set was not recorded.
+        ValueError: the set or the data were not recorded.
     """
-    arrays, part_index = read_arrays(FILE), position("set", part, PICKS)
+    recorded = _recorded(data)
+    arrays, part_index = read_arrays(recorded.file), position("set", part, recorded.picks)
     table = arrays["logits"][part_index].astype(np.int64)
     p = expit(LOGITS / temperature)
     counts = np.zeros((1, 2, MAP_GREY_LEVELS), np.int64)
@@ -135,12 +203,18 @@ def logits_of(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
     return torch.stack(parts).float().numpy()
 
 
-def kinds(posterior: np.ndarray) -> np.ndarray:
-    """Return the index in `KINDS` of each pixel's kind, which its true probability determines."""
+def kinds(dataset: Any) -> np.ndarray:
+    """Return the index in `KINDS` of each pixel's kind, which its true probability determines.
+
+    If that is unknown, as in `nuclei`, all pixels are "other".
+    """
+    posterior = getattr(dataset, "posterior", None)
+    if posterior is None:
+        return np.full(dataset.masks[:, 0].shape, KINDS.index("other"))
     return np.select([np.abs(posterior - 0.5) < 0.25, posterior == 0], [0, 1], 2)
 
 
-def outcome(network: nn.Module, dataset: Shapes, picks: tuple[int, ...]) -> Outcome:
+def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome:
     """Compute the predictions of a network for a set.
 
     Args:
@@ -150,19 +224,19 @@ def outcome(network: nn.Module, dataset: Shapes, picks: tuple[int, ...]) -> Outc
     counts = Counts.from_probabilities(
         torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_GREY_LEVELS
     )
-    kind, confidence = kinds(dataset.posterior), np.maximum(p, 1 - p)
+    kind, confidence = kinds(dataset), np.maximum(p, 1 - p)
     means = [confidence[kind == k].mean() if (kind == k).any() else np.nan for k in (0, 1)]
     return Outcome(Counts(counts.pooled[None]), p[list(picks)], *means)
 
 
-def logit_table(logits: np.ndarray, dataset: Shapes) -> np.ndarray:
+def logit_table(logits: np.ndarray, dataset: Any) -> np.ndarray:
     """Count pixels by kind, label and logit, (kinds, 2, bins).
 
     Logits beyond the outermost bins are counted in these.
     """
     width = LOGITS[1] - LOGITS[0]
     bins = np.floor((logits - LOGITS[0]) / width + 0.5).astype(int).clip(0, len(LOGITS) - 1)
-    cell = (kinds(dataset.posterior) * 2 + dataset.masks[:, 0].numpy()) * len(LOGITS) + bins
+    cell = (kinds(dataset) * 2 + dataset.masks[:, 0].numpy()) * len(LOGITS) + bins
     pixels = np.bincount(cell.ravel(), minlength=len(KINDS) * 2 * len(LOGITS))
     return pixels.reshape(len(KINDS), 2, len(LOGITS))
 
@@ -187,52 +261,53 @@ def at(perturbation: float, settings: Settings, targets: str = "expected") -> Se
     return settings.tuned(constant_alpha=options)
 
 
-@cache
-def of_rule(rule: str, part: str = "test") -> Outcome:
-    """Compute the predictions of the shipped network whose alphas were adapted by one of `RULES`.
-
-    Raises:
-        ValueError: there is no such network or set.
-    """
-    position("rule", rule, RULES)
-    position("set", part, PICKS)
-    dataset: Any = SETTINGS.load_data().tests[part]
-    return outcome(load(rule), dataset, PICKS[part])
-
-
-def network_at(
-    perturbation: float, targets: str, data: DataSplits, settings: Settings
-) -> nn.Module:
-    """Return the network of a perturbation, which is trained here unless it is the shipped BCE."""
+def network_of(row: tuple[str, float], data: str, splits: DataSplits) -> nn.Module:
+    """Return the network of one of the rows, which is trained here unless it is a shipped one."""
+    kind, perturbation = row
+    if kind in RECORDED[data].rules:
+        return load(kind, data)
     if perturbation == 0:
-        return load("bce")
-    return train(at(perturbation, settings, targets), data, "constant_alpha").network
+        return load("bce", data)
+    settings = replace(settings_of(data), device="cpu")
+    return train(at(perturbation, settings, kind), splits, "constant_alpha").network
 
 
-def main() -> None:
-    """Train all networks, and replace the files when all training runs are done."""
-    settings = replace(SETTINGS, device="cpu")
-    data = settings.load_data()
-    tests: dict[str, Any] = data.tests
-    rows = []
-    for targets, perturbation in ROWS:
-        network = network_at(perturbation, targets, data, settings)
-        rows.append([outcome(network, tests[part], picks) for part, picks in PICKS.items()])
-    bce_logits = {part: logits_of(load("bce"), tests[part]) for part in PICKS}
+def record(data: str, networks: Mapping[tuple[str, float], nn.Module], splits: DataSplits) -> None:
+    """Write the records of a data set.
+
+    Args:
+        networks: network of each of the rows.
+    """
+    recorded, tests = RECORDED[data], splits.tests
+    rows = [
+        [outcome(networks[row], tests[part], picks) for part, picks in recorded.picks.items()]
+        for row in recorded.rows
+    ]
+    logits = {part: logits_of(load("bce", data), tests[part]) for part in recorded.picks}
+    tables = [logit_table(values, tests[part]) for part, values in logits.items()]
+    maps = [logits[part][list(picks)] for part, picks in recorded.picks.items()]
     arrays: dict[str, np.ndarray] = {
         "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
         "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in rows], np.uint8),
         "sure": np.array([[(o.ambiguous, o.background) for o in row] for row in rows]),
-        "logits": np.array([logit_table(bce_logits[p], tests[p]) for p in PICKS], np.uint32),
-        "map_logits": np.array([bce_logits[p][list(PICKS[p])] for p in PICKS], np.float16),
+        "logits": np.array(tables, np.uint32),
+        "map_logits": np.array(maps, np.float16),
     }
-    write_arrays(FILE, arrays)
-    techniques = {targets: technique.name for targets, technique in TARGETS.items()}
+    write_arrays(recorded.file, arrays)
+    techniques = {targets: TARGETS[targets].name for targets in recorded.targets}
     results: dict[str, Any] = {"perturbations": PERTURBATIONS, "targets": techniques, "scores": {}}
-    for targets in TARGETS:
-        counts = {s: at_perturbation(s, "test", targets).counts for s in PERTURBATIONS}
+    for targets in recorded.targets:
+        counts = {s: at_perturbation(s, "test", targets, data).counts for s in PERTURBATIONS}
         results["scores"][targets] = {s: scores(c, names=SCORES) for s, c in counts.items()}
-    write_how(HOW, "aslp_lib.course.recorded.perturbations", ["constant_alpha"], **results)
+    module, settings = "aslp_lib.course.recorded.perturbations", settings_of(data)
+    write_how(recorded.how, module, ["constant_alpha"], settings, **results)
+
+
+def main() -> None:
+    """Train all networks of each data set, and replace its files when all its runs are done."""
+    for data, recorded in RECORDED.items():
+        splits = settings_of(data).load_data()
+        record(data, {row: network_of(row, data, splits) for row in recorded.rows}, splits)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,3 @@
 """When a probability can be trusted, and how calibration is measured."""
 
-from aslp_lib.course.lessons.confidence import figures
+from aslp_lib.course.lessons.confidence import explorer, figures

@@ -1,3 +1,3 @@
 """What perturbed labels say."""
 
-from aslp_lib.course.lessons.label_perturbation import figures
+from aslp_lib.course.lessons.label_perturbation import explorer, figures

@@ -1,62 +1,44 @@
 // @ts-check
 // The expected SC-BCE of a pixel over the predicted probability f, and its minimiser f*.
 
-const SHARES = /** @type {Ticks} */ ([0, 0.25, 0.5, 0.75, 1]);
+/** The class that a probability decides for. */
+const decision = (f) => (Math.abs(f - 0.5) < 1e-6 ? "neither class" : f > 0.5 ? "foreground" : "background");
 
-/** Expected target of a pixel, which is the minimiser of its expected loss. */
-const minimiser = (/** @type {number} */ posterior, /** @type {number} */ perturbation) =>
-  (1 - perturbation) * posterior + perturbation / 2;
+function figure(area) {
+  const loss = plot("loss", [SHARES, "f, predicted P(y=1)"], [[0, 1, 2, 3], "nats"],
+    [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]]);
+  const line = plot("minimiser", [SHARES, "true posterior pi"], [SHARES, "minimiser f*"],
+    [["grey dashed", "plain BCE"], ["blue", "SC-BCE"]]);
+  area.append(loss.node, line.node);
+  const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
+  return ({ alpha, beta, posterior }) => {
+    const product = alpha * beta, best = minimiser(posterior, product), floor = crossEntropy(best, best);
+    loss.begin(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
+    for (const [perturbation, look] of [[0, "grey dotted"], [beta, "grey dashed"], [product, "blue thick"]]) {
+      const target = minimiser(posterior, perturbation);
+      loss.line(points.map((f) => [f, crossEntropy(target, f)]), look);
+    }
+    loss.dot(best, floor, "orange");
+    const [low, high] = [0, 1].map((pi) => minimiser(pi, product));
+    line.begin(`A line from ${low.toFixed(2)} to ${high.toFixed(2)}.`);
+    line.line([[0, 0], [1, 1]], "grey dashed");
+    line.line([[0, low], [1, high]], "blue thick");
+    line.dot(posterior, best, "orange");
+    return `alpha = ${alpha.toFixed(2)}, beta = ${beta.toFixed(1)}, pi = ${posterior.toFixed(2)}: ` +
+      `the expected loss is lowest at f* = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats; ` +
+      `a decision for ${decision(best)}. The minimiser of BCE is ${posterior.toFixed(3)}, ` +
+      `a decision for ${decision(posterior)}. At alpha*beta = ${product.toFixed(2)}, ` +
+      `the expected confidence of the target is ${(1 - product / 2).toFixed(3)}.`;
+  };
+}
 
-const entropyPart = (/** @type {number} */ target, /** @type {number} */ f) => (target === 0 ? 0 : -target * Math.log(f));
-
-/** Cross-entropy between a target and a probability, in nats. */
-const crossEntropy = (/** @type {number} */ target, /** @type {number} */ f) =>
-  entropyPart(target, f) + entropyPart(1 - target, 1 - f);
-
-const decision = (/** @type {number} */ f) =>
-  Math.abs(f - 0.5) < 1e-6 ? "neither class" : f > 0.5 ? "foreground" : "background";
-
-/** @param {Context} context */
-function render(context) {
-  return explorer(context, {
-    controls: {
-      alpha: { label: "alpha", min: 0, max: 1, step: 0.05 },
-      beta: { label: "beta", min: 0, max: 2, step: 0.1 },
-      posterior: { label: "true posterior pi", min: 0, max: 1, step: 0.05 },
-    },
-    figure: (area) => {
-      const loss = plot({
-        title: "loss", x: SHARES, y: [0, 1, 2, 3], xLabel: "f, predicted P(y=1)", yLabel: "nats",
-        legend: [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]],
-      });
-      const line = plot({
-        title: "minimiser", x: SHARES, y: SHARES, xLabel: "true posterior pi", yLabel: "minimiser f*",
-        legend: [["grey dashed", "plain BCE"], ["blue", "SC-BCE"]],
-      });
-      area.append(loss.node, line.node);
-      const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
-      return ({ alpha, beta, posterior }) => {
-        const best = minimiser(posterior, alpha * beta), floor = crossEntropy(best, best);
-        loss.clear();
-        for (const [perturbation, look] of [[0, "grey dotted"], [beta, "grey dashed"], [alpha * beta, "blue thick"]]) {
-          const target = minimiser(posterior, perturbation);
-          loss.line(points.map((f) => [f, crossEntropy(target, f)]), look);
-        }
-        loss.dot(best, floor, "orange");
-        loss.describe(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
-        const [low, high] = [0, 1].map((pi) => minimiser(pi, alpha * beta));
-        line.clear();
-        line.line([[0, 0], [1, 1]], "grey dashed");
-        line.line([[0, low], [1, high]], "blue thick");
-        line.dot(posterior, best, "orange");
-        line.describe(`A line from ${low.toFixed(2)} to ${high.toFixed(2)}.`);
-        return `alpha = ${alpha.toFixed(2)}, beta = ${beta.toFixed(1)}, pi = ${posterior.toFixed(2)}: the expected loss is ` +
-          `lowest at f* = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats; a decision for ${decision(best)}. ` +
-          `The minimiser of BCE is ${posterior.toFixed(3)}, a decision for ${decision(posterior)}. ` +
-          `At alpha*beta = ${(alpha * beta).toFixed(2)}, the expected confidence of the target is ${(1 - (alpha * beta) / 2).toFixed(3)}.`;
-      };
-    },
-  });
+function render(/** @type {Context} */ context) {
+  const controls = {
+    alpha: { label: "alpha", min: 0, max: 1, step: 0.05 },
+    beta: { label: "beta", min: 0, max: 2, step: 0.1 },
+    posterior: { label: "true posterior pi", min: 0, max: 1, step: 0.05 },
+  };
+  return explorer(context, { controls, figure });
 }
 
 export default { render };

@@ -1,3 +1,3 @@
 """When the update of alpha converges."""
 
-from aslp_lib.course.lessons.stability import figures
+from aslp_lib.course.lessons.stability import explorer, figures

@@ -1,0 +1,61 @@
+"""Explorer that compares estimators of the calibration error, drawn in a reliability diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from aslp_lib.course import recorded
+from aslp_lib.course.figures.panels import CONFIDENCE, SHARE, Panels
+from aslp_lib.course.live import Explorer, outcomes
+from aslp_lib.evaluation.figures.style import GREY
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.training.validation import validate
+
+METHODS = ("calibration", "bce", "measured_gap")
+
+
+def shipped_counts() -> dict[str, Counts]:
+    """Count the predictions of the shipped networks on the test set: label -> counts."""
+    settings = recorded.SETTINGS
+    test = settings.load_data().tests["test"]
+    networks = {METHOD_LABELS[method]: recorded.load(method) for method in METHODS}
+    return {label: validate(network, test, settings) for label, network in networks.items()}
+
+
+class Estimators(Explorer):
+    """Explorer whose controls are the predictions, the estimator and the number of bins.
+
+    Args:
+        counts: label -> counts of a set of predictions; by default those of the shipped networks.
+    """
+
+    def __init__(self, counts: Mapping[str, Counts] | None = None) -> None:
+        self.counts = counts or shipped_counts()
+        records = {label: outcomes(one) for label, one in self.counts.items()}
+        start = {"which": next(iter(records)), "estimator": "ece", "bins": calibration.BINS}
+        super().__init__(records, start)
+
+    def picture(self) -> Figure:
+        """Plot the reliability diagram of the first predictions, and the shares of the bins."""
+        label, counts = next(iter(self.counts.items()))
+        table, panels = calibration.reliability(counts), Panels(8.6)
+        diagram = panels.diagram((0.6, 0.5, 3.5, 2.55), table, f"{label}: ECE, bins of equal width")
+        diagram.set_ylabel("accuracy in the bin")
+        diagram.legend(fontsize=9, loc="lower right")
+        percent = ("share of the pixels", SHARE)
+        x = ("confidence", CONFIDENCE)
+        shares = panels.plot((5.0, 0.5, 3.4, 2.55), x, percent, "where the pixels are")
+        full = table.pixels > 0
+        shares.vlines(table.confidence[full], 0, table.share[full], color=GREY, linewidth=2.5)
+        panels.figure.set_label(
+            f"{label}: reliability diagram with {calibration.BINS} bins of equal width, "
+            f"{full.sum()} of them with pixels; ECE {100 * calibration.ece(counts):.2f} %, mean "
+            f"confidence {100 * calibration.confidence(counts):.1f} %, accuracy "
+            f"{100 * calibration.accuracy(counts):.1f} %. Beside it, the share of pixels in each "
+            "bin."
+        )
+        return panels.figure

@@ -1,0 +1,75 @@
+"""Explorer of label perturbation on a map, and of the plane of alpha and beta."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from aslp_lib.aslp.perturbation import (
+    DYNAMIC_MODERATION,
+    HARD_INVERSION,
+    TECHNIQUES,
+    expected_targets,
+    perturb,
+    pixel_noise,
+)
+from aslp_lib.course import recorded
+from aslp_lib.course.figures.panels import POINT, SHARE, Panels
+from aslp_lib.course.live import Explorer, packed
+from aslp_lib.evaluation.figures.style import BLUE, GREY
+
+ALPHA = 0.2
+
+
+class Plane(Explorer):
+    """Explorer whose controls are technique, alpha and beta, shown on a label map.
+
+    Args:
+        mask: (H, H) labels in {0, 1}; by default those of a synthetic test image.
+    """
+
+    def __init__(self, mask: np.ndarray | None = None) -> None:
+        if mask is None:
+            mask = recorded.SETTINGS.load_data().tests["test"].mask(1)
+        self.labels = torch.from_numpy(np.asarray(mask)).float()
+        generator = torch.Generator().manual_seed(0)
+        noise = pixel_noise(self.labels.shape, DYNAMIC_MODERATION, generator)
+        records = {
+            "size": len(self.labels),
+            "labels": packed(self.labels.numpy().astype(np.uint8).ravel()),
+            "noise": packed(noise.numpy().ravel()),
+            "halfWidth": DYNAMIC_MODERATION.noise,
+        }
+        start = {"technique": "HI", "alpha": ALPHA, "beta": HARD_INVERSION.beta}
+        super().__init__(records, start)
+
+    def picture(self) -> Figure:
+        """Show the label map, its perturbed and its expected target, and the plane."""
+        panels, beta = Panels(9.6), HARD_INVERSION.beta
+        expected = expected_targets(self.labels[None], ALPHA, HARD_INVERSION)[0]
+        for left, target, title in (
+            (0.15, self.labels, f"switch off: {100 * (1 - ALPHA):.0f} %"),
+            (2.05, perturb(self.labels, HARD_INVERSION), f"HI, on: {100 * ALPHA:.0f} %"),
+            (3.95, expected, "expected"),
+        ):
+            panels.map(left, 1.8, target.numpy(), title)
+        betas = ("perturbation strength beta", (0, 0.5, 1, 1.5, 2))
+        alphas = ("perturbation level alpha", SHARE)
+        plane = panels.plot((6.4, 0.5, 2.5, 2.55), alphas, betas, "plane of alpha and beta")
+        x = np.linspace(0.5, 1, 100)
+        plane.fill_between(x, 1 / x, 2, color=GREY, alpha=0.3, linewidth=0)
+        plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")
+        for name in ("HI", "SI", "M"):
+            plane.axhline(TECHNIQUES[name].beta, color=GREY, linestyle=":", linewidth=0.8)
+            plane.text(1.03, TECHNIQUES[name].beta, name, fontsize=9, va="center")
+        plane.plot([ALPHA], [beta], "o", color=BLUE, **POINT)
+        plane.legend(fontsize=9, loc="lower left")
+        low, high = expected_targets(torch.tensor([[0.0, 1.0]]), ALPHA, HARD_INVERSION)[0].tolist()
+        panels.figure.set_label(
+            f"A label map, its version perturbed by HI (beta = {beta:.1f}), and its expected "
+            f"targets at alpha = {ALPHA:.2f}, {low:.2f} on background and {high:.2f} on "
+            f"foreground; and the plane of alpha and beta with the point ({ALPHA:.2f}, "
+            f"{beta:.2f}) under the bound alpha*beta = 1."
+        )
+        return panels.figure
