@@ -3,8 +3,6 @@
 Everything slow, including imports, is inside functions, so that Ctrl-C is handled from the start.
 """
 
-from __future__ import annotations
-
 import sys
 
 from aslp_lib import console

@@ -8,8 +8,6 @@ is the partial removed. A partial without a lock file, as on a file system witho
 removed.
 """
 
-from __future__ import annotations
-
 import csv
 import errno
 import io

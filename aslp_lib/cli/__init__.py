@@ -1,7 +1,5 @@
 """The command line `aslp [COMMAND] [flags]`, where flags alone are those of `run`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import make_dataclass

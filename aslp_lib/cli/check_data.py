@@ -1,7 +1,5 @@
 """The command `check-data`."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

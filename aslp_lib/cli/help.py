@@ -1,7 +1,5 @@
 """Help texts: two examples for each command, and a short help for commands with many flags."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import inspect

@@ -1,7 +1,5 @@
 """Functions that several commands apply to a run and its data: open, lock, check, announce."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command `predict`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands `run` and `train`."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -14,8 +14,6 @@ violates, and asks for more digits where there are too few. Any other wrong answ
 hint; for a value that cannot be an answer, the verdict says what was expected.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import signal

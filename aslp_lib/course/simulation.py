@@ -16,8 +16,6 @@ assumptions:
 Without perturbation the simulated network is therefore overconfident, as the loop requires.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

@@ -11,8 +11,6 @@ few and the same for each seed, so a difference there must hold over other seeds
 the squared standard error is the sum of that over seeds and that over fields.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple

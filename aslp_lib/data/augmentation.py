@@ -1,7 +1,5 @@
 """Random augmentation of a training image together with its mask."""
 
-from __future__ import annotations
-
 import torch
 from PIL import Image
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The base class of data sets: an ordered list of stems, each with an image and a binary mask."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Check a data folder in the paper's layout, and report all problems at once."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable

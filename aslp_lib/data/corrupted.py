@@ -1,7 +1,5 @@
 """Data sets of corrupted images."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable
 from functools import cached_property

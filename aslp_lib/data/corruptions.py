@@ -5,8 +5,6 @@ Noise, blur, contrast, brightness and JPEG follow ImageNet-C (Hendrycks & Diette
 with severities of this project.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

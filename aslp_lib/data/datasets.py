@@ -1,7 +1,5 @@
 """The embedded data sets by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from aslp_lib.data.base import DataSplits

@@ -1,7 +1,5 @@
 """Data in the paper's layout: `Train/NAME/{Image,GT}`, `Test/NAME/{Image,GT}`, two lists."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -7,8 +7,6 @@ between training and validation. Other kinds of microscopy are shifted test sets
 describes the data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path

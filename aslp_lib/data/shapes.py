@@ -7,8 +7,6 @@ posterior `P(y = 1 | x)` is known for every pixel: q_k on shape k, and 0 on the 
 known under the graded distribution shifts of images and annotators (`graded`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The paper's out-of-distribution set: 500 textures of DTD, with masks that are all background."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Folders of predicted maps of several methods, compared on the masks of several test sets."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Two pages of the same content differ only in their `<time>` element.
 """
 
-from __future__ import annotations
-
 import base64
 import platform
 import re

@@ -5,8 +5,6 @@ be resumed and extended. All sets, including the validation set, are scored from
 images' own sizes. The maps are counted when they are predicted, and not stored.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import multiprocessing

@@ -1,7 +1,5 @@
 """Figures of an experiment: every seed, the means over seeds, and paired differences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

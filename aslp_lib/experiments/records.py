@@ -12,8 +12,6 @@ are
   deciles of the perturbation levels at the end of the training.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import platform

@@ -1,7 +1,5 @@
 """Report of an experiment: methods compared over seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

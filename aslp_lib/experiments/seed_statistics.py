@@ -1,8 +1,6 @@
 """Statistics over the seeds of an experiment: paired differences with intervals and tests, and the
 rank correlation of scores with the posterior error."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Tables of scores over seeds: means, standard deviations, paired differences and verdicts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product

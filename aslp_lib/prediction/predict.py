@@ -1,7 +1,5 @@
 """Prediction of probability maps, at each image's own size and without rescaling."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -3,8 +3,6 @@
 It is compared before the maps are used.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Recalibration of folders of maps, fitted on maps and masks and applied to other maps."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The accelerator, data loading in background processes, and the outputs of a network."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The state and the results of a training run, and checkpoints to resume it bit for bit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

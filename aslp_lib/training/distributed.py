@@ -4,8 +4,6 @@
 and their results are summed. With a single process, nothing is exchanged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """The environment variables by which torchrun or accelerate tells a process its rank."""
 
-from __future__ import annotations
-
 import os
 import sys
 

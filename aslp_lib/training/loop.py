@@ -6,8 +6,6 @@ and compute the same gradient as a single process. The exception is BatchNorm on
 process normalises over its own share; on CUDA it normalises over the whole batch.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

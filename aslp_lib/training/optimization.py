@@ -1,7 +1,5 @@
 """The optimiser, learning rate schedules, and gradient accumulation."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

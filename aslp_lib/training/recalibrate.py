@@ -1,7 +1,5 @@
 """Post-hoc recalibration of a trained network, fitted on the validation set."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial

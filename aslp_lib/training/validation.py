@@ -1,7 +1,5 @@
 """Validation: the joint histogram of predictions and labels, for update rules and the log."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures that several lessons share, of the course and of the library, and tables."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from IPython.display import Markdown

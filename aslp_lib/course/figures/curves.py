@@ -1,7 +1,5 @@
 """Figures of curves over a common variable, and of alphas over epochs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ An explorer's panels have fixed positions and given ticks, because solving a lay
 for ticks would take longer than all the drawing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ A lesson is a notebook, a line of `LESSONS`, and a folder here with the lesson's
 in `exercises.py`, and the figures, simulations and records that no other lesson uses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

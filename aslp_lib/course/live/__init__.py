@@ -23,8 +23,6 @@ Names at the top of a script must differ from those of `live.js`. Give every SVG
 and colours by the variables of `live.css`, which follow light and dark pages.
 """
 
-from __future__ import annotations
-
 import base64
 import sys
 import zlib

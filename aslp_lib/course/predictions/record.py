@@ -1,7 +1,5 @@
 """Record of a learner's predictions: `predictions.json` in the folder of the notebooks."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from contextlib import AbstractContextManager

@@ -4,8 +4,6 @@ The diagram itself, with its bins, is computed and drawn by `widgets.js`, on pag
 too.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

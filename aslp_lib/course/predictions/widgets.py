@@ -1,7 +1,5 @@
 """Widgets of the predictions: questions about a number or among options, and the diagram."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -5,8 +5,6 @@ lesson that has exercises, from which `nbgrader generate_assignment` makes the v
 students. Files that exist are kept. TEACHING.md describes the commands that follow.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

@@ -6,8 +6,6 @@ files. Therefore `make lab` opens `my-notebooks/`, which persists between sessio
 notebook of the course has changed, its copy is replaced only where the learner has not edited it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@
 Optional components do not affect the exit status.
 """
 
-from __future__ import annotations
-
 import shlex
 import sys
 import tempfile

@@ -5,8 +5,6 @@
 Executing an unchanged notebook again on the same machine leaves its file unchanged.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

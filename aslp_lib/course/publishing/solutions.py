@@ -4,8 +4,6 @@ The exercises have solutions, alternatives and typical errors; the notebooks hav
 think about, whose answers are folded there.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 

@@ -9,8 +9,6 @@ exam; only released assignments are always included. Without git, tracked and un
 be distinguished: all of them are packed, and a note is printed.
 """
 
-from __future__ import annotations
-
 import io
 import subprocess
 import sys

@@ -5,8 +5,6 @@ two embedded data sets: on `shapes` plain BCE, ASLP with its default rule and th
 extension, and on `nuclei` plain BCE, a constant alpha and ASLP.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import platform

@@ -5,8 +5,6 @@ preset "demo". The training runs use plain BCE and the three rules; except for M
 that produced the shipped weights.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -7,8 +7,6 @@ targets. The shipped BCE network serves as perturbation 0; its logits are record
 can be divided by any temperature. Shipped networks whose alphas a rule adapted are beside them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product

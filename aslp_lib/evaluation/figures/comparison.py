@@ -1,7 +1,5 @@
 """Figures that compare several methods, on the same set or over training."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

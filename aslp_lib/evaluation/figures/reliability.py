@@ -1,7 +1,5 @@
 """Reliability diagrams, and the joint density of confidence and accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exercises: the gradient in alpha, and the measured-gap rule."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

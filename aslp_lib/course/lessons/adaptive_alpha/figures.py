@@ -1,7 +1,5 @@
 """Figure of the feedback loop between alphas, accuracy and confidence."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.figure import Figure
 

@@ -1,7 +1,5 @@
 """Exercises: overconfidence error, calibration error, and underconfidence."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Explorer that compares estimators of the calibration error, drawn in a reliability diagram."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """Figures of predicted probabilities against outcomes and against the true posterior."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

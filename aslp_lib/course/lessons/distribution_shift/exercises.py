@@ -1,7 +1,5 @@
 """Exercises: shrinkage and temperatures, and a method under distribution shift."""
 
-from __future__ import annotations
-
 import scipy  # imports `special` at its first use, so that importing the exercises is fast
 
 from aslp_lib.course.exercises import Exercise

@@ -1,7 +1,5 @@
 """Figures of one image under every corruption, and of the ECE on every set."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 

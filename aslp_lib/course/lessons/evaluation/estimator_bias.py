@@ -1,7 +1,5 @@
 """Experiments on estimators: the bias of calibration scores and the coverage of their intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

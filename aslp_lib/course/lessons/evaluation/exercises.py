@@ -1,7 +1,5 @@
 """Exercises: intervals over images, sampling error of ECE, Brier score."""
 
-from __future__ import annotations
-
 import math
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Figures of the bias of estimators, and of the coverage of their intervals."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exercises: sampled targets, DisturbLabel, and the bound on alpha."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

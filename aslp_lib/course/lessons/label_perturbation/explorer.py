@@ -1,7 +1,5 @@
 """Explorer of label perturbation on a map, and of the plane of alpha and beta."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from matplotlib.figure import Figure

@@ -1,7 +1,5 @@
 """Figures of label perturbation: perturbed label maps, and the plane of alpha and beta."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exercises: confidences of largest entropy under constraints on the accuracy."""
 
-from __future__ import annotations
-
 from aslp_lib.course.exercises import Array, Exercise, read_only
 
 _PIXELS, _CORRECT = [800.0, 100.0, 50.0, 300.0], [784.0, 60.0, 30.0, 270.0]

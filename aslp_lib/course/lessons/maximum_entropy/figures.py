@@ -1,7 +1,5 @@
 """Figures of the entropy of predictions and of targets."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -3,8 +3,6 @@
 The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` contains it as a separate script.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping

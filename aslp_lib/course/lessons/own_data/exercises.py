@@ -1,7 +1,5 @@
 """Exercises: pixels without a label, and the score of a selected setting."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

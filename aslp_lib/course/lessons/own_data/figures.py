@@ -1,7 +1,5 @@
 """Figures of the synthetic cells, and of the alphas of their training images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -8,8 +8,6 @@ disagree. Therefore `P(y = 1 | x) = sigmoid((1 - d) / w)`, which is the profile 
 hidden by the camera's noise. Pixels outside the round field of view are black and have no label.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exercises: temperatures that match a mean or a largest confidence."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy  # imports its modules at their first use, so that importing the exercises is fast
 

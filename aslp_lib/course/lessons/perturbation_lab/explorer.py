@@ -1,7 +1,5 @@
 """Explorer of networks trained at an expected perturbation, beside temperature-scaled BCE."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

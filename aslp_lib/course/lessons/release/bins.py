@@ -5,8 +5,6 @@ network. The library has the rest of the release under these names: the techniqu
 `dynamics="release"`, the schedule "release" and `min_max`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Exercises: a learning rate, and units."""
 
-from __future__ import annotations
-
 import torch
 
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, perturb

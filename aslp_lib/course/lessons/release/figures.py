@@ -1,7 +1,5 @@
 """Figures of maps before and after min-max normalisation, and of overlapping bins."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Exercises: the minimiser of SC-BCE, its lowest loss and its gradient noise."""
 
-from __future__ import annotations
-
 import math
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique

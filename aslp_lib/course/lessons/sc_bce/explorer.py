@@ -1,7 +1,5 @@
 """Explorer of the expected SC-BCE over the predicted probability, and of its minimiser."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from matplotlib.figure import Figure

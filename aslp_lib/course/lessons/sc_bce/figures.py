@@ -1,7 +1,5 @@
 """Figures of SC-BCE: its expected loss, and gradient descent on it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

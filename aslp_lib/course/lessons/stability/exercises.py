@@ -1,7 +1,5 @@
 """Exercises: the step of alpha, its stability and its fixed point."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

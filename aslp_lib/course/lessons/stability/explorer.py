@@ -1,7 +1,5 @@
 """Explorer of the simulated feedback loop that updates the perturbation levels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from matplotlib.figure import Figure

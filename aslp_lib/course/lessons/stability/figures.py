@@ -1,7 +1,5 @@
 """Figures of perturbation levels over margins, over lambda, and beside their bound."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Cost-sensitive decisions based on predicted probabilities: check a pixel by hand, or skip it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from aslp_lib.metrics.counts import Counts

@@ -1,7 +1,5 @@
 """Exercises: ASLP in a training loop, and the growth of an alpha."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

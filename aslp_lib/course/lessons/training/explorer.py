@@ -1,7 +1,5 @@
 """Explorer that shows recorded training runs epoch by epoch."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

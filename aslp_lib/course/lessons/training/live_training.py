@@ -1,7 +1,5 @@
 """Training runs that a notebook shows live."""
 
-from __future__ import annotations
-
 from IPython.display import DisplayHandle, display
 
 from aslp_lib.config import Settings

@@ -1,7 +1,5 @@
 """Exercises: paired differences, early stopping, and which method to use when."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy  # imports `stats` at its first use, so that importing the exercises is fast
 

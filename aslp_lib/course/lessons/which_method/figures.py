@@ -1,7 +1,5 @@
 """Figures of temperature scaling and early stopping: NLL over T, and the history of a run."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
