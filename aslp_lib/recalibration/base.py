@@ -85,11 +85,11 @@ class Recalibration(nn.Module):
 
     def __init__(self, *values: Numbers, **named: Numbers) -> None:
         super().__init__()
+        if named.keys() - self.defaults.keys() or len(values) > len(self.defaults):
+            raise TypeError(f"{self.name} has the parameters {', '.join(self.defaults) or 'none'}")
         given = dict(zip(self.defaults, values, strict=False)) | named
         for name, default in self.defaults.items():
-            self.register_buffer(name, self._checked(name, given.pop(name, default), default))
-        if given or len(values) > len(self.defaults):
-            raise TypeError(f"{self.name} has the parameters {', '.join(self.defaults) or 'none'}")
+            self.register_buffer(name, self._checked(name, given.get(name, default), default))
         self.check()
 
     def check(self) -> None:
@@ -103,13 +103,13 @@ class Recalibration(nn.Module):
             given = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             given = np.array(np.nan)
-        valid = given.ndim <= 1 and not isinstance(value, str) and (abs(given) <= LARGEST).all()
-        valid = valid and (given.astype(dtype) == given).all()
+        valid = given.ndim == np.ndim(default) and not isinstance(value, str)
+        valid = valid and (abs(given) <= LARGEST).all() and (given.astype(dtype) == given).all()
         shown = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value
-        expected = f"numbers of absolute value at most {LARGEST:g}"
-        require(f"{name} of {self.name}", shown, bool(valid), expected)
+        expected = f"{'numbers' if np.ndim(default) else 'a number'} of absolute value at most"
+        require(f"{name} of {self.name}", shown, bool(valid), f"{expected} {LARGEST:g}")
         if isinstance(default, int):
-            require(name, shown, given.ndim == 0 and bool(given >= 1), "1 or more")
+            require(name, shown, bool(given >= 1), "1 or more")
         return torch.from_numpy(given.astype(dtype))
 
     def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:

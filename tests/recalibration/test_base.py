@@ -274,12 +274,13 @@ BAD_NUMBERS = [
         for value in (*NO_NUMBERS, 0.0, -1.0, 1e-39, 4e38, [1.0, 2.0])
     ),
     *(
-        ("logistic", {number: value}, f"{number} of logistic is .* expected numbers")
+        ("logistic", {number: value}, f"{number} of logistic is .* expected .*number")
         for number in ("slope", "offset")
         for value in (*NO_NUMBERS, -1.1e18)
     ),
     ("isotonic", {"logits": (1.0, math.nan), "values": (1.0, 2.0)}, "logits of isotonic is"),
     ("isotonic", {"logits": (1.0, 1e39), "values": (1.0, 2.0)}, "1e.39.*; expected .* 1e.18"),
+    ("isotonic", {"logits": 0.0, "values": ()}, "logits of isotonic is 0.0; expected numbers"),
     ("histogram", {"bins": 0}, "bins is 0"),
     ("histogram", {"bins": 2.5}, "bins of histogram is 2.5"),
     ("density", {"neighbours": 0}, "neighbours is 0"),
