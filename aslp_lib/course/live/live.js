@@ -155,9 +155,9 @@ function maps({ title, count, size }) {
     draw: (words, values, over = (_map, _pixel) => undefined) => {
       canvas.ariaLabel = `${title}. ${words}`;
       values.forEach((map, i) => {
-        for (let k = 0; k < size * size; k++) {
-          const grey = Math.round(map[k]), column = i * step + (k % size);
-          pixels[Math.floor(k / size) * width + column] = over(i, k) ?? colour(grey, grey, grey);
+        for (let k = 0, at = i * step; k < size * size; k++, at += k % size ? 1 : width - size + 1) {
+          const grey = Math.round(map[k]);
+          pixels[at] = over(i, k) ?? colour(grey, grey, grey);
         }
       });
       context.putImageData(picture, 0, 0);
@@ -186,8 +186,9 @@ async function unpack(value) {
     const entries = Object.entries(value).map(async ([key, part]) => [key, await unpack(part)]);
     return Object.fromEntries(await Promise.all(entries));
   }
-  const bytes = Uint8Array.from(atob(value.packed), (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const text = atob(value.packed), bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i); // Uint8Array.from is slow
+  const stream = new Response(bytes).body?.pipeThrough(new DecompressionStream("deflate"));
   return nested(new globalThis[value.type](await new Response(stream).arrayBuffer()), value.shape);
 }
 

@@ -63,11 +63,12 @@ function strips(size, hasPosterior, set) {
   for (const { onPick } of shown) onPick((image, row, column) => set({ image: image + 1, row, column }));
   const draw = ({ part, image, row, column, highlighted }, { known, both, targets, names, shares, pi }) => {
     const ring = (map, k) => {
+      if (map !== image - 1) return undefined;
       const distance = Math.max(Math.abs(Math.floor(k / size) - row), Math.abs((k % size) - column));
-      return map === image - 1 && distance === 2 ? PINK : undefined;
+      return distance === 2 ? PINK : undefined;
     };
     const outlined = (map, k) => {
-      const label = known.labels[map], inner = [k - 1, k + 1, k - size, k + size].every((next) => label[next]);
+      const label = known.labels[map], inner = label[k - 1] && label[k + 1] && label[k - size] && label[k + size];
       return ring(map, k) ?? (label[k] && !inner ? ORANGE : undefined);
     };
     images.draw(`Four images of ${part}.`, known.images, outlined);
@@ -76,9 +77,10 @@ function strips(size, hasPosterior, set) {
     const expected = known.labels.map((map) => map.map((y) => levels[y && 1]));
     target.draw(`Background ${low}, foreground ${high}.`, expected, ring);
     networks.forEach((strip, i) => strip.draw(`${names[i]}: ${shares[i]} at the pixel.`, both[i].maps, (map, k) => {
+      if (!highlighted) return ring(map, k);
       const confidence = (100 * Math.max(both[i].maps[map][k], 255 - both[i].maps[map][k])) / 255;
       const inBin = (confidence > highlighted || highlighted === 50) && confidence <= highlighted + 10;
-      return ring(map, k) ?? (highlighted && inBin ? ORANGE : undefined);
+      return ring(map, k) ?? (inBin ? ORANGE : undefined);
     }));
   };
   return { node: stack(...shown), draw };
