@@ -1,8 +1,4 @@
-"""Panels of figures: rows of panels, grids of pictures, and the explorers' panels.
-
-An explorer's panels have fixed positions and given ticks, because solving a layout and searching
-for ticks would take longer than all the drawing.
-"""
+"""Panels of figures: rows of panels, grids of pictures, and panels at given positions."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -12,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aslp_lib.evaluation.figures.style import GREY, ORANGE, directions, new_figure, plain
+from aslp_lib.evaluation.figures.style import GREY, directions, new_figure, plain
 from aslp_lib.metrics.calibration import Reliability
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -20,7 +16,7 @@ CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 LIGHT_BLUE = "#99C7E0"
 """Colour of filled areas."""
 POINT: dict[str, Any] = {"ms": 9, "mec": "black", "clip_on": False, "zorder": 5}
-"""Style of the point that shows the values of an explorer's controls."""
+"""Style of a point that stands out."""
 GAP = 2
 """Width of the gap between two maps of a mosaic, in pixels."""
 Box = tuple[float, float, float, float]
@@ -105,19 +101,14 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         return axis
 
-    def diagram(self, box: Box, table: Reliability, title: str, highlighted: int = 0) -> Axes:
-        """Draw a reliability diagram of ten bins: their accuracies, gaps and shares of the pixels.
-
-        Args:
-            highlighted: lower end, in percent, of a bin drawn in another colour; 0 for none.
-        """
+    def diagram(self, box: Box, table: Reliability, title: str) -> Axes:
+        """Draw a reliability diagram of ten bins with their accuracies, gaps and shares."""
         axis = self.plot(box, ("confidence", CONFIDENCE), ("", SHARE), title)
         low, full = table.edges[:-1], table.pixels > 0
         confidence, accuracy = table.confidence[full], table.accuracy[full]
-        in_colour = np.isclose(100 * low, highlighted) & (highlighted > 0)
         axis.bar(
             low[full], accuracy, 0.1, align="edge", edgecolor="white", label="accuracy in the bin",
-            color=np.where(in_colour, ORANGE, LIGHT_BLUE)[full],
+            color=LIGHT_BLUE,
         )  # fmt: skip
         axis.bar(low + 0.05, table.share, 0.02, color=GREY, label="share of the pixels")
         axis.plot([0.5, 1], [0.5, 1], color="black", linewidth=1)
@@ -128,8 +119,6 @@ class Panels:
         ):
             x, end = confidence[bins], accuracy[bins]
             axis.vlines(x, end, x, color=colour, linewidth=3, label=label)
-        for start in low[in_colour]:  # a mark on the axis too, as the bin may be empty
-            axis.plot([start, start + 0.1], [0, 0], color=ORANGE, linewidth=5, clip_on=False)
         return axis
 
 
