@@ -210,10 +210,10 @@ function draw(/** @type {Context} */ { model, el }) {
   begin(el);
   el.replaceChildren(...[...lines, model.get("note")].filter(Boolean).map((line) => html("p", { textContent: line })));
   if (rows.length >= FEWEST) {
-    const ticks = [0, 25, 50, 75, 100], axes = { x: ticks, y: ticks, xLabel: "mean confidence, %", yLabel: "share right, %" };
-    const legend = /** @type {any} */ ([["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]]);
-    const figure = plot({ title: "Your reliability diagram", ...axes, legend });
-    figure.node.querySelector("svg").setAttribute("aria-label", `Your reliability diagram. ${lines.slice(2, -1).join(" ")}`);
+    const ticks = [0, 25, 50, 75, 100], axes = [[ticks, "mean confidence, %"], [ticks, "share right, %"]];
+    const legend = [["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]];
+    const figure = plot("Your reliability diagram", axes[0], axes[1], legend);
+    figure.begin(lines.slice(2, -1).join(" "));
     figure.line([[0, 0], [100, 100]], "grey dashed");
     for (const { confidence, right, low, high } of bins(rows)) {
       const look = confidence > right ? "over" : "under";
