@@ -124,10 +124,10 @@ check: $(STAMP)  ## is this machine ready? and what to do where it is not
 
 lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebooks
 	$(python) -m aslp_lib.course.publishing.copies
-	$(python) -m jupyterlab my-notebooks/00_start_here.ipynb
+	$(python) -m jupyterlab my-notebooks/00_the_bill.ipynb
 
 lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
-	$(python) -m jupyterlab notebooks/00_start_here.ipynb
+	$(python) -m jupyterlab notebooks/00_the_bill.ipynb
 
 slides: $(STAMP)  ## a deck of slides for each notebook: build/slides
 	$(python) -m nbconvert --to slides --no-input --template-file docs/slides.html.j2 \

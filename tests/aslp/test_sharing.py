@@ -184,7 +184,7 @@ def test_the_page_starts_from_the_settings_of_the_presets_and_of_your_own_data(p
 
 
 FROM_THE_START = ("docs/own_loop.md", "README.md", "examples/aslp.py", "aslp_lib/lightning.py",
-                  "notebooks/08_your_own_data.ipynb")  # fmt: skip
+                  "notebooks/09_your_own_data.ipynb")  # fmt: skip
 
 
 @pytest.mark.parametrize("file", FROM_THE_START)

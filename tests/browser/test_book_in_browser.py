@@ -35,7 +35,7 @@ ALIKE = ("_modules/", "genindex", "py-modindex", "index.html", "notebooks/soluti
 KINDS = (
     "README.html",
     "CLAIMS.html",
-    "notebooks/03_sc_bce.html",
+    "notebooks/04_sc_bce.html",
     "notebooks/e5_perturbation_lab.html",
     "notebooks/solutions/solutions.html",
     "docs/api/aslp_lib.aslp.html",
@@ -278,7 +278,7 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
 
 def test_a_prediction_by_touch_on_a_telephone(lesson, expect, book):
     page = lesson(viewport=PHONE, has_touch=True, is_mobile=True)
-    open_page(page, (book / "notebooks/03_sc_bce.html").as_uri())
+    open_page(page, (book / "notebooks/04_sc_bce.html").as_uri())
     place = question(page, "The lowest loss")
     place.get_by_label("rises to log 2").tap()
     expect(place.get_by_role("status")).to_contain_text("Add a confidence")

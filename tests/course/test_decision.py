@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.lessons.start.decision import bill
+from aslp_lib.course.lessons.bill.decision import bill
 from aslp_lib.metrics.counts import Counts
 
 

@@ -54,7 +54,7 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
 def an_exercise(**changes) -> Exercise:
     """Twice an array, unless `changes` say otherwise."""
     asked = {
-        "name": "start/doubled",
+        "name": "bill/doubled",
         "title": "twice",
         "question": "Twice x.",
         "right": lambda x: 2 * x,

@@ -67,8 +67,8 @@ def answers():
     test = recorded.SETTINGS.load_data().tests["test"]
     truth = Counts.from_probabilities(torch.from_numpy(test.posterior), test.masks[:, 0])
     return {
-        ("start", "2"): confident,
-        ("start", "3"): [
+        ("bill", "2"): confident,
+        ("bill", "3"): [
             percent(embedded, "test", "bce", method, "ece")
             for method in ("none", "temperature_scaling")
         ],
@@ -78,11 +78,11 @@ def answers():
         ],
         ("training", "3"): [PRESETS["demo"].hyperparameters.aslp.alpha_warm_up + 1, 1 - 0.84],
         ("evaluation", "3"): textures_between_two_networks_and_over_seeds(),
-        ("which_method", "2"): [
+        ("audit", "2"): [
             sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)
         ],
-        ("which_method", "3"): [ranks["nll"], ranks["ece"]],
-        ("which_method", "4"): [
+        ("audit", "3"): [ranks["nll"], ranks["ece"]],
+        ("audit", "4"): [
             sign * family[label].mean
             for sign, label in ((-1, "C - L"), (1, "M - B_ES"))
             for family in families

@@ -21,15 +21,15 @@ class Lesson(NamedTuple):
 
 
 LESSONS: Mapping[str, Lesson] = {
-    "start": Lesson("00_start_here", "Start here"),
+    "bill": Lesson("00_the_bill", "The bill"),
     "confidence": Lesson("01_confidence_and_calibration", "Confidence and calibration"),
-    "label_perturbation": Lesson("02_label_perturbation", "Label perturbation"),
-    "sc_bce": Lesson("03_sc_bce", "SC-BCE"),
-    "adaptive_alpha": Lesson("04_adaptive_alpha", "Adaptive alpha"),
-    "training": Lesson("05_training_aslp", "Training ASLP"),
-    "evaluation": Lesson("06_evaluating_calibration", "Evaluating calibration"),
-    "which_method": Lesson("07_which_method_when", "Which method when"),
-    "own_data": Lesson("08_your_own_data", "Your own data"),
+    "label_perturbation": Lesson("03_label_perturbation", "Label perturbation"),
+    "sc_bce": Lesson("04_sc_bce", "SC-BCE"),
+    "adaptive_alpha": Lesson("05_adaptive_alpha", "Adaptive alpha"),
+    "training": Lesson("06_full_training", "Full training"),
+    "evaluation": Lesson("07_evaluating_calibration", "Evaluating calibration"),
+    "audit": Lesson("08_the_audit", "The audit"),
+    "own_data": Lesson("09_your_own_data", "Your own data"),
     "maximum_entropy": Lesson("e1_maximum_entropy", "Maximum entropy"),
     "stability": Lesson("e2_stability_of_alpha", "Stability of alpha"),
     "distribution_shift": Lesson("e3_distribution_shift", "Distribution shift"),

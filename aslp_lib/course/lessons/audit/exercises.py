@@ -41,7 +41,7 @@ _LOGS = (
 )
 
 PAIRED = Exercise(
-    name="which_method/paired",
+    name="audit/paired",
     title="a paired interval over seeds",
     question="""
 Two methods were trained with the same n seeds. `first` and `second` hold their test NLL, seed by
@@ -89,7 +89,7 @@ def answer(first, second):
 )
 
 STOPPING = Exercise(
-    name="which_method/stopping",
+    name="audit/stopping",
     title="what early stopping costs",
     question="""
 The log of a training run holds the validation `nll` and the validation `accuracy` after each epoch.
@@ -123,7 +123,7 @@ def answer(nll, accuracy):
 _RETRAINING = "That needs retraining, which is ruled out."
 
 SAME_CAMERA = Exercise(
-    name="which_method/same_camera",
+    name="audit/same_camera",
     title="the same camera",
     question="""
 A trained network segments cracks in photographs of concrete. The customer is billed by the area of

@@ -1,0 +1,3 @@
+"""What each part of ASLP adds to cheaper methods."""
+
+from aslp_lib.course.lessons.audit import figures

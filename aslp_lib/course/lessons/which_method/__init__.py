@@ -1,3 +1,0 @@
-"""What each part of ASLP adds to cheaper methods."""
-
-from aslp_lib.course.lessons.which_method import figures
