@@ -20,7 +20,7 @@ import image_wise
 import pandas
 import training
 import trial as trial_runs
-import trial_power
+import trial_tables
 from timing import README, put_in_readme
 
 from aslp_lib.config import PRESETS
@@ -44,7 +44,7 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
     yield comparison.tables(), comparison.START, comparison.END, README
     for preset in comparison.FILES:
         yield comparison.summary(preset), *comparison.markers(preset), comparison.PAGE
-    yield from trial_tables()
+    yield from of_trial()
     page = README.parents[1] / "docs" / "settings.md"
     families = [f"hyperparameters.{name}" for name in FAMILIES]
     for name, groups in {"settings": [""], "hyperparameters": families}.items():
@@ -84,17 +84,17 @@ def shown(value: object) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
-def trial_tables() -> Iterator[tuple[str, str, str, Path]]:
+def of_trial() -> Iterator[tuple[str, str, str, Path]]:
     """Yield the tables of `docs/trial.md`, as `tables` does."""
     page = README.parents[1] / "docs" / "trial.md"
     chosen = json.loads(trial_runs.VALUES.read_text(encoding="utf-8"))
     tuning, units = pandas.read_csv(trial_runs.TUNING), {}
     for data in trial_runs.DATA:
-        table = trial_power.tuning_table(tuning[tuning["data"] == data], chosen[data])
+        table = trial_tables.tuning_table(tuning[tuning["data"] == data], chosen[data])
         yield table, f"<!-- tuning of {data} -->", f"<!-- end of tuning of {data} -->", page
         units[data] = pandas.read_csv(trial_runs.power_file(data))
     seeds = {data: len(seeds) for data, seeds in trial_runs.SEEDS.items()}
-    yield trial_power.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
+    yield trial_tables.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
     frames = {data: trial.read(data) for data in trial_runs.DATA}
     verdict = trial.verdict_table(frames)
     for place in (README.parents[1] / "README.md", page):
@@ -121,7 +121,7 @@ def secondary_tables(data: str, frame: pandas.DataFrame) -> dict[str, str]:
     shifted = {f"{name}: NLL, scaled": ("nll", scaled, name) for name in others}
     shifted |= {f"{name}: ECE": ("ece", "none", name) for name in others}
     return {
-        "methods": trial.method_table(frame),
+        "methods": trial_tables.method_table(frame),
         "effects": trial.effect_table(frame, columns),
         "shifts": trial.effect_table(frame, shifted),
     }

@@ -358,46 +358,6 @@ def effect_table(
     return markdown_table(["difference", *columns], zip(labels, *cells, strict=True), "lr")
 
 
-def method_table(frame: pandas.DataFrame, name: str = "test") -> str:
-    """Format the scores of every method on a set as Markdown: mean ± SD over the complete seeds.
-
-    On the nuclei, scores are means over fields, except the ECE, which is that of the whole set,
-    because it stands beside the noise floor of the whole set.
-    """
-    frame = complete_seeds(frame)
-    frame = frame[frame["set"] == name]
-    raw, scaled = "none", "temperature_scaling"
-    columns = [
-        ("NLL nats", "nll", raw), ("NLL nats, scaled", "nll", scaled), ("ECE %", "ece", raw),
-        ("ECE %, scaled", "ece", scaled), ("OE %", "oe", raw), ("accuracy %", "accuracy", raw),
-        ("Brier %", "brier", raw), ("posterior error %", "posterior_error", raw),
-    ]  # fmt: skip
-    if frame.posterior_error.isna().all():
-        columns.pop()
-
-    def cell(method: str, score: str, recalibration: str) -> str:
-        pooled = score == "ece"
-        column = (score, recalibration, name)
-        by_seed = scores(frame, method, column, pooled=pooled).mean(axis=1)
-        entry = f"{text(by_seed.mean(), score)} ± {text(by_seed.std(), score)}"
-        if pooled:
-            floor = scores(frame, method, ("ece_floor", *column[1:]), pooled=True).to_numpy()
-            entry += f" (floor {text(floor.mean(), score)})"
-        return entry
-
-    arms = [arm for arm in dict.fromkeys(frame.arm) if arm != "C_ES"]
-    rows = [
-        [
-            method.translate(MARKDOWN),
-            str(frame.seed[frame.arm == arm].nunique()),
-            *(cell(method, *column[1:]) for column in columns),
-        ]
-        for arm in arms
-        for method in (arm, f"{arm}_ES")
-    ]
-    return markdown_table(["method", "seeds", *(column[0] for column in columns)], rows, "lr")
-
-
 def training_set_size(
     frame: pandas.DataFrame, column: Column = SCALED
 ) -> dict[str, dict[int, Effect]]:

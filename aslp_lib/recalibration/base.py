@@ -103,8 +103,8 @@ class Recalibration(nn.Module):
             given = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
             given = np.array(np.nan)
-        valid = given.ndim == np.ndim(default) and not isinstance(value, str)
-        valid = valid and (abs(given) <= LARGEST).all() and (given.astype(dtype) == given).all()
+        same_kind = given.ndim == np.ndim(default) and not isinstance(value, str)
+        valid = same_kind and (abs(given) <= LARGEST).all() and (given.astype(dtype) == given).all()
         shown = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value
         expected = f"{'numbers' if np.ndim(default) else 'a number'} of absolute value at most"
         require(f"{name} of {self.name}", shown, bool(valid), f"{expected} {LARGEST:g}")

@@ -17,7 +17,7 @@ from aslp_lib.course import figures, trial
 from aslp_lib.course.recorded import FOLDER, RESULTS
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import trial_power
+import trial_tables
 
 ARMS = ("B", "C", "C_ES", "L", "L*", "M", "R", "K", "M_h", "R_h")
 FIELDS = {"shapes": [np.nan], "nuclei": [np.nan, *range(10)]}
@@ -242,7 +242,7 @@ def test_equivalence_is_declared_untestable_where_the_tuning_seeds_give_it_littl
             contrast.label
             for contrast in trial.PRIMARY
             if contrast.label != "M_h - R_h"
-            and trial_power.power(trial.differences(frame, contrast), seeds, 0.05 / 8).equivalence
+            and trial_tables.power(trial.differences(frame, contrast), seeds, 0.05 / 8).equivalence
             < 0.5
         ]
         assert little == [*trial.NOT_TESTABLE[data]]
@@ -344,7 +344,7 @@ def test_training_set_sizes_are_compared_at_the_same_seeds():
 def test_the_table_of_methods_has_means_and_deviations_over_seeds():
     arms = ["C", "C_ES", "M"]
     frame = records("nuclei", range(100, 103), arms).assign(posterior_error=np.nan)
-    head, _, *lines = trial.method_table(frame).splitlines()
+    head, _, *lines = trial_tables.method_table(frame).splitlines()
     rows = {
         row[1].replace("\\", ""): row
         for row in ([c.strip() for c in line.split("|")] for line in lines)
@@ -355,7 +355,7 @@ def test_the_table_of_methods_has_means_and_deviations_over_seeds():
     assert rows["M"][4] == f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
     ece = 100 * column(frame, "C_ES", "best", "ece")
     assert rows["C_ES"][6] == f"{ece.mean():.2f} ± {ece.std(ddof=1):.2f} (floor 1.00)"
-    assert "posterior error %" in trial.method_table(records("shapes", arms=["B"]))
+    assert "posterior error %" in trial_tables.method_table(records("shapes", arms=["B"]))
 
 
 def test_secondary_effects_have_individual_intervals():
@@ -394,7 +394,7 @@ def table_with_variances(seeds, fields, of_seeds, of_fields, noise):
 )
 @pytest.mark.parametrize("level", [0.05 / 8, 0.05])
 def test_power_is_the_share_of_simulated_trials_that_succeed(seeds, fields, deviations, level):
-    expected = trial_power.power(table_with_variances(5, fields, *deviations), seeds, level)
+    expected = trial_tables.power(table_with_variances(5, fields, *deviations), seeds, level)
     rng, repeats = np.random.default_rng(1), 4000
     of_seeds, of_fields, noise = deviations
     trials = of_seeds * rng.normal(size=(repeats, seeds, 1))
@@ -420,7 +420,7 @@ def test_power_with_other_fields_at_each_seed_counts_their_spread_as_that_of_fie
     t = student_t.ppf(1 - 0.05 / 16, 9)
     shift = 0.01 / (within / 10) ** 0.5
     exact = nct.sf(t, 9, shift) + nct.cdf(-t, 9, shift)
-    found = trial_power.power(pandas.DataFrame(values), 10, 0.05 / 8).difference
+    found = trial_tables.power(pandas.DataFrame(values), 10, 0.05 / 8).difference
     assert found == pytest.approx(exact, abs=1e-4)
 
 
@@ -428,15 +428,15 @@ def test_power_over_seeds_is_that_of_the_noncentral_t_distribution():
     table = table_with_variances(5, 1, 0.012, 0, 0)
     shift, t = 0.01 / (0.012 / 20**0.5), student_t.ppf(1 - 0.05 / 16, 19)
     exact = nct.sf(t, 19, shift) + nct.cdf(-t, 19, shift)
-    assert trial_power.power(table, 20, 0.05 / 8).difference == pytest.approx(exact, abs=1e-4)
+    assert trial_tables.power(table, 20, 0.05 / 8).difference == pytest.approx(exact, abs=1e-4)
 
 
 def test_the_table_of_powers_names_what_was_not_made():
     arms = [arm for arm in ARMS if arm != "M_h"]
     frames = {data: records(data, range(5), arms) for data in ("shapes", "nuclei")}
-    lines = trial_power.power_table(frames, {"shapes": 20, "nuclei": 10}).splitlines()
+    lines = trial_tables.power_table(frames, {"shapes": 20, "nuclei": 10}).splitlines()
     assert len(lines) == 18 and sum("not made" in line for line in lines) == 2
-    expected = trial_power.power(trial.differences(frames["shapes"], trial.PRIMARY[2]), 20, 0.05)
+    expected = trial_tables.power(trial.differences(frames["shapes"], trial.PRIMARY[2]), 20, 0.05)
     assert lines[4].endswith(
         f"| {100 * expected.difference:.0f} % | {100 * expected.equivalence:.0f} % |"
     )
@@ -506,7 +506,7 @@ def test_the_tuning_table_has_means_and_marks_what_was_chosen():
         for arm, value, alpha in (("B", 0.0, np.nan), ("C", 0.1, np.nan), ("M", 2.0, 0.2))
         for weights in ("last", "best")
     ]
-    table = trial_power.tuning_table(pandas.DataFrame(rows), {"C": 0.1, "C_ES": 0.2, "M": 2.0})
+    table = trial_tables.tuning_table(pandas.DataFrame(rows), {"C": 0.1, "C_ES": 0.2, "M": 2.0})
     assert [line.split(" | ")[:5] for line in table.splitlines()[2:]] == [
         ["| B", "", "2", "0.005", "1.005"],
         ["| C", "0.1", "2", "**0.105**", "1.105"],

@@ -61,7 +61,7 @@ function spoilers(/** @type {HTMLElement} */ el) {
     if (next.matches(".tag_answer")) end = parts.length;
     if (end && next.matches("details")) end = parts.length;
   }
-  return parts.slice(0, end);
+  return parts.slice(0, end).filter((part) => !part.querySelector("[data-live]")); // explorers stay
 }
 
 /** Open the folds of the explanation, which end at the next question or heading. */

@@ -1,4 +1,4 @@
-"""Power of the trial's tests, and the table of its tuning, for `docs/trial.md`."""
+"""Tables of the trial that `docs/trial.md` alone shows: its tuning, its power, and every method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ import numpy as np
 import pandas
 from scipy.special import chdtri, ndtr, stdtrit
 
-from aslp_lib.course.trial import FAMILY, MARGIN, OPTIONAL, PRIMARY, differences, text
+from aslp_lib.course.trial import (
+    FAMILY,
+    MARGIN,
+    OPTIONAL,
+    PRIMARY,
+    complete_seeds,
+    differences,
+    scores,
+    text,
+)
 from aslp_lib.evaluation.tables import MARKDOWN, markdown_table
 from aslp_lib.experiments.seed_statistics import SIGNIFICANCE
 
@@ -115,3 +124,43 @@ def tuning_table(frame: pandas.DataFrame, chosen: Mapping[str, float]) -> str:
         rows.append([arm.translate(MARKDOWN), parameter, str(runs.seed.nunique()), *cells])
     head = ["arm", "value", "seeds", "NLL, last epoch", "NLL, selected epoch"]
     return markdown_table([*head, "final alphas: mean, (p90 - p10) / mean"], rows, "lr")
+
+
+def method_table(frame: pandas.DataFrame, name: str = "test") -> str:
+    """Format the scores of every method on a set as Markdown: mean ± SD over the complete seeds.
+
+    On the nuclei, scores are means over fields, except the ECE, which is that of the whole set,
+    because it stands beside the noise floor of the whole set.
+    """
+    frame = complete_seeds(frame)
+    frame = frame[frame["set"] == name]
+    raw, scaled = "none", "temperature_scaling"
+    columns = [
+        ("NLL nats", "nll", raw), ("NLL nats, scaled", "nll", scaled), ("ECE %", "ece", raw),
+        ("ECE %, scaled", "ece", scaled), ("OE %", "oe", raw), ("accuracy %", "accuracy", raw),
+        ("Brier %", "brier", raw), ("posterior error %", "posterior_error", raw),
+    ]  # fmt: skip
+    if frame.posterior_error.isna().all():
+        columns.pop()
+
+    def cell(method: str, score: str, recalibration: str) -> str:
+        pooled = score == "ece"
+        column = (score, recalibration, name)
+        by_seed = scores(frame, method, column, pooled=pooled).mean(axis=1)
+        entry = f"{text(by_seed.mean(), score)} ± {text(by_seed.std(), score)}"
+        if pooled:
+            floor = scores(frame, method, ("ece_floor", *column[1:]), pooled=True).to_numpy()
+            entry += f" (floor {text(floor.mean(), score)})"
+        return entry
+
+    arms = [arm for arm in dict.fromkeys(frame.arm) if arm != "C_ES"]
+    rows = [
+        [
+            method.translate(MARKDOWN),
+            str(frame.seed[frame.arm == arm].nunique()),
+            *(cell(method, *column[1:]) for column in columns),
+        ]
+        for arm in arms
+        for method in (arm, f"{arm}_ES")
+    ]
+    return markdown_table(["method", "seeds", *(column[0] for column in columns)], rows, "lr")
