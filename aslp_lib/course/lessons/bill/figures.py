@@ -10,8 +10,9 @@ from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import directions, ink, legend_below, looks, themed
 
 TICKS = (1, 2, 5, 10, 20, 50)
-TOLD = TICKS[2:]
-"""Costs of a miss at which alt texts tell the bill."""
+ALT_COSTS = (5, 10, 20, 50)
+"""Costs of a miss whose bills are in the alt texts."""
+AT_COSTS = "over the cost of a miss, at 5, 10, 20 and 50"
 
 
 def _set_axes(axis: Axes, tables: Mapping[str, pandas.DataFrame]) -> None:
@@ -23,8 +24,9 @@ def _set_axes(axis: Axes, tables: Mapping[str, pandas.DataFrame]) -> None:
     axis.set_xlabel("cost of a miss")
 
 
-def _told(bills: pandas.Series) -> str:
-    return ", ".join(f"{100 * bills[miss]:.0f}" for miss in TOLD)
+def _as_text(bills: pandas.Series) -> str:
+    """List the bills of 100 pixels at `ALT_COSTS`."""
+    return ", ".join(f"{100 * bills[miss]:.0f}" for miss in ALT_COSTS)
 
 
 @themed
@@ -37,7 +39,7 @@ def paid_bills(tables: Mapping[str, pandas.DataFrame]) -> Figure:
     figure, (axis,) = new_panels(1, 6.6, 4.2)
     nothing = next(iter(tables.values())).nothing
     for (label, table), (colour, line, mark) in zip(tables.items(), looks(), strict=False):
-        where = [table.index.get_loc(miss) for miss in TOLD]
+        where = [table.index.get_loc(miss) for miss in ALT_COSTS]
         style = {"color": colour, "marker": mark, "markevery": where, "clip_on": False}
         axis.plot(table.index, 100 * table.paid, line, label=label, **style)
     axis.plot(nothing.index, 100 * nothing, ":", color=ink(), linewidth=1, label="check nothing")
@@ -45,10 +47,10 @@ def paid_bills(tables: Mapping[str, pandas.DataFrame]) -> Figure:
     _set_axes(axis, tables)
     axis.set_ylabel("paid bill of 100 pixels")
     legend_below(figure, axis)
-    notes = "; ".join(f"{label}: {_told(table.paid)}" for label, table in tables.items())
+    notes = "; ".join(f"{label}: {_as_text(table.paid)}" for label, table in tables.items())
     figure.set_label(
-        f"Paid bill of 100 pixels over the cost of a miss, at {TOLD[0]}, {TOLD[1]}, {TOLD[2]} and "
-        f"{TOLD[3]}. {notes}. Checking everything costs 100, checking nothing {_told(nothing)}."
+        f"Paid bill of 100 pixels {AT_COSTS}. {notes}. Checking everything costs 100, checking "
+        f"nothing {_as_text(nothing)}."
     )
     return figure
 
@@ -77,11 +79,8 @@ def expected_and_paid(tables: Mapping[str, pandas.DataFrame]) -> Figure:
         axis.plot(table.index, paid, color=ink(), label="paid bill")
         _set_axes(axis, tables)
         axis.set_title(label)
-        notes.append(f"{label}: {_told(table.expected)} expected, {_told(table.paid)} paid")
+        notes.append(f"{label}: {_as_text(table.expected)} expected, {_as_text(table.paid)} paid")
     panels[0].set_ylabel("bill of 100 pixels")
     legend_below(figure, panels[0])
-    figure.set_label(
-        f"Expected and paid bill of 100 pixels over the cost of a miss, at {TOLD[0]}, {TOLD[1]}, "
-        f"{TOLD[2]} and {TOLD[3]}. {'; '.join(notes)}."
-    )
+    figure.set_label(f"Expected and paid bill of 100 pixels {AT_COSTS}. {'; '.join(notes)}.")
     return figure
