@@ -13,9 +13,10 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.lessons.audit.figures import TEMPERATURES
+from aslp_lib.course.lessons.bill.decision import bills
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
-from aslp_lib.course.lessons.audit.figures import TEMPERATURES
 from aslp_lib.course.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -36,6 +37,7 @@ FIGURES = {
 RNG = np.random.default_rng(0)
 SHAPES = Shapes("x", 4, seed=0, size=16)
 COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SHAPES.masks[:, 0])
+BILLS = bills(COUNTS)
 CELLS = draw_cells(3, 0)
 INSIDE = CELLS.labelled[2, 0].numpy()
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -106,6 +108,14 @@ DRAWN = {
     "estimator_bias": (
         ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, "Bias"),
         {(0, 0): [[100, 15], [1000, 6]], (0, 1): 0.0},
+    ),
+    "expected_and_paid": (
+        ({"A": BILLS, "B": BILLS},),
+        {(0, 0): 100 * BILLS.expected, (1, 1): 100 * BILLS.paid},
+    ),
+    "paid_bills": (
+        ({"A": BILLS},),
+        {(0, 0): 100 * BILLS.paid, (0, 1): 100 * BILLS.nothing, (0, 2): [100, 100]},
     ),
     "excess_over_bound": (
         ({"HI": [0.01, 0.02]}, {"HI": [0.03, 0.04]}),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.lessons.bill.decision import bill
+from aslp_lib.course.lessons.bill.decision import COSTS, bill, bills
 from aslp_lib.metrics.counts import Counts
 
 
@@ -11,13 +11,13 @@ def test_the_bill_is_the_sum_over_pixels():
     p = np.round(rng.random((3, 200)) * 4335) / 4335  # grey levels, so that counting rounds nothing
     label = (rng.random(p.shape) < p**2).astype(int)  # the probabilities are too high
     costs = bill(Counts.from_probabilities(torch.tensor(p), torch.tensor(label)), 4)
-    expected = paid = 0.0
+    expected = paid = checked = 0.0
     for says, is_so in zip(p.ravel(), label.ravel(), strict=True):
         if says > 1 / 4:
-            expected, paid = expected + 1, paid + 1
+            expected, paid, checked = expected + 1, paid + 1, checked + 1
         else:
             expected, paid = expected + 4 * says, paid + 4 * is_so
-    np.testing.assert_allclose(costs, np.array([expected, paid]) / p.size)
+    np.testing.assert_allclose(costs, np.array([expected, paid, checked]) / p.size)
 
 
 def test_who_knows_the_truth_pays_what_is_expected_and_no_threshold_is_cheaper():
@@ -28,6 +28,25 @@ def test_who_knows_the_truth_pays_what_is_expected_and_no_threshold_is_cheaper()
     for threshold in np.linspace(0, 1, 21):
         left = p <= threshold
         assert found.paid <= (~left).mean() + 5 * (p * left).mean() + 1e-12
+
+
+def test_bills_over_costs_are_those_of_each_cost_and_of_checking_nothing():
+    p = torch.tensor(np.random.default_rng(2).random((3, 200)))
+    label = (torch.arange(600) % 4 == 0).reshape(3, 200).long()  # a quarter is foreground
+    counts = Counts.from_probabilities(p, label)
+    table = bills(counts)
+    np.testing.assert_array_equal(table.index, COSTS)
+    np.testing.assert_allclose(table.nothing, COSTS / 4)
+    for miss in (1.1, 5, 50):
+        np.testing.assert_allclose(
+            table.loc[miss][["expected", "paid", "checked"]], bill(counts, miss)
+        )
+
+
+def test_who_knows_the_truth_never_pays_more_than_who_has_no_network():
+    p = torch.tensor(np.round(np.random.default_rng(3).random((1, 5000)) * 4335) / 4335)
+    table = bills(Counts.from_probabilities(p, p))
+    assert (table.paid <= np.minimum(1, table.nothing) + 1e-12).all()
 
 
 @pytest.mark.fault
