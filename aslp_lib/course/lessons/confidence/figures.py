@@ -30,15 +30,15 @@ Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
     """Draw images above their predictions and above the mistakes, of several sets side by side.
 
-    An image has the outline of its label. A mistake is coloured by its confidence: the lighter,
-    the less confident; correct pixels are white.
+    An image has the outline of its label. A mistake is coloured by its confidence: the
+    stronger the colour, the more confident. Correct pixels are white.
 
     Args:
         sets: name of the set -> its examples.
     """
     examples = [example for several in sets.values() for example in several]
     figure = new_figure(1.35 * len(examples) + 0.9, 4.7)
-    grid = figure.subplots(3, len(examples))
+    grid = figure.subplots(3, len(examples), squeeze=False)
     colours = LinearSegmentedColormap.from_list("mistakes", ["white", directions()[0]])
     for axes, (image, mask, p) in zip(grid.T, examples, strict=True):
         wrong = (p >= 0.5) != mask
@@ -60,8 +60,8 @@ def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
         notes.append(f"{name}: the mean confidence of mistakes is {100 * confidence:.0f} %")
         first += len(several)
     figure.set_label(
-        "Images with the outline of their label, predicted P(y=1), and wrong pixels, which are the "
-        f"darker the more confident they are. {'; '.join(notes)}."
+        "Images with the outline of their label, predicted P(y=1), and wrong pixels, whose colour "
+        f"is the stronger, the more confident they are. {'; '.join(notes)}."
     )
     return figure
 
