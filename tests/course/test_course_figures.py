@@ -149,13 +149,20 @@ DRAWN = {
     ),
     "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
     "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
+    "mistakes": (
+        ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
+        {
+            (0, "image"): DIM,
+            (1, "image"): EVERY_GREY / 255,
+            (2, "image"): np.where((EVERY_GREY > 9) & (EVERY_GREY < 128), 1 - EVERY_GREY / 255, 0),
+        },
+    ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
     "overlapping_bins": ((SPANS, "title"), {}),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
-    "readings": ((COUNTS, "set"), {}),
     "running_means": (
         ({"HI": np.outer(np.arange(21), [1, 0, 1, 1])}, 0.7),
         {(0, 0): [1, 0.5, 2 / 3, 0.75], (0, 1): [19, 9.5, 38 / 3, 14.25]},  # n = 1, 2, 3, 4
@@ -164,6 +171,7 @@ DRAWN = {
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
     ),
+    "two_kinds": ((COUNTS, "set"), {}),
 }
 """Figure -> its arguments, and y values or points for (axes, line); or an image."""
 
@@ -192,7 +200,7 @@ def test_no_figure_is_forgotten():
 
 
 @pytest.mark.parametrize("panel", [0, 1])
-def test_the_readings_are_frequencies_of_their_outcomes(panel):
+def test_both_kinds_of_calibration_are_frequencies_of_their_outcomes(panel):
     p = COUNTS.probabilities
     probability, frequency = np.meshgrid(p, [0, 1])
     if panel == 0:
@@ -203,7 +211,7 @@ def test_the_readings_are_frequencies_of_their_outcomes(panel):
     for k in np.unique(which):
         weights = COUNTS.pooled * (which == k)
         points.append([np.average(x, weights=weights) for x in (probability, frequency)])
-    drawn = FIGURES["readings"](COUNTS, "set").axes[panel].collections[1].get_offsets()
+    drawn = FIGURES["two_kinds"](COUNTS, "set").axes[panel].collections[1].get_offsets()
     np.testing.assert_allclose(drawn, 100 * np.array(points))
 
 

@@ -8,20 +8,21 @@ from aslp_lib.course import recorded
 from aslp_lib.course.figures.panels import CONFIDENCE, SHARE, Panels
 from aslp_lib.course.live import Explorer, outcomes
 from aslp_lib.evaluation.figures.style import GREY
-from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.training.validation import validate
 
-METHODS = ("calibration", "bce", "measured_gap")
+METHODS = ("calibration", "bce")
 
 
 def shipped_counts() -> dict[str, Counts]:
-    """Count the predictions of the shipped networks on the test set: label -> counts."""
-    settings = recorded.SETTINGS
-    test = settings.load_data().tests["test"]
-    networks = {METHOD_LABELS[method]: recorded.load(method) for method in METHODS}
-    return {label: validate(network, test, settings) for label, network in networks.items()}
+    """Count the predictions of shipped networks on both test sets: "method, set" -> counts."""
+    counts = {}
+    for data in ("nuclei", "shapes"):
+        test = recorded.settings_of(data).load_data().tests["test"]
+        masks = [test.mask(index) for index in range(len(test))]
+        for label, network in recorded.networks(*METHODS, data=data).items():
+            counts[f"{label}, {data}"] = Counts.from_maps(recorded.maps(network, test), masks)
+    return counts
 
 
 class Estimators(Explorer):

@@ -1,33 +1,85 @@
-"""Figures of predicted probabilities against outcomes and against the true posterior."""
+"""Figures of mistakes, and of probabilities against outcomes and the true posterior."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, looks, themed
+from aslp_lib.evaluation.figures.style import (
+    GREY,
+    PINK,
+    directions,
+    ink,
+    legend_below,
+    looks,
+    new_figure,
+    themed,
+)
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.top_label import Of
 
 POSTERIOR_BINS = 8
+Example = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Grey levels of an image, its mask in {0, 1}, and predicted P(y=1), each (H, W) or (H, W, 3)."""
 
 
 @themed
-def readings(counts: Counts, title: str) -> Figure:
-    """Plot the two readings of calibration: of the predicted class, and of P(y=1).
+def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
+    """Draw images above their predictions and above the mistakes, of several sets side by side.
+
+    An image has the outline of its label. A mistake is coloured by its confidence: the
+    stronger the colour, the more confident. Correct pixels are white.
+
+    Args:
+        sets: name of the set -> its examples.
+    """
+    examples = [example for several in sets.values() for example in several]
+    figure = new_figure(1.35 * len(examples) + 0.9, 4.7)
+    grid = figure.subplots(3, len(examples), squeeze=False)
+    colours = LinearSegmentedColormap.from_list("mistakes", ["white", directions()[0]])
+    for axes, (image, mask, p) in zip(grid.T, examples, strict=True):
+        wrong = (p >= 0.5) != mask
+        axes[0].imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes[0].contour(mask, [0.5], colors=PINK, linewidths=1.5)
+        axes[1].imshow(p, cmap="gray", vmin=0, vmax=1)
+        axes[2].imshow(np.where(wrong, np.maximum(p, 1 - p), 0), cmap=colours, vmin=0.4, vmax=1)
+    for axis in grid.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(True)  # white maps would dissolve into the page
+    for axis, name in zip(grid[:, 0], ("image\nand label", "P(y=1)", "mistakes"), strict=True):
+        axis.set_ylabel(name, rotation=0, ha="right", va="center")
+    notes, first = [], 0
+    for name, several in sets.items():
+        grid[0, first].set_title(name, loc="left")
+        p, mask = (np.stack([example[k] for example in several]) for k in (2, 1))
+        wrong = (p >= 0.5) != mask
+        confidence = np.maximum(p, 1 - p)[wrong].mean()
+        notes.append(f"{name}: the mean confidence of mistakes is {100 * confidence:.0f} %")
+        first += len(several)
+    figure.set_label(
+        "Images with the outline of their label, predicted P(y=1), and wrong pixels, whose colour "
+        f"is the stronger, the more confident they are. {'; '.join(notes)}."
+    )
+    return figure
+
+
+@themed
+def two_kinds(counts: Counts, title: str) -> Figure:
+    """Plot top-label calibration, of the predicted class, beside class-wise calibration, of P(y=1).
 
     A dot shows the frequency of the outcome in a bin over the bin's mean probability; the larger
     the dot, the more pixels the bin has. A bar leads to it from the diagonal.
     """
-    columns: tuple[tuple[Of, str, str], ...] = (
-        ("prediction", "confidence max(f, 1 − f), %", "accuracy, %"),
-        ("foreground", "f = P(y=1), %", "share of foreground, %"),
+    columns: tuple[tuple[Of, str, str, str], ...] = (
+        ("prediction", "top-label", "confidence max(f, 1 − f), %", "accuracy, %"),
+        ("foreground", "class-wise", "f = P(y=1), %", "share of foreground, %"),
     )
     figure, axes = new_panels(2, 3.6, 3.8, title)
     notes = []
-    for axis, (of, name, outcome) in zip(axes, columns, strict=True):
+    for axis, (of, kind, name, outcome) in zip(axes, columns, strict=True):
         table = calibration.reliability(counts, of=of)
         full = table.pixels > 0
         x, y = 100 * table.confidence[full], 100 * table.accuracy[full]
@@ -36,10 +88,10 @@ def readings(counts: Counts, title: str) -> Figure:
         axis.scatter(x, y, s=12 + 150 * table.share[full], color=ink(), linewidth=0, zorder=3)
         axis.set(xlabel=name, ylabel=outcome, xlim=(0, 100), ylim=(0, 100))
         ece = 100 * calibration.ece(counts, of=of)
-        axis.set_title(f"ECE {ece:.1f} %")
+        axis.set_title(f"{kind} ECE {ece:.1f} %")
         points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
-        notes.append(f"{name[:-3]} and {outcome[:-3]}: ECE {ece:.1f} %; in percent, {points}")
-    figure.set_label(f"Two readings of calibration, {title}. {'. '.join(notes)}.")
+        notes.append(f"{kind} ECE {ece:.1f} %; {name[:-3]} and {outcome}: {points}")
+    figure.set_label(f"Two kinds of calibration, {title}. {'. '.join(notes)}.")
     return figure
 
 
