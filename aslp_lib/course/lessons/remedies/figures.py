@@ -42,10 +42,10 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
         sets.items(), looks(), line_widths(len(sets)), strict=False
     ):
         best = Temperature().fit(counts).value.item()
-        at_one, least = _nll(counts, np.array([1.0, best]))
+        (least,) = _nll(counts, np.array([best]))
         axis.plot(TEMPERATURES, _nll(counts, TEMPERATURES), line, color=colour, label=label)
         axis.plot(best, least, mark, color=colour, markersize=5 * width, markeredgecolor="black")
-        notes.append(f"{label}: minimum {least:.2f} at T = {best:.1f}, {at_one:.2f} at T = 1")
+        notes.append(f"{label} at T = {best:.2g}")
     axis.axvline(1, color=ink(), linestyle=":", linewidth=1)
     axis.set(
         xscale="log", xlabel="temperature T", ylabel="NLL, nats per pixel", ylim=(0, None),
@@ -53,7 +53,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
     )  # fmt: skip
     axis.minorticks_off()
     axis.legend(fontsize=9)
-    figure.set_label(f"{title}, for temperatures from 0.25 to 16. {'; '.join(notes)}.")
+    figure.set_label(f"{title}, for temperatures from 0.25 to 16. Minima: {', '.join(notes)}.")
     return figure
 
 
@@ -135,9 +135,8 @@ def paid_over_checked(counts: Counts, marked: Mapping[str, Counts], miss: float)
     missed = (foreground.sum() - np.append(0, np.cumsum(foreground))) / counts.pixels
     paid = checked + miss * missed
     axis.plot(100 * checked, 100 * paid, color=ink(), label="any other number of checks")
-    least = int(paid.argmin())
-    notes = [f"least {100 * paid[least]:.0f} at {100 * checked[least]:.0f} % checked"]
-    axis.axhline(100 * paid[least], color=GREY, linestyle=":", label="least for this order")
+    notes = [f"least {100 * paid.min():.0f}"]
+    axis.axhline(100 * paid.min(), color=GREY, linestyle=":", label="least for this order")
     for (label, each), (colour, _, mark) in zip(marked.items(), looks(), strict=False):
         share = each.pooled[:, miss * each.probabilities > 1].sum() / each.pixels
         cost = bill(each, miss).paid
