@@ -13,10 +13,10 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course.lessons import LESSONS
-from aslp_lib.course.lessons.audit.figures import TEMPERATURES
 from aslp_lib.course.lessons.bill.decision import bills
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
+from aslp_lib.course.lessons.remedies.figures import TEMPERATURES
 from aslp_lib.course.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -47,6 +47,8 @@ MARGINS = RNG.normal(5, 2, 30)
 ORDER = np.argsort(MARGINS)
 SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 60 of them foreground
 SURE.table[0, :, 204] = 40, 60
+CALIBRATED = Counts(SURE.table.copy())
+CALIBRATED.table[0, :, 204] = 20, 80
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
@@ -133,6 +135,14 @@ DRAWN = {
         },
     ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
+    "gaps": (
+        ({"all": (SURE, CALIBRATED)}, "title"),
+        {(0, 1): [[20, 0], [0, 0]], (0, 2): [[20, 0]], (0, 3): [[0, 0]]},
+    ),
+    "images": (
+        ({"as trained": SURE}, "title"),
+        {(0, 0): [[60, 80]], (0, 2): [[59, 59], [100, 100]]},
+    ),
     "label_grid": (
         ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
         {(0, "image"): np.eye(4)},
@@ -157,11 +167,19 @@ DRAWN = {
             (2, "image"): np.where((EVERY_GREY > 9) & (EVERY_GREY < 128), 1 - EVERY_GREY / 255, 0),
         },
     ),
+    "memorising": (
+        ([row | {"loss": 1 / row["epoch"]} for row in LOG], "title"),
+        {(0, 0): [1, 1 / 2, 1 / 3], (1, 0): [60, 80, 97], (1, 1): [70, 90, 80]},
+    ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
     "overlapping_bins": ((SPANS, "title"), {}),
+    "paid_over_checked": (  # all pixels are checked once those of the grey level 204 are
+        (SURE, {"sure": SURE}, 5.0),
+        {(0, 0): [300] * 52 + [100] * 205, (0, 1): 100, (0, 2): [[100, 100]]},
+    ),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
     "running_means": (
         ({"HI": np.outer(np.arange(21), [1, 0, 1, 1])}, 0.7),

@@ -23,6 +23,7 @@ class Lesson(NamedTuple):
 LESSONS: Mapping[str, Lesson] = {
     "bill": Lesson("00_the_bill", "The bill"),
     "confidence": Lesson("01_confidence_and_calibration", "Confidence and calibration"),
+    "remedies": Lesson("02_remedies_of_one_number", "Remedies of one number"),
     "label_perturbation": Lesson("03_label_perturbation", "Label perturbation"),
     "sc_bce": Lesson("04_sc_bce", "SC-BCE"),
     "adaptive_alpha": Lesson("05_adaptive_alpha", "Adaptive alpha"),
