@@ -59,6 +59,7 @@ def targets_over_epochs(rows: Mapping[str, np.ndarray]) -> Figure:
     for axis, (name, targets) in zip(axes, rows.items(), strict=True):
         axis.imshow(targets[None], cmap="gray", vmin=0, vmax=1, aspect="auto")
         axis.set(yticks=[])
+        axis.tick_params(bottom=axis is axes[-1])
         axis.set_ylabel(plain(name, 16), fontsize=10, rotation=0, ha="right", va="center")
     _frame(axes)
     axes[-1].set(
