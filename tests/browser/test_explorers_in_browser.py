@@ -11,24 +11,22 @@ from pydoc import locate
 
 import pytest
 
-from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.live import FOLDER
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 pytestmark = pytest.mark.slow
 
-LESSON_FOLDERS = FOLDER.parent / "lessons"
-NAMES = [name for name in LESSONS if (LESSON_FOLDERS / name / "explorer.py").exists()]
+NAMES = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.parent.glob("lessons/*/*.js"))
 ON_A_DESK = {"viewport": {"width": 1280, "height": 1000}}
 ON_A_TELEPHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
-def explorer_of(lesson: str) -> type:
-    """Return the class of a lesson's explorer."""
+def explorer_of(name: str) -> type:
+    """Return the class of an explorer, which has the name of its lesson and of its module."""
     from aslp_lib.course.live import Explorer
 
-    module = locate(f"aslp_lib.course.lessons.{lesson}.explorer")
+    module = locate(f"aslp_lib.course.lessons.{name}")
     (kind,) = (
         one
         for one in vars(module).values()
@@ -44,10 +42,10 @@ def explorers() -> dict:
 
 @pytest.fixture
 def opened(watched, page_of, explorers):
-    """Function that opens a page with a lesson's explorer, and returns the explorer's element."""
+    """Function that opens a page with an explorer, and returns the explorer's element."""
 
-    def open_page(lesson: str, **options):
-        widget = explorers.setdefault(lesson, explorer_of(lesson)())
+    def open_page(name: str, **options):
+        widget = explorers.setdefault(name, explorer_of(name)())
         page = watched(**options)
         page.goto(page_of(widget))
         place = page.locator(".live")
@@ -97,9 +95,9 @@ def drive(place, keys: tuple[str, ...], around: bool) -> None:
         press(lambda group=group: group.locator("input:checked"), *["ArrowRight"] * count)
 
 
-@pytest.mark.parametrize("lesson", NAMES)
-def test_by_keyboard_on_a_page(opened, serious, lesson):
-    page, place = opened(lesson, **ON_A_DESK)
+@pytest.mark.parametrize("name", NAMES)
+def test_by_keyboard_on_a_page(opened, serious, name):
+    page, place = opened(name, **ON_A_DESK)
     labels = place.locator("legend, label.slider > span:first-child").all_inner_texts()
     assert len(labels) == len(set(labels)) and all(labels)
     drive(place, ("End", "ArrowLeft", "PageDown", "Home", *["ArrowRight"] * 4), around=True)
@@ -108,9 +106,9 @@ def test_by_keyboard_on_a_page(opened, serious, lesson):
     assert page.wrong + serious(page) == []
 
 
-@pytest.mark.parametrize("lesson", NAMES)
-def test_by_touch_on_a_telephone(opened, serious, lesson):
-    page, place = opened(lesson, **ON_A_TELEPHONE)
+@pytest.mark.parametrize("name", NAMES)
+def test_by_touch_on_a_telephone(opened, serious, name):
+    page, place = opened(name, **ON_A_TELEPHONE)
     wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wider) <= 0
     for slider in place.locator("input[type=range]:enabled").all():
@@ -125,9 +123,9 @@ def test_by_touch_on_a_telephone(opened, serious, lesson):
     assert page.wrong + serious(page) == []
 
 
-@pytest.mark.parametrize("lesson", NAMES)
-def test_axe_finds_nothing_on_a_dark_page(opened, serious, lesson):
-    page, _ = opened(lesson, **ON_A_DESK)
+@pytest.mark.parametrize("name", NAMES)
+def test_axe_finds_nothing_on_a_dark_page(opened, serious, name):
+    page, _ = opened(name, **ON_A_DESK)
     paper = "getComputedStyle(document.querySelector('.live')).backgroundColor"
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert page.evaluate(paper) == "rgb(18, 18, 18)"
@@ -141,7 +139,7 @@ def test_axe_finds_nothing_on_a_dark_page(opened, serious, lesson):
 
 
 def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
-    page, place = opened("perturbation_lab", **ON_A_DESK)
+    page, place = opened("label_perturbation.lab", **ON_A_DESK)
     words = place.get_by_role("status")
     slider = place.get_by_role("slider", name="expected perturbation alpha*beta")
     box = slider.bounding_box()
@@ -161,7 +159,7 @@ def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
 
 
 def test_real_data_has_its_own_networks_and_test_sets(opened):
-    page, place = opened("perturbation_lab", **ON_A_DESK)
+    page, place = opened("label_perturbation.lab", **ON_A_DESK)
     words, maps = place.get_by_role("status"), place.locator("figure")
     place.get_by_text("sampled targets (HI)").click()
     place.get_by_role("slider", name="pixel row").press("Home")
@@ -182,7 +180,7 @@ def test_real_data_has_its_own_networks_and_test_sets(opened):
 
 
 def test_a_run_is_played_silently(opened):
-    page, place = opened("training", **ON_A_DESK)
+    page, place = opened("training.explorer", **ON_A_DESK)
     words, slider = place.get_by_role("status"), place.get_by_role("slider", name="epoch")
     slider.press("End")
     place.get_by_role("button", name="play").press("Enter")  # from the start
@@ -196,12 +194,12 @@ def test_a_run_is_played_silently(opened):
 
 
 def test_controls_without_effect_are_disabled(opened):
-    _, place = opened("confidence", **ON_A_DESK)
+    _, place = opened("confidence.explorer", **ON_A_DESK)
     bins = place.get_by_role("slider", name="bins")
     expect(bins).to_be_enabled()
     place.get_by_text("ECE sweep").click()
     expect(bins).to_be_disabled()
-    _, place = opened("stability", **ON_A_DESK)
+    _, place = opened("stability.explorer", **ON_A_DESK)
     place.get_by_text("measured gap (an extension)").click()
     for option in ("stable (proximal step)", "5000"):
         expect(place.get_by_role("radio", name=option)).to_be_disabled()
@@ -209,7 +207,7 @@ def test_controls_without_effect_are_disabled(opened):
 
 def test_without_javascript_there_is_a_picture(browser, page_of):
     page = browser.new_page(java_script_enabled=False)
-    page.goto(page_of(explorer_of("sc_bce")()))
+    page.goto(page_of(explorer_of("sc_bce.explorer")()))
     picture = page.get_by_role("img", name="The expected loss over f")
     assert picture.bounding_box()["width"] > 300
     page.close()
@@ -219,9 +217,9 @@ def test_without_javascript_there_is_a_picture(browser, page_of):
 def test_in_jupyterlab(watched, run_in_lab, serious):
     page = watched(**ON_A_DESK)
     cells = [
-        f"from aslp_lib.course.lessons.{lesson} import explorer\n"
-        f"one = explorer.{explorer_of(lesson).__name__}()\none"
-        for lesson in NAMES
+        f"from aslp_lib.course.lessons.{name} import {explorer_of(name).__name__} as kind\n"
+        "one = kind()\none"
+        for name in NAMES
     ]
     notebook = run_in_lab(page, *cells, "print(one.values)")
     places = notebook.locator(".live")

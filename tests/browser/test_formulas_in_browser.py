@@ -16,7 +16,7 @@ from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
 from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.lessons.confidence.explorer import Estimators
 from aslp_lib.course.lessons.label_perturbation import explorer as plane
-from aslp_lib.course.lessons.perturbation_lab import explorer as lab
+from aslp_lib.course.lessons.label_perturbation import lab
 from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.lessons.stability.explorer import EPOCHS, POPULATION, Feedback
 from aslp_lib.course.live import outcomes, packed, script
@@ -35,17 +35,17 @@ def call(watched, tmp_path):
     """Function that calls one of an explorer's functions in Chromium, with unpacked arguments."""
     pages = {}
 
-    def evaluate(lesson: str, function: str, *arguments):
-        if lesson not in pages:
+    def evaluate(module: str, function: str, *arguments):
+        if module not in pages:
             page = watched()
-            code = script(f"{LESSONS}.{lesson}.explorer").replace("export default", "const shown =")
-            file = tmp_path / f"{lesson}.html"
+            code = script(f"{LESSONS}.{module}").replace("export default", "const shown =")
+            file = tmp_path / f"{module}.html"
             asked = "window.ask = async (name, values) => eval(name)(...await unpack(values));"
             file.write_text(f'<script type="module">{code}\n{asked}</script>', encoding="utf-8")
             page.goto(file.as_uri())
             page.wait_for_function("'ask' in window")
-            pages[lesson] = page
-        return pages[lesson].evaluate(
+            pages[module] = page
+        return pages[module].evaluate(
             "([name, values]) => ask(name, values)", [function, arguments]
         )
 
@@ -80,15 +80,15 @@ def test_estimators(call, counts):
         return [bins.length, value(bins)];
     })"""
     for name, expected in ESTIMATES.items():
-        found = call("confidence", estimate, name, outcomes(counts))
+        found = call("confidence.explorer", estimate, name, outcomes(counts))
         for bins, (used, value) in zip((1, 2, 7, 10, 33, 50), found, strict=True):
             assert used == (calibration.sweep_bins(counts) if name == "sweep" else bins)
             assert value == pytest.approx(expected(counts, bins), abs=1e-9)
-    found = call("confidence", "equalMass", outcomes(counts), 10)
+    found = call("confidence.explorer", "equalMass", outcomes(counts), 10)
     table = calibration.reliability_equal_mass(counts, 10)
     edges = [found[0]["low"], *(one["high"] for one in found)]
     np.testing.assert_allclose(edges, table.edges)
-    brier = call("perturbation_lab", "brier", outcomes(counts))
+    brier = call("label_perturbation.lab", "brier", outcomes(counts))
     assert brier == pytest.approx(calibration.brier(Counts(counts.table)), abs=1e-9)
 
 
@@ -97,19 +97,21 @@ def test_targets_and_losses(call):
     f = np.linspace(0.01, 0.99, 20)
     for alpha, beta, pi in product(alphas, betas, posteriors):
         technique = Technique("any", beta)
-        target = call("sc_bce", "minimiser", pi, alpha * beta)
+        target = call("sc_bce.explorer", "minimiser", pi, alpha * beta)
         assert target == pytest.approx(minimiser(pi, alpha, technique).item(), abs=1e-6)
         foreground, background = (expected_loss(p, alpha, technique) for p in (f, 1 - f))
-        found = call("sc_bce", "(t, fs) => fs.map((f) => crossEntropy(t, f))", target, f.tolist())
+        found = call(
+            "sc_bce.explorer", "(t, fs) => fs.map((f) => crossEntropy(t, f))", target, f.tolist()
+        )
         np.testing.assert_allclose(found, pi * foreground + (1 - pi) * background, rtol=1e-6)
     for target in (0, 1):
-        assert call("sc_bce", "crossEntropy", target, target) == 0
+        assert call("sc_bce.explorer", "crossEntropy", target, target) == 0
 
 
 def test_a_technique_brings_its_beta_and_a_beta_its_technique(call):
     def follow(moved, technique, beta):
         values = {"technique": technique, "beta": beta}
-        return call("label_perturbation", "follow", moved, values)
+        return call("label_perturbation.explorer", "follow", moved, values)
 
     for name in ("HI", "SI", "M", "DM"):
         assert follow("technique", name, 0.3) == {"beta": TECHNIQUES[name].beta}
@@ -154,7 +156,7 @@ def test_one_step_of_the_alphas(call):
         alphas.observe(0.85, 0.95)
         names = {"accuracy": "accuracy", "best": "best_accuracy", "bound": "bound"}
         state = {key: float(getattr(alphas.rule, name, 0)) for key, name in names.items()}
-        found = call("stability", step, setting, state, start.tolist(), z.tolist())
+        found = call("stability.explorer", step, setting, state, start.tolist(), z.tolist())
         alphas.update(index, torch.from_numpy(z)[:, None], ones)
         np.testing.assert_allclose(found, alphas.alpha.numpy(), atol=1e-12, err_msg=str(setting))
 
@@ -170,7 +172,7 @@ STABLE = [
 @pytest.mark.parametrize("setting", STABLE, ids=lambda s: f"{s['rule']}-{s['dynamics']}")
 def test_the_feedback_loop(call, setting):
     """Compare whole simulations where rounding errors do not grow."""
-    found = call("stability", "simulate", setting, Feedback().records)
+    found = call("stability.explorer", "simulate", setting, Feedback().records)
     alphas = AdaptiveAlpha(
         POPULATION.images,
         Technique("own", setting["beta"]),
@@ -188,12 +190,12 @@ def test_the_feedback_loop(call, setting):
 def test_quantiles_and_words(call):
     values = sorted(np.random.default_rng(0).random(37).tolist())
     for share in (0, 0.1, 0.5, 0.9, 1):
-        assert call("stability", "quantile", values, share) == pytest.approx(
+        assert call("stability.explorer", "quantile", values, share) == pytest.approx(
             np.quantile(values, share)
         )
-    assert call("sc_bce", "describeGap", 0.0312) == "overconfident by 3.1 points"
-    assert call("sc_bce", "describeGap", -0.0002) == "calibrated on average"
-    assert call("sc_bce", "describeGap", -0.0149, 0) == "underconfident by 1 point"
+    assert call("sc_bce.explorer", "describeGap", 0.0312) == "overconfident by 3.1 points"
+    assert call("sc_bce.explorer", "describeGap", -0.0002) == "calibrated on average"
+    assert call("sc_bce.explorer", "describeGap", -0.0149, 0) == "underconfident by 1 point"
 
 
 @pytest.mark.parametrize("data", RECORDED)
@@ -208,7 +210,7 @@ def test_bce_at_a_temperature(call, data):
             const maps = found.maps.map((map) => [...map]);
             return { maps, sure: found.sure, scores: [ece(bins), oe(bins), accuracy, confidence] };
         }"""
-        found = call("perturbation_lab", wanted, records, temperature)
+        found = call("label_perturbation.lab", wanted, records, temperature)
         outcome = perturbations.at_temperature(temperature, part, data)
         names = ("ece", "oe", "accuracy", "confidence")
         scores = [getattr(calibration, name)(outcome.counts) for name in names]
@@ -222,9 +224,13 @@ def test_arrays_arrive_as_they_were(call):
     for kind in (np.uint8, np.uint16, np.uint32, np.float32, np.float64):
         values = np.arange(24, dtype=kind).reshape(2, 3, 4)
         found = call(
-            "sc_bce", "(all) => all.map((row) => row.map((one) => [...one]))", packed(values)
+            "sc_bce.explorer",
+            "(all) => all.map((row) => row.map((one) => [...one]))",
+            packed(values),
         )
         assert found == values.tolist()
     mask = np.eye(4, dtype=np.uint8)
-    assert call("sc_bce", "(one) => [...one]", plane.Plane(mask).records["labels"]) == [*mask.flat]
+    assert call("sc_bce.explorer", "(one) => [...one]", plane.Plane(mask).records["labels"]) == [
+        *mask.flat
+    ]
     assert Estimators({"A": COUNTS[0]}).records["A"]["top"] == 255

@@ -92,7 +92,6 @@ DRAWN = {
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         {(0, 1): [[1, 5], [2, 6]], (1, 0): [7, 8]},
     ),
-    "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
     "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
     "early_stop": (
         (LOG, "title"),
@@ -180,15 +179,11 @@ DRAWN = {
         (SURE, {"sure": SURE}, 5.0),
         {(0, 0): [300] * 52 + [100] * 205, (0, 1): 100, (0, 2): [[100, 100]]},
     ),
-    "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
-    "running_means": (
-        ({"HI": np.outer(np.arange(21), [1, 0, 1, 1])}, 0.7),
-        {(0, 0): [1, 0.5, 2 / 3, 0.75], (0, 1): [19, 9.5, 38 / 3, 14.25]},  # n = 1, 2, 3, 4
-    ),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
     ),
+    "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), {(1, "image"): DIM[1:2] / 99}),
     "two_kinds": ((COUNTS, "set"), {}),
 }
 """Figure -> its arguments, and y values or points for (axes, line); or an image."""

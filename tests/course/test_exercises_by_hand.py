@@ -23,6 +23,10 @@ NUMBERS = {
     "confidence/texture": (0.2, [0, 0.8, -0.2, 1]),
     "label_perturbation/disturb": (0.15, [0.3, 0.6, 0.075, 0.85]),
     "label_perturbation/limit": (0.625, [0.3125, 0.8, 1, 0.5, 1.25]),
+    "label_perturbation/one_pixel": (
+        8 / math.log(4),
+        [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)],
+    ),
     "sc_bce/floor": (
         entropy(0.1),
         [entropy(0.1, math.log2), -entropy(0.1), 0.230, 0.105, entropy(0.2), entropy(0.05)],
@@ -37,10 +41,6 @@ NUMBERS = {
     "stability/fixed_point": (0.308, [0.3, 0.292, 0.316, 0.304, 0.158]),
     "distribution_shift/drone": (6, [1, 2, 3, 4, 5]),
     "release/units": (0.75, [1.5, 3, 0.25, 0.375]),
-    "perturbation_lab/limit": (
-        8 / math.log(4),
-        [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)],
-    ),
 }
 
 

@@ -7,31 +7,30 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.confidence.explorer import Estimators
 from aslp_lib.course.lessons.label_perturbation.explorer import Plane
 from aslp_lib.course.live import FOLDER, Explorer
 from aslp_lib.metrics.counts import Counts
 
 
-def explorer_of(lesson):
-    module = locate(f"aslp_lib.course.lessons.{lesson}.explorer")
+def explorer_of(name):
+    module = locate(f"aslp_lib.course.lessons.{name}")
     kinds = [one for one in vars(module).values() if isinstance(one, type)]
     (kind,) = (one for one in kinds if issubclass(one, Explorer) and one is not Explorer)
     return kind
 
 
-NAMES = [name for name in LESSONS if (FOLDER.parent / "lessons" / name / "explorer.py").exists()]
+NAMES = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.parent.glob("lessons/*/*.js"))
 
 
-@pytest.mark.parametrize("lesson", NAMES)
-def test_what_is_committed_is_a_text_and_a_picture(lesson):
-    widget = explorer_of(lesson)()
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_committed_is_a_text_and_a_picture(name):
+    widget = explorer_of(name)()
     data, metadata = widget._repr_mimebundle_()
     assert data["image/png"].startswith("iVBORw0KGgo")
     alt = metadata["image/png"]["alt"]
     assert alt and data["text/plain"] == f"Explorer. {alt}"
-    assert locate(metadata["live"]["widget"]) is explorer_of(lesson)  # the book makes it again
+    assert locate(metadata["live"]["widget"]) is explorer_of(name)  # the book makes it again
     assert set(metadata["live"]) == {"widget"}  # its records would make the notebook large
     assert set(widget.state) == {"records", "values"}
     json.dumps(widget.state, allow_nan=False)

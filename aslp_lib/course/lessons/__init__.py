@@ -35,6 +35,5 @@ LESSONS: Mapping[str, Lesson] = {
     "stability": Lesson("e2_stability_of_alpha", "Stability of alpha"),
     "distribution_shift": Lesson("e3_distribution_shift", "Distribution shift"),
     "release": Lesson("e4_reading_the_release", "Reading the release"),
-    "perturbation_lab": Lesson("e5_perturbation_lab", "Perturbation lab"),
 }
 """Every lesson by its name, in the order of the course. A notebook's number occurs only here."""

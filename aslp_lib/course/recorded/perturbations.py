@@ -1,4 +1,4 @@
-"""Predictions of networks trained at constant perturbations, recorded for the perturbation lab.
+"""Predictions of networks trained at constant perturbations, recorded for an explorer.
 
 `python -m aslp_lib.course.recorded.perturbations` (or `make weights`) makes them again, with the
 presets of the two embedded data sets. On `shapes`, two networks are trained for each of

@@ -1,3 +1,3 @@
-"""What perturbed labels say."""
+"""What perturbed labels say, and what the expected perturbation does to a network."""
 
-from aslp_lib.course.lessons.label_perturbation import explorer, figures
+from aslp_lib.course.lessons.label_perturbation import explorer, figures, lab
