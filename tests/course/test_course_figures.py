@@ -157,7 +157,15 @@ DRAWN = {
         {(0, 0): BOUND, (1, 1): ALPHA[:, ORDER[2]] / 2},
     ),
     "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
-    "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
+    "less_confidence": (  # two of the same pixel's labels agree with probability 0.8^2 + 0.2^2
+        (0.8,),
+        {
+            (0, 0): np.linspace(80, 50, 101),
+            (0, 1): [80, 80],
+            (1, 0): np.linspace(100, 50, 101),
+            (1, 1): [68, 68],
+        },
+    ),
     "mistakes": (
         ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
         {
@@ -231,15 +239,6 @@ def test_both_kinds_of_calibration_are_frequencies_of_their_outcomes(panel):
 def test_intervals_that_miss_are_drawn_apart():
     hits, misses = FIGURES["interval_coverage"](0.2, ENDS, "Coverage").axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
-
-
-def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
-    axis = FIGURES["loss_curves"]((0.1, 0.3), SOFT_INVERSION).axes[0]
-    for alpha, curve, mark in zip((0.1, 0.3), axis.lines[::2], axis.lines[1::2], strict=True):
-        f, loss = curve.get_data()
-        target = 1 - alpha * 1.5 / 2
-        np.testing.assert_allclose(loss, -target * np.log(f) - (1 - target) * np.log(1 - f), 1e-5)
-        np.testing.assert_allclose(mark.get_xydata(), [[target, entropy(target)]], rtol=1e-5)
 
 
 def test_every_corruption_is_shown_with_the_outline_of_its_mask():

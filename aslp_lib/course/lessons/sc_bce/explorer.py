@@ -4,19 +4,19 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from aslp_lib.aslp.perturbation import Technique
+from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
 from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.live import Explorer
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
 
-ALPHA, POSTERIOR, MODERATE = 0.2, 0.9, Technique("explorer", 1.0)
+ALPHA, POSTERIOR = 0.2, 0.9
 
 
 def _mean_loss(f: np.ndarray, alpha: float) -> np.ndarray:
     """Compute the expected loss of a pixel at the probabilities f, in nats."""
-    foreground, background = (expected_loss(p, alpha, MODERATE) for p in (f, 1 - f))
+    foreground, background = (expected_loss(p, alpha, HARD_INVERSION) for p in (f, 1 - f))
     return POSTERIOR * foreground + (1 - POSTERIOR) * background
 
 
@@ -24,13 +24,13 @@ class Loss(Explorer):
     """Explorer whose controls are alpha, beta and the true posterior pi of a pixel."""
 
     def __init__(self) -> None:
-        super().__init__({}, {"alpha": ALPHA, "beta": MODERATE.beta, "posterior": POSTERIOR})
+        super().__init__({}, {"alpha": ALPHA, "beta": HARD_INVERSION.beta, "posterior": POSTERIOR})
 
     def picture(self) -> Figure:
         """Plot the expected loss over the probability f with its minimum, and f* over pi."""
         f = np.linspace(0.001, 0.999, 400)
         pi = torch.tensor([0.0, POSTERIOR, 1.0], dtype=torch.float64)
-        low, best, high = minimiser(pi, ALPHA, MODERATE).tolist()
+        low, best, high = minimiser(pi, ALPHA, HARD_INVERSION).tolist()
         floor = _mean_loss(np.array([best]), ALPHA).item()
         panels = Panels(8.6)
         losses = ("loss, nats", (0, 1, 2, 3))
@@ -50,8 +50,8 @@ class Loss(Explorer):
         line.plot(POSTERIOR, best, "o", color=ORANGE, **POINT)
         line.legend(fontsize=9, loc="upper left")
         panels.figure.set_label(
-            f"The expected loss over f at alpha = {ALPHA:.2f}, beta = {MODERATE.beta:.1f} and a "
-            f"true posterior of {POSTERIOR:.2f} is lowest at f* = {best:.3f}, where it is "
+            f"The expected loss over f at alpha = {ALPHA:.2f}, beta = {HARD_INVERSION.beta:.1f} "
+            f"and a true posterior of {POSTERIOR:.2f} is lowest at f* = {best:.3f}, where it is "
             f"{floor:.3f} nats. Over the true posterior, f* is a line from {low:.2f} to {high:.2f}."
         )
         return panels.figure

@@ -1,15 +1,15 @@
-"""Figures of SC-BCE: its expected loss, and gradient descent on it."""
+"""Figures of SC-BCE: gradient descent on it, and what less confidence corrects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 
 from aslp_lib.aslp.loss import sc_bce_with_logits
-from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.aslp.theory import loss_floor, minimiser
-from aslp_lib.evaluation.figures.style import ink, looks, new_figure, themed
+from aslp_lib.aslp.perturbation import MODERATION, Technique
+from aslp_lib.aslp.theory import expected_confidence, minimiser
+from aslp_lib.evaluation.figures.style import directions, ink, looks, new_figure, themed
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
@@ -20,27 +20,6 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
         logits, labels, alpha, technique, use_expected_targets=True, reduction="none"
     )
     return loss.squeeze(1).numpy()
-
-
-@themed
-def loss_curves(alphas: Sequence[float], technique: Technique) -> Figure:
-    """Plot the expected loss of a foreground pixel over f for each alpha, with its minimum."""
-    figure = new_figure(6.4, 3.8, f"Expected SC-BCE of a foreground pixel, {technique.name}")
-    axis = figure.subplots()
-    f = np.linspace(0.002, 0.998, 499)
-    notes = []
-    for alpha, (colour, line, mark) in zip(alphas, looks(), strict=False):
-        best, floor = float(minimiser(1.0, alpha, technique)), float(loss_floor(alpha, technique))
-        label = f"alpha = {alpha:g}"
-        axis.plot(f, expected_loss(f, alpha, technique), line, color=colour, label=label)
-        axis.plot(best, floor, mark, color=colour, ms=8, mec=ink(), clip_on=False)
-        notes.append(f"{label}: lowest at f = {best:.2f}, {floor:z.2f} nats")
-    axis.set(xlabel="f, predicted P(y=1)", ylabel="expected loss, nats", xlim=(0, 1), ylim=(0, 3))
-    axis.legend(loc="upper center")
-    figure.set_label(
-        f"Expected loss of a foreground pixel over f, {technique.name}. {'; '.join(notes)}."
-    )
-    return figure
 
 
 @themed
@@ -75,5 +54,50 @@ def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
     figure.set_label(
         f"One logit trained on SC-BCE, whose minimiser is {predicted:.2f}. Second half of the "
         f"steps, mean and standard deviation over all models, {'; '.join(notes)}."
+    )
+    return figure
+
+
+@themed
+def less_confidence(posterior: float) -> Figure:
+    """Plot confidence and accuracy over alpha*beta, for two networks on ambiguous pixels.
+
+    One network generalises: it predicts the minimiser of the expected loss for every pixel. The
+    other memorises: it predicts the expected target of the label of each pixel. The accuracy is
+    that on new labels of the same pixels.
+
+    Args:
+        posterior: pi = P(y = 1) of all pixels, above 1/2.
+    """
+    strength = np.linspace(0, 1, 101)
+    alphas = torch.from_numpy(strength)  # alpha * beta, as moderation has beta = 1
+    generalises = minimiser(posterior, alphas, MODERATION).numpy()
+    memorises = expected_confidence(alphas, MODERATION).numpy()
+    agreement = posterior**2 + (1 - posterior) ** 2
+    figure = new_figure(8.6, 3.6)
+    axes = figure.subplots(1, 2, sharey=True)
+    over, under = directions()
+    for axis, title, confidence, accuracy in (
+        (axes[0], "a network that generalises", generalises, posterior),
+        (axes[1], "a network that memorises", memorises, agreement),
+    ):
+        axis.plot(strength, 100 * confidence, color=ink(), linewidth=2, label="confidence")
+        axis.axhline(100 * accuracy, color=ink(), linestyle="--", label="accuracy")
+        for wrong, colour, label in (
+            (confidence > accuracy, over, "overconfident"),
+            (confidence < accuracy, under, "underconfident"),
+        ):
+            low, high = 100 * confidence, 100 * accuracy
+            axis.fill_between(
+                strength, low, high, wrong, interpolate=True, color=colour, alpha=0.6, label=label
+            )
+        axis.set(xlabel="expected perturbation alpha*beta", title=title, xlim=(0, 1))
+    axes[0].set(ylabel="confidence, accuracy, %", ylim=(50, 101))
+    axes[1].legend(loc="lower left")
+    figure.set_label(
+        f"Confidence and accuracy over alpha*beta for pixels with pi = {posterior:g}. A network "
+        f"that generalises starts with confidence {100 * posterior:.0f} %, which is its accuracy, "
+        f"and becomes underconfident. A network that memorises starts with 100 % and has an "
+        f"accuracy of {100 * agreement:.0f} %; the lines cross at {2 * (1 - agreement):.2f}."
     )
     return figure
