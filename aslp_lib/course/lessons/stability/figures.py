@@ -75,7 +75,7 @@ def lambda_trade(
 def excess_over_bound(
     excess: Mapping[str, Sequence[float]], predicted: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Plot the excess of the alphas over MC's bound and its prediction, one dot per training.
+    """Plot the excess of the alphas over MC's bound and its prediction, joined for each run.
 
     Args:
         excess: technique -> mean alpha minus the bound, one per seed.
@@ -85,9 +85,12 @@ def excess_over_bound(
     notes = []
     for place, name in enumerate(excess):
         offset = np.linspace(-0.06, 0.06, len(excess[name]))
-        measured_label, label = ("measured, one per seed", "predicted") if place == 0 else ("", "")
-        axis.plot(place - 0.15 + offset, excess[name], "o", color=GREEN, label=measured_label)
-        axis.plot(place + 0.15 + offset, predicted[name], "D", color=GREY, label=label)
+        left, right = place - 0.2 + offset, place + 0.2 + offset
+        measured_label, label = ("measured, one per run", "predicted") if place == 0 else ("", "")
+        axis.plot(left, excess[name], "o", color=GREEN, label=measured_label)
+        axis.plot(right, predicted[name], "D", color=GREY, label=label)
+        pairs = [excess[name], predicted[name]]
+        axis.plot([left, right], pairs, color=GREY, linewidth=1, zorder=1)
         notes.append(f"{name}: {np.mean(excess[name]):.3f}, {np.mean(predicted[name]):.3f}")
     axis.axhline(0, color=ink(), linewidth=1)
     axis.annotate("bound", (len(excess) - 0.6, 0), (0, 4), textcoords="offset points")
@@ -96,7 +99,8 @@ def excess_over_bound(
     axis.set(xticks=range(len(excess)), xticklabels=excess, xlim=(-0.5, len(excess) - 0.3))
     axis.legend(loc="upper right", ncols=2)
     figure.set_label(
-        f"Alpha minus the bound over seeds, mean measured and predicted. {'; '.join(notes)}."
+        "Alpha minus the bound, measured and predicted for each run. Means over the runs: "
+        f"{'; '.join(notes)}."
     )
     return figure
 
