@@ -63,6 +63,7 @@ def full_training(
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     if lacking:
         shutil.rmtree(folder)
+        print(f"The rehearsal is over, and {folder} is deleted.")
     for label, log in logs.items():
         for row in log:
             print(f"{label}, {describe(row)}")
