@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.course.lessons.training import costs, figures, full
+from aslp_lib.course.lessons.training import costs, full
 from aslp_lib.course.lessons.training.annotators import draw_labels
 from aslp_lib.course.lessons.training.full import command, full_training, missing
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.figures import alt
 
 TINY = {"network": "tiny", "size": 32}
 
@@ -134,13 +133,3 @@ def test_labels_of_another_annotator_follow_the_posterior_shape_by_shape():
     error = np.sqrt(data.posterior * (1 - data.posterior) / 200)
     assert (abs(mean - data.posterior) <= 5 * error + 1e-3).all()
     assert isinstance(data[0][1], torch.Tensor) and data[0][1].sum() == data.masks[0].sum()
-
-
-def test_confidence_and_accuracy_stand_in_the_figure_s_text():
-    rows = [{"epoch": 1, "confidence": 0.7, "accuracy": 0.8}]
-    rows += [{"epoch": 2, "confidence": 0.92, "accuracy": 0.81}]
-    figure = figures.confidence_and_accuracy({"BCE": rows})
-    expected = "Confidence and accuracy over training. At the end, BCE: 92 and 81 %."
-    assert alt(figure) == expected
-    confidence, accuracy = (line.get_ydata().tolist() for line in figure.axes[0].lines)
-    assert np.allclose([confidence, accuracy], [[70, 92], [80, 81]])
