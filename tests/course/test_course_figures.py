@@ -88,6 +88,10 @@ DRAWN = {
         (CELLS, [2, 0]),
         {(2, "image"): of_cells(CELLS.masks), (4, "image"): of_cells(CELLS.posterior)},
     ),
+    "confidence_and_accuracy": (
+        ({"BCE": LOG},),
+        {(0, 0): [[1, 60], [2, 80], [3, 97]], (0, 1): [[1, 70], [2, 90], [3, 80]]},
+    ),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         {(0, 1): [[1, 5], [2, 6]], (1, 0): [7, 8]},

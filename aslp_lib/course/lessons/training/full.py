@@ -1,0 +1,125 @@
+"""The paper's training run as one call: whole where it can run, otherwise a rehearsal."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.runs import Run, read_log
+
+Log = list[dict[str, float]]
+REHEARSAL: Mapping[str, object] = {
+    "data": "shapes",
+    "weights": None,
+    "limit": 4,
+    "size": 128,
+    "epochs": 1,
+    "batch_size": 2,
+    "methods": "calibration",
+}
+"""Settings of a rehearsal: two steps with random weights on embedded images. All others are those
+of the whole run."""
+
+
+def full_training(
+    data: Path | str = "../Dataset", folder: Path | str = "../runs/full", **flags: object
+) -> dict[str, Log]:
+    """Train the paper's configuration with the command `train`, and say what is done and why.
+
+    The whole run needs ASLP_FULL=1 in the environment, a CUDA card, and the images of DUTS-TR. It
+    uses every card, and goes on where an earlier call stopped. If anything is missing, the same
+    command rehearses it with the settings `REHEARSAL`, in a folder that is deleted at the end.
+
+    Args:
+        data: folder of the paper's data sets.
+        folder: folder of the run.
+        flags: settings that differ from the preset `paper`, such as `precision="fp16"`. A run that
+            goes on keeps those it began with.
+
+    Returns:
+        Label of the method -> its training log, with one row per epoch.
+
+    Raises:
+        RuntimeError: the command failed; the message ends with what it printed.
+    """
+    data, folder = Path(data), Path(folder)
+    lacking = missing(data)
+    chosen, cards = {"preset": "paper", "data": data, **flags}, torch.cuda.device_count()
+    if lacking:
+        print(f"A rehearsal, because this is missing: {'; '.join(lacking)}.")
+        chosen, cards = {"preset": "paper", **REHEARSAL, **flags}, 1
+        folder = folder.with_name(f"{folder.name}-rehearsal")
+        shutil.rmtree(folder, ignore_errors=True)  # of an interrupted rehearsal
+    words = command(chosen, folder, cards)
+    print("$", shlex.join(words), flush=True)
+    _run(words, quiet=bool(lacking))
+    run = Run.open(folder)
+    logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
+    if lacking:
+        shutil.rmtree(folder)
+        print(f"The rehearsal is over, and {folder} is deleted.")
+    for label, log in logs.items():
+        for row in log:
+            print(f"{label}, {describe(row)}")
+    return logs
+
+
+def missing(data: Path) -> list[str]:
+    """Return what the whole run needs and does not find.
+
+    Args:
+        data: folder of the paper's data sets.
+    """
+    needs = {
+        "ASLP_FULL=1 in the environment": os.environ.get("ASLP_FULL") == "1",
+        "a CUDA card": torch.cuda.is_available(),
+        f"DUTS-TR in {data}": any((data / "Train" / "DUTS-TR" / "Image").glob("[!.]*")),
+    }
+    return [need for need, met in needs.items() if not met]
+
+
+def command(flags: Mapping[str, object], folder: Path, cards: int) -> list[str]:
+    """Return the command that begins the run in a folder, or that goes on with it.
+
+    >>> " ".join(command({"preset": "paper", "batch_size": 20}, Path("new"), cards=1))
+    'python -m aslp_lib train --preset paper --batch-size 20 --out new'
+
+    Args:
+        flags: settings of a run that begins.
+        folder: folder of the run.
+        cards: number of CUDA cards, each of which gets a process if there are several.
+    """
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(cards)]
+    words = ["--resume", str(folder)]
+    if not folder.exists():
+        pairs = [(f"--{name.replace('_', '-')}", str(flag)) for name, flag in flags.items()]
+        words = [*(word for pair in pairs for word in pair), "--out", str(folder)]
+    return ["python", *(launcher if cards > 1 else []), "-m", "aslp_lib", "train", *words]
+
+
+def describe(row: Mapping[str, float]) -> str:
+    """Describe an epoch's row of a training log.
+
+    >>> describe({"epoch": 3, "loss": 0.5, "accuracy": 0.8, "confidence": 0.9, "alpha_mean": 0.1})
+    'epoch 3: loss 0.50, accuracy 80 %, confidence 90 %, mean alpha 0.100'
+    """
+    shares = (f"{name} {100 * row[name]:.0f} %" for name in ("accuracy", "confidence"))
+    alpha = f", mean alpha {row['alpha_mean']:.3f}" if "alpha_mean" in row else ""
+    return f"epoch {row['epoch']:.0f}: loss {row['loss']:.2f}, {', '.join(shares)}{alpha}"
+
+
+def _run(words: list[str], *, quiet: bool) -> None:
+    """Run a command, and print what it prints; a quiet one without its progress bar."""
+    result = subprocess.run([sys.executable, *words[1:]], capture_output=quiet, text=True)
+    print(result.stdout or "", end="", flush=True)
+    if result.returncode:
+        raise RuntimeError(
+            f"the command ended with exit status {result.returncode}; expected 0. Correct what it "
+            f"says, and call again: finished epochs are kept. {result.stderr or ''}".rstrip()
+        )

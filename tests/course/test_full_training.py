@@ -1,0 +1,135 @@
+"""The cell that trains the paper's configuration: what it decides, and that both ways run."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.config import PRESETS, Settings
+from aslp_lib.course.lessons.training import costs, full
+from aslp_lib.course.lessons.training.annotators import draw_labels
+from aslp_lib.course.lessons.training.full import command, full_training, missing
+from aslp_lib.data.shapes import Shapes
+
+TINY = {"network": "tiny", "size": 32}
+
+
+@pytest.fixture
+def everything(monkeypatch, tmp_path):
+    """A machine with all that the whole run needs; the command is recorded and does nothing."""
+    monkeypatch.setenv("ASLP_FULL", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    images = tmp_path / "Dataset" / "Train" / "DUTS-TR" / "Image"
+    images.mkdir(parents=True)
+    (images / "one.jpg").touch()
+    return tmp_path
+
+
+def test_only_all_three_needs_together_start_the_whole_run(everything, monkeypatch):
+    data = everything / "Dataset"
+    assert missing(data) == []
+    assert missing(everything) == [f"DUTS-TR in {everything}"]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert missing(data) == ["a CUDA card"]
+    for value in ("0", "", "yes"):
+        monkeypatch.setenv("ASLP_FULL", value)
+        assert missing(data) == ["ASLP_FULL=1 in the environment", "a CUDA card"]
+
+
+def test_the_whole_run_is_the_preset_alone(everything, monkeypatch):
+    commands = []
+    monkeypatch.setattr(full, "_run", lambda words, quiet: commands.append((words, quiet)))
+    with pytest.raises(FileNotFoundError):  # nothing was trained
+        full_training(everything / "Dataset", everything / "full")
+    words = f"python -m aslp_lib train --preset paper --data {everything}/Dataset"
+    assert commands == [([*words.split(), "--out", f"{everything}/full"], False)]
+
+
+def test_several_cards_get_a_process_each_and_a_run_goes_on(tmp_path):
+    words = " ".join(command({"preset": "paper"}, tmp_path, cards=4))
+    launcher = "torch.distributed.run --standalone --nproc-per-node 4"
+    assert words == f"python -m {launcher} -m aslp_lib train --resume {tmp_path}"
+
+
+@pytest.mark.slow
+def test_a_rehearsal_trains_two_steps_and_leaves_nothing(tmp_path, capsys):
+    """The settings are those of the lesson, except for a network that takes no time."""
+    logs = full_training(tmp_path, tmp_path / "full", **TINY)
+    printed = capsys.readouterr().out
+    assert "A rehearsal, because this is missing: ASLP_FULL=1" in printed
+    assert f"DUTS-TR in {tmp_path}" in printed
+    assert "preset paper: network tiny, input 32 x 32 pixels" in printed
+    assert "4 images to train, 4 to validate" in printed
+    (row,) = logs["ASLP (MC)"]
+    assert f"ASLP (MC), epoch 1: loss {row['loss']:.2f}, accuracy" in printed
+    assert row["alpha_mean"] == 0 and row["learning_rate"] == PRESETS["paper"].learning_rate
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_whole_run_goes_on_where_it_stopped(everything, monkeypatch, capfd):
+    """A run of the command with small settings stands for the whole run. The file of its second
+    epoch is lost, as after a kill."""
+    monkeypatch.setattr(full, "missing", lambda data: [])
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    small = {**TINY, "weights": None, "limit": 4, "epochs": 2, "batch_size": 2, "device": "cpu"}
+    first = full_training("shapes", everything / "full", **small)
+    assert list(first) == ["BCE", "ASLP (MC)"] and len(first["BCE"]) == 2
+    (everything / "full" / "calibration" / "log.csv").unlink()
+    again = full_training("shapes", everything / "full", **small)
+    assert again == first
+    assert f"going on with {everything / 'full'} and its settings" in capfd.readouterr().out
+
+
+@pytest.mark.fault
+def test_a_command_that_fails_is_quoted(monkeypatch, tmp_path):
+    def fails(words, **options):
+        return subprocess.CompletedProcess(words, 1, "begun\n", "no space left")
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    with pytest.raises(RuntimeError, match=r"exit status 1; expected 0.*no space left"):
+        full_training(tmp_path, tmp_path / "full")
+
+
+def test_costs_agree_with_a_convolution_counted_by_hand(monkeypatch):
+    """One 3x3 convolution from 3 to 1 channels: 27 multiply-adds a pixel, and backward again as
+    many, because images need no gradient. It keeps its normalised input."""
+
+    class One(torch.nn.Conv2d):
+        def __init__(self):
+            super().__init__(3, 1, 3, padding=1, bias=False)
+
+    monkeypatch.setattr(costs.networks, "build", lambda name: One())
+    found = costs.count(Settings(size=8, batch_size=10, epochs=2))
+    assert (found.forward, found.training) == (2 * 27 * 64, 4 * 27 * 64)
+    assert (found.parameters, found.activations) == (27, 2 * 3 * 64)
+    assert found.run(images=5, validation=3) == 2 * (5 * 4 + 3 * 2) * 27 * 64
+    assert sum(found.memory().values()) == pytest.approx(16e-9 * 27 + 10e-9 * 2 * 3 * 64)
+
+
+@pytest.mark.slow
+def test_costs_of_the_paper_s_network():
+    """The backward pass costs twice the forward pass, except for the first layer's input."""
+    found = costs.count(PRESETS["paper"])
+    assert found.forward / 1e9 == pytest.approx(195.6, abs=0.05)
+    assert found.training == pytest.approx(3 * found.forward, rel=0.01)
+    assert found.parameters == 67_494_657
+    assert 1e-15 * found.run() == pytest.approx(174, abs=1)
+
+
+def test_labels_of_another_annotator_follow_the_posterior_shape_by_shape():
+    data = Shapes("some", images=30, seed=1, size=24)
+    rng, mean = np.random.default_rng(0), np.zeros(data.posterior.shape)
+    for _ in range(200):
+        draw_labels(data, rng)
+        mask = data.masks[:, 0].numpy()
+        for labels, posterior in zip(mask, data.posterior, strict=True):
+            for value in np.unique(posterior):
+                assert np.ptp(labels[posterior == value]) == 0
+        mean += mask / 200
+    assert mean[data.posterior == 0].max() == 0
+    error = np.sqrt(data.posterior * (1 - data.posterior) / 200)
+    assert (abs(mean - data.posterior) <= 5 * error + 1e-3).all()
+    assert isinstance(data[0][1], torch.Tensor) and data[0][1].sum() == data.masks[0].sum()
