@@ -104,7 +104,7 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
         for name, family in families.items()
     }
     figure = primary_contrasts(in_lines)
-    figure.set_size_inches(9.6, 6.4)
+    figure.set_size_inches(10.4, 6.4)
     figure.set_label(str(figure.get_label()).replace("\n", " "))
     return figure
 
