@@ -116,7 +116,9 @@ def memorised_maps(rows: Mapping[str, Sequence[NDArray[np.generic]]]) -> Figure:
     Args:
         rows: name of a row -> its pictures, (H, W, 3) or (H, W) with values in [0, 1].
     """
-    figure, _ = picture_grid(rows, 1.25)
+    figure, grid = picture_grid(rows, 1.25)
+    for axis in grid.flat:
+        axis.spines[:].set_visible(True)  # a white map would dissolve into a white page
     count = len(next(iter(rows.values())))
     figure.set_label(
         f"{count} training images with an inverted label map; rows: {', '.join(rows)}."
