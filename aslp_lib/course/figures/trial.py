@@ -90,11 +90,12 @@ def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Fi
 
 
 @themed
-def memorisation(frame: pandas.DataFrame) -> Figure:
+def memorisation(frame: pandas.DataFrame, names: Mapping[str, str] = ARMS) -> Figure:
     """Plot over epochs how far each arm exceeds what its targets ask for, with 95 % intervals.
 
     Args:
         frame: the records of the mechanism, see `aslp_lib.course.trial.excess`.
+        names: arm -> its label.
     """
     from aslp_lib.course.trial import MECHANISM_SEEDS, excess, memorisation_verdict
 
@@ -103,7 +104,8 @@ def memorisation(frame: pandas.DataFrame) -> Figure:
     figure = new_figure(7.0, 4.0, "Is a label memorised?")
     axis = figure.subplots()
     notes = []
-    for (arm, name), (colour, line, mark) in zip(ARMS.items(), looks(), strict=False):
+    for arm, (colour, line, mark) in zip(ARMS, looks(), strict=False):
+        name = names[arm]
         mean, low, high = np.transpose([intervals[arm] for intervals in by_epoch])
         spacing = max(1, len(epochs) // 12)
         axis.plot(epochs, mean, line, color=colour, marker=mark, markevery=spacing, label=name)
