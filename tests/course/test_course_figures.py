@@ -11,7 +11,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from scipy.special import entr, expit
 
-from aslp_lib import HARD_INVERSION, SOFT_INVERSION
+from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit import figures as audit
 from aslp_lib.course.lessons.bill.decision import bills

@@ -78,9 +78,7 @@ def answers():
         ],
         ("training", "3"): [PRESETS["demo"].hyperparameters.aslp.alpha_warm_up + 1, 1 - 0.84],
         ("evaluation", "3"): textures_between_two_networks_and_over_seeds(),
-        ("audit", "2"): [
-            sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)
-        ],
+        ("audit", "2"): [sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)],
         ("audit", "3"): [ranks["nll"], ranks["ece"]],
         ("audit", "4"): [
             sign * family[label].mean
