@@ -58,7 +58,7 @@ def more_seeds(differences: Mapping[str, Mapping[int, Difference]], smallest: fl
         spans = (
             f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] with {n}" for n, d in by_number.items()
         )
-        notes.append(f"{title}: {', '.join(spans)}")
+        notes.append(f"{title}: {', '.join(spans)}".replace("\n", " "))
     panels[0].set_ylabel("difference in scaled NLL, nats")
     figure.set_label(
         "Differences in temperature-scaled NLL with 95 % intervals, by number of seeds; the band is "
