@@ -13,9 +13,9 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.lessons.audit.figures import TEMPERATURES
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
-from aslp_lib.course.lessons.audit.figures import TEMPERATURES
 from aslp_lib.course.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.lessons.own_data.microscopy import Cells
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, ink, themed
 from aslp_lib.experiments.seed_statistics import Difference
 
 UNLABELLED_SHADE = "#9DC3E6"
@@ -50,18 +50,19 @@ def more_seeds(differences: Mapping[str, Mapping[int, Difference]], smallest: fl
         axis.axhspan(-smallest, smallest, color=GREY, alpha=0.15, linewidth=0)
         axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
         for number, paired in by_number.items():
-            axis.plot([number, number], [paired.low, paired.high], color=BLUE, linewidth=2)
-            face = BLUE if paired.excludes_zero else "white"
-            axis.plot(number, paired.value, "o", color=BLUE, markerfacecolor=face, markersize=8)
+            axis.plot([number, number], [paired.low, paired.high], color=ink(), linewidth=2)
+            face = ink() if paired.excludes_zero else axis.get_facecolor()
+            mark = {"color": ink(), "markerfacecolor": face, "markersize": 8}
+            axis.plot(number, paired.value, "o", **mark)
         axis.set(xlabel="seeds", xticks=list(by_number), xlim=(2.5, max(by_number) + 0.5))
         axis.set_title(title, fontsize=11)
         spans = (
             f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] with {n}" for n, d in by_number.items()
         )
-        notes.append(f"{title}: {', '.join(spans)}".replace("\n", " "))
+        notes.append(f"{' '.join(title.split())}: {', '.join(spans)}")
     panels[0].set_ylabel("difference in scaled NLL, nats")
     figure.set_label(
-        "Differences in temperature-scaled NLL with 95 % intervals, by number of seeds; the band is "
+        "Differences in temperature-scaled NLL, 95 % intervals, by number of seeds; the band is "
         f"±{smallest:g} nats. {'; '.join(notes)}."
     )
     return figure
