@@ -23,6 +23,7 @@ from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
+from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
@@ -174,10 +175,6 @@ DRAWN = {
     ),
     "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
     "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
-    "alphas_and_uncertainty": (
-        (ALPHA[0], MARGINS, ALPHA[1], 0.15),
-        {(0, 0): np.c_[MARGINS, ALPHA[0]], (0, 1): 0.15, (1, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
-    ),
     "alphas_over_epochs": (
         ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
         {(0, 0): BOUND, (1, 1): ALPHA[:, ORDER[2]] / 2},
@@ -203,6 +200,10 @@ DRAWN = {
     "memorising": (
         ([row | {"loss": 1 / row["epoch"]} for row in LOG], "title"),
         {(0, 0): [1, 1 / 2, 1 / 3], (1, 0): [60, 80, 97], (1, 1): [70, 90, 80]},
+    ),
+    "more_seeds": (
+        ({"A - B": {3: Difference(0.02, 0.01, 0.03), 4: Difference(0.0, -0.01, 0.01)}}, 0.01),
+        {(0, 1): [[3, 0.01], [3, 0.03]], (0, 4): [[4, 0.0]]},
     ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),

@@ -1,9 +1,6 @@
 """The methods compared on cells: their scores are those of the pixels, computed with numpy."""
 
-import re
-
 import numpy as np
-import pandas as pd
 import pytest
 from torch import nn
 
@@ -13,7 +10,6 @@ from aslp_lib.course.lessons.own_data.comparison import (
     count,
     posterior_error,
     predict,
-    table,
 )
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.metrics import calibration
@@ -49,11 +45,3 @@ def test_compare_trains_every_method_on_every_seed(monkeypatch):
     methods = [label for label in results if "temperature" not in label]
     for name in ("scaled_nll", "empty_ece", "posterior_error"):
         assert len({results[label][name][0] for label in methods}) == len(methods)
-
-
-def test_the_table_has_means_and_deviations():
-    names = ("ece", "oe", "nll", "posterior_error", "scaled_nll", "empty_ece")
-    rows = [{"seed": i, **dict.fromkeys(names, value)} for i, value in enumerate((0.1, 0.3))]
-    cells = table({"BCE": pd.DataFrame(rows)}).splitlines()[-1].split("|")
-    assert re.findall(r"[\d.]+", cells[2]) == ["20.0", "14.1"]  # %, and sqrt(2) * 10
-    assert re.findall(r"[\d.]+", cells[4]) == ["0.200", "0.141"]

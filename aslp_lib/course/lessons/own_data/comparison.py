@@ -19,7 +19,6 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import HARD_INVERSION, Technique, label_smoothing
 from aslp_lib.course.lessons.own_data.microscopy import UNLABELLED, Cells, draw_cells
-from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import scaled_nll
@@ -211,23 +210,3 @@ def adaptive(rule: str, constraint_weight: float = 200.0) -> AdaptiveAlpha:
         alpha_step_size=0.005,
         constraint_weight=constraint_weight,
     )
-
-
-def table(results: Results) -> str:
-    """Format the results of `compare` as Markdown: mean ± standard deviation over seeds."""
-    columns = {
-        "ece": ("ECE %", 100, 1),
-        "oe": ("OE %", 100, 1),
-        "nll": ("NLL nats", 1, 3),
-        "posterior_error": ("posterior error %", 100, 1),
-        "scaled_nll": ("NLL nats, temperature-scaled", 1, 3),
-        "empty_ece": ("ECE %, no cells", 100, 1),
-    }
-    rows = []
-    for label, records in results.items():
-        cells = [label]
-        for name, (_, factor, digits) in columns.items():
-            values = factor * records[name]
-            cells.append(f"{values.mean():.{digits}f} ± {values.std():.{digits}f}")
-        rows.append(cells)
-    return markdown_table(["method", *(heading for heading, *_ in columns.values())], rows)

@@ -1,14 +1,14 @@
-"""Figures of the synthetic cells, and of the alphas of their training images."""
+"""Figures of the synthetic cells, and of differences over a few seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.lessons.own_data.microscopy import Cells
-from aslp_lib.evaluation.figures.style import BLUE, ORANGE, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, ink, themed
+from aslp_lib.experiments.seed_statistics import Difference
 
 UNLABELLED_SHADE = "#9DC3E6"
 
@@ -37,33 +37,32 @@ def cells(data: Cells, indices: Sequence[int]) -> Figure:
 
 
 @themed
-def alphas_and_uncertainty(
-    alphas: NDArray[np.float64],
-    margins: NDArray[np.float64],
-    uncertainty: NDArray[np.float64],
-    bound: float,
-) -> Figure:
-    """Plot the alphas of training images over their mean margin and over their true uncertainty.
+def more_seeds(differences: Mapping[str, Mapping[int, Difference]], smallest: float) -> Figure:
+    """Plot how the interval of a difference changes as seeds are added, one panel per difference.
 
     Args:
-        alphas: (N,) perturbation levels.
-        margins: (N,) mean signed logit margins, in nats.
-        uncertainty: (N,) mean of `min(pi, 1 - pi)` over an image's labelled pixels.
-        bound: alpha at which the expected confidence of the targets equals the accuracy.
+        differences: "first - second" -> number of seeds -> the NLL difference over these seeds.
+        smallest: the smallest difference that matters, in nats.
     """
-    figure, axes = new_panels(2, 4, 3.4, f"Alphas of {len(alphas)} training images")
-    quantities = {
-        "mean signed margin, nats": margins,
-        "mean true uncertainty, %": 100 * uncertainty,
-    }
-    for axis, (name, values) in zip(axes, quantities.items(), strict=True):
-        axis.plot(values, alphas, "o", color=BLUE, markeredgecolor=ink(), markersize=7)
-        axis.axhline(bound, color=ORANGE, linewidth=2, linestyle="--", label="bound of MC")
-        axis.set(xlabel=name, ylabel="perturbation level alpha", ylim=(0, 1.2 * max(alphas)))
-    axes[0].legend(fontsize=9, loc="lower right")
+    figure, panels = new_panels(len(differences), 3.4, 3.4, sharey=True)
+    notes = []
+    for axis, (title, by_number) in zip(panels, differences.items(), strict=True):
+        axis.axhspan(-smallest, smallest, color=GREY, alpha=0.15, linewidth=0)
+        axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
+        for number, paired in by_number.items():
+            axis.plot([number, number], [paired.low, paired.high], color=ink(), linewidth=2)
+            face = ink() if paired.excludes_zero else axis.get_facecolor()
+            mark = {"color": ink(), "markerfacecolor": face, "markersize": 8}
+            axis.plot(number, paired.value, "o", **mark)
+        axis.set(xlabel="seeds", xticks=list(by_number), xlim=(2.5, max(by_number) + 0.5))
+        axis.set_title(title, fontsize=11)
+        spans = (
+            f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] with {n}" for n, d in by_number.items()
+        )
+        notes.append(f"{' '.join(title.split())}: {', '.join(spans)}")
+    panels[0].set_ylabel("difference in scaled NLL, nats")
     figure.set_label(
-        f"Perturbation levels of {len(alphas)} training images, from {alphas.min():.2f} to "
-        f"{alphas.max():.2f}, with the bound of MC at {bound:.2f} (dashed), over the mean signed "
-        "margin and over the true uncertainty of each image."
+        "Differences in temperature-scaled NLL, 95 % intervals, by number of seeds; the band is "
+        f"±{smallest:g} nats. {'; '.join(notes)}."
     )
     return figure
