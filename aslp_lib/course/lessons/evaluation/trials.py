@@ -26,5 +26,5 @@ def power(differences: Sequence[float], seeds: int) -> np.ndarray:
 
     freedom, shift = seeds - 1, math.sqrt(seeds) * np.asarray(differences, float)
     critical = stdtrit(freedom, 1 - SIGNIFICANCE / 2)
-    beyond = nctdtr(freedom, shift, -critical) + 1 - nctdtr(freedom, shift, critical)
-    return np.asarray(beyond)
+    # The lower tail is the upper tail of the opposite difference, which SciPy computes more safely.
+    return 2 - nctdtr(freedom, shift, critical) - nctdtr(freedom, -shift, critical)
