@@ -169,6 +169,14 @@ DRAWN = {
         ({"as trained": SURE}, "title"),
         {(0, 0): [[60, 80]], (0, 2): [[59, 59], [100, 100]]},
     ),
+    "power_curves": (
+        ([0.0, 0.5, 1.0], {"5 seeds": [0.05, 0.1, 0.4]}, 0.5),
+        {(0, 0): [[0, 5], [0.5, 10], [1, 40]]},
+    ),
+    "unsurprising_errors": (  # the second and the third error allow a score of 2
+        ([0.0, 1.0, 2.0, 3.0], np.array([[0, 0.5, 1.5, 2.5], [1, 2, 3, 4]]), {"A": 2.0}),
+        {(0, 2): [[1, 2], [2, 2]]},
+    ),
     "label_grid": (
         ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
         {(0, "image"): np.eye(4)},

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from aslp_lib.course.lessons.evaluation import bias_study, calibrated, coverage_study
+from aslp_lib.course.lessons.evaluation import bias_study, calibrated, coverage_study, power
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -43,3 +44,11 @@ def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
     assert study.covered("pixels").sum() < 80
     low, high = study.intervals["images"][0]
     assert study.covered("images")[0] == (low <= truth <= high)
+
+
+def test_power_is_the_share_of_simulated_trials_that_resolve_the_difference():
+    trials = np.random.default_rng(0).normal(0.6, 1, (20_000, 8))
+    share = (ttest_1samp(trials, 0, axis=1).pvalue <= 0.05).mean()
+    assert power([0.6], seeds=8) == pytest.approx(share, abs=0.015)  # 4 standard errors
+    assert power([0.0], seeds=8) == pytest.approx(0.05)
+    assert power([-0.6], seeds=8) == pytest.approx(power([0.6], seeds=8))

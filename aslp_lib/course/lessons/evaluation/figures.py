@@ -1,4 +1,4 @@
-"""Figures of the bias of estimators, and of the coverage of their intervals."""
+"""Figures of the bias of estimators, the coverage of their intervals, and the power of a trial."""
 
 from collections.abc import Mapping, Sequence
 
@@ -62,4 +62,57 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
         notes.append(f"resampling {unit}, {share} of the intervals contain the truth")
     axes[0].set_ylabel("data sets")
     figure.set_label(f"{title}. {'; '.join(notes).capitalize()}; thick ones miss it.")
+    return figure
+
+
+@themed
+def unsurprising_errors(
+    errors: Sequence[float], bands: np.ndarray, measured: Mapping[str, float]
+) -> Figure:
+    """Plot which true errors would make measured scores unsurprising.
+
+    Args:
+        errors: candidates for the true error, in percent, in ascending order.
+        bands: lower and upper end of the middle 95 % of the scores at each error, (2, errors).
+        measured: name of a network -> its score, in percent.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 3.8)
+    axis.fill_between(errors, *bands, color=GREY, alpha=0.3, label="middle 95 % of test sets")
+    axis.plot(errors, errors, ":", color=ink(), label="score = true error")
+    notes = []
+    for (name, score), (colour, line, _) in zip(measured.items(), looks(), strict=False):
+        inside = np.asarray(errors)[(bands[0] <= score) & (score <= bands[1])]
+        axis.axhline(score, color=colour, linestyle=line, linewidth=1)
+        axis.plot(inside, np.full_like(inside, score), color=colour, linewidth=4, label=name)
+        notes.append(f"{name} scores {score:.1f} %, errors {inside[0]:.1f} to {inside[-1]:.1f} %")
+    axis.set(xlabel="true error, %", ylabel="measured ECE, %", xlim=(0, errors[-1]), ylim=0)
+    legend_below(figure, axis)
+    figure.set_label(f"Measured ECE over the true error. Unsurprising are: {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def power_curves(
+    differences: Sequence[float], powers: Mapping[str, Sequence[float]], mark: float
+) -> Figure:
+    """Plot the probability that a difference is resolved, over its size.
+
+    Args:
+        differences: true differences in standard deviations, in ascending order.
+        powers: number of seeds in words -> probability at each difference.
+        mark: difference to mark.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 3.6)
+    notes = []
+    for (name, power), (colour, line, _) in zip(powers.items(), looks(), strict=False):
+        axis.plot(differences, 100 * np.asarray(power), line, color=colour, label=name)
+        notes.append(f"{name}, {100 * np.interp(mark, differences, power):.0f} %")
+    axis.axvline(mark, color=ink(), linestyle=":", linewidth=1)
+    axis.set(xlabel="true difference, in standard deviations over seeds", ylim=(0, 102))
+    axis.set(ylabel="trials that resolve it, %", xlim=(differences[0], differences[-1]))
+    legend_below(figure, axis)
+    figure.set_label(
+        f"Trials that resolve a true difference, over its size. At {mark:g} standard deviations: "
+        f"{'; '.join(notes)}."
+    )
     return figure
