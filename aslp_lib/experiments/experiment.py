@@ -310,8 +310,8 @@ def compare(
         experiment: the experiment.
         processes: number of training runs in parallel. With 1, this process trains; otherwise each
             process gets an equal share of the processors.
-        known: records to reuse, see `records.read`. A training whose records are all known is
-            skipped, and its run need not exist.
+        known: records to reuse, see `records.read`. A run whose records are all known is
+            skipped, and its folder need not exist.
 
     Yields:
         The records of each run when it is finished. With several processes the order varies.

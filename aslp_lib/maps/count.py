@@ -237,7 +237,7 @@ def count_files(
 
 
 def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
-    """Raise ValueError if the level to ignore has no pixel in any set, or leaves no object."""
+    """Raise ValueError if the grey level to ignore has no pixel in any set, or leaves no object."""
     if (level := reading.ignore_index) is None:
         return
     sets = list(sets)

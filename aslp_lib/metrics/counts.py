@@ -135,7 +135,7 @@ class Counts:
 
         They are counted at `FLOAT_GREY_LEVELS`. NLL and Brier score are summed before rounding, in
         the columns "nll" and "brier". There, probabilities of 0 and 1 stand for half of the
-        smallest distance from them that the data type can tell apart, as one wrong pixel of
+        smallest distance from them that the data type can distinguish, as one wrong pixel of
         probability 0 or 1 would otherwise make the NLL infinite.
 
         >>> counts = Counts.from_floats(np.array([[0.8, 0.2]]), np.uint8([[1, 1]]))

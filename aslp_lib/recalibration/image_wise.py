@@ -1,4 +1,4 @@
-"""Image-wise recalibration: a perturbation level or temperatures for each test image.
+"""Image-wise recalibration: a shrinkage or temperatures for each test image.
 
 This is an extension of this project, not part of the paper. ASLP learns a perturbation level for
 each training image. Uncertainty also differs between test images, and under distribution shift no
