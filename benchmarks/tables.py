@@ -96,9 +96,7 @@ def of_trial() -> Iterator[tuple[str, str, str, Path]]:
     seeds = {data: len(seeds) for data, seeds in trial_runs.SEEDS.items()}
     yield trial_tables.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
     frames = {data: trial.read(data) for data in trial_runs.DATA}
-    verdict = trial.verdict_table(frames)
-    for place in (README.parents[1] / "README.md", page):
-        yield verdict, "<!-- verdict -->", "<!-- end of verdict -->", place
+    yield trial.verdict_table(frames), "<!-- verdict -->", "<!-- end of verdict -->", page
     for data, frame in frames.items():
         for name, table in secondary_tables(data, frame).items():
             yield table, f"<!-- {name} of {data} -->", f"<!-- end of {name} of {data} -->", page

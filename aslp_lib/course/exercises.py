@@ -301,7 +301,7 @@ def further(lesson: str) -> Markdown:
     """
     return Markdown(
         "\n\n".join(
-            f"**{exercise.title.capitalize()}.** {exercise.question.strip()}\n\n"
+            f"**{exercise.title[:1].upper()}{exercise.title[1:]}.** {exercise.question.strip()}\n\n"
             f"```python\n{exercise.cell}\n```"
             for exercise in of_lesson(lesson)[1:]
         )
