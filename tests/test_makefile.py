@@ -78,6 +78,6 @@ def test_a_value_is_passed_on_and_never_run_as_a_command(make, tmp_path, target,
 
 
 def test_several_notebooks_may_be_named_also_by_a_pattern(make):
-    _, (call,) = make("test-notebooks", "NOTEBOOKS=notebooks/0[23]_*.ipynb missing.ipynb")
+    _, (call,) = make("test-notebooks", "NOTEBOOKS=notebooks/0[34]_*.ipynb missing.ipynb")
     named = "notebooks/03_label_perturbation.ipynb notebooks/04_sc_bce.ipynb missing.ipynb"
     assert f" --nbval {named} --timeout" in call

@@ -213,8 +213,8 @@ def test_the_search_finds_a_term(watched, address):
 
 
 LESSON = "notebooks/01_confidence_and_calibration.html"
-"""A page with five predictions and the learner's diagram."""
-SHOWN = "Bayes-optimal, training images"
+"""A page with six predictions and the learner's diagram."""
+SHOWN = "expected accuracy if labelled again: 88 %"
 """Text of an answer's cell on that page."""
 
 
@@ -253,8 +253,8 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     expect(place.get_by_role("status")).to_have_text(words)
     expect(place.get_by_role("status")).to_be_focused()
     expect(answer).to_be_visible()
-    expect(page.get_by_text("BCE has memorised random labels")).to_be_visible()
-    assert page.get_by_text("It is still overconfident on").is_hidden()
+    expect(page.get_by_text("BCE has memorised how the coins fell")).to_be_visible()
+    assert page.get_by_text("It keeps its promise and does not find").is_hidden()
     # Whatever else is in the storage.
     keep = "([key, value]) => localStorage.setItem('aslp-prediction: ' + key, value)"
     for n in range(12):
@@ -263,11 +263,11 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     for n, damaged in enumerate(["", "{", "null", "7", '{"said": 1}', '{"said": 1, "right": 1}']):
         page.evaluate(keep, [f"damaged {n}", damaged])
     choice = json.dumps({"said": "BCE", "confidence": 70, "right": True})
-    page.evaluate(keep, ["What share of the wrong pixels touches an edge?", choice])
+    page.evaluate(keep, ["What is BCE's mean confidence in the wrong pixels of nuclei?", choice])
     page.reload()
     expect(place.get_by_role("status")).to_have_text(words)
     expect(answer).to_be_visible()
-    expect(question(page, "What share").get_by_role("button")).to_have_text("Show the answer")
+    expect(question(page, "wrong pixels").get_by_role("button")).to_have_text("Show the answer")
     drawn = page.locator(".live", has_text="Wilson's 95 % interval")
     expect(drawn).to_contain_text("All (14): mean confidence 67 %")
     expect(drawn.get_by_role("img")).to_have_attribute("aria-label", re.compile("Least confident"))
@@ -320,7 +320,7 @@ def test_without_javascript_and_on_paper_the_whole_page_can_be_read(lesson, expe
     printed.emulate_media(media="print")
     printed.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(printed.get_by_text(SHOWN).first).to_be_visible()
-    expect(printed.get_by_text("BCE has memorised random labels")).to_be_visible()
+    expect(printed.get_by_text("BCE has memorised how the coins fell")).to_be_visible()
 
 
 def test_each_answer_is_hidden_until_it_is_asked_for(watched, book):

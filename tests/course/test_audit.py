@@ -7,7 +7,7 @@ import pytest
 
 from aslp_lib.course import trial
 from aslp_lib.course.lessons import audit
-from aslp_lib.course.lessons.audit.words import QUESTIONS, SCORED, in_words
+from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.evaluation.figures import alt
 
 SHAPES = trial.read("shapes")
@@ -21,7 +21,7 @@ def families():
 def test_the_lesson_asks_every_primary_question_once_and_names_every_method():
     assert sorted(QUESTIONS) == sorted(contrast.label for contrast in trial.PRIMARY)
     methods = {method for contrast in trial.PRIMARY for method in contrast[:2]}
-    assert methods | {*SCORED, *trial.MECHANISM_ARMS} <= audit.NAMES.keys()
+    assert methods | {*trial.MECHANISM_ARMS} <= audit.NAMES.keys()
     assert len(set(audit.NAMES.values())) == len(audit.NAMES)
 
 
@@ -44,14 +44,6 @@ def test_the_forest_plot_says_the_verdicts_in_words(families):
     text = alt(audit.figures.verdict(families))
     assert "ASLP (MC) against early stopping +0.040 [+0.026, +0.054], worse" in text
     assert "\n" not in text
-
-
-def test_two_scores_are_means_over_seeds():
-    scores = audit.two_scores(SHAPES)
-    rows = SHAPES[(SHAPES.arm == "B") & (SHAPES.weights == "best") & (SHAPES["set"] == "test")]
-    by_kind = rows.groupby("recalibration").mean(numeric_only=True)
-    expected = by_kind.ece["none"], by_kind.nll["temperature_scaling"]
-    assert scores["early stopping"] == pytest.approx(expected)
 
 
 def test_sizes_are_the_effects_of_the_trial_in_words():

@@ -24,6 +24,7 @@ from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.experiments.seed_statistics import Difference
+from aslp_lib.metrics.calibration import reliability
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
@@ -60,7 +61,6 @@ SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES 
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
-TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
 
 
 def entropy(q):
@@ -98,9 +98,9 @@ DRAWN = {
         ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]},),
         {(0, "image"): np.ones((4, 4, 3)) / 2, (1, "image"): np.eye(4)},
     ),
-    "two_scores": (
-        ({"a": {"one": (0.1, 0.3), "two": (0.2, 0.4)}},),
-        {(0, 0): [[10, 0.3]], (0, 1): [[20, 0.4]]},
+    "bce_over_target": (  # log 4 and log 4/3 in the proportion 4 to 1
+        (0.75, 0.2),
+        {(1, 0): np.log([4, 4 / 3]), (1, 3): [[0.8, np.log(4) - 0.8 * np.log(3)]]},
     ),
     "cells": (
         (CELLS, [2, 0]),
@@ -113,11 +113,6 @@ DRAWN = {
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         {(0, 1): [[1, 5], [2, 6]], (1, 0): [7, 8]},
-    ),
-    "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
-    "early_stop": (
-        (LOG, "title"),
-        {(0, 0): [60, 80, 97], (0, 1): [70, 90, 80], (0, 2): [[2, 0], [2, 1]]},
     ),
     "errors_by_set": ((ERRORS, "title"), {(0, 1): [[2, 0], [30, 1]]}),
     "entropy_of_kinds": (  # mean confidence 0.8
@@ -132,9 +127,9 @@ DRAWN = {
         ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, "Bias"),
         {(0, 0): [[100, 15], [1000, 6]], (0, 1): 0.0},
     ),
-    "expected_and_paid": (
-        ({"A": BILLS, "B": BILLS},),
-        {(0, 0): 100 * BILLS.expected, (1, 1): 100 * BILLS.paid},
+    "over_and_under": (  # the diagonal, then the dot of each bin
+        ({"A": reliability(SURE), "B": reliability(CALIBRATED)},),
+        {(0, 1): [[80, 60]], (1, 1): [[80, 80]]},
     ),
     "paid_bills": (
         ({"A": BILLS},),
@@ -173,16 +168,12 @@ DRAWN = {
         ([0.0, 0.5, 1.0], {"5 seeds": [0.05, 0.1, 0.4]}, 0.5),
         {(0, 0): [[0, 5], [0.5, 10], [1, 40]]},
     ),
-    "unsurprising_errors": (  # the second and the third error allow a score of 2
-        ([0.0, 1.0, 2.0, 3.0], np.array([[0, 0.5, 1.5, 2.5], [1, 2, 3, 4]]), {"A": 2.0}),
-        {(0, 2): [[1, 2], [2, 2]]},
-    ),
     "label_grid": (
         ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
         {(0, "image"): np.eye(4)},
     ),
+    "kept_epoch": ((LOG, "title"), {(0, 2): [[2, 0], [2, 1]]}),
     "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
-    "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
     "alphas_over_epochs": (
         ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
         {(0, 0): BOUND, (1, 1): ALPHA[:, ORDER[2]] / 2},

@@ -487,7 +487,7 @@ def test_figures_show_means_intervals_and_verdicts():
     figure = figures.memorisation(frame)
     drawn = [line.get_ydata()[-1] for line in figure.axes[0].lines]
     assert drawn == pytest.approx([0.8, 0.5, 0.2, 0.6, 0.4])
-    assert figure.get_label().endswith("cannot be memorised is supported.")
+    assert figure.get_label().endswith("is memorised much less is supported.")
 
     small = pandas.concat([records("shapes"), records("shapes", range(100, 110), SMALL)])
     by_size = trial.training_set_size(small)

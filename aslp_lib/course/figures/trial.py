@@ -119,7 +119,7 @@ def memorisation(frame: pandas.DataFrame, names: Mapping[str, str] = ARMS) -> Fi
         "Mean excess of p(y) over what the targets ask for on average, on training pixels with an "
         f"unlikely label y, by epoch, {len(MECHANISM_SEEDS)} seeds. At epoch {epochs[-1]}, with "
         f"95 % intervals: {'; '.join(notes)}; half of BCE's mean is {half:.2f}. The claim that a "
-        f"label that changes cannot be memorised is {memorisation_verdict(frame)}."
+        f"label that changes is memorised much less is {memorisation_verdict(frame)}."
     )
     return figure
 

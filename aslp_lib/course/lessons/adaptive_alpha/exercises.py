@@ -56,9 +56,9 @@ ASCENT = Exercise(
     title="the gradient of each image in alpha",
     question="""
 `logits` and `labels` of N images are numpy arrays of shape (N, H, W). **Write the derivative of
-each image's expected loss in alpha, in nats per pixel, as an array of shape (N,).** Your function
-is compared with the library on maps that you do not see. Some of their logits exceed 40. There the
-loss is infinite if it is computed from probabilities, so find a formula without logarithms.
+each image's expected loss in alpha, in nats per pixel, as an array of shape (N,).** Some logits
+exceed 40. There the loss is infinite if it is computed from probabilities, so find a formula
+without logarithms.
 """,
     grid=_MAPS,
     right=_ascent,

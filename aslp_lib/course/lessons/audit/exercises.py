@@ -1,4 +1,4 @@
-"""Exercises: paired differences, early stopping, and which method to use when."""
+"""Exercises: paired differences, and which method to use when."""
 
 import numpy as np
 import scipy  # imports `stats` at its first use, so that importing the exercises is fast
@@ -27,27 +27,18 @@ def _of_single_seeds(first: Array, second: Array) -> Array:
     return _interval(values, scipy.stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1))
 
 
-def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
-    return float(accuracy[-1] - accuracy[np.flatnonzero(np.diff(nll) > 0)[0]])
-
-
 _NLL = (
     read_only([0.51, 0.48, 0.47, 0.55, 0.54], [0.44, 0.44, 0.40, 0.45, 0.50]),
     read_only([0.17, 0.14, 0.20], [0.18, 0.13, 0.16]),
-)
-_LOGS = (
-    read_only([0.50, 0.40, 0.42, 0.30, 0.33, 0.41], [0.80, 0.84, 0.83, 0.87, 0.88, 0.86]),
-    read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
 )
 
 PAIRED = Exercise(
     name="audit/paired",
     title="a paired interval over seeds",
     question="""
-Two methods were trained with the same n seeds. `first` and `second` hold their test NLL, seed by
-seed. **Write a function that returns `[mean, low, high]`: the mean difference, first minus second,
-and its 95 % interval over seeds.** Pair the seeds, and use Student's t distribution with n - 1
-degrees of freedom; `t.ppf(0.975, n - 1)` of `scipy.stats` is its quantile.
+Two methods were trained with the same n seeds; `first` and `second` hold their test NLL. **Write a
+function that returns `[mean, low, high]`: the mean difference, first minus second, and its 95 %
+interval over seeds.** Pair the seeds. `t.ppf(0.975, n - 1)` of `scipy.stats` is Student's quantile.
 """,
     right=lambda a, b: np.array([(a - b).mean(), *student_interval(a - b)]),
     tolerance=1e-4,
@@ -88,38 +79,6 @@ def answer(first, second):
     grid=_NLL,
 )
 
-STOPPING = Exercise(
-    name="audit/stopping",
-    title="what early stopping costs",
-    question="""
-The log of a training run holds the validation `nll` and the validation `accuracy` after each epoch.
-**Write a function that returns the accuracy that early stopping costs**: the accuracy of the last
-epoch minus that of the epoch whose weights are kept. A negative cost is a gain.
-""",
-    right=lambda nll, accuracy: accuracy[-1] - accuracy[np.argmin(nll)],
-    expects="a difference of two shares, such as 0.01",
-    mistakes={
-        "The sign is wrong: the cost is positive if the last epoch is more accurate than the one "
-        "that is kept.": lambda nll, accuracy: accuracy[np.argmin(nll)] - accuracy[-1],
-        "That compares with the most accurate epoch. Without early stopping, you would keep the "
-        "last.": lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
-        "That keeps the epoch with the highest accuracy. Early stopping keeps the epoch with the "
-        "lowest NLL.": lambda nll, accuracy: accuracy[-1] - accuracy.max(),
-        "That stops where the NLL first increases. Training continues, and the lowest NLL of all "
-        "epochs counts.": _cost_at_first_rise,
-        "That is the difference in NLL between the two epochs. The question is about the "
-        "difference in accuracy.": lambda nll, accuracy: nll[-1] - nll.min(),
-    },
-    hint="Find the epoch with the lowest NLL, and look up its accuracy.",
-    why="The cost can have either sign: the accuracy of a network that memorises can fall after "
-    "its best epoch.",
-    solution="""
-def answer(nll, accuracy):
-    return accuracy[-1] - accuracy[nll.argmin()]
-""",
-    grid=_LOGS,
-)
-
 _RETRAINING = "That needs retraining, which is ruled out."
 
 SAME_CAMERA = Exercise(
@@ -154,4 +113,4 @@ do you choose?** Answer with its number.
     solution="answer = 2",
 )
 
-EXERCISES = (PAIRED, STOPPING, SAME_CAMERA)
+EXERCISES = (PAIRED, SAME_CAMERA)

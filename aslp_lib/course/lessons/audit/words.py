@@ -34,8 +34,6 @@ QUESTIONS: Mapping[str, str] = {
     "C_ES - B_ES": "Does the coin flip add to it?",
 }
 """Label of a primary contrast -> its question, in the order of the lesson."""
-SCORED = ("B", "B_ES", "L*", "L", "C", "C_ES", "M")
-"""Methods in the comparison of scores."""
 
 
 def in_words(label: str) -> str:
@@ -84,22 +82,3 @@ def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:
         frame: the records of the shapes.
     """
     return {in_words(label): effect for label, effect in trial.training_set_size(frame).items()}
-
-
-def two_scores(frame: pandas.DataFrame) -> dict[str, tuple[float, float]]:
-    """Return the ECE as trained and the temperature-scaled NLL of methods, as means over seeds.
-
-    Args:
-        frame: the records of a data set.
-
-    Returns:
-        Name of the method -> ECE of the whole test set (a share) and NLL in nats.
-    """
-    frame = trial.complete_seeds(frame)
-    return {
-        NAMES[method]: (
-            float(trial.scores(frame, method, ("ece", "none", "test"), pooled=True).mean().iloc[0]),
-            float(trial.scores(frame, method).mean(axis=1).mean()),
-        )
-        for method in SCORED
-    }

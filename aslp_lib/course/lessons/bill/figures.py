@@ -1,13 +1,15 @@
-"""Figures of bills over the cost of a miss."""
+"""Figures of confidence beside accuracy, and of bills over the cost of a miss."""
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import directions, ink, legend_below, looks, themed
+from aslp_lib.metrics.calibration import Reliability
 
 TICKS = (1, 2, 5, 10, 20, 50)
 ALT_COSTS = (5, 10, 20, 50)
@@ -17,7 +19,7 @@ AT_COSTS = "over the cost of a miss, at 5, 10, 20 and 50"
 
 def _set_axes(axis: Axes, tables: Mapping[str, pandas.DataFrame]) -> None:
     """Set common scales, which leave room for all bills but that of checking nothing."""
-    top = max(1.0, *(table[["expected", "paid"]].to_numpy().max() for table in tables.values()))
+    top = max(1.0, *(table.paid.max() for table in tables.values()))
     axis.set(xscale="log", xlim=(TICKS[0], TICKS[-1]), ylim=(0, 105 * top))
     axis.set_xticks(TICKS, labels=map(str, TICKS))
     axis.minorticks_off()
@@ -56,31 +58,35 @@ def paid_bills(tables: Mapping[str, pandas.DataFrame]) -> Figure:
 
 
 @themed
-def expected_and_paid(tables: Mapping[str, pandas.DataFrame]) -> Figure:
-    """Plot the expected beside the paid bill over the cost of a miss, one panel per network.
+def over_and_under(tables: Mapping[str, Reliability]) -> Figure:
+    """Draw a plain reliability diagram per network, with the distance of each bin from calibration.
 
     Args:
-        tables: label -> `decision.bills`.
+        tables: label -> `calibration.reliability`.
     """
-    figure, panels = new_panels(len(tables), 3.2, 3.4, sharey=True)
-    notes = []
-    over, under = directions()
+    figure, panels = new_panels(len(tables), 3.4, 3.4, sharey=True)
+    colours, notes = directions(), []
     for axis, (label, table) in zip(panels, tables.items(), strict=True):
-        expected, paid = 100 * table.expected, 100 * table.paid
-        for colour, side, name in (
-            (over, paid > expected, "paid more than expected"),
-            (under, paid <= expected, "paid less than expected"),
-        ):
-            axis.fill_between(
-                table.index, expected, paid, where=side, color=colour, alpha=0.5, linewidth=0,
-                label=name,
-            )  # fmt: skip
-        axis.plot(table.index, expected, "--", color=ink(), label="expected bill")
-        axis.plot(table.index, paid, color=ink(), label="paid bill")
-        _set_axes(axis, tables)
+        axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
+        full = table.pixels > 0
+        bins = 100 * np.array([table.confidence, table.accuracy, table.share])[:, full].T
+        for confidence, accuracy, share in bins:
+            colour = colours[int(accuracy > confidence)]
+            axis.vlines(confidence, confidence, accuracy, color=colour, linewidth=5)
+            axis.plot(confidence, accuracy, "o", color=ink(), ms=4 + share / 12, clip_on=False)
+        confidence, accuracy, share = bins[np.argmax(bins[:, 2])]
+        axis.annotate(
+            f"{share:.0f} % of\nthe pixels", (confidence, accuracy), (99.5, 66), ha="right",
+            arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8, "relpos": (1, 1)},
+        )  # fmt: skip
+        axis.set(xlim=(50, 100), ylim=(50, 102), xlabel="confidence, %")
         axis.set_title(label)
-        notes.append(f"{label}: {_as_text(table.expected)} expected, {_as_text(table.paid)} paid")
-    panels[0].set_ylabel("bill of 100 pixels")
-    legend_below(figure, panels[0])
-    figure.set_label(f"Expected and paid bill of 100 pixels {AT_COSTS}. {'; '.join(notes)}.")
+        notes.append(
+            f"{label}: {share:.0f} % of the pixels in a bin of confidence {confidence:.0f} % and "
+            f"accuracy {accuracy:.0f} %"
+        )
+    panels[0].set_ylabel("accuracy, %")
+    for y, name, colour in zip((0.9, 0.83), ("over", "under"), directions(text=True), strict=True):
+        panels[0].text(0.04, y, f"{name}confident", color=colour, transform=panels[0].transAxes)
+    figure.set_label(f"Reliability diagrams. {'; '.join(notes)}.")
     return figure

@@ -44,6 +44,7 @@ class Estimators(Explorer):
         table, panels = calibration.reliability(counts), Panels(8.6)
         diagram = panels.diagram((0.6, 0.5, 3.5, 2.55), table, f"{label}: ECE, bins of equal width")
         diagram.set_ylabel("accuracy in the bin")
+        diagram.containers[1].remove()  # the right panel has the shares
         diagram.legend(fontsize=9, loc="lower right")
         percent = ("share of the pixels", SHARE)
         x = ("confidence", CONFIDENCE)

@@ -1,4 +1,4 @@
-"""Exercises: shrinkage and temperatures, and a method under distribution shift."""
+"""Exercises: causes of an improvement, methods that conditions allow, shrinkage."""
 
 import scipy  # imports `special` at its first use, so that importing the exercises is fast
 
@@ -52,37 +52,73 @@ def answer(p, s):
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
+_SCALED, _CORRUPTED, _ADAPTED = 21.7, 16.5, 15.0
+"""ECE in percent of the three temperatures that the exercise compares."""
+
+SHARE = Exercise(
+    name="distribution_shift/share",
+    title="how much of it is adaptation?",
+    question="""
+On zoomed photographs, BCE has an ECE of 21.7 % with the T of the validation images, of 16.5 % with
+the T of corrupted images, and of 15.0 % with the image-wise temperature, which is fitted on the
+same images as the second. **Which share of the improvement from the first to the third comes from
+adapting the temperature to each image?**
+""",
+    right=lambda: (_CORRUPTED - _ADAPTED) / (_SCALED - _ADAPTED),
+    tolerance=0.005,
+    mistakes={
+        "That is the share that the T of corrupted images already achieves, without adapting to "
+        "an image.": (_SCALED - _CORRUPTED) / (_SCALED - _ADAPTED),
+        "You divided by what the corrupted images contribute. Divide by the whole improvement, "
+        "from the first ECE to the third.": (_CORRUPTED - _ADAPTED) / (_SCALED - _CORRUPTED),
+        "You divided by the first ECE. The question asks for a share of the "
+        "improvement.": (_CORRUPTED - _ADAPTED) / _SCALED,
+        "That is the whole improvement, which mixes two causes: corrupted images in the fit, and "
+        "adaptation.": (_SCALED - _ADAPTED) / _SCALED,
+    },
+    hint="Only the step from the second ECE to the third is due to adaptation; divide it by the "
+    "whole step from the first to the third.",
+    why="The rest, more than three quarters, goes to any single temperature that has seen the same "
+    "corrupted images, and with a zoom it had seen the very shift of the test.",
+    solution="answer = (16.5 - 15.0) / (21.7 - 15.0)",
+)
+
 DRONE = Exercise(
     name="distribution_shift/drone",
     title="the network on a drone",
     question="""
-A trained network segments cracks in photographs of concrete. It will be used on a drone: some of
-its images are as clear as the validation images, others are blurred, dark, or taken from closer,
-and each shows a crack. None of them is labelled, the network will not be trained again, and no
-decision may change. **Which method do you choose?** Answer with its number.
+A trained network segments cracks in photographs of concrete. It will be used on a drone, whose
+images may be blurred, dark, or taken from closer. None of them is labelled, the network will not be
+trained again, and no decision may change. Which of these methods do the conditions allow? **Add up
+their numbers.**
 
-1. no method
-2. temperature scaling on validation images
-3. temperature scaling on corrupted validation images
-4. isotonic regression on validation images
-5. corruption augmentation
-6. image-wise temperature
+- 1: no method
+- 2: temperature scaling on validation images
+- 4: temperature scaling on corrupted validation images
+- 8: isotonic regression on validation images
+- 16: corruption augmentation
+- 32: image-wise temperature
 """,
-    right=lambda: 6,
-    expects="the number of a method, 1 to 6",
+    right=lambda: 1 + 2 + 4 + 32,
+    expects="a sum of the numbers, such as 24",
     mistakes={
-        "The network is overconfident on images like its own, and more so on dark ones.": 1,
-        "That helps, but T is fitted on clear images and is the same for clear and blurred "
-        "ones.": 2,
-        "That helps on blurred images and leaves the network underconfident on clear ones, "
-        "because T is the same for both.": 3,
-        "That changes decisions, and it is fitted on images unlike those of the drone.": 4,
-        "That needs retraining, which is ruled out.": 5,
+        "No method satisfies all conditions too, and is the baseline of the others.": 2 + 4 + 32,
+        "Isotonic regression may move a probability across 1/2, which changes a decision.": (
+            1 + 2 + 4 + 8 + 32
+        ),
+        "Corruption augmentation trains the network again.": 1 + 2 + 4 + 16 + 32,
+        "The corrupted copies are made of validation images, whose labels are there.": 1 + 2,
+        "An image-wise temperature reads the predicted map. It needs no label of the drone's "
+        "images.": 1 + 2 + 4,
+        "That is one of the methods that are allowed. Nothing in the conditions makes it the best "
+        "one.": 32,
     },
-    hint="Choose one of the six numbers.",
-    why="Its temperature depends on the predicted map, and each image shows an object. On concrete "
-    "without a crack it would be underconfident.",
-    solution="answer = 6",
+    hint="Check each method against the three conditions: no labels of the drone's images, no "
+    "training, no changed decision.",
+    why="Which of the four is best, the conditions cannot say: it depends on whether there are "
+    "images without a crack, and on how far all of them are from the validation images. So label a "
+    "few and compare.",
+    solution="answer = 1 + 2 + 4 + 32",
 )
 
-EXERCISES = (SHRINKAGE, DRONE)
+EXERCISES = (SHARE, DRONE, SHRINKAGE)

@@ -66,32 +66,6 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
 
 
 @themed
-def unsurprising_errors(
-    errors: Sequence[float], bands: np.ndarray, measured: Mapping[str, float]
-) -> Figure:
-    """Plot which true errors would make measured scores unsurprising.
-
-    Args:
-        errors: candidates for the true error, in percent, in ascending order.
-        bands: lower and upper end of the middle 95 % of the scores at each error, (2, errors).
-        measured: name of a network -> its score, in percent.
-    """
-    figure, (axis,) = new_panels(1, 6.2, 3.8)
-    axis.fill_between(errors, *bands, color=GREY, alpha=0.3, label="middle 95 % of test sets")
-    axis.plot(errors, errors, ":", color=ink(), label="score = true error")
-    notes = []
-    for (name, score), (colour, line, _) in zip(measured.items(), looks(), strict=False):
-        inside = np.asarray(errors)[(bands[0] <= score) & (score <= bands[1])]
-        axis.axhline(score, color=colour, linestyle=line, linewidth=1)
-        axis.plot(inside, np.full_like(inside, score), color=colour, linewidth=4, label=name)
-        notes.append(f"{name} scores {score:.1f} %, errors {inside[0]:.1f} to {inside[-1]:.1f} %")
-    axis.set(xlabel="true error, %", ylabel="measured ECE, %", xlim=(0, errors[-1]), ylim=0)
-    legend_below(figure, axis)
-    figure.set_label(f"Measured ECE over the true error. Unsurprising are: {'; '.join(notes)}.")
-    return figure
-
-
-@themed
 def power_curves(
     differences: Sequence[float], powers: Mapping[str, Sequence[float]], mark: float
 ) -> Figure:

@@ -102,11 +102,11 @@ class PerturbationLab(Explorer):
             zip(maps, ("images", "true posterior P(y = 1)", *names), strict=True)
         ):
             panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
-        for outcome, title, bottom in zip(shown, names, (4.3, 0.5), strict=True):
+        for outcome, title, bottom in zip(shown, names, (4.65, 1.15), strict=True):
             diagram = panels.diagram(
-                (7.2, bottom, 2.8, 2.6), calibration.reliability(outcome.counts), title
+                (7.2, bottom, 2.8, 2.5), calibration.reliability(outcome.counts), title
             )
-        diagram.legend(fontsize=9, loc="upper left")
+        diagram.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
         ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]
         panels.figure.set_label(
             f"Four images of {part}, their true posterior, and the maps of the network trained at "

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from aslp_lib.course.lessons.own_data.microscopy import MIDDLE, SCALE, Cells
+from aslp_lib.maps.read import read_map
 
 CROPS = 5
 """Number of images of each patient."""
@@ -36,7 +37,7 @@ def hand_over(root: Path, train: Cells, test: Cells) -> None:
             number += 1
     images, masks = (sorted((root / "Train/lab" / kind).iterdir()) for kind in ("Image", "GT"))
     masks[0].unlink()
-    _save(masks[1], np.asarray(Image.open(masks[1])).repeat(2, axis=0).repeat(2, axis=1))
+    _save(masks[1], read_map(masks[1]).repeat(2, axis=0).repeat(2, axis=1))
     min((root / "Test/lab/Image").iterdir()).write_bytes(images[2].read_bytes())
 
 

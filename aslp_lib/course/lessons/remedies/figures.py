@@ -66,30 +66,34 @@ def _nll(counts: Counts, temperatures: NDArray[np.float64]) -> NDArray[np.float6
 
 
 @themed
-def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """Plot a run with early stopping: validation accuracy, confidence and NLL over the epochs.
+def kept_epoch(log: Sequence[Mapping[str, float]], title: str) -> Figure:
+    """Plot the validation NLL of a run with early stopping, as trained and after scaling.
 
-    A vertical line marks the epoch whose weights are kept.
+    The area between the curves is shaded, and a vertical line marks the epoch whose weights are
+    kept.
 
     Args:
-        log: rows with "epoch", "accuracy", "confidence", "nll", "scaled_nll" and "best_epoch".
+        log: rows with "epoch", "nll", "scaled_nll" and "best_epoch".
     """
-    figure, (left, right) = new_panels(2, 4, 3.5, title)
-    column = {key: np.array([row[key] for row in log]) for key in log[0]}
-    epoch, best = column["epoch"], int(log[-1]["best_epoch"])
-    left.plot(epoch, 100 * column["confidence"], color=ORANGE, label="confidence")
-    left.plot(epoch, 100 * column["accuracy"], "--", color=BLUE, label="accuracy")
-    right.plot(epoch, column["nll"], "--", color=ORANGE, label="as trained")
-    right.plot(epoch, column["scaled_nll"], color=BLUE, label="temperature-scaled")
-    for axis, name in ((left, "%"), (right, "NLL, nats per pixel")):
-        axis.axvline(best, color=ink(), linestyle=":", label=f"weights kept: epoch {best}")
-        axis.set(xlabel="epoch", ylabel=f"validation, {name}")
-        axis.legend()
-    stop, last = log[best - 1], log[-1]
+    figure, (axis,) = new_panels(1, 6.2, 3.6, title)
+    epoch, raw, scaled = (
+        np.array([row[key] for row in log]) for key in ("epoch", "nll", "scaled_nll")
+    )
+    best = int(log[-1]["best_epoch"])
+    axis.plot(epoch, raw, "--", color=ORANGE, label="as trained")
+    axis.plot(epoch, scaled, color=BLUE, label="temperature-scaled")
+    axis.axvline(best, color=ink(), linestyle=":", label=f"weights kept: epoch {best}")
+    axis.fill_between(epoch, scaled, raw, color=GREY, alpha=0.3, linewidth=0)
+    lowest, highest = scaled.min(), scaled.max()
+    axis.set(
+        xlabel="epoch", ylabel="validation NLL, nats per pixel",
+        ylim=(lowest - 0.15 * (highest - lowest), highest + 0.15 * (highest - lowest)),
+    )  # fmt: skip
+    axis.legend(loc="upper right")
     figure.set_label(
-        f"{title}. Accuracy and confidence are {100 * stop['accuracy']:.0f} % and "
-        f"{100 * stop['confidence']:.0f} % at epoch {best}, whose weights are kept, and "
-        f"{100 * last['accuracy']:.0f} % and {100 * last['confidence']:.0f} % at epoch {len(log)}."
+        f"{title}. Validation NLL at epoch {best}, whose weights are kept: {raw[best - 1]:.2f} as "
+        f"trained and {lowest:.2f} temperature-scaled; at epoch {len(log)}: {raw[-1]:.2f} and "
+        f"{scaled[-1]:.2f}."
     )
     return figure
 

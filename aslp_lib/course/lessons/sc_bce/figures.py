@@ -1,6 +1,4 @@
-"""Figures of SC-BCE: gradient descent on it, and what less confidence corrects."""
-
-from collections.abc import Mapping
+"""Figures of SC-BCE: BCE over its target, and what less confidence corrects."""
 
 import numpy as np
 import torch
@@ -23,37 +21,37 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
 
 
 @themed
-def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
-    """Plot the probability of one-logit models over training steps, and its predicted limit.
+def bce_over_target(f: float, alpha: float) -> Figure:
+    """Plot BCE over the prediction and over the target, and its mean over the switch.
 
-    The left panel shows the first model. The right panel shows mean and standard deviation over the
-    second half of the steps of all models.
+    The left panel fixes the target at f and shows the loss over the prediction. The right panel
+    fixes the prediction at f. Its points are the losses of a foreground pixel under hard inversion
+    with the switch off and on, and their mean.
 
     Args:
-        traces: label -> (steps, models) f after each step.
-        predicted: the minimiser of the expected loss.
+        f: the fixed target of the left panel and the fixed prediction of the right one, in (0, 1).
+        alpha: probability of the switch.
     """
-    figure = new_figure(8.6, 3.6, "One logit trained on sampled targets")
-    path, end = figure.subplots(1, 2, width_ratios=(2, 1))
-    notes = []
-    for (label, trace), (colour, line, mark) in zip(traces.items(), looks(), strict=False):
-        step, second_half = np.arange(1, len(trace) + 1), trace[len(trace) // 2 :]
-        path.plot(step, trace[:, 0], line, color=colour, label=label, linewidth=1.5)
-        mean, spread = second_half.mean(), second_half.std()
-        end.errorbar([label], mean, spread, fmt=mark, color=colour, mec=ink(), ms=8, capsize=6)
-        notes.append(f"{label}: {mean:.2f} ± {spread:.3f}")
-    for axis in (path, end):  # behind the curves, one of which may coincide with it
-        label = f"minimiser {predicted:.2f}"
-        axis.axhline(predicted, color=ink(), linewidth=0.8, label=label, zorder=0)
-    reach = 5 * max(trace[len(trace) // 2 :].std() for trace in traces.values())
-    limits = (predicted - 1.5 * reach, min(predicted + reach, 1))
-    path.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=limits, title="one model")
-    path.legend(loc="lower right", ncols=3)
-    end.set(xlabel="technique", ylabel="f, mean ± standard deviation", title="all models")
-    end.set_xlim(-0.5, len(traces) - 0.5)
+    axis = np.linspace(0.005, 0.995, 199)
+    figure = new_figure(8.6, 3.4)
+    valley, straight = figure.subplots(1, 2, sharey=True)
+    valley.plot(axis, -f * np.log(axis) - (1 - f) * np.log(1 - axis), color=ink(), linewidth=2)
+    valley.set(xlabel="prediction f", ylabel="BCE, nats", title=f"target fixed at t = {f:g}")
+    off, on = -np.log(f), -np.log(1 - f)
+    mean = (1 - alpha) * off + alpha * on
+    straight.plot([0, 1], [on, off], color=ink(), linewidth=2)
+    points = (1, off, "switch off"), (0, on, "switch on"), (1 - alpha, mean, "mean over the switch")
+    for (target, loss, label), (colour, _, mark) in zip(points, looks(), strict=False):
+        straight.plot(target, loss, mark, color=colour, mec=ink(), ms=9, label=label)
+    straight.legend(loc="upper right")
+    straight.set(xlabel="target t", title=f"prediction fixed at f = {f:g}")
+    for panel in (valley, straight):
+        panel.set(xlim=(-0.03, 1.03), ylim=(0, 2))
     figure.set_label(
-        f"One logit trained on SC-BCE, whose minimiser is {predicted:.2f}. Second half of the "
-        f"steps, mean and standard deviation over all models, {'; '.join(notes)}."
+        f"BCE over the prediction, at the target {f:g}, is a valley that is lowest at {f:g}. Over "
+        f"the target, at the prediction {f:g}, it is a straight line from {on:.2f} nats at t = 0, "
+        f"with the switch on, to {off:.2f} at t = 1, with the switch off. Their mean at alpha = "
+        f"{alpha:g}, {mean:.2f} nats, lies on the line at t = {1 - alpha:g}."
     )
     return figure
 
@@ -77,12 +75,15 @@ def less_confidence(posterior: float) -> Figure:
     figure = new_figure(8.6, 3.6)
     axes = figure.subplots(1, 2, sharey=True)
     over, under = directions()
-    for axis, title, confidence, accuracy in (
-        (axes[0], "a network that generalises", generalises, posterior),
-        (axes[1], "a network that memorises", memorises, agreement),
+    for axis, title, confidence, accuracy, best in (
+        (axes[0], "a network that generalises", generalises, posterior, 0),
+        (axes[1], "a network that memorises", memorises, agreement, 2 * (1 - agreement)),
     ):
         axis.plot(strength, 100 * confidence, color=ink(), linewidth=2, label="confidence")
         axis.axhline(100 * accuracy, color=ink(), linestyle="--", label="accuracy")
+        label = f"right at alpha*beta = {best:.2g}"
+        axis.plot(best, 100 * accuracy, "o", color=ink(), ms=8, clip_on=False)
+        axis.annotate(label, (best, 100 * accuracy), (8, 8), textcoords="offset points")
         for wrong, colour, label in (
             (confidence > accuracy, over, "overconfident"),
             (confidence < accuracy, under, "underconfident"),

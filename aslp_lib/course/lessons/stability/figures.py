@@ -1,4 +1,4 @@
-"""Figures of perturbation levels over margins, over lambda, and beside their bound."""
+"""Figures of perturbation levels over margins, and beside their bound."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, GREY, PINK, ink, themed
+from aslp_lib.evaluation.figures.style import GREEN, GREY, ink, themed
 
 
 @themed
@@ -37,37 +37,6 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
         for title, (_, alpha) in runs.items()
     )
     figure.set_label(f"Alphas over the margins of the images. {notes}.")
-    return figure
-
-
-@themed
-def lambda_trade(
-    weights: Sequence[float],
-    excess: Sequence[float],
-    spread: Sequence[float],
-    predicted: Sequence[float],
-) -> Figure:
-    """Plot the excess of the alphas over the bound, its prediction, and their spread over lambda.
-
-    Args:
-        weights: values of lambda.
-        excess: median alpha minus the bound.
-        spread: 90 % quantile minus 10 % quantile of the alphas.
-        predicted: excess predicted by `2/beta * grad / lambda`.
-    """
-    figure, (axis,) = new_panels(1, 6, 3.8)
-    label = "predicted, 2/beta * grad / lambda"
-    axis.loglog(weights, predicted, color=GREY, linewidth=4, label=label)
-    axis.loglog(weights, excess, "o--", color=GREEN, label="median alpha minus the bound")
-    label = "90 % quantile minus 10 % quantile of alpha"
-    axis.loglog(weights, spread, "s:", color=PINK, label=label)
-    axis.set(xlabel="constraint weight lambda", ylabel="difference in alpha")
-    axis.legend()
-    figure.set_label(
-        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the excess of the median alpha over "
-        f"the bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the alphas "
-        f"from {spread[0]:.1g} to {spread[-1]:.1g}."
-    )
     return figure
 
 

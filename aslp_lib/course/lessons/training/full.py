@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.runs import Run, read_log
 
 Log = list[dict[str, float]]
+REPOSITORY = Path(__file__).parents[4]
+"""Folder in which the command runs, and from which relative paths are taken."""
 REHEARSAL: Mapping[str, object] = {
     "data": "shapes",
     "weights": None,
@@ -28,13 +31,14 @@ of the whole run."""
 
 
 def full_training(
-    data: Path | str = "../Dataset", folder: Path | str = "../runs/full", **flags: object
+    data: Path | str = "Dataset", folder: Path | str = "runs/full", **flags: object
 ) -> dict[str, Log]:
     """Train the paper's configuration with the command `train`, and say what is done and why.
 
     The whole run needs ASLP_FULL=1 in the environment, a CUDA card, and the images of DUTS-TR. It
     uses every card, and goes on where an earlier call stopped. If anything is missing, the same
     command rehearses it with the settings `REHEARSAL`, in a folder that is deleted at the end.
+    Relative paths are taken from `REPOSITORY`, wherever the notebook runs.
 
     Args:
         data: folder of the paper's data sets.
@@ -55,14 +59,15 @@ def full_training(
         print(f"A rehearsal, because this is missing: {'; '.join(lacking)}.")
         chosen, cards = {"preset": "paper", **REHEARSAL, **flags}, 1
         folder = folder.with_name(f"{folder.name}-rehearsal")
-        shutil.rmtree(folder, ignore_errors=True)  # of an interrupted rehearsal
+        shutil.rmtree(REPOSITORY / folder, ignore_errors=True)  # of an interrupted rehearsal
     words = command(chosen, folder, cards)
-    print("$", shlex.join(words), flush=True)
+    lines = textwrap.wrap(shlex.join(words), 70, break_long_words=False, break_on_hyphens=False)
+    print("$", " \\\n    ".join(lines), flush=True)
     _run(words, quiet=bool(lacking))
-    run = Run.open(folder)
+    run = Run.open(REPOSITORY / folder)
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     if lacking:
-        shutil.rmtree(folder)
+        shutil.rmtree(REPOSITORY / folder)
         print(f"The rehearsal is over, and {folder} is deleted.")
     for label, log in logs.items():
         for row in log:
@@ -76,10 +81,11 @@ def missing(data: Path) -> list[str]:
     Args:
         data: folder of the paper's data sets.
     """
+    images = REPOSITORY / data / "Train" / "DUTS-TR" / "Image"
     needs = {
         "ASLP_FULL=1 in the environment": os.environ.get("ASLP_FULL") == "1",
         "a CUDA card": torch.cuda.is_available(),
-        f"DUTS-TR in {data}": any((data / "Train" / "DUTS-TR" / "Image").glob("[!.]*")),
+        f"DUTS-TR in {data}": any(images.glob("[!.]*")),
     }
     return [need for need, met in needs.items() if not met]
 
@@ -97,7 +103,7 @@ def command(flags: Mapping[str, object], folder: Path, cards: int) -> list[str]:
     """
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(cards)]
     words = ["--resume", str(folder)]
-    if not folder.exists():
+    if not (REPOSITORY / folder).exists():
         pairs = [(f"--{name.replace('_', '-')}", str(flag)) for name, flag in flags.items()]
         words = [*(word for pair in pairs for word in pair), "--out", str(folder)]
     return ["python", *(launcher if cards > 1 else []), "-m", "aslp_lib", "train", *words]
@@ -116,7 +122,9 @@ def describe(row: Mapping[str, float]) -> str:
 
 def _run(words: list[str], *, quiet: bool) -> None:
     """Run a command, and print what it prints; a quiet one without its progress bar."""
-    result = subprocess.run([sys.executable, *words[1:]], capture_output=quiet, text=True)
+    result = subprocess.run(
+        [sys.executable, *words[1:]], cwd=REPOSITORY, capture_output=quiet, text=True
+    )
     print(result.stdout or "", end="", flush=True)
     if result.returncode:
         raise RuntimeError(
