@@ -13,7 +13,6 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
-from aslp_lib.course.lessons.audit import figures as audit
 from aslp_lib.course.lessons.bill.decision import bills
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
@@ -86,14 +85,6 @@ DRAWN = {
         (np.array([[[0.0, 0.0, 0.5, 0.5, 1.0]]]), {"A": np.array([[[0.1, 0.3, 0.2, 0.4, 0.9]]])}),
         {(0, 0): [[0, 0.2], [0.5, 0.3], [1, 0.9]]},
     ),
-    "costs": (  # at a miss of 1.5, 4/5 > 2/3: all pixels are checked
-        ({"sure": (SURE, SURE)},),
-        {
-            (0, 0): 60 * audit.MISSES,
-            (0, 2): np.full(len(audit.MISSES), 100),
-            (1, 2): np.full(len(audit.MISSES), 100),
-        },
-    ),
     "memorised_maps": (
         ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]},),
         {(0, "image"): np.ones((4, 4, 3)) / 2, (1, "image"): np.eye(4)},
@@ -132,7 +123,7 @@ DRAWN = {
         {(0, 1): [[80, 60]], (1, 1): [[80, 80]]},
     ),
     "paid_bills": (
-        ({"A": BILLS},),
+        ({"all": {"A": BILLS}},),
         {(0, 0): 100 * BILLS.paid, (0, 1): 100 * BILLS.nothing, (0, 2): [100, 100]},
     ),
     "excess_over_bound": (

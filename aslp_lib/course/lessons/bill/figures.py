@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
@@ -14,45 +13,37 @@ from aslp_lib.metrics.calibration import Reliability
 TICKS = (1, 2, 5, 10, 20, 50)
 ALT_COSTS = (5, 10, 20, 50)
 """Costs of a miss whose bills are in the alt texts."""
-AT_COSTS = "over the cost of a miss, at 5, 10, 20 and 50"
-
-
-def _set_axes(axis: Axes, tables: Mapping[str, pandas.DataFrame]) -> None:
-    """Set common scales, which leave room for all bills but that of checking nothing."""
-    top = max(1.0, *(table.paid.max() for table in tables.values()))
-    axis.set(xscale="log", xlim=(TICKS[0], TICKS[-1]), ylim=(0, 105 * top))
-    axis.set_xticks(TICKS, labels=map(str, TICKS))
-    axis.minorticks_off()
-    axis.set_xlabel("cost of a miss")
-
-
-def _as_text(bills: pandas.Series) -> str:
-    """List the bills of 100 pixels at `ALT_COSTS`."""
-    return ", ".join(f"{100 * bills[miss]:.0f}" for miss in ALT_COSTS)
 
 
 @themed
-def paid_bills(tables: Mapping[str, pandas.DataFrame]) -> Figure:
+def paid_bills(panels: Mapping[str, Mapping[str, pandas.DataFrame]]) -> Figure:
     """Plot the paid bill over the cost of a miss, with those of a laboratory without a network.
 
     Args:
-        tables: label -> `decision.bills`, all of the same labels.
+        panels: title of a panel -> label -> `decision.bills`, all of the same labels.
     """
-    figure, (axis,) = new_panels(1, 6.6, 4.2)
-    nothing = next(iter(tables.values())).nothing
-    for (label, table), (colour, line, mark) in zip(tables.items(), looks(), strict=False):
-        where = [table.index.get_loc(miss) for miss in ALT_COSTS]
-        style = {"color": colour, "marker": mark, "markevery": where, "clip_on": False}
-        axis.plot(table.index, 100 * table.paid, line, label=label, **style)
-    axis.plot(nothing.index, 100 * nothing, ":", color=ink(), linewidth=1, label="check nothing")
-    axis.axhline(100, color=ink(), linewidth=1, label="check everything")
-    _set_axes(axis, tables)
-    axis.set_ylabel("paid bill of 100 pixels")
-    legend_below(figure, axis)
-    notes = "; ".join(f"{label}: {_as_text(table.paid)}" for label, table in tables.items())
+    figure, axes = new_panels(len(panels), 6.6 if len(panels) == 1 else 4.6, 4.2, sharey=True)
+    notes, top = [], 1.0
+    for axis, (title, tables) in zip(axes, panels.items(), strict=True):
+        for (label, table), (colour, line, mark) in zip(tables.items(), looks(), strict=False):
+            where = [table.index.get_loc(miss) for miss in ALT_COSTS]
+            style = {"color": colour, "marker": mark, "markevery": where, "clip_on": False}
+            axis.plot(table.index, 100 * table.paid, line, label=label, **style)
+            paid = ", ".join(f"{100 * table.paid[miss]:.0f}" for miss in ALT_COSTS)
+            notes.append(f"{label}, {title}: {paid}")
+            top = max(top, table.paid.max())
+        axis.plot(
+            table.index, 100 * table.nothing, ":", color=ink(), linewidth=1, label="check nothing"
+        )
+        axis.axhline(100, color=ink(), linewidth=1, label="check everything")
+        axis.set(title=title, xlabel="cost of a miss", xscale="log", xlim=(TICKS[0], TICKS[-1]))
+        axis.set_xticks(TICKS, labels=map(str, TICKS))
+        axis.minorticks_off()
+    axes[0].set(ylabel="paid bill of 100 pixels", ylim=(0, 105 * top))
+    legend_below(figure, axes[0])
     figure.set_label(
-        f"Paid bill of 100 pixels {AT_COSTS}. {notes}. Checking everything costs 100, checking "
-        f"nothing {_as_text(nothing)}."
+        "Paid bill of 100 pixels over the cost of a miss, at 5, 10, 20 and 50. "
+        f"{'; '.join(notes)}. Checking everything costs 100."
     )
     return figure
 
