@@ -52,35 +52,39 @@ def answer(p, s):
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
-_SCALED, _CORRUPTED, _ADAPTED = 21.7, 16.5, 15.0
-"""ECE in percent of the three temperatures that the exercise compares."""
-
 SHARE = Exercise(
     name="distribution_shift/share",
     title="how much of it is adaptation?",
     question="""
-On zoomed photographs, BCE has an ECE of 21.7 % with the T of the validation images, of 16.5 % with
-the T of corrupted images, and of 15.0 % with the image-wise temperature, which is fitted on the
-same images as the second. **Which share of the improvement from the first to the third comes from
-adapting the temperature to each image?**
+A network has three ECEs: `scaled` with the T of the validation images, `corrupted` with the T of
+corrupted images, and `adapted` with the image-wise temperature, which is fitted on the same images
+as the second. **Write a function that returns which share of the improvement from the first to the
+third comes from adapting the temperature to each image.** Then apply it to zoomed SOD.
 """,
-    right=lambda: (_CORRUPTED - _ADAPTED) / (_SCALED - _ADAPTED),
+    right=lambda scaled, corrupted, adapted: (corrupted - adapted) / (scaled - adapted),
     tolerance=0.005,
+    expects="a share, such as 0.25",
     mistakes={
         "That is the share that the T of corrupted images already achieves, without adapting to "
-        "an image.": (_SCALED - _CORRUPTED) / (_SCALED - _ADAPTED),
+        "an image.": lambda scaled, corrupted, adapted: (scaled - corrupted) / (scaled - adapted),
         "You divided by what the corrupted images contribute. Divide by the whole improvement, "
-        "from the first ECE to the third.": (_CORRUPTED - _ADAPTED) / (_SCALED - _CORRUPTED),
+        "from the first ECE to the third.": lambda scaled, corrupted, adapted: (
+            (corrupted - adapted) / (scaled - corrupted)
+        ),
         "You divided by the first ECE. The question asks for a share of the "
-        "improvement.": (_CORRUPTED - _ADAPTED) / _SCALED,
+        "improvement.": lambda scaled, corrupted, adapted: (corrupted - adapted) / scaled,
         "That is the whole improvement, which mixes two causes: corrupted images in the fit, and "
-        "adaptation.": (_SCALED - _ADAPTED) / _SCALED,
+        "adaptation.": lambda scaled, corrupted, adapted: (scaled - adapted) / scaled,
     },
     hint="Only the step from the second ECE to the third is due to adaptation; divide it by the "
     "whole step from the first to the third.",
-    why="The rest, more than three quarters, goes to any single temperature that has seen the same "
-    "corrupted images, and with a zoom it had seen the very shift of the test.",
-    solution="answer = (16.5 - 15.0) / (21.7 - 15.0)",
+    why="On zoomed SOD it is less than a quarter. The rest goes to any single temperature that has "
+    "seen the same corrupted images, and zooms were among them.",
+    solution="""
+def answer(scaled, corrupted, adapted):
+    return (corrupted - adapted) / (scaled - adapted)
+""",
+    grid=((21.7, 16.5, 15.0), (8.8, 4.2, 3.9), (12.0, 9.0, 4.0), (10.0, 6.0, 7.0)),
 )
 
 DRONE = Exercise(

@@ -76,10 +76,11 @@ A network of one weight is trained with BCE on batches of two images:
 def answer(images, masks, accuracies):
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
     for accuracy in accuracies:  # one epoch each
         for index in torch.arange(len(x)).split(2):  # the images of a batch
             z = weight * x[index]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y[index])
+            loss = bce(z, y[index])
             (slope,) = torch.autograd.grad(loss, weight)
             weight = (weight - 0.5 * slope).detach().requires_grad_()
         # the validation at the end of the epoch measures this accuracy
