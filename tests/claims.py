@@ -97,8 +97,10 @@ def cells(claim: dict, status: str, numbers: str) -> tuple[str, ...]:
     code = f"`{claim['code']}`" if "code" in claim else ""
     file, _, name = claim.get("test", "").partition("::")
     test = f"[`{name}`](tests/{file})" if name else ""
-    notebook, title = LESSONS[claim["lesson"]]
-    link = f"[{title}](notebooks/{notebook}.ipynb): {claim['section']}"
+    link = ""
+    if "lesson" in claim:
+        notebook, title = LESSONS[claim["lesson"]]
+        link = f"[{title}](notebooks/{notebook}.ipynb): {claim['section']}"
     return claim["claim"], status, numbers, code, test, link
 
 
@@ -111,7 +113,7 @@ def missing(claim: dict) -> list[str]:
         names.append(claim["code"])
     if "test" in claim and not is_test(*claim["test"].split("::")):
         names.append(claim["test"])
-    if claim["section"] not in headings(claim["lesson"]):
+    if "lesson" in claim and claim["section"] not in headings(claim["lesson"]):
         names.append(f"{claim['lesson']}: {claim['section']}")
     return names
 
