@@ -1,13 +1,14 @@
 """The audit: the trial in words, and its figures."""
 
-import re
-
+import numpy as np
 import pandas as pd
 import pytest
 
-from aslp_lib.course import trial
+from aslp_lib.course import recorded, trial
 from aslp_lib.course.lessons import audit
-from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
+from aslp_lib.course.lessons.audit.words import QUESTIONS, UNLIKELY, in_words
+from aslp_lib.data.base import derived_seed
+from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 
 SHAPES = trial.read("shapes")
@@ -32,18 +33,24 @@ def test_verdicts_in_words_are_those_of_the_letters(families):
     assert trial.verdicts(families["shapes"]) == expected
 
 
-def test_the_table_has_a_row_for_each_question_and_no_letters(families):
-    head, _, *rows = audit.verdict_table(families).splitlines()
-    assert "shapes | nuclei" in head and len(rows) == len(trial.PRIMARY)
-    flip = next(row for row in rows if "constant alpha against label smoothing (same" in row)
-    assert flip.count("**better**, -0.0") == 2
-    assert not re.search(r"\b[A-Z]_(ES|h)\b|\b[BCLMRK] - ", "".join(rows))
-
-
 def test_the_forest_plot_says_the_verdicts_in_words(families):
     text = alt(audit.figures.verdict(families))
     assert "ASLP (MC) against early stopping +0.040 [+0.026, +0.054], worse" in text
     assert "\n" not in text
+    shown = [note.get_text() for note in audit.figures.verdict(families).axes[0].texts]
+    assert set(QUESTIONS.values()) <= set(shown)
+
+
+def test_marks_of_complete_memorisation_follow_from_the_labels_of_the_trial():
+    unlikely = []
+    for seed in trial.MECHANISM_SEEDS:
+        shapes = Shapes("train", 160, derived_seed(seed, 0), size=recorded.SETTINGS.size)
+        y = shapes.masks[:, 0].numpy() == 1
+        posterior = np.where(y, shapes.posterior, 1 - shapes.posterior)
+        unlikely.append(posterior[posterior < 0.3].mean())
+    assert np.mean(unlikely) == pytest.approx(UNLIKELY, abs=0.0005)
+    text = alt(audit.figures.memorised_labels(trial.read("mechanism")))
+    assert "constant alpha 0.41, frozen switch 0.66" in text
 
 
 def test_sizes_are_the_effects_of_the_trial_in_words():

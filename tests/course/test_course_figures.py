@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from matplotlib.path import Path
@@ -13,11 +14,13 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import bills
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.lessons.remedies.figures import TEMPERATURES
 from aslp_lib.course.simulation import Trace
+from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
@@ -54,11 +57,19 @@ CALIBRATED.table[0, :, 204] = 20, 80
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
+ALPHAS = {"alpha_mean": 0.2, "alpha_p10": 0.1, "alpha_p90": 0.3}
 ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
+WORSE = Effect(0.02, 0.01, 0.03, p_value=0.0, equivalence=1.0, seeds=20)
+CONTRASTS = [in_words(label) for label in QUESTIONS]
+EXCESS = dict(zip(MECHANISM_ARMS, (0.8, 0.4, 0.1, 0.5), strict=True)).items()
+MECHANISM = pandas.DataFrame(
+    [(arm, seed, 10, mean) for arm, mean in EXCESS for seed in MECHANISM_SEEDS],
+    columns=["arm", "seed", "epoch", "excess"],
+)
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
 
 
@@ -78,13 +89,27 @@ def nll(temperature):
 
 DRAWN = {
     "ascent": (
-        ({"A": np.array([0.1, 0.2])}, HARD_INVERSION),
-        {(0, 0): [0.1, 0.2], (1, 0): [entropy(0.9), entropy(0.8)]},
+        ({"A": np.array([0.1, 0.2])}, 0.15),
+        {(0, 0): [0.1, 0.2], (0, 1): [0.15, 0.15]},
+    ),
+    "envelope": (
+        ([0.2], HARD_INVERSION),
+        {
+            (0, 0): entropy(np.linspace(0.5, 1, 251))[::-1],
+            (0, 1): np.linspace(-np.log(0.8), np.log(2.5), 251),
+            (0, 2): [[0.2, entropy(0.8)]],
+        },
+    ),
+    "steps_of_gains": (
+        ({0.5: [-1.0, 0.0, 1.0]},),
+        {(0, 0): [0, 0], (0, 1): [2, 2], (0, 2): [[0, -1], [1, 0], [2, 1]]},
     ),
     "against_truth": (
         (np.array([[[0.0, 0.0, 0.5, 0.5, 1.0]]]), {"A": np.array([[[0.1, 0.3, 0.2, 0.4, 0.9]]])}),
         {(0, 0): [[0, 0.2], [0.5, 0.3], [1, 0.9]]},
     ),
+    "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), {(0, 1): [[0.02, 0]]}),
+    "memorised_labels": ((MECHANISM,), {(0, 1): [[10, 0.4]], (0, 6): [[18.5, 0.414]]}),
     "memorised_maps": (
         ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]},),
         {(0, "image"): np.ones((4, 4, 3)) / 2, (1, "image"): np.eye(4)},
@@ -92,6 +117,10 @@ DRAWN = {
     "bce_over_target": (  # log 4 and log 4/3 in the proportion 4 to 1
         (0.75, 0.2),
         {(1, 0): np.log([4, 4 / 3]), (1, 3): [[0.8, np.log(4) - 0.8 * np.log(3)]]},
+    ),
+    "bills_of_seeds": (
+        ({"A": pandas.DataFrame({"expected": [0.4], "paid": [0.6]})},),
+        {(0, 0): [[40, -0.3], [60, -0.3]], (0, 1): [[40, -0.3]], (0, 2): [[60, -0.3]]},
     ),
     "cells": (
         (CELLS, [2, 0]),
@@ -101,6 +130,11 @@ DRAWN = {
         ({"BCE": LOG},),
         {(0, 0): [[1, 60], [2, 80], [3, 97]], (0, 1): [[1, 70], [2, 90], [3, 80]]},
     ),
+    "in_view": (
+        ({"BCE": LOG, "ASLP (MC)": [row | ALPHAS for row in LOG]},),
+        {(1, 0): [[1, 60], [2, 80], [3, 97]], (2, 0): [0.2] * 3, (2, 1): [0.3, 0.1, 0.2]},
+    ),
+    "scaled_nll_by_epoch": ((LOG,), {(0, 0): [[1, 0.5], [2, 0.2], [3, 0.4]], (0, 1): [[2, 0.2]]}),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         {(0, 1): [[1, 5], [2, 6]], (1, 0): [7, 8]},
@@ -146,14 +180,18 @@ DRAWN = {
             (2, 0): np.c_[MARGINS, ALPHA[-1]],
         },
     ),
+    "bills_over_costs": (
+        ([1, 2], {"paid": {"A": [3, 4]}, "expected": {"A": [5, 6]}}, 0.5),
+        {(0, 0): [[1, 3], [2, 4]], (1, 0): [5, 6], (1, 1): [[2, 0], [2, 1]]},
+    ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "gaps": (
         ({"all": (SURE, CALIBRATED)}, "title"),
         {(0, 1): [[20, 0], [0, 0]], (0, 2): [[20, 0]], (0, 3): [[0, 0]]},
     ),
-    "images": (
-        ({"as trained": SURE}, "title"),
-        {(0, 0): [[60, 80]], (0, 2): [[59, 59], [100, 100]]},
+    "scores_by_field": (  # hardest field first
+        ([0.9, 0.8], {"ECE": {"A": [0.02, 0.07], "B": [0.06, 0.04]}, "Brier": {"A": [0.1, 0.2]}}),
+        {(0, 0): [[80, 7], [90, 2]], (0, 1): [[80, 4], [90, 6]], (1, 0): [[80, 20], [90, 10]]},
     ),
     "power_curves": (
         ([0.0, 0.5, 1.0], {"5 seeds": [0.05, 0.1, 0.4]}, 0.5),
@@ -163,7 +201,6 @@ DRAWN = {
         ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
         {(0, "image"): np.eye(4)},
     ),
-    "kept_epoch": ((LOG, "title"), {(0, 2): [[2, 0], [2, 1]]}),
     "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
     "alphas_over_epochs": (
         ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
@@ -193,7 +230,7 @@ DRAWN = {
     ),
     "more_seeds": (
         ({"A - B": {3: Difference(0.02, 0.01, 0.03), 4: Difference(0.0, -0.01, 0.01)}}, 0.01),
-        {(0, 1): [[3, 0.01], [3, 0.03]], (0, 4): [[4, 0.0]]},
+        {(0, 1): [[3, 0.01], [3, 0.03]], (0, 5): [[4, 0.0]]},
     ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),
@@ -202,7 +239,7 @@ DRAWN = {
     "overlapping_bins": ((SPANS, "title"), {}),
     "paid_over_checked": (  # all pixels are checked once those of the grey level 204 are
         (SURE, {"sure": SURE}, 5.0),
-        {(0, 0): [300] * 52 + [100] * 205, (0, 1): 100, (0, 2): [[100, 100]]},
+        {(0, 0): [300] * 52 + [100] * 205, (0, 1): 100, (0, 2): 60, (0, 3): [[100, 100]]},
     ),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),

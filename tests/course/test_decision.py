@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.lessons.bill.decision import COSTS, bill, bills
+from aslp_lib.course.lessons.bill.decision import COSTS, bill, bills, lowest
 from aslp_lib.metrics.counts import Counts
 
 
@@ -47,6 +47,20 @@ def test_who_knows_the_truth_never_pays_more_than_who_has_no_network():
     p = torch.tensor(np.round(np.random.default_rng(3).random((1, 5000)) * 4335) / 4335)
     table = bills(Counts.from_probabilities(p, p))
     assert (table.paid <= np.minimum(1, table.nothing) + 1e-12).all()
+
+
+def test_the_lowest_bill_is_that_of_the_best_of_all_thresholds():
+    rng = np.random.default_rng(4)
+    p = np.round(rng.random((1, 500)) * 4335) / 4335
+    label = (rng.random(p.shape) < p**2).astype(int)
+    counts = Counts.from_probabilities(torch.tensor(p), torch.tensor(label))
+    for miss in (1.5, 5, 20):
+        found = [
+            (p > threshold).mean() + miss * (label * (p <= threshold)).mean()
+            for threshold in np.append(-1, p)
+        ]
+        assert lowest(counts, miss) == pytest.approx(min(found))
+        assert bill(counts, miss).paid >= lowest(counts, miss) - 1e-12
 
 
 @pytest.mark.fault

@@ -40,13 +40,13 @@ ARMS = {
 def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
     """Draw the primary contrasts as a forest plot, with one panel per data set and the verdicts.
 
-    Resolved differences have a filled mark. The shaded band contains the differences that are too
-    small to matter.
+    Verdicts and mean differences stand beside each panel. Resolved differences have a filled mark.
+    The shaded band contains the differences that are too small to matter.
 
     Args:
         families: name of the data set -> label -> effect with its simultaneous interval.
     """
-    from aslp_lib.course.trial import MARGIN, SIMULTANEOUS, interval_text, verdicts
+    from aslp_lib.course.trial import MARGIN, SIMULTANEOUS, interval_text, text, verdicts
 
     rows = len(next(iter(families.values())))
     figure, axes = new_panels(
@@ -64,9 +64,10 @@ def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Fi
         cells = []
         for row, (label, word) in enumerate(verdicts(family).items()):
             change = family[label]
+            number = f"\n{text(change.mean, 'nll', '+')}" if change else ""
             axis.annotate(
-                word, (change.mean if change else 0, row), xytext=(0, 5),
-                textcoords="offset points", ha="center", va="bottom", fontsize=9,
+                word + number, (1, row), (6, 0), xycoords=("axes fraction", "data"),
+                textcoords="offset points", va="center", fontsize=9,
             )  # fmt: skip
             if change is None:
                 cells.append(f"{label} {word}")
@@ -112,8 +113,16 @@ def memorisation(frame: pandas.DataFrame, names: Mapping[str, str] = ARMS) -> Fi
         axis.fill_between(epochs, low, high, color=colour, alpha=0.25, linewidth=0)
         notes.append(f"{name} {mean[-1]:+.2f} [{low[-1]:+.2f}, {high[-1]:+.2f}]")
     half = by_epoch[-1]["B"][0] / 2
-    axis.axhline(half, color=ink(), linestyle=":", linewidth=1, label="half of BCE's last mean")
-    axis.set(xlabel="epoch", ylabel="p(y) above what the targets ask for\n(unlikely labels y)")
+    axis.axhline(
+        half,
+        color=ink(),
+        linestyle=":",
+        linewidth=1,
+        label="half of BCE's last mean (the plan's bar)",
+    )
+    axis.set(
+        xlabel="epoch", ylabel="excess: probability of an unlikely label\nabove that of its targets"
+    )
     draw_legend(figure, *axis.get_legend_handles_labels(), width=3)
     figure.set_label(
         "Mean excess of p(y) over what the targets ask for on average, on training pixels with an "

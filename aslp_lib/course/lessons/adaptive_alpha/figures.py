@@ -1,11 +1,13 @@
-"""Figure of the feedback loop between alphas, accuracy and confidence."""
+"""Figures of the feedback loop of alphas, and of bills before and after scaling."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import Panels
+from aslp_lib.course.figures.panels import Panels, new_panels
 from aslp_lib.course.simulation import Trace
-from aslp_lib.evaluation.figures.style import GREEN, ink, looks, themed
+from aslp_lib.evaluation.figures.style import GREEN, ink, legend_below, looks, themed
 
 
 @themed
@@ -14,7 +16,7 @@ def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75
 
     Args:
         trace: the simulation; the alphas of three images are drawn.
-        title: title of the first panel.
+        title: name of the rule.
         percent: ticks of accuracy and confidence; the axis ends at the first and the last.
     """
     panels, epochs = Panels(10.2), len(trace.alpha)
@@ -23,19 +25,19 @@ def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
     alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
-    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, title)
+    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: three images")
     left.plot(epoch, trace.bound, "--", color=ink(), linewidth=1, label="bound")
     for (name, image), (colour, line, _) in zip(trace.examples.items(), looks(), strict=False):
         left.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
     is_high = trace.alpha[-10:].mean() > top / 2
     left.legend(loc="lower right" if is_high else "upper right")
     percentages = ("validation, % of pixels", percent)
-    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percentages, "validation")
+    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percentages, "network")
     middle.plot(epoch, 100 * trace.confidence, color=GREEN, label="confidence")
     middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
     middle.legend(loc="lower right")
-    nats = ("margin of the image, nats", (-5, 5, 15))
-    right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"after epoch {epochs}")
+    nats = ("reachable margin, nats", (-5, 5, 15))
+    right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"all images, epoch {epochs}")
     right.plot(trace.margins, trace.alpha[-1], ".", color=GREEN, markersize=3)
     right.axhline(trace.bound[-1], color=ink(), linestyle="--", linewidth=1)
     panels.figure.set_label(
@@ -45,3 +47,35 @@ def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75
         "end; the last alphas over the margins of the images."
     )
     return panels.figure
+
+
+@themed
+def bills_over_costs(
+    costs: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    background: float,
+) -> Figure:
+    """Plot bills over the cost of a miss in panels that share their axes.
+
+    Args:
+        costs: costs of a miss.
+        panels: title of a panel -> label of a curve -> its bills of 100 pixels.
+        background: the probability that the network has learned for clear background; a dotted line
+            marks its inverse, the cost from which this background is checked.
+    """
+    figure, axes = new_panels(len(panels), 4.4, 3.8, sharey=True)
+    notes = []
+    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
+        for (label, bills), (colour, line, mark) in zip(curves.items(), looks(), strict=False):
+            axis.plot(costs, bills, line, color=colour, marker=mark, markevery=4, label=label)
+            notes.append(f"{title}, {label}: {bills[0]:.0f} to {bills[-1]:.0f}")
+        edge = {"color": ink(), "linestyle": ":", "linewidth": 1.5}
+        axis.axvline(1 / background, label=f"1 / {background:.3f}", **edge)
+        axis.set(title=title, xlabel="cost of a miss", ylim=(0, 105))
+    axes[0].set_ylabel("bill of 100 pixels")
+    legend_below(figure, axes[0])
+    figure.set_label(
+        f"Bills of 100 pixels over a cost of a miss from {costs[0]:g} to {costs[-1]:g}. "
+        f"{'; '.join(notes)}. A line marks a cost of {1 / background:.0f}."
+    )
+    return figure

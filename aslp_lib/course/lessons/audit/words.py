@@ -6,7 +6,6 @@ import pandas
 
 from aslp_lib.course import trial
 from aslp_lib.course.trial import Effect
-from aslp_lib.evaluation.tables import markdown_table
 
 NAMES: Mapping[str, str] = {
     "B": "BCE",
@@ -29,11 +28,16 @@ QUESTIONS: Mapping[str, str] = {
     "C - L*": "Does the coin flip help?",
     "R - K": "Does adapting alpha help?",
     "M_h - R_h": "Does adapting alpha help?",
-    "B_ES - B": "What does the free method achieve?",
-    "M - B_ES": "Does ASLP beat the free method?",
-    "C_ES - B_ES": "Does the coin flip add to it?",
+    "B_ES - B": "What does early stopping achieve?",
+    "M - B_ES": "Does ASLP beat early stopping?",
+    "C_ES - B_ES": "Does the coin flip add to early stopping?",
 }
 """Label of a primary contrast -> its question, in the order of the lesson."""
+
+UNLIKELY = 0.172
+"""Mean posterior of the unlikely training labels of the mechanism, over its ten seeds."""
+ALPHA = 0.25
+"""The constant alpha of the mechanism, with hard inversion."""
 
 
 def in_words(label: str) -> str:
@@ -56,25 +60,6 @@ def primary(frame: pandas.DataFrame) -> dict[str, Effect | None]:
     return {in_words(label): family[label] for label in QUESTIONS}
 
 
-def verdict_table(families: Mapping[str, Mapping[str, Effect | None]]) -> str:
-    """Format the verdicts as Markdown, with the mean difference in NLL behind each.
-
-    Args:
-        families: name of the data set -> its primary family, see `primary`.
-    """
-    columns = [
-        [_cell(word, family[label]) for label, word in trial.verdicts(family).items()]
-        for family in families.values()
-    ]
-    labels = next(iter(families.values()))
-    rows = zip(QUESTIONS.values(), labels, *columns, strict=True)
-    return markdown_table(["question", "compared", *families], rows, "l")
-
-
-def _cell(word: str, change: Effect | None) -> str:
-    return word if change is None else f"**{word}**, {trial.text(change.mean, 'nll', '+')}"
-
-
 def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:
     """Compute the effects by number of training images, in words.
 
@@ -82,3 +67,21 @@ def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:
         frame: the records of the shapes.
     """
     return {in_words(label): effect for label, effect in trial.training_set_size(frame).items()}
+
+
+def complete_memorisation(posterior: float = UNLIKELY, alpha: float = ALPHA) -> dict[str, float]:
+    """Compute the excess of an arm of the mechanism that memorises its targets completely.
+
+    The expected target of a label y is 1 - alpha, with hard inversion. The frozen switch is
+    measured on images that it did not invert, so that its target is y itself.
+
+    >>> {arm: round(end, 2) for arm, end in complete_memorisation().items()}
+    {'B': 0.83, 'L': 0.41, 'C': 0.41, 'F': 0.66}
+
+    Args:
+        posterior: mean posterior of the unlikely labels.
+        alpha: perturbation level of the perturbed arms.
+    """
+    asked = (1 - 2 * alpha) * posterior + alpha
+    expected = 1 - alpha - asked
+    return {"B": 1 - posterior, "L": expected, "C": expected, "F": 1 - asked}

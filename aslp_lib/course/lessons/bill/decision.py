@@ -50,6 +50,26 @@ def bill(counts: Counts, miss: float) -> Bill:
     )
 
 
+def lowest(counts: Counts, miss: float) -> float:
+    """Compute the lowest bill per pixel of any threshold, instead of 1 / `miss`.
+
+    It depends on the order of the predicted probabilities only. A laboratory that knows no labels
+    does not know the threshold either, so that this is a bound and not a plan.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 51, 51, 0]]), np.uint8([[1, 1, 0, 0]]))
+    >>> lowest(counts, miss=4)  # checks three pixels, and `bill` only one of them
+    0.75
+
+    Args:
+        counts: counts of a set.
+        miss: cost of an unchecked foreground pixel; a check costs 1.
+    """
+    background, foreground = counts.pooled
+    unchecked = np.append(0, np.cumsum(background + foreground))  # those of the lowest P(y=1)
+    missed = np.append(0, np.cumsum(foreground))
+    return float((counts.pixels - unchecked + miss * missed).min()) / counts.pixels
+
+
 def bills(counts: Counts) -> pandas.DataFrame:
     """Compute the bill at each cost of a miss in `COSTS`, beside that of checking nothing.
 

@@ -32,10 +32,11 @@ def paid_bills(panels: Mapping[str, Mapping[str, pandas.DataFrame]]) -> Figure:
             paid = ", ".join(f"{100 * table.paid[miss]:.0f}" for miss in ALT_COSTS)
             notes.append(f"{label}, {title}: {paid}")
             top = max(top, table.paid.max())
-        axis.plot(
-            table.index, 100 * table.nothing, ":", color=ink(), linewidth=1, label="check nothing"
-        )
-        axis.axhline(100, color=ink(), linewidth=1, label="check everything")
+        axis.plot(table.index, 100 * table.nothing, ":", color=ink(), linewidth=1)
+        axis.axhline(100, color=ink(), linestyle=":", linewidth=1)
+        axis.text(1.05, 102, "check everything", va="bottom", fontsize=9)
+        beside = table.index[np.argmax(table.nothing > 0.7)]
+        axis.text(0.95 * beside, 70, "check\nnothing", ha="right", va="bottom", fontsize=9)
         axis.set(title=title, xlabel="cost of a miss", xscale="log", xlim=(TICKS[0], TICKS[-1]))
         axis.set_xticks(TICKS, labels=map(str, TICKS))
         axis.minorticks_off()

@@ -11,6 +11,7 @@ from aslp_lib.evaluation.figures.style import GREY
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
+LIGHT_GREY = "#DDDDDD"
 METHODS = ("calibration", "bce")
 
 
@@ -44,13 +45,19 @@ class Estimators(Explorer):
         table, panels = calibration.reliability(counts), Panels(8.6)
         diagram = panels.diagram((0.6, 0.5, 3.5, 2.55), table, f"{label}: ECE, bins of equal width")
         diagram.set_ylabel("accuracy in the bin")
-        diagram.containers[1].remove()  # the right panel has the shares
-        diagram.legend(fontsize=9, loc="lower right")
+        accuracies, shares_of_bins = diagram.containers[:2]
+        shares_of_bins.remove()  # the right panel has them
+        for bar in accuracies:
+            bar.set(facecolor=LIGHT_GREY)  # blue stands for underconfidence
+        diagram.legend(fontsize=9, loc="upper left", handlelength=1)
         percent = ("share of the pixels", SHARE)
         x = ("confidence", CONFIDENCE)
         shares = panels.plot((5.0, 0.5, 3.4, 2.55), x, percent, "where the pixels are")
         full = table.pixels > 0
-        shares.vlines(table.confidence[full], 0, table.share[full], color=GREY, linewidth=2.5)
+        for confidence, share in zip(table.confidence[full], table.share[full], strict=True):
+            shares.vlines(confidence, 0, share, color=GREY, linewidth=8)
+            text = f"{100 * share:.0f} %"
+            shares.text(confidence, share + 0.02, text, ha="center", fontsize=9)
         panels.figure.set_label(
             f"{label}: reliability diagram with {calibration.BINS} bins of equal width, "
             f"{full.sum()} of them with pixels; ECE {100 * calibration.ece(counts):.2f} %, mean "

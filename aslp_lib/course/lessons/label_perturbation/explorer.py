@@ -44,17 +44,17 @@ class Plane(Explorer):
 
     def picture(self) -> Figure:
         """Show the label map, its perturbed and its expected target, and the plane."""
-        panels, beta = Panels(9.6), HARD_INVERSION.beta
+        panels, beta = Panels(10.6, 3.1), HARD_INVERSION.beta
         expected = expected_targets(self.labels[None], ALPHA, HARD_INVERSION)[0]
         for left, target, title in (
-            (0.15, self.labels, f"switch off: {100 * (1 - ALPHA):.0f} %"),
-            (2.05, perturb(self.labels, HARD_INVERSION), f"HI, on: {100 * ALPHA:.0f} %"),
-            (3.95, expected, "expected"),
+            (0.1, self.labels, f"switch off: {100 * (1 - ALPHA):.0f} %"),
+            (2.4, perturb(self.labels, HARD_INVERSION), f"HI, on: {100 * ALPHA:.0f} %"),
+            (4.7, expected, "expected"),
         ):
-            panels.map(left, 1.8, target.numpy(), title)
+            panels.map(left, 2.2, target.numpy(), title)
         betas = ("perturbation strength beta", (0, 0.5, 1, 1.5, 2))
         alphas = ("perturbation level alpha", SHARE)
-        plane = panels.plot((6.4, 0.5, 2.5, 2.55), alphas, betas, "plane of alpha and beta")
+        plane = panels.plot((7.6, 0.5, 2.5, 2.2), alphas, betas, "plane of alpha and beta")
         x = np.linspace(0.5, 1, 100)
         plane.fill_between(x, 1 / x, 2, color=GREY, alpha=0.3, linewidth=0)
         plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")

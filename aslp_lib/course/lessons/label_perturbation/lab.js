@@ -55,8 +55,8 @@ function scoreTable() {
 /** Maps of four images, one below another; a reader can point at a pixel. */
 function strips(size, hasPosterior, set) {
   const titles = [
-    "images with their labels outlined", "true posterior P(y = 1)", "expected target",
-    "network trained with label perturbation", "BCE, logits divided by T",
+    "images with their labels outlined", "true P(y=1), π", "expected target",
+    "f, trained with label perturbation", "f, BCE with logits divided by T",
   ];
   const [images, posterior, target, ...networks] = titles.map((title) => maps({ title, count: 4, size }));
   const shown = [images, ...(hasPosterior ? [posterior] : []), target, ...networks];

@@ -97,16 +97,18 @@ class PerturbationLab(Explorer):
         )
         names = (f"trained at alpha*beta {product:.2f}", f"BCE, T = {START['temperature']:.1f}")
         maps = (known["images"], known["posterior"], *(outcome.maps for outcome in shown))
+        maps_of = [f"f, {name}" for name in names]
         panels = Panels(10.2, 7.5)
         for row, (values, title) in enumerate(
-            zip(maps, ("images", "true posterior P(y = 1)", *names), strict=True)
+            zip(maps, ("images, shown in grey", "true P(y=1), π", *maps_of), strict=True)
         ):
             panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
         for outcome, title, bottom in zip(shown, names, (4.65, 1.15), strict=True):
             diagram = panels.diagram(
-                (7.2, bottom, 2.8, 2.5), calibration.reliability(outcome.counts), title
+                (7.3, bottom, 2.7, 2.5), calibration.reliability(outcome.counts), title
             )
-        diagram.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+            diagram.set_ylabel("accuracy; share of pixels")
+        diagram.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.42, -0.2), ncols=2)
         ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]
         panels.figure.set_label(
             f"Four images of {part}, their true posterior, and the maps of the network trained at "

@@ -1,6 +1,6 @@
 """Figures of the entropy of predictions and of targets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from scipy.special import entr
 
 from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.aslp.theory import loss_floor
+from aslp_lib.aslp.theory import expected_confidence, loss_floor
+from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import GREEN, GREY, ORANGE, ink, looks, new_figure, themed
 
 
@@ -48,25 +49,53 @@ def entropy_of_kinds(kinds: Mapping[str, tuple[int, int]]) -> Figure:
 
 
 @themed
-def ascent(paths: Mapping[str, np.ndarray], technique: Technique) -> Figure:
-    """Plot an alpha over its steps, and the entropy of the target at each step.
+def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
+    """Plot the expected loss over alpha, of fixed networks and of the best network for each alpha.
+
+    The loss of a fixed network is a straight line, which touches the curve of the best networks at
+    the alpha for which this network is the best.
+
+    Args:
+        alphas: for each fixed network, the alpha at which it is the best one.
+    """
+    figure, (axis,) = new_panels(1, 5.8, 3.6)
+    levels = torch.linspace(0, technique.alpha_limit, 251, dtype=torch.float64)
+    best = loss_floor(levels, technique).numpy()
+    axis.plot(levels, best, color=ink(), linewidth=2, label="best network for each alpha")
+    target = expected_confidence(levels, technique).numpy()
+    for alpha, (colour, line, mark) in zip(alphas, looks(), strict=False):
+        f = float(expected_confidence(alpha, technique))
+        loss = -target * np.log(f) - (1 - target) * np.log(1 - f)
+        axis.plot(levels, loss, line, color=colour, label=f"network with f = {f:.2f}")
+        axis.plot(alpha, float(loss_floor(alpha, technique)), mark, color=colour, mec=ink(), ms=8)
+    axis.set(xlabel="perturbation level alpha", ylabel="expected loss, nats", ylim=(0, 1))
+    axis.legend(loc="lower right")
+    figure.set_label(
+        "Expected loss over alpha: a straight line for each of "
+        f"{len(alphas)} fixed networks, and a concave curve, the entropy of the target, for the best "
+        "network at each alpha. Each line lies on or above the curve and touches it at alpha = "
+        f"{', '.join(f'{alpha:.2f}' for alpha in alphas)}."
+    )
+    return figure
+
+
+@themed
+def ascent(paths: Mapping[str, np.ndarray], bound: float) -> Figure:
+    """Plot an alpha over its steps.
 
     Args:
         paths: label -> (steps,) alpha after each step.
+        bound: alpha at which the constraint becomes active.
     """
-    figure = new_figure(8.6, 3.4, "Alpha ascends the expected loss")
-    left, right = figure.subplots(1, 2)
+    figure, (axis,) = new_panels(1, 5.8, 3.4)
     ends = []
     for (label, alpha), (colour, line, _) in zip(paths.items(), looks(), strict=False):
-        floor = loss_floor(torch.from_numpy(alpha), technique).numpy()
-        left.plot(alpha, line, color=colour, linewidth=2, label=label)
-        right.plot(floor, line, color=colour, linewidth=2, label=label)
-        ends.append(f"{label}: alpha ends at {alpha[-1]:.2f}, entropy at {floor[-1]:.2f} nats")
-    right.axhline(np.log(2), color=ink(), linestyle=":", linewidth=1, label="log 2")
-    left.set(xlabel="step", ylabel="perturbation level alpha", ylim=(0, None))
-    right.set(xlabel="step", ylabel="entropy of the target, nats", ylim=(0, 0.75))
-    right.legend(loc="lower right")
-    figure.set_label(f"Alpha and the entropy of the target over steps. {'; '.join(ends)}.")
+        axis.plot(alpha, line, color=colour, linewidth=2, label=label)
+        ends.append(f"{label}: alpha ends at {alpha[-1]:.2f}")
+    axis.axhline(bound, color=ink(), linestyle=":", linewidth=1, label="bound")
+    axis.set(xlabel="step", ylabel="perturbation level alpha", ylim=(0, None))
+    axis.legend(loc="center right")
+    figure.set_label(f"Alpha over steps, bound {bound:.2f}. {'; '.join(ends)}.")
     return figure
 
 

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import HARD_INVERSION, Technique, label_smoothing
+from aslp_lib.course.lessons.bill import bill
 from aslp_lib.course.lessons.own_data.microscopy import UNLABELLED, Cells, draw_cells
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
@@ -33,6 +34,8 @@ IMAGES = {"train": 16, "validation": 40, "test": 100}
 """Number of images of each set."""
 MANY = 10
 """Factor by which the row "more images" has more training images and fewer epochs."""
+MISS = 10
+"""Cost of a missed pixel in the recorded bills; a check costs 1."""
 RECORDED = Path(__file__).with_name("cells.json")
 
 Results = Mapping[str, pd.DataFrame]
@@ -159,8 +162,9 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
 
     Returns:
         Method -> one row per seed, with "seed"; "ece", "oe", "nll" and "posterior_error" on the
-        test images; "scaled_nll", the test NLL after temperature scaling; and "empty_ece", the ECE
-        on images without a cell.
+        test images; "scaled_nll", the test NLL after temperature scaling; "empty_ece", the ECE on
+        images without a cell; and "expected" and "paid", the bill of the test images per pixel if
+        a miss costs `MISS`, after temperature scaling except for "BCE".
     """
     results: dict[str, list[dict[str, float]]] = {}
     for seed in seeds:
@@ -187,6 +191,8 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
             row["posterior_error"] = posterior_error(predict(network, test, fit), test)
             row["scaled_nll"] = calibration.nll(count(network, test, fitted))
             row["empty_ece"] = calibration.ece(count(network, empty, fit))
+            costs = bill(count(network, test, None if label == "BCE" else fitted), MISS)
+            row["expected"], row["paid"] = costs.expected, costs.paid
             results.setdefault(label, []).append({"seed": seed, **row})
     return {label: pd.DataFrame(rows) for label, rows in results.items()}
 

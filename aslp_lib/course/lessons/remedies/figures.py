@@ -12,12 +12,10 @@ from aslp_lib.evaluation.figures.style import (
     BLUE,
     GREY,
     ORANGE,
-    directions,
     ink,
     legend_below,
     line_widths,
     looks,
-    plain,
     themed,
 )
 from aslp_lib.metrics import calibration
@@ -27,6 +25,8 @@ from aslp_lib.recalibration import Temperature
 
 TEMPERATURES = np.geomspace(0.25, 16, 97)
 """Temperatures of the curves; 1 is among them."""
+LEVELS = 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1
+"""Ticks of the logarithmic NLL axis, in nats."""
 
 
 @themed
@@ -48,8 +48,9 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
         notes.append(f"{label} at T = {best:.2g}")
     axis.axvline(1, color=ink(), linestyle=":", linewidth=1)
     axis.set(
-        xscale="log", xlabel="temperature T", ylabel="NLL, nats per pixel", ylim=(0, None),
+        xscale="log", yscale="log", xlabel="temperature T", ylabel="NLL, nats per pixel",
         xticks=(0.25, 0.5, 1, 2, 4, 8, 16), xticklabels=("0.25", "0.5", "1", "2", "4", "8", "16"),
+        yticks=LEVELS, yticklabels=[f"{level:g}" for level in LEVELS],
     )  # fmt: skip
     axis.minorticks_off()
     axis.legend(fontsize=9)
@@ -63,39 +64,6 @@ def _nll(counts: Counts, temperatures: NDArray[np.float64]) -> NDArray[np.float6
     margins = np.concatenate([-logits, logits])  # background, then foreground
     pixels = counts.pooled.ravel()
     return np.logaddexp(0, -margins / temperatures[:, None]) @ pixels / pixels.sum()
-
-
-@themed
-def kept_epoch(log: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """Plot the validation NLL of a run with early stopping, as trained and after scaling.
-
-    The area between the curves is shaded, and a vertical line marks the epoch whose weights are
-    kept.
-
-    Args:
-        log: rows with "epoch", "nll", "scaled_nll" and "best_epoch".
-    """
-    figure, (axis,) = new_panels(1, 6.2, 3.6, title)
-    epoch, raw, scaled = (
-        np.array([row[key] for row in log]) for key in ("epoch", "nll", "scaled_nll")
-    )
-    best = int(log[-1]["best_epoch"])
-    axis.plot(epoch, raw, "--", color=ORANGE, label="as trained")
-    axis.plot(epoch, scaled, color=BLUE, label="temperature-scaled")
-    axis.axvline(best, color=ink(), linestyle=":", label=f"weights kept: epoch {best}")
-    axis.fill_between(epoch, scaled, raw, color=GREY, alpha=0.3, linewidth=0)
-    lowest, highest = scaled.min(), scaled.max()
-    axis.set(
-        xlabel="epoch", ylabel="validation NLL, nats per pixel",
-        ylim=(lowest - 0.15 * (highest - lowest), highest + 0.15 * (highest - lowest)),
-    )  # fmt: skip
-    axis.legend(loc="upper right")
-    figure.set_label(
-        f"{title}. Validation NLL at epoch {best}, whose weights are kept: {raw[best - 1]:.2f} as "
-        f"trained and {lowest:.2f} temperature-scaled; at epoch {len(log)}: {raw[-1]:.2f} and "
-        f"{scaled[-1]:.2f}."
-    )
-    return figure
 
 
 @themed
@@ -138,9 +106,11 @@ def paid_over_checked(counts: Counts, marked: Mapping[str, Counts], miss: float)
     checked = np.append(0, np.cumsum(background + foreground)) / counts.pixels
     missed = (foreground.sum() - np.append(0, np.cumsum(foreground))) / counts.pixels
     paid = checked + miss * missed
-    axis.plot(100 * checked, 100 * paid, color=ink(), label="any other number of checks")
-    notes = [f"least {100 * paid.min():.0f}"]
+    axis.plot(100 * checked, 100 * paid, color=ink(), label="this order, any number of checks")
     axis.axhline(100 * paid.min(), color=GREY, linestyle=":", label="least for this order")
+    perfect = foreground.sum() / counts.pixels  # each foreground pixel is checked, and no other
+    axis.axhline(100 * perfect, color=BLUE, linestyle="--", label="least for a perfect order")
+    notes = [f"least {100 * paid.min():.0f}, for a perfect order {100 * perfect:.0f}"]
     for (label, each), (colour, _, mark) in zip(marked.items(), looks(), strict=False):
         share = each.pooled[:, miss * each.probabilities > 1].sum() / each.pixels
         cost = bill(each, miss).paid
@@ -150,51 +120,12 @@ def paid_over_checked(counts: Counts, marked: Mapping[str, Counts], miss: float)
         )  # fmt: skip
         notes.append(f"{label} checks {100 * share:.0f} % and pays {100 * cost:.0f}")
     axis.set(
-        xlabel="pixels checked, %", ylabel="paid for 100 pixels", xlim=(15, 102), ylim=(0, 130)
+        xlabel="pixels checked, %", ylabel="paid for 100 pixels", xlim=(15, 102), ylim=(20, 110)
     )
-    axis.legend(loc="lower right")
+    axis.legend(loc="upper center")
     figure.set_label(
         f"Paid bill over the share of checked pixels, if a miss costs {miss:g}: {'; '.join(notes)}."
     )
-    return figure
-
-
-@themed
-def images(sets: Mapping[str, Counts], title: str) -> Figure:
-    """Draw each image at its accuracy and confidence, with one panel per label.
-
-    Args:
-        sets: label -> counts of the same images.
-    """
-    figure, panels = new_panels(len(sets), 3.6, 3.7, title, sharey=True)
-    low, notes = 100.0, []
-    over, under = directions(text=True)
-    for axis, (label, counts) in zip(panels, sets.items(), strict=True):
-        each = [counts[i : i + 1] for i in range(len(counts))]
-        accuracy, confidence = (
-            100 * np.array([[calibration.accuracy(c), calibration.confidence(c)] for c in each]).T
-        )
-        high = confidence > accuracy
-        for chosen, colour, mark, name in (
-            (high, over, "o", "overconfident"),
-            (~high, under, "s", "underconfident"),
-        ):
-            axis.plot(
-                accuracy[chosen], confidence[chosen], mark, color=colour, alpha=0.7,
-                markersize=5, label=name,
-            )  # fmt: skip
-        low = min(low, accuracy.min(), confidence.min())
-        axis.set(xlabel="accuracy of the image, %", title=plain(label))
-        error = abs(confidence - accuracy).mean()
-        notes.append(
-            f"{label}: confidence exceeds accuracy on {10 * round(10 * high.mean()):.0f} % of the "
-            f"images, mean absolute difference {error:.1f} points"
-        )
-    for axis in panels:
-        axis.plot([low - 1, 100], [low - 1, 100], "--", color=GREY, linewidth=1, zorder=0)
-    panels[0].set(ylabel="confidence, %")
-    legend_below(figure, panels[-1])
-    figure.set_label(f"{title}, each at its accuracy and confidence. {'; '.join(notes)}.")
     return figure
 
 
@@ -205,7 +136,7 @@ def gaps(kinds: Mapping[str, tuple[Counts, Counts]], title: str) -> Figure:
     Args:
         kinds: label -> counts before and after.
     """
-    figure, (axis,) = new_panels(1, 6.6, 1.2 + 0.42 * len(kinds))
+    figure, (axis,) = new_panels(1, 6.6, 1.3 + 0.3 * len(kinds))
     axis.axvline(0, color=ink(), linewidth=1)
     notes = []
     for row, (label, pair) in enumerate(kinds.items()):

@@ -5,10 +5,10 @@
 const decision = (f) => (Math.abs(f - 0.5) < 1e-6 ? "neither class" : f > 0.5 ? "foreground" : "background");
 
 function figure(area) {
-  const loss = plot("loss", [SHARES, "f, predicted P(y=1)"], [[0, 1, 2, 3], "nats"],
+  const loss = plot("loss, mean over the labels", [SHARES, "predicted P(y=1), f"], [[0, 1, 2, 3], "nats"],
     [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]]);
-  const line = plot("minimiser", [SHARES, "true posterior pi"], [SHARES, "minimiser f*"],
-    [["grey dashed", "plain BCE"], ["blue", "SC-BCE"]]);
+  const line = plot("minimiser of the expected loss", [SHARES, "true P(y=1), π"], [SHARES, "minimiser f*"],
+    [["grey dashed", "without perturbation"], ["blue", "with perturbation"]]);
   area.append(loss.node, line.node);
   const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
   return ({ alpha, beta, posterior }) => {

@@ -34,7 +34,8 @@ class Loss(Explorer):
         floor = _mean_loss(np.array([best]), ALPHA).item()
         panels = Panels(8.6)
         losses = ("loss, nats", (0, 1, 2, 3))
-        curve = panels.plot((0.6, 0.5, 4.2, 2.55), ("f, predicted P(y=1)", SHARE), losses, "loss")
+        predicted, title = ("predicted P(y=1), f", SHARE), "loss, mean over the labels"
+        curve = panels.plot((0.6, 0.5, 4.2, 2.55), predicted, losses, title)
         for name, alpha, colour, dash in (
             ("switch off", 0.0, GREY, ":"),
             ("switch on", 1.0, GREY, "--"),
@@ -43,10 +44,10 @@ class Loss(Explorer):
             curve.plot(f, _mean_loss(f, alpha), dash, color=colour, label=name)
         curve.plot(best, floor, "o", color=ORANGE, **POINT, label="minimum")
         curve.legend(fontsize=9, loc="upper center")
-        truth, minima = ("true posterior pi", SHARE), ("minimiser f*", SHARE)
-        line = panels.plot((5.7, 0.5, 2.7, 2.55), truth, minima, "minimiser")
-        line.plot([0, 1], [0, 1], "--", color=GREY, label="plain BCE")
-        line.plot([0, 1], [low, high], color=BLUE, linewidth=2, label="SC-BCE")
+        truth, minima = ("true P(y=1), π", SHARE), ("minimiser f*", SHARE)
+        line = panels.plot((5.7, 0.5, 2.7, 2.55), truth, minima, "minimiser of the expected loss")
+        line.plot([0, 1], [0, 1], "--", color=GREY, label="without perturbation")
+        line.plot([0, 1], [low, high], color=BLUE, linewidth=2, label="with perturbation")
         line.plot(POSTERIOR, best, "o", color=ORANGE, **POINT)
         line.legend(fontsize=9, loc="upper left")
         panels.figure.set_label(

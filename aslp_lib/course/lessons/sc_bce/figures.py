@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, Technique
 from aslp_lib.aslp.theory import expected_confidence, minimiser
-from aslp_lib.evaluation.figures.style import directions, ink, looks, new_figure, themed
+from aslp_lib.evaluation.figures.style import (
+    directions,
+    ink,
+    legend_below,
+    looks,
+    new_figure,
+    themed,
+)
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
@@ -24,34 +31,40 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
 def bce_over_target(f: float, alpha: float) -> Figure:
     """Plot BCE over the prediction and over the target, and its mean over the switch.
 
-    The left panel fixes the target at f and shows the loss over the prediction. The right panel
-    fixes the prediction at f. Its points are the losses of a foreground pixel under hard inversion
-    with the switch off and on, and their mean.
+    The right panel fixes the prediction at f. Its points are the losses of a foreground pixel under
+    hard inversion with the switch off and on, and their mean, which is the loss at the expected
+    target. The left panel fixes the target at this expected target, so that the mean is a point of
+    its curve, too.
 
     Args:
-        f: the fixed target of the left panel and the fixed prediction of the right one, in (0, 1).
+        f: the fixed prediction of the right panel, in (0, 1).
         alpha: probability of the switch.
     """
-    axis = np.linspace(0.005, 0.995, 199)
-    figure = new_figure(8.6, 3.4)
+    axis, expected = np.linspace(0.005, 0.995, 199), 1 - alpha
+    figure = new_figure(8.6, 3.8)
     valley, straight = figure.subplots(1, 2, sharey=True)
-    valley.plot(axis, -f * np.log(axis) - (1 - f) * np.log(1 - axis), color=ink(), linewidth=2)
-    valley.set(xlabel="prediction f", ylabel="BCE, nats", title=f"target fixed at t = {f:g}")
+    curve = -expected * np.log(axis) - alpha * np.log(1 - axis)
+    valley.plot(axis, curve, color=ink(), linewidth=2)
+    title = f"target fixed at t = {expected:g}"
+    valley.set(xlabel="predicted P(y=1), f", ylabel="BCE, nats", title=title)
     off, on = -np.log(f), -np.log(1 - f)
     mean = (1 - alpha) * off + alpha * on
     straight.plot([0, 1], [on, off], color=ink(), linewidth=2)
-    points = (1, off, "switch off"), (0, on, "switch on"), (1 - alpha, mean, "mean over the switch")
+    points = (1, off, "switch off"), (0, on, "switch on"), (expected, mean, "mean over the switch")
     for (target, loss, label), (colour, _, mark) in zip(points, looks(), strict=False):
         straight.plot(target, loss, mark, color=colour, mec=ink(), ms=9, label=label)
-    straight.legend(loc="upper right")
-    straight.set(xlabel="target t", title=f"prediction fixed at f = {f:g}")
-    for panel in (valley, straight):
+    valley.plot(f, mean, mark, color=colour, mec=ink(), ms=9)
+    for panel, at in ((valley, f), (straight, expected)):
+        panel.vlines(at, 0, mean, color=ink(), linestyle=":", linewidth=1, zorder=0)
         panel.set(xlim=(-0.03, 1.03), ylim=(0, 2))
+    straight.set(xlabel="target t", title=f"prediction fixed at f = {f:g}")
+    legend_below(figure, straight)
     figure.set_label(
-        f"BCE over the prediction, at the target {f:g}, is a valley that is lowest at {f:g}. Over "
-        f"the target, at the prediction {f:g}, it is a straight line from {on:.2f} nats at t = 0, "
-        f"with the switch on, to {off:.2f} at t = 1, with the switch off. Their mean at alpha = "
-        f"{alpha:g}, {mean:.2f} nats, lies on the line at t = {1 - alpha:g}."
+        f"BCE over the prediction, at the target {expected:g}, is a valley that is lowest at "
+        f"{expected:g}. Over the target, at the prediction {f:g}, it is a straight line from "
+        f"{on:.2f} nats at t = 0, with the switch on, to {off:.2f} at t = 1, with the switch off. "
+        f"Their mean at alpha = {alpha:g}, {mean:.2f} nats, lies on the line at t = {expected:g}, "
+        f"and on the valley at f = {f:g}."
     )
     return figure
 
@@ -72,7 +85,7 @@ def less_confidence(posterior: float) -> Figure:
     generalises = minimiser(posterior, alphas, MODERATION).numpy()
     memorises = expected_confidence(alphas, MODERATION).numpy()
     agreement = posterior**2 + (1 - posterior) ** 2
-    figure = new_figure(8.6, 3.6)
+    figure = new_figure(8.6, 4)
     axes = figure.subplots(1, 2, sharey=True)
     over, under = directions()
     for axis, title, confidence, accuracy, best in (
@@ -80,8 +93,10 @@ def less_confidence(posterior: float) -> Figure:
         (axes[1], "a network that memorises", memorises, agreement, 2 * (1 - agreement)),
     ):
         axis.plot(strength, 100 * confidence, color=ink(), linewidth=2, label="confidence")
-        axis.axhline(100 * accuracy, color=ink(), linestyle="--", label="accuracy")
-        label = f"right at alpha*beta = {best:.2g}"
+        # At 1 all probabilities are 1/2, so that no decision is left.
+        ends = [0, 0.985], [100 * accuracy, 100 * accuracy]
+        axis.plot(*ends, color=ink(), linestyle="--", label="accuracy")
+        label = rf"calibrated at $\alpha\beta$ = {best:.2g}"
         axis.plot(best, 100 * accuracy, "o", color=ink(), ms=8, clip_on=False)
         axis.annotate(label, (best, 100 * accuracy), (8, 8), textcoords="offset points")
         for wrong, colour, label in (
@@ -92,9 +107,9 @@ def less_confidence(posterior: float) -> Figure:
             axis.fill_between(
                 strength, low, high, wrong, interpolate=True, color=colour, alpha=0.6, label=label
             )
-        axis.set(xlabel="expected perturbation alpha*beta", title=title, xlim=(0, 1))
+        axis.set(xlabel=r"expected perturbation $\alpha\beta$", title=title, xlim=(0, 1))
     axes[0].set(ylabel="confidence, accuracy, %", ylim=(50, 101))
-    axes[1].legend(loc="lower left")
+    legend_below(figure, axes[1])
     figure.set_label(
         f"Confidence and accuracy over alpha*beta for pixels with pi = {posterior:g}. A network "
         f"that generalises starts with confidence {100 * posterior:.0f} %, which is its accuracy, "

@@ -6,7 +6,31 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, GREY, ink, themed
+from aslp_lib.evaluation.figures.style import GREEN, GREY, ink, legend_below, themed
+
+
+@themed
+def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
+    """Plot the excess of an alpha over its explicit steps, one panel per gain.
+
+    Args:
+        paths: gain -> excess over the bound at each step, in units of eta * grad.
+    """
+    figure, panels = new_panels(len(paths), 3.0, 3.0, sharey=True)
+    for axis, (gain, path) in zip(panels, paths.items(), strict=True):
+        axis.axhline(0, color=ink(), linewidth=1, label="bound")
+        axis.axhline(1 / gain, color=GREY, linestyle="--", label="fixed point")
+        axis.plot(path, "o-", color=GREEN, markersize=4, label="alpha")
+        axis.set(xlabel="step", title=f"gain {gain:g}")
+    panels[0].set(ylabel="excess / (eta grad)")
+    legend_below(figure, panels[0])
+    notes = "; ".join(
+        f"gain {gain:g}: the last three are {', '.join(f'{e:.1f}' for e in path[-3:])}, the fixed "
+        f"point is {1 / gain:.2f}"
+        for gain, path in paths.items()
+    )
+    figure.set_label(f"Excess over the bound in units of eta grad, over steps. {notes}.")
+    return figure
 
 
 @themed
@@ -46,6 +70,8 @@ def excess_over_bound(
 ) -> Figure:
     """Plot the excess of the alphas over MC's bound and its prediction, joined for each run.
 
+    The line is dashed if the excess is above its prediction.
+
     Args:
         excess: technique -> mean alpha minus the bound, one per seed.
         predicted: technique -> the prediction for the same seeds.
@@ -53,13 +79,13 @@ def excess_over_bound(
     figure, (axis,) = new_panels(1, 5.6, 3.6)
     notes = []
     for place, name in enumerate(excess):
-        offset = np.linspace(-0.06, 0.06, len(excess[name]))
-        left, right = place - 0.2 + offset, place + 0.2 + offset
+        ends = place - 0.2, place + 0.2
         measured_label, label = ("measured, one per run", "predicted") if place == 0 else ("", "")
-        axis.plot(left, excess[name], "o", color=GREEN, label=measured_label)
-        axis.plot(right, predicted[name], "D", color=GREY, label=label)
-        pairs = [excess[name], predicted[name]]
-        axis.plot([left, right], pairs, color=GREY, linewidth=1, zorder=1)
+        axis.plot([ends[0]] * len(excess[name]), excess[name], "o", color=GREEN, label=measured_label)
+        axis.plot([ends[1]] * len(predicted[name]), predicted[name], "D", color=GREY, label=label)
+        for pair in zip(excess[name], predicted[name], strict=True):
+            line = "-" if pair[0] < pair[1] else "--"
+            axis.plot(ends, pair, line, color=GREY, linewidth=1, zorder=1)
         notes.append(f"{name}: {np.mean(excess[name]):.3f}, {np.mean(predicted[name]):.3f}")
     axis.axhline(0, color=ink(), linewidth=1)
     axis.annotate("bound", (len(excess) - 0.6, 0), (0, 4), textcoords="offset points")

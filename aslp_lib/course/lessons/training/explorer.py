@@ -4,15 +4,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
-from aslp_lib.course.figures.panels import CONFIDENCE, LIGHT_BLUE, Panels, mosaic
+from aslp_lib.course.figures.panels import CONFIDENCE, GAP, LIGHT_BLUE, Panels, mosaic
 from aslp_lib.course.live import Explorer, packed
 from aslp_lib.course.recorded import SETTINGS, epochs, read_arrays
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.data.shapes import SIZE
 from aslp_lib.evaluation.figures.style import BLUE, GREY
 
-RULE, EPOCH = "calibration", 20
+RULE, EPOCH = "bce", 140
+FRAMES = ("#009E73", "#C68800")
+"""Colours of the two training images, as in `explorer.js`."""
 
 
 def known(part: str) -> np.ndarray:
@@ -46,12 +49,12 @@ class TrainingScrubber(Explorer):
         super().__init__(records, {"rule": RULE, "epoch": EPOCH})
 
     def picture(self) -> Figure:
-        """Draw scores up to the first epoch, the reliability diagram after it, and the maps."""
+        """Draw the scores of BCE, its reliability diagram, and the maps of the training images."""
         panels, past = Panels(10.2, 3.4), EPOCHS[: EPOCHS.index(EPOCH) + 1]
         scores = [epochs.seen(RULE, epoch) for epoch in past]
         confidence, accuracy = [s.confidence for s in scores], [s.accuracy for s in scores]
         time, shares = ("epoch", range(0, EPOCHS[-1] + 1, 20)), ("share of the pixels", CONFIDENCE)
-        curves = panels.plot((0.6, 0.5, 2.55, 2.5), time, shares, f"MC, epoch {EPOCH}")
+        curves = panels.plot((0.6, 0.5, 2.55, 2.5), time, shares, f"BCE, epoch {EPOCH}")
         curves.fill_between(past, confidence, accuracy, color=LIGHT_BLUE)
         training = [epochs.seen(RULE, epoch, "train").accuracy for epoch in past]
         for values, colour, label in (
@@ -62,13 +65,23 @@ class TrainingScrubber(Explorer):
             curves.plot(past, values, color=colour, label=label)
         curves.legend(fontsize=9, loc="lower right")
         panels.diagram((3.85, 0.5, 1.8, 2.5), scores[-1].reliability, "reliability")
-        maps = np.concatenate([known("validation"), scores[-1].maps[None]])
-        panels.map(6.0, 4.15, mosaic(maps.swapaxes(0, 1)), "image, label, posterior, network")
-        alpha = epochs.levels(RULE)[EPOCHS.index(EPOCH)].mean()
+        networks = [epochs.seen(rule, EPOCH, "train").maps for rule in (RULE, "calibration")]
+        maps = np.concatenate([known("train"), networks])
+        title = "image, label, true P(y=1) π, f of BCE, f of MC"
+        shown = panels.map(5.95, 4.2, mosaic(maps.swapaxes(0, 1)), title)
+        for row, colour in enumerate(FRAMES):
+            corner = (0.5, row * (SIZE + GAP) + 0.5)
+            shown.add_patch(Rectangle(corner, SIZE - 2, SIZE - 2, fill=False, lw=3, ec=colour))
+        shape = known("train")[2, 1] > 0.5
+        notes = ", ".join(
+            f"{name} {network[1][shape].mean():.2f}"
+            for name, network in zip(("BCE", "MC"), networks, strict=True)
+        )
         panels.figure.set_label(
-            f"MC at epoch {EPOCH} of {EPOCHS[-1]}: confidence and accuracy up to it, the "
-            "reliability diagram, and the network's maps of two validation images beside label "
-            f"and true posterior. Confidence {100 * confidence[-1]:.1f} %, accuracy "
-            f"{100 * accuracy[-1]:.1f} %, ECE {100 * scores[-1].ece:.1f} %, mean alpha {alpha:.3f}."
+            f"BCE at epoch {EPOCH} of {EPOCHS[-1]}: confidence and accuracy up to it, the "
+            "reliability diagram, and two training images, framed in green and orange, beside "
+            "label, true posterior, and the maps of BCE and MC. Confidence "
+            f"{100 * confidence[-1]:.1f} %, accuracy {100 * accuracy[-1]:.1f} %, ECE "
+            f"{100 * scores[-1].ece:.1f} %. P(y = 1) of the shape in the orange frame: {notes}."
         )
         return panels.figure

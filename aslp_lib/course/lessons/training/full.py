@@ -21,7 +21,7 @@ REHEARSAL: Mapping[str, object] = {
     "data": "shapes",
     "weights": None,
     "limit": 4,
-    "size": 128,
+    "size": 96,
     "epochs": 1,
     "batch_size": 2,
     "methods": "calibration",

@@ -3,8 +3,9 @@
 from IPython.display import DisplayHandle, display
 
 from aslp_lib.config import Settings
+from aslp_lib.course.lessons.training.figures import in_view
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation.figures import show, training_history
+from aslp_lib.evaluation.figures import show
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train
 
@@ -12,7 +13,7 @@ from aslp_lib.training.loop import train
 def train_in_view(
     settings: Settings, data: DataSplits, every: int = 20
 ) -> dict[str, TrainingState]:
-    """Train the methods of `settings` one after another, under one figure of their histories.
+    """Train the two methods of `settings`, BCE and ASLP (MC), under one figure of their logs.
 
     The figure is redrawn in place as training proceeds. The notebook keeps the last figure.
 
@@ -30,7 +31,7 @@ def train_in_view(
         trained[state.method.label] = state
         if len(state.log) % every and len(state.log) < settings.epochs:
             return
-        history = show(training_history({label: run.log for label, run in trained.items()}))
+        history = show(in_view({label: run.log for label, run in trained.items()}))
         if handle is None:
             handle = display(history, display_id=True)
         else:
