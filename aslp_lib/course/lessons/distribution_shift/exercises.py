@@ -56,35 +56,36 @@ SHARE = Exercise(
     name="distribution_shift/share",
     title="how much of it is adaptation?",
     question="""
-A network has three ECEs: `scaled` with the T of the validation images, `corrupted` with the T of
-corrupted images, and `adapted` with the image-wise temperature, which is fitted on the same images
-as the second. **Write a function that returns which share of the improvement from the first to the
-third comes from adapting the temperature to each image.** Then apply it to zoomed SOD.
+A network has three NLLs: `scaled` with the T of the validation images, `corrupted` with the T of
+corrupted images, and `adapted` with the image-wise temperature. **Write a function that returns the
+share of the improvement from `scaled` to `adapted` that the T of corrupted images does not reach.**
+Then apply it to zoomed SOD.
 """,
     right=lambda scaled, corrupted, adapted: (corrupted - adapted) / (scaled - adapted),
     tolerance=0.005,
     expects="a share, such as 0.25",
     mistakes={
-        "That is the share that the T of corrupted images already achieves, without adapting to "
-        "an image.": lambda scaled, corrupted, adapted: (scaled - corrupted) / (scaled - adapted),
+        "That is the share that the T of corrupted images already achieves, because it has seen "
+        "them.": lambda scaled, corrupted, adapted: (scaled - corrupted) / (scaled - adapted),
         "You divided by what the corrupted images contribute. Divide by the whole improvement, "
-        "from the first ECE to the third.": lambda scaled, corrupted, adapted: (
+        "from the first NLL to the third.": lambda scaled, corrupted, adapted: (
             (corrupted - adapted) / (scaled - corrupted)
         ),
-        "You divided by the first ECE. The question asks for a share of the "
+        "You divided by the first NLL. The question asks for a share of the "
         "improvement.": lambda scaled, corrupted, adapted: (corrupted - adapted) / scaled,
-        "That is the whole improvement, which mixes two causes: corrupted images in the fit, and "
-        "adaptation.": lambda scaled, corrupted, adapted: (scaled - adapted) / scaled,
+        "That is the whole improvement, which includes that of corrupted images in the "
+        "fit.": lambda scaled, corrupted, adapted: (scaled - adapted) / scaled,
     },
-    hint="Only the step from the second ECE to the third is due to adaptation; divide it by the "
+    hint="The second and the third have seen the same images. Divide the step between them by the "
     "whole step from the first to the third.",
-    why="On zoomed SOD it is less than a quarter. The rest goes to any single temperature that has "
-    "seen the same corrupted images, and zooms were among them.",
+    why="On zoomed SOD it is about a quarter, which a second temperature and the adaptation to "
+    "each image share. A single temperature that has seen the same corrupted images, zooms among "
+    "them, reaches the rest.",
     solution="""
 def answer(scaled, corrupted, adapted):
     return (corrupted - adapted) / (scaled - adapted)
 """,
-    grid=((21.7, 16.5, 15.0), (8.8, 4.2, 3.9), (12.0, 9.0, 4.0), (10.0, 6.0, 7.0)),
+    grid=((1.04, 0.75, 0.65), (0.49, 0.39, 0.35), (0.8, 0.7, 0.4), (0.7, 0.5, 0.6)),
 )
 
 DRONE = Exercise(

@@ -1,4 +1,4 @@
-"""Figures of one image under every corruption, and of the ECE on every set."""
+"""Figures of one image under every corruption, and of the NLL on every set."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -15,6 +15,7 @@ from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.evaluation.figures.style import (
     GREY,
     ORANGE,
+    ink,
     legend_below,
     line_widths,
     looks,
@@ -75,14 +76,16 @@ def _draw_image(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
 
 
 @themed
-def errors_by_set(values: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
-    """Plot the mean ECE over seeds, with a row per set and a marker per method.
+def nll_by_set(values: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
+    """Plot the mean NLL over seeds, with a row per set and a marker per method.
+
+    A dotted line is the NLL of a network that predicts f = 1/2 everywhere.
 
     Args:
-        values: set -> method -> ECE of each seed, in [0, 1]; every set has the same methods.
+        values: set -> method -> NLL of each seed; every set has the same methods.
     """
     sets, methods = list(values), list(next(iter(values.values())))
-    means = 100 * np.array([[np.mean(seeds) for seeds in row.values()] for row in values.values()])
+    means = np.array([[np.mean(seeds) for seeds in row.values()] for row in values.values()])
     figure, (axis,) = new_panels(1, 6.8, 1.3 + 0.45 * len(sets))
     rows = np.arange(len(sets))
     axis.hlines(rows, 0, means.max(), color=GREY, linewidth=0.5)
@@ -94,13 +97,13 @@ def errors_by_set(values: Mapping[str, Mapping[str, Sequence[float]]], title: st
             mean, rows, mark, color=colour, label=plain(method, 30),
             markersize=3 + 3.5 * size, markeredgecolor="black", markeredgewidth=0.6,
         )  # fmt: skip
-    axis.set(title=plain(title, 60), xlabel="ECE, %", yticks=rows, yticklabels=sets)
-    # The limit on the left leaves room for the marks at 0.
-    axis.set(xlim=(-0.04 * means.max(), None), ylim=(len(sets) - 0.5, -0.5))
+    axis.axvline(np.log(2), color=ink(), linestyle=":", linewidth=1, label="f = 1/2 everywhere")
+    axis.set(title=plain(title, 60), xlabel="NLL, nats per pixel", yticks=rows, yticklabels=sets)
+    axis.set(xlim=(0, None), ylim=(len(sets) - 0.5, -0.5))
     legend_below(figure, axis)
     notes = [
-        f"{name}: " + ", ".join(map("{} {:.0f} %".format, methods, row))
+        f"{name}: " + ", ".join(map("{} {:.2f}".format, methods, row))
         for name, row in zip(sets, means, strict=True)
     ]
-    figure.set_label(f"{title}. ECE on {'; on '.join(notes)}.")
+    figure.set_label(f"{title}. NLL in nats on {'; on '.join(notes)}.")
     return figure

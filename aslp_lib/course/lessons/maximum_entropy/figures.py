@@ -71,9 +71,9 @@ def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
     axis.set(xlabel="perturbation level alpha", ylabel="expected loss, nats", ylim=(0, 1))
     axis.legend(loc="lower right")
     figure.set_label(
-        "Expected loss over alpha: a straight line for each of "
-        f"{len(alphas)} fixed networks, and a concave curve, the entropy of the target, for the best "
-        "network at each alpha. Each line lies on or above the curve and touches it at alpha = "
+        f"Expected loss over alpha: a straight line for each of {len(alphas)} fixed networks, and "
+        "a concave curve, the entropy of the target, for the best network at each alpha. Each line "
+        "lies on or above the curve and touches it at alpha = "
         f"{', '.join(f'{alpha:.2f}' for alpha in alphas)}."
     )
     return figure

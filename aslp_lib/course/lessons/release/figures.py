@@ -59,7 +59,9 @@ def overlapping_bins(spans: Spans, title: str) -> Figure:
     for number, pixels in zip(bins, spans.pixels, strict=True):
         axis.text(1.01, number, f"{100 * pixels / spans.total:.0f} %", va="center")
     axis.set(xlim=(0.5, 1.06), ylim=(len(bins) + 0.6, 0.4), yticks=bins, ylabel="bin")
-    axis.set(xticks=np.linspace(0.5, 1, 6), xlabel="confidence (right: share of pixels counted)")
+    total = f"{100 * spans.times_counted:.0f} % in all"
+    label = f"confidence\n(right: share of the pixels that a bin counts, {total})"
+    axis.set(xticks=np.linspace(0.5, 1, 6), xlabel=label)
     legend_below(figure, axis)
     figure.set_label(
         f"{title}: the confidences of each of {len(bins)} bins. Each after the first also counts "

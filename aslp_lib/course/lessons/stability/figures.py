@@ -80,9 +80,11 @@ def excess_over_bound(
     notes = []
     for place, name in enumerate(excess):
         ends = place - 0.2, place + 0.2
-        measured_label, label = ("measured, one per run", "predicted") if place == 0 else ("", "")
-        axis.plot([ends[0]] * len(excess[name]), excess[name], "o", color=GREEN, label=measured_label)
-        axis.plot([ends[1]] * len(predicted[name]), predicted[name], "D", color=GREY, label=label)
+        looks = ("o", GREEN, "measured, one per run"), ("D", GREY, "predicted")
+        for end, values, look in zip(ends, (excess[name], predicted[name]), looks, strict=True):
+            mark, colour, label = look
+            label = label if place == 0 else ""
+            axis.plot([end] * len(values), values, mark, color=colour, label=label)
         for pair in zip(excess[name], predicted[name], strict=True):
             line = "-" if pair[0] < pair[1] else "--"
             axis.plot(ends, pair, line, color=GREY, linewidth=1, zorder=1)

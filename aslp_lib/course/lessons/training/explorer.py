@@ -67,7 +67,7 @@ class TrainingScrubber(Explorer):
         panels.diagram((3.85, 0.5, 1.8, 2.5), scores[-1].reliability, "reliability")
         networks = [epochs.seen(rule, EPOCH, "train").maps for rule in (RULE, "calibration")]
         maps = np.concatenate([known("train"), networks])
-        title = "image, label, true P(y=1) π, f of BCE, f of MC"
+        title = "image, label, true P(y=1) (π), f of BCE, f of MC"
         shown = panels.map(5.95, 4.2, mosaic(maps.swapaxes(0, 1)), title)
         for row, colour in enumerate(FRAMES):
             corner = (0.5, row * (SIZE + GAP) + 0.5)

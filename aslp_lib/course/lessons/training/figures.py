@@ -1,6 +1,7 @@
 """Figures of confidence and accuracy over training."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def _draw_shares(axis: Axes, title: str, log: Log) -> str:
     ).T
     axis.plot(epoch, confidence, color=BLUE, label="confidence")
     axis.plot(epoch, accuracy, ":", color=ink(), linewidth=2, label="accuracy")
-    shade = {"alpha": 0.3, "linewidth": 0, "interpolate": True}
+    shade: dict[str, Any] = {"alpha": 0.3, "linewidth": 0, "interpolate": True}
     wrong = {"overconfident": (confidence > accuracy, over)}
     wrong["underconfident"] = (confidence < accuracy, under)
     for label, (where, colour) in wrong.items():
