@@ -1,7 +1,7 @@
 """Exercises: a learner predicts an answer, and a check explains it.
 
-    answer = 0.33
-    exercises.check("sc_bce/floor", answer)
+    answer = 2.25
+    exercises.check("sc_bce/variance", answer)
 
 Each lesson has its exercises in a file of its folder. The first of them stands in the notebook;
 `further` shows the others, which are for homework and assignments. The notebook of solutions is

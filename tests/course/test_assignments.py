@@ -14,7 +14,7 @@ from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.publishing import assignments
 
 ASSIGNED = [lesson for lesson in LESSONS if of_lesson(lesson)]
-NAME = "sc_bce"
+NAME = "label_perturbation"
 FILE = f"{NAME}.ipynb"
 
 
@@ -43,11 +43,12 @@ def test_a_class_is_given_questions_with_marks_and_no_solutions(lesson):
 
 
 def test_too_few_digits_earn_half_and_a_wrong_answer_raises_its_hint(capsys):
-    assert find("sc_bce/floor").grade(0.33) == 0.5
+    assert find("adaptive_alpha/gap").grade(0.09) == 0.5
     assert "more digits" in capsys.readouterr().out
-    for answer, hint in ((0.469, "in bits"), (None, "not a number"), (..., "Not answered yet")):
+    wrong = (0.0125, "sign is wrong"), (None, "not a number"), (..., "Not answered yet")
+    for answer, hint in wrong:
         with pytest.raises(AssertionError, match=hint):
-            find("sc_bce/floor").grade(answer)
+            find("adaptive_alpha/gap").grade(answer)
 
 
 def test_a_second_call_keeps_what_a_teacher_edited_and_names_it(elsewhere, capsys):
@@ -107,11 +108,11 @@ def hand_in(student, answers, edit_tests=False):
     """Hand in the released notebook with answers, given by the second part of an exercise's name,
     and write into the test cells what could make nbgrader give marks."""
     notebook = nbformat.read(Path("release", NAME, FILE), 4)
-    cells = {cell.id.removeprefix("answer-sc_bce-"): cell for cell in notebook.cells}
+    cells = {cell.id.removeprefix(f"answer-{NAME}-"): cell for cell in notebook.cells}
     for word, source in answers.items():
         cells[word].source = source
         if edit_tests:
-            test = cells[f"test-sc_bce-{word}"]
+            test = cells[f"test-{NAME}-{word}"]
             test.source, test.metadata.nbgrader.points = "1.0", 100
             test.metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
     path = Path("submitted", student, NAME, FILE)
@@ -129,21 +130,21 @@ def test_a_class_with_attackers(nbgrader):
     solutions = {each.name.partition("/")[2]: each.solution for each in of_lesson(NAME)}
     hand_in("right", solutions)
     warning = "import sys\n    print('warning', file=sys.stderr)\n    return "
-    with_warning = solutions["minimiser"].replace("return ", warning)
-    hint, mistake = next(iter(find("sc_bce/variance").mistakes.items()))
-    partly = {"floor": "answer = 0.33", "variance": f"answer = {mistake}"}
-    hand_in("half", partly | {"minimiser": with_warning})
-    hand_in("ends", solutions | {"variance": "import os\nos._exit(0)"})
+    with_warning = solutions["switch"].replace("return ", warning)
+    hint, mistake = next(iter(find(f"{NAME}/one_pixel").mistakes.items()))
+    partly = {"disturb": "answer = 15", "one_pixel": f"answer = {mistake()}"}
+    hand_in("half", partly | {"switch": with_warning})
+    hand_in("ends", solutions | {"one_pixel": "import os\nos._exit(0)"})
     attacks = {
-        "minimiser": (
+        "switch": (
             "import time\n"
             "from aslp_lib.course.exercises import Exercise\n"
             "Exercise.grade = lambda exercise, answer: 1.0\n"
             "answer = lambda *point: print(3.0) or 0.0\n"
             "time.sleep(1e6)"
         ),
-        "floor": "answer = 1.0\nprint(answer)\nanswer",
-        "variance": "answer = type('', (), {'__float__': lambda self: time.sleep(1e6)})()",
+        "disturb": "answer = 1.0\nprint(answer)\nanswer",
+        "one_pixel": "answer = type('', (), {'__float__': lambda self: time.sleep(1e6)})()",
     }
     hand_in("attacks", attacks, edit_tests=True)
     nbgrader(f"autograde {NAME} --student=right")

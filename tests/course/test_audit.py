@@ -50,7 +50,7 @@ def test_marks_of_complete_memorisation_follow_from_the_labels_of_the_trial():
         unlikely.append(posterior[posterior < 0.3].mean())
     assert np.mean(unlikely) == pytest.approx(UNLIKELY, abs=0.0005)
     text = alt(audit.figures.memorised_labels(trial.read("mechanism")))
-    assert "constant alpha 0.41, frozen switch 0.66" in text
+    assert "constant alpha at 145.50, 0.41; frozen switch at 147.00, 0.66" in text
 
 
 def test_sizes_are_the_effects_of_the_trial_in_words():

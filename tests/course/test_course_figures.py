@@ -10,7 +10,7 @@ import pytest
 import torch
 from matplotlib.path import Path
 from matplotlib.text import Text
-from scipy.special import entr, expit
+from scipy.special import entr
 
 from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
@@ -18,7 +18,6 @@ from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import bills
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
-from aslp_lib.course.lessons.remedies.figures import TEMPERATURES
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.corrupted import Corrupted
@@ -26,18 +25,18 @@ from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.experiments.seed_statistics import Difference
-from aslp_lib.metrics.calibration import reliability
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
-MODULES = ["aslp_lib.course.figures.curves", *filter(find_spec, OF_LESSONS)]
+SHARED = (f"aslp_lib.course.figures.{name}" for name in ("curves", "panels", "reliability"))
+MODULES = [*SHARED, *filter(find_spec, OF_LESSONS)]
 FIGURES = {
     name: function
     for module in MODULES
     for name, function in vars(import_module(module)).items()
     if getattr(function, "__module__", "") == module and hasattr(function, "__wrapped__")  # themed
 }
-"""Every figure of the course but those of the trial, which test_trial.py tests."""
+"""Every figure of the course."""
 
 RNG = np.random.default_rng(0)
 SHAPES = Shapes("x", 4, seed=0, size=16)
@@ -81,12 +80,6 @@ def of_cells(values):
     return np.where(INSIDE, values[2, 0].double(), -1)
 
 
-def nll(temperature):
-    """SURE's, at a temperature."""
-    p = expit(np.log(4) / temperature)
-    return -0.6 * np.log(p) - 0.4 * np.log(1 - p)
-
-
 DRAWN = {
     "ascent": (
         ({"A": np.array([0.1, 0.2])}, 0.15),
@@ -104,16 +97,8 @@ DRAWN = {
         ({0.5: [-1.0, 0.0, 1.0]},),
         {(0, 0): [0, 0], (0, 1): [2, 2], (0, 2): [[0, -1], [1, 0], [2, 1]]},
     ),
-    "against_truth": (
-        (np.array([[[0.0, 0.0, 0.5, 0.5, 1.0]]]), {"A": np.array([[[0.1, 0.3, 0.2, 0.4, 0.9]]])}),
-        {(0, 0): [[0, 0.2], [0.5, 0.3], [1, 0.9]]},
-    ),
     "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), {(0, 1): [[0.02, 0]]}),
-    "memorised_labels": ((MECHANISM,), {(0, 1): [[10, 0.4]], (0, 6): [[18.5, 0.414]]}),
-    "memorised_maps": (
-        ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]},),
-        {(0, "image"): np.ones((4, 4, 3)) / 2, (1, "image"): np.eye(4)},
-    ),
+    "memorised_labels": ((MECHANISM,), {(0, 1): [[10, 0.4]], (0, 5): [[18.5, 0.414]]}),
     "bce_over_target": (  # log 4 and log 4/3 in the proportion 4 to 1
         (0.75, 0.2),
         {(1, 0): np.log([4, 4 / 3]), (1, 3): [[0.8, np.log(4) - 0.8 * np.log(3)]]},
@@ -139,7 +124,12 @@ DRAWN = {
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         {(0, 1): [[1, 5], [2, 6]], (1, 0): [7, 8]},
     ),
-    "errors_by_set": ((ERRORS, "title"), {(0, 1): [[2, 0], [30, 1]]}),
+    "pictures": (
+        ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]}, "."),
+        {(0, "image"): np.ones((4, 4, 3)) / 2, (1, "image"): np.eye(4)},
+    ),
+    "reliability_dots": (({"A": (SURE, "prediction")},), {(0, 0): [50, 100]}),
+    "nll_by_set": ((ERRORS, "title"), {(0, 1): [[0.02, 0], [0.3, 1]]}),
     "entropy_of_kinds": (  # mean confidence 0.8
         ({"easy": (30, 27), "hard": (10, 5)},),
         {
@@ -148,16 +138,8 @@ DRAWN = {
             (0, 5): [[0.8, entropy(0.8)]],
         },
     ),
-    "estimator_bias": (
-        ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, "Bias"),
-        {(0, 0): [[100, 15], [1000, 6]], (0, 1): 0.0},
-    ),
-    "over_and_under": (  # the diagonal, then the dot of each bin
-        ({"A": reliability(SURE), "B": reliability(CALIBRATED)},),
-        {(0, 1): [[80, 60]], (1, 1): [[80, 80]]},
-    ),
     "paid_bills": (
-        ({"all": {"A": BILLS}},),
+        ({"all": {"A": BILLS}}, "title"),
         {(0, 0): 100 * BILLS.paid, (0, 1): 100 * BILLS.nothing, (0, 2): [100, 100]},
     ),
     "excess_over_bound": (
@@ -180,28 +162,11 @@ DRAWN = {
             (2, 0): np.c_[MARGINS, ALPHA[-1]],
         },
     ),
-    "bills_over_costs": (
-        ([1, 2], {"paid": {"A": [3, 4]}, "expected": {"A": [5, 6]}}, 0.5),
-        {(0, 0): [[1, 3], [2, 4]], (1, 0): [5, 6], (1, 1): [[2, 0], [2, 1]]},
-    ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "gaps": (
         ({"all": (SURE, CALIBRATED)}, "title"),
         {(0, 1): [[20, 0], [0, 0]], (0, 2): [[20, 0]], (0, 3): [[0, 0]]},
     ),
-    "scores_by_field": (  # hardest field first
-        ([0.9, 0.8], {"ECE": {"A": [0.02, 0.07], "B": [0.06, 0.04]}, "Brier": {"A": [0.1, 0.2]}}),
-        {(0, 0): [[80, 7], [90, 2]], (0, 1): [[80, 4], [90, 6]], (1, 0): [[80, 20], [90, 10]]},
-    ),
-    "power_curves": (
-        ([0.0, 0.5, 1.0], {"5 seeds": [0.05, 0.1, 0.4]}, 0.5),
-        {(0, 0): [[0, 5], [0.5, 10], [1, 40]]},
-    ),
-    "label_grid": (
-        ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
-        {(0, "image"): np.eye(4)},
-    ),
-    "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
     "alphas_over_epochs": (
         ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
         {(0, 0): BOUND, (1, 1): ALPHA[:, ORDER[2]] / 2},
@@ -224,29 +189,16 @@ DRAWN = {
             (2, "image"): np.where((EVERY_GREY > 9) & (EVERY_GREY < 128), 1 - EVERY_GREY / 255, 0),
         },
     ),
-    "memorising": (
-        ([row | {"loss": 1 / row["epoch"]} for row in LOG], "title"),
-        {(0, 0): [1, 1 / 2, 1 / 3], (1, 0): [60, 80, 97], (1, 1): [70, 90, 80]},
-    ),
     "more_seeds": (
         ({"A - B": {3: Difference(0.02, 0.01, 0.03), 4: Difference(0.0, -0.01, 0.01)}}, 0.01),
         {(0, 1): [[3, 0.01], [3, 0.03]], (0, 5): [[4, 0.0]]},
     ),
-    "nll_over_temperature": (
-        ({"sure": SURE}, "title"),
-        {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
-    ),
     "overlapping_bins": ((SPANS, "title"), {}),
-    "paid_over_checked": (  # all pixels are checked once those of the grey level 204 are
-        (SURE, {"sure": SURE}, 5.0),
-        {(0, 0): [300] * 52 + [100] * 205, (0, 1): 100, (0, 2): 60, (0, 3): [[100, 100]]},
-    ),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
     ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), {(1, "image"): DIM[1:2] / 99}),
-    "two_kinds": ((COUNTS, "set"), {}),
 }
 """Figure -> its arguments, and y values or points for (axes, line); or an image."""
 
@@ -286,8 +238,40 @@ def test_both_kinds_of_calibration_are_frequencies_of_their_outcomes(panel):
     for k in np.unique(which):
         weights = COUNTS.pooled * (which == k)
         points.append([np.average(x, weights=weights) for x in (probability, frequency)])
-    drawn = FIGURES["two_kinds"](COUNTS, "set").axes[panel].collections[1].get_offsets()
+    panels = {"top-label": (COUNTS, "prediction"), "class-wise": (COUNTS, "foreground")}
+    drawn = FIGURES["reliability_dots"](panels).axes[panel].collections[1].get_offsets()
     np.testing.assert_allclose(drawn, 100 * np.array(points))
+
+
+def test_curves_have_bands_marks_and_lines_of_reference():
+    """A label has one look in all panels."""
+    figure = FIGURES["curves"](
+        [1, 10],
+        {"one": {"A": [[3, 4], [2, 3], [4, 6]]}, "two": {"B": [5, 6], "A": [7, 8]}},
+        "x",
+        "Title",
+        points={"A": (2, 3.5), "P": (3, 4)},
+        across={"zero": 0},
+        upright={"here": 2},
+        xscale="log",
+        xticks=(1, 10),
+    )
+    first, second = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "A", "P", "here", "zero", "B"
+    ]  # fmt: skip
+    colours = [line.get_color() for line in (first.lines[0], second.lines[1], first.lines[1])]
+    assert len(set(colours)) == 1
+    np.testing.assert_allclose(first.lines[1].get_xydata(), [[2, 3.5]])
+    np.testing.assert_allclose(first.lines[3].get_xdata(), [2, 2])
+    np.testing.assert_allclose(first.lines[4].get_ydata(), [0, 0])
+    band = first.collections[0].get_paths()[0].vertices
+    assert {(1, 2), (1, 4), (10, 3), (10, 6)} <= set(map(tuple, band.tolist()))
+    assert [tick.get_text() for tick in first.get_xticklabels()] == ["1", "10"]
+    assert alt(figure).endswith(
+        "Title: over x from 1 to 10. one: A 3 → 4 [3 to 6]. two: B 5 → 6, A 7 → 8. "
+        "Marked: A at 2, 3.5; P at 3, 4; here at 2; zero at 0."
+    )
 
 
 def test_intervals_that_miss_are_drawn_apart():

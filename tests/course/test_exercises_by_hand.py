@@ -14,25 +14,14 @@ from aslp_lib.course.lessons import LESSONS
 EXERCISES = {exercise.name: exercise for lesson in LESSONS for exercise in of_lesson(lesson)}
 
 
-def entropy(p, log=math.log):
-    return -p * log(p) - (1 - p) * log(1 - p)
-
-
 NUMBERS = {
-    "confidence/ece": (0.11, [0.0833, 0.08, -0.08, 0.15, 0.0888]),
     "confidence/texture": (0.2, [0, 0.8, -0.2, 1]),
     "label_perturbation/disturb": (0.15, [0.3, 0.6, 0.075, 0.85]),
-    "label_perturbation/limit": (0.625, [0.3125, 0.8, 1, 0.5, 1.25]),
     "label_perturbation/one_pixel": (
         8 / math.log(4),
         [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)],
     ),
-    "sc_bce/floor": (
-        entropy(0.1),
-        [entropy(0.1, math.log2), -entropy(0.1), 0.230, 0.105, entropy(0.2), entropy(0.05)],
-    ),
     "sc_bce/variance": (2.25, [0.444, 1.5, 1, 4, 0.09 / 0.16, 2]),
-    "evaluation/sample": (0.063 / 4, [0.0039, 0, 0.0627, 0.0314]),
     "evaluation/brier": (0.3 * 0.64 + 0.7 * 0.04, [0.21, 0.01, 0.38, 0.2 * 0.8, 0.1]),
     "adaptive_alpha/gap": (0.0875, [0.0575, 0.0125, 0.3, 0.0375, 0.05]),
     "training/climb": (35, [30, 20, 80, 6.875]),

@@ -5,20 +5,11 @@ from collections.abc import Iterable, Sequence
 from IPython.display import Markdown
 
 from aslp_lib.course.figures.curves import alphas_over_epochs, curves
-from aslp_lib.course.figures.trial import memorisation, primary_contrasts, training_set_size
-from aslp_lib.evaluation.figures import (
-    error_maps,
-    gallery,
-    reliability_diagrams,
-    show,
-    training_history,
-)
+from aslp_lib.course.figures.panels import pictures
+from aslp_lib.course.figures.reliability import reliability_dots
+from aslp_lib.evaluation.figures import gallery, show
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.experiments.figures import (
-    in_and_under_shift,
-    paired_differences,
-    scores_over_seeds,
-)
+from aslp_lib.experiments.figures import paired_differences
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markdown:

@@ -1,38 +1,105 @@
 """Figures of curves over a common variable, and of alphas over epochs."""
 
+import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.simulation import Trace
-from aslp_lib.evaluation.figures.style import ink, legend_below, looks, themed
+from aslp_lib.evaluation.figures.style import (
+    Line,
+    draw_legend,
+    ink,
+    legend_below,
+    looks,
+    plain,
+    themed,
+)
+
+MARKED = 40
+"""Curves of more values are drawn without marks."""
+FEW = 5
+"""Longer curves are described by their ends."""
+LINE = 28
+"""Number of characters in a line of the legend."""
+NONE: Mapping[str, Any] = {}
 
 
 @themed
 def curves(
-    x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, title: str
+    x: Sequence[float] | NDArray[np.float64],
+    panels: Mapping[str, Mapping[str, ArrayLike]],
+    xlabel: str,
+    title: str,
+    *,
+    points: Mapping[str, tuple[float, float]] = NONE,
+    across: Mapping[str, float] = NONE,
+    upright: Mapping[str, float] = NONE,
+    digits: str = ".3g",
+    **options: Any,
 ) -> Figure:
     """Plot curves over a common variable, with one panel per quantity.
 
+    A label has one look in all panels, and one entry in the legend.
+
     Args:
         x: values of the variable.
-        panels: label of the vertical axis -> label of a curve -> its values.
+        panels: label of the vertical axis -> label of a curve -> its values, (x,), or (3, x) with
+            the lower and the upper end of a band after the values.
         xlabel: label of the horizontal axes.
+        points: label -> x and y of an open mark; that of a curve has the curve's look.
+        across, upright: label -> place of a horizontal or vertical line of reference.
+        digits: format of the values in the alt text.
+        options: properties of the axes, see `Axes.set`.
     """
     figure, axes = new_panels(len(panels), 6.2 if len(panels) == 1 else 4.2, 3.4, title)
+    look: defaultdict[str, tuple[str, Line, str]] = defaultdict(looks().__next__)
+    legend: dict[str, Artist] = {}
     notes = []
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         ends = []
-        for (name, values), (colour, line, mark) in zip(lines.items(), looks(), strict=False):
-            spacing = max(1, len(values) // 12)
-            axis.plot(x, values, line, marker=mark, markevery=spacing, color=colour, label=name)
-            ends.append(f"{name} from {values[0]:.3g} to {values[-1]:.3g}")
+        for name, values in lines.items():
+            mean, *band = np.atleast_2d(values)
+            colour, line, mark = look[name]
+            style = {"marker": mark if len(x) <= MARKED else "", "markevery": max(1, len(x) // 8)}
+            axis.plot(x, mean, line, color=colour, label=name, **style)
+            shown = mean if len(mean) <= FEW else mean[[0, -1]]
+            text = f"{name} {' → '.join(f'{value:z{digits}}' for value in shown)}"
+            if band:
+                axis.fill_between(x, *band, color=colour, alpha=0.2, linewidth=0)
+                text += f" [{band[0][-1]:z{digits}} to {band[1][-1]:z{digits}}]"
+            ends.append(text)
         notes.append(f"{ylabel}: {', '.join(ends)}".replace("\n", " "))
-        axis.set(xlabel=xlabel, ylabel=ylabel)
-    legend_below(figure, axes[0])
-    figure.set_label(f"{title}. Over {xlabel} from {x[0]:g} to {x[-1]:g}: {'; '.join(notes)}.")
+        for name, point in points.items():
+            colour, _, mark = look[name]
+            axis.plot(*point, mark, color=colour, label=name, fillstyle="none", ms=9, mew=1.6)
+        dashes = itertools.cycle((":", "--"))
+        for draw, places in ((axis.axvline, upright), (axis.axhline, across)):
+            for name, place in places.items():
+                draw(place, color=ink(), linestyle=next(dashes), linewidth=1, label=name)
+        axis.set(xlabel=xlabel, ylabel=ylabel, **options)
+        for ticks, scale in (("xticks", axis.xaxis), ("yticks", axis.yaxis)):
+            if ticks in options:
+                scale.set_major_formatter("{x:g}")
+                axis.minorticks_off()
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            legend.setdefault(label, handle)
+    labels = [plain(label, LINE) for label in legend]
+    longest = min(LINE, max(map(len, legend)))
+    draw_legend(figure, [*legend.values()], labels, 0.6 + 0.08 * longest)
+    marked = [f"{name} at {a:{digits}}, {b:{digits}}" for name, (a, b) in points.items()]
+    marked += [f"{name} at {place:.3g}" for name, place in (*upright.items(), *across.items())]
+    low, high = (np.format_float_positional(float(f"{end:.3g}"), trim="-") for end in (x[0], x[-1]))
+    figure.set_label(
+        f"{title}: over {xlabel} from {low} to {high}. {'. '.join(notes)}."
+        + (f" Marked: {'; '.join(marked)}." if marked else "")
+    )
     return figure
 
 

@@ -1,6 +1,6 @@
 """Panels of figures: rows of panels, grids of pictures, and panels at given positions."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aslp_lib.evaluation.figures.style import GREY, directions, new_figure, plain
+from aslp_lib.evaluation.figures.style import GREY, directions, new_figure, plain, themed
 from aslp_lib.metrics.calibration import Reliability
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -40,29 +40,46 @@ def new_panels(
     return figure, figure.subplots(1, count, squeeze=False, **options)[0]
 
 
-def draw_pictures(axes: Iterable[Axes], pictures: Iterable[np.ndarray], white: float = 1) -> None:
-    """Draw colour pictures, and maps of values from 0 (black) to `white`, without ticks."""
-    for axis, picture in zip(axes, pictures, strict=True):
-        axis.imshow(picture, cmap="gray", vmin=0, vmax=white)
-        axis.set(xticks=[], yticks=[])
-
-
 def picture_grid(
     rows: Mapping[str, Collection[np.ndarray]], side: float, white: float = 1
 ) -> tuple[Figure, NDArray[Any]]:
     """Create a figure of pictures in rows, and return it with the grid of axes.
 
     Args:
-        rows: name of the row -> its pictures, see `draw_pictures`.
+        rows: name of the row -> its pictures: in colour, or maps of values from 0 (black) to
+            `white`.
         side: width and height of a picture with its margin, in inches.
     """
     columns = len(next(iter(rows.values())))
     figure = new_figure(side * columns + 1.2, side * len(rows) + 0.2, None)
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    for axes, (name, pictures) in zip(grid, rows.items(), strict=True):
-        draw_pictures(axes, pictures, white)
+    for axes, (name, row) in zip(grid, rows.items(), strict=True):
+        for axis, picture in zip(axes, row, strict=True):
+            axis.imshow(picture, cmap="gray", vmin=0, vmax=white)
+            axis.set(xticks=[], yticks=[])
         axes[0].set_ylabel(plain(name, 14), fontsize=10, rotation=0, ha="right", va="center")
     return figure, grid
+
+
+@themed
+def pictures(
+    rows: Mapping[str, Collection[np.ndarray]], description: str, titles: Sequence[str] = ()
+) -> Figure:
+    """Show rows of pictures with a frame, because a white map would dissolve into a white page.
+
+    Args:
+        rows: name of the row -> its pictures, see `picture_grid`.
+        description: description of the pictures, which ends the alt text.
+        titles: titles of the columns.
+    """
+    figure, grid = picture_grid(rows, 1.2)
+    for axis, title in zip(grid[0], titles, strict=False):
+        axis.set_title(title, fontsize=10)
+    for axis in grid.flat:
+        axis.spines[:].set_visible(True)
+    columns = ", ".join(titles).replace("\n", " ") or grid.shape[1]
+    figure.set_label(f"Pictures. Columns: {columns}; rows: {', '.join(rows)}. {description}")
+    return figure
 
 
 class Panels:

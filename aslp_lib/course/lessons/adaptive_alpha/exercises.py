@@ -134,9 +134,9 @@ labels 1, 0, 1 and 0. The bound is 0.05, its gain is k = 0.15, and the technique
     why="The confidence is (0.9 + 0.8 + 0.6 + 0.7) / 4 = 0.75 and the accuracy 2/4. The gap of "
     "0.25 moves the bound by 0.15 * 0.25, far below its limit 2 (1 - A) / beta.",
     solution="""
-predicted, truth = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
-mean_confidence = sum(max(p, 1 - p) for p in predicted) / 4
-share_correct = sum((p >= 0.5) == y for p, y in zip(predicted, truth, strict=True)) / 4
+probabilities, truth = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
+mean_confidence = sum(max(p, 1 - p) for p in probabilities) / 4
+share_correct = sum((p >= 0.5) == y for p, y in zip(probabilities, truth, strict=True)) / 4
 answer = 0.05 + 0.15 * (mean_confidence - share_correct)
 """,
     alternative="# The gap is the mean of confidence minus correctness over the pixels.\n"

@@ -1,13 +1,11 @@
-"""Figures of the feedback loop of alphas, and of bills before and after scaling."""
-
-from collections.abc import Mapping, Sequence
+"""Figure of the feedback loop of alphas."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import Panels, new_panels
+from aslp_lib.course.figures.panels import Panels
 from aslp_lib.course.simulation import Trace
-from aslp_lib.evaluation.figures.style import GREEN, ink, legend_below, looks, themed
+from aslp_lib.evaluation.figures.style import GREEN, ink, looks, themed
 
 
 @themed
@@ -47,35 +45,3 @@ def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75
         "end; the last alphas over the margins of the images."
     )
     return panels.figure
-
-
-@themed
-def bills_over_costs(
-    costs: Sequence[float],
-    panels: Mapping[str, Mapping[str, Sequence[float]]],
-    background: float,
-) -> Figure:
-    """Plot bills over the cost of a miss in panels that share their axes.
-
-    Args:
-        costs: costs of a miss.
-        panels: title of a panel -> label of a curve -> its bills of 100 pixels.
-        background: the probability that the network has learned for clear background; a dotted line
-            marks its inverse, the cost from which this background is checked.
-    """
-    figure, axes = new_panels(len(panels), 4.4, 3.8, sharey=True)
-    notes = []
-    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
-        for (label, bills), (colour, line, mark) in zip(curves.items(), looks(), strict=False):
-            axis.plot(costs, bills, line, color=colour, marker=mark, markevery=4, label=label)
-            notes.append(f"{title}, {label}: {bills[0]:.0f} to {bills[-1]:.0f}")
-        edge = {"color": ink(), "linestyle": ":", "linewidth": 1.5}
-        axis.axvline(1 / background, label=f"1 / {background:.3f}", **edge)
-        axis.set(title=title, xlabel="cost of a miss", ylim=(0, 105))
-    axes[0].set_ylabel("bill of 100 pixels")
-    legend_below(figure, axes[0])
-    figure.set_label(
-        f"Bills of 100 pixels over a cost of a miss from {costs[0]:g} to {costs[-1]:g}. "
-        f"{'; '.join(notes)}. A line marks a cost of {1 / background:.0f}."
-    )
-    return figure

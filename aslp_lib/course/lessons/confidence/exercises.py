@@ -1,4 +1,4 @@
-"""Exercises: overconfidence error, calibration error, and underconfidence."""
+"""Exercises: overconfidence error, and underconfidence."""
 
 from collections.abc import Callable
 
@@ -34,17 +34,7 @@ def _sum_over_bins(term: Callable[[Array, Array, Array], Array]) -> Callable[[Ar
     return total
 
 
-def _bins(*rows: tuple[float, int, int]) -> Counts:
-    """Make the counts of one image from rows (confidence, pixels, correct pixels)."""
-    table = np.zeros((1, 2, FLOAT_GREY_LEVELS), np.int64)
-    for confidence, pixels, correct in rows:
-        grey_level = round(confidence * (FLOAT_GREY_LEVELS - 1))
-        table[0, :, grey_level] += pixels - correct, correct
-    return Counts(table)
-
-
 _PIXELS = _arrays(60)
-_THREE_BINS = _bins((0.65, 100, 60), (0.85, 300, 270), (0.95, 600, 480))
 
 OE = Exercise(
     name="confidence/oe",
@@ -102,47 +92,6 @@ def answer(p, y):
 """,
 )
 
-ECE = Exercise(
-    name="confidence/ece",
-    title="ECE by hand",
-    question="""
-The pixels of a set fall into three bins:
-
-| pixels | mean confidence | accuracy |
-|---|---|---|
-| 100 | 0.65 | 0.60 |
-| 300 | 0.85 | 0.90 |
-| 600 | 0.95 | 0.80 |
-
-**What is its ECE?** Give a share in [0, 1].
-""",
-    right=lambda: calibration.ece(_THREE_BINS),
-    mistakes={
-        "That is the unweighted mean over bins. Weight each bin by its share of the pixels.": (
-            0.05 + 0.05 + 0.15
-        )
-        / 3,
-        "That is mean confidence minus accuracy, in which the underconfident bin cancels part of "
-        "the others. ECE takes each bin's absolute gap.": calibration.gap(_THREE_BINS),
-        "That is accuracy minus mean confidence, a sum with signs. ECE takes each bin's absolute "
-        "gap.": -calibration.gap(_THREE_BINS),
-        "That is the largest gap, MCE. ECE is the mean over pixels.": calibration.mce(_THREE_BINS),
-        "That is OE: only the overconfident bins, weighted by their confidence. ECE counts the "
-        "underconfident bin too.": calibration.oe(_THREE_BINS),
-    },
-    hint="Multiply each bin's |accuracy - confidence| by its share of the 1000 pixels, and add.",
-    why="It is 0.1 * 0.05 + 0.3 * 0.05 + 0.6 * 0.15: absolute gaps, weighted by shares of pixels.",
-    solution="""
-import numpy as np
-
-sizes = np.array([100, 300, 600])
-means, rates = np.array([0.65, 0.85, 0.95]), np.array([0.60, 0.90, 0.80])
-answer = np.sum(sizes / sizes.sum() * np.abs(rates - means))
-""",
-    alternative="# In pixels: correct pixels, minus those that the confidence promises.\n"
-    "answer = (abs(60 - 65) + abs(270 - 255) + abs(480 - 570)) / 1000",
-)
-
 TEXTURE = Exercise(
     name="confidence/texture",
     title="an underconfident network",
@@ -167,4 +116,4 @@ answer = abs(rate - belief)
 """,
 )
 
-EXERCISES = (OE, ECE, TEXTURE)
+EXERCISES = (OE, TEXTURE)

@@ -1,4 +1,4 @@
-"""Figures of mistakes, and of probabilities against outcomes and the true posterior."""
+"""Figure of mistakes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,20 +6,8 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import (
-    directions,
-    ink,
-    legend_below,
-    looks,
-    new_figure,
-    themed,
-)
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.top_label import Of
+from aslp_lib.evaluation.figures.style import directions, new_figure, themed
 
-POSTERIOR_BINS = 8
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Grey levels of an image, its mask in {0, 1}, and predicted P(y=1), each (H, W) or (H, W, 3)."""
 
@@ -69,73 +57,4 @@ def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
         "Images with the outline of their label, predicted P(y=1), and wrong pixels, whose colour "
         f"is the stronger, the more confident they are. {'; '.join(notes)}."
     )
-    return figure
-
-
-@themed
-def two_kinds(counts: Counts, title: str) -> Figure:
-    """Plot top-label calibration, of the predicted class, beside class-wise calibration, of P(y=1).
-
-    A dot shows the frequency of the outcome in a bin over the bin's mean probability; the larger
-    the dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour says
-    whether the bin is overconfident or underconfident in the predicted class, on both sides.
-    """
-    columns: tuple[tuple[Of, str, str, str], ...] = (
-        ("prediction", "top-label", "confidence max(f, 1 − f), %", "accuracy, %"),
-        ("foreground", "class-wise", "predicted P(y=1), f, %", "share of foreground, %"),
-    )
-    figure, axes = new_panels(2, 3.6, 3.8, title)
-    notes = []
-    for axis, (of, kind, name, outcome) in zip(axes, columns, strict=True):
-        table = calibration.reliability(counts, of=of)
-        full = table.pixels > 0
-        x, y = 100 * table.confidence[full], 100 * table.accuracy[full]
-        axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
-        under = (x < y) == (x >= 50)  # too low an f is too confident a background
-        axis.vlines(x, x, y, colors=[directions()[int(k)] for k in under], linewidth=4)
-        axis.scatter(x, y, s=12 + 150 * table.share[full], color=ink(), linewidth=0, zorder=3)
-        axis.set(xlabel=name, ylabel=outcome, xlim=(0, 100), ylim=(0, 100))
-        ece = 100 * calibration.ece(counts, of=of)
-        axis.set_title(f"{kind} ECE {ece:.1f} %")
-        points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
-        notes.append(f"{kind} ECE {ece:.1f} %; {name[:-3]} and {outcome}: {points}")
-    words = ("over", "under")
-    for height, name, colour in zip((0.9, 0.83), words, directions(text=True), strict=True):
-        axes[0].text(0.04, height, f"{name}confident", color=colour, transform=axes[0].transAxes)
-    figure.set_label(f"Two kinds of calibration, {title}. {'. '.join(notes)}.")
-    return figure
-
-
-@themed
-def against_truth(posterior: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
-    """Plot predicted probabilities over the true posterior, which is known for synthetic data.
-
-    The line is the mean P(y=1) over pixels with a similar posterior, and the band their middle
-    80 %. Background, whose posterior is 0, is one point; the other pixels fall into bins of equal
-    width.
-
-    Args:
-        posterior: (N, H, W) true P(y=1).
-        maps: label -> (N, H, W) P(y=1) in [0, 1].
-    """
-    bins = np.ceil(posterior.ravel() * POSTERIOR_BINS).astype(int)  # bin 0 is the background
-    occupied = np.unique(bins)
-    truth = np.array([posterior.ravel()[bins == k].mean() for k in occupied])
-    figure, axes = new_panels(len(maps), 3.1, 3.6, sharey=True)
-    notes = []
-    for axis, (label, p), (colour, *_) in zip(axes, maps.items(), looks(), strict=False):
-        predictions = [p.ravel()[bins == k] for k in occupied]
-        mean = np.array([values.mean() for values in predictions])
-        low, high = np.transpose([np.quantile(values, (0.1, 0.9)) for values in predictions])
-        axis.fill_between(
-            truth, low, high, color=colour, alpha=0.25, label="middle 80 % of the predictions"
-        )
-        axis.plot(truth, mean, "o-", color=colour, label="mean prediction")
-        axis.plot([0, 1], [0, 1], "--", color=ink(), linewidth=1, label="f = π")
-        axis.set(xlabel="true P(y=1), π", xlim=(0, 1), ylim=(0, 1), title=label)
-        points = ", ".join(f"{a:.2f} and {b:.2f}" for a, b in zip(truth, mean, strict=True))
-        notes.append(f"{label}, true and mean predicted: {points}")
-    axes[0].set_ylabel("predicted P(y=1), f")
-    legend_below(figure, axes[0])
-    figure.set_label(f"Predicted against true probability of a pixel. {'; '.join(notes)}.")
     return figure

@@ -1,7 +1,6 @@
 """Experiments on estimators: the bias of calibration scores and the coverage of their intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -53,24 +52,6 @@ def bias_study(
     return estimates
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """Intervals of many data sets, and the population's score that they should contain.
-
-    Args:
-        truth: the population's score.
-        intervals: resampled unit -> (data sets, 2) lower and upper ends.
-    """
-
-    truth: float
-    intervals: dict[str, np.ndarray]
-
-    def covered(self, kind: str) -> np.ndarray:
-        """Return whether the interval of each data set contains the true score, (data sets,)."""
-        low, high = self.intervals[kind].T
-        return (low <= self.truth) & (self.truth <= high)
-
-
 def ece_of_each(sums: ImageBins) -> np.ndarray:
     """Compute the ECE of each image from its sums over bins, (images,)."""
     return np.abs(sums.confidence - sums.positive).sum(axis=1) / sums.pixels.sum(axis=1)
@@ -83,7 +64,7 @@ def coverage_study(
     datasets: int = 100,
     resamples: int = 200,
     seed: int = 0,
-) -> Coverage:
+) -> tuple[float, dict[str, np.ndarray]]:
     """Compute 95 % intervals of many data sets, resampling images and resampling pixels.
 
     Resampling pixels treats the pixels of an image as if they were independent.
@@ -95,6 +76,10 @@ def coverage_study(
         images: number of images in a data set.
         datasets: number of data sets.
         resamples: number of bootstrap resamples of each data set.
+
+    Returns:
+        The population's score, which the intervals should contain, and resampled unit -> (data
+        sets, 2) lower and upper ends.
     """
     ends: dict[str, list] = {"images": [], "pixels": []}
     for number in range(datasets):
@@ -109,4 +94,4 @@ def coverage_study(
         of_pixels = image_bins(Counts(histograms.reshape(-1, 2, sample.grey_levels)))
         ends["pixels"].append(middle(score(of_pixels)))
     truth = score(image_bins(Counts(population.pooled[None]))).item()
-    return Coverage(truth, {kind: np.array(pairs) for kind, pairs in ends.items()})
+    return truth, {kind: np.array(pairs) for kind, pairs in ends.items()}

@@ -1,4 +1,4 @@
-"""Exercises: intervals over images, sampling error of ECE, Brier score."""
+"""Exercises: intervals over images, and the Brier score."""
 
 import math
 from functools import partial
@@ -9,24 +9,6 @@ from aslp_lib.course.exercises import Array, Exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts
-
-
-def _mean_ece(pixels: int) -> float:
-    """Compute the expected ECE of pixels at confidence 0.8, each correct with that probability.
-
-    The expectation is a sum over the binomial distribution.
-    """
-    mean = 0.0
-    for correct in range(pixels + 1):
-        weight = math.comb(pixels, correct) * 0.8**correct * 0.2 ** (pixels - correct)
-        mean += weight * calibration.ece(_pixels(204, correct, pixels - correct))
-    return mean
-
-
-def _pixels(grey_level: int, foreground: int, background: int) -> Counts:
-    table = np.zeros((1, 2, 256), np.int64)
-    table[0, :, grey_level] = background, foreground
-    return Counts(table)
 
 
 def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
@@ -119,30 +101,6 @@ def answer(right, pixels, times):
 """,
 )
 
-SAMPLE = Exercise(
-    name="evaluation/sample",
-    title="sixteen times the pixels",
-    question="""
-A network predicts 0.8 for every pixel, and 80 % of all pixels are foreground, so that it is
-calibrated. On samples of 25 pixels, its ECE is 6.3 % on average. **What is its mean ECE on samples
-of 400 pixels?** Give a share in [0, 1] with two digits.
-""",
-    right=lambda: _mean_ece(400),
-    mistakes={
-        "That divides by the ratio of the numbers of pixels. The mean distance of a share from its "
-        "expectation is proportional to one over the square root.": 0.063 / 16,
-        "The true error is 0, but the ECE of a sample is an absolute value: it is positive by "
-        "chance, and never negative.": 0.0,
-        "That is the mean for 25 pixels. It decreases with more pixels.": 0.063,
-        "That divides by the fourth root of 16. Divide by the square root.": 0.063 / 2,
-    },
-    hint="There are sixteen times as many pixels. By which factor does one over the root decrease?",
-    why="It is proportional to one over the root of the sample: a quarter for 16 times the pixels.",
-    solution="answer = 0.063 / 16**0.5",
-    alternative="# Nearly normal, so that E|x| is sqrt(2 / pi) standard deviations.\n"
-    "answer = (2 / 3.14159 * 0.8 * 0.2 / 400) ** 0.5",
-)
-
 BRIER = Exercise(
     name="evaluation/brier",
     title="Brier score of a constant",
@@ -150,7 +108,9 @@ BRIER = Exercise(
 A network predicts P(y=1) = 0.2 for every pixel, and 30 % of the pixels are foreground. **What is
 its Brier score?**
 """,
-    right=lambda: calibration.brier(_pixels(51, foreground=30, background=70)),
+    right=lambda: calibration.brier(
+        Counts.from_map(np.full((1, 10), 51, np.uint8), np.arange(10)[None] < 3)
+    ),
     tolerance=0.002,
     mistakes={
         "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
@@ -167,4 +127,4 @@ its Brier score?**
     "answer = (0.3 - 0.2) ** 2 + 0.3 * 0.7",
 )
 
-EXERCISES = (BOOTSTRAP, SAMPLE, BRIER)
+EXERCISES = (BOOTSTRAP, BRIER)

@@ -1,4 +1,4 @@
-"""Exercises: sampled targets, DisturbLabel, the bound on alpha, and matching temperatures."""
+"""Exercises: sampled targets, DisturbLabel, and the temperature of one pixel."""
 
 from collections.abc import Callable
 
@@ -136,96 +136,6 @@ answer = rate * (classes - 1) / classes
 """,
 )
 
-LIMIT = Exercise(
-    name="label_perturbation/limit",
-    title="the bound on alpha",
-    question="""
-A technique has beta = 1.6. **Up to which alpha is the expected target of a pixel on the same side
-of 1/2 as its label?**
-""",
-    right=lambda: Technique("strong", 1.6).alpha_limit,
-    tolerance=0.004,
-    mistakes={
-        "That reads 1.6 in the units of the release, where it means beta = 3.2.": 1 / (2 * 1.6),
-        "That is how far perturbation moves the label, beta/2.": 1.6 / 2,
-        "At alpha = 1 every map is perturbed, and beta > 1 makes the label the other class.": 1.0,
-        "That is the limit of hard inversion. A weaker perturbation allows a larger alpha.": 1 / 2,
-        "There alpha*beta/2 is 1. The decision changes at alpha*beta/2 = 1/2.": 2 / 1.6,
-    },
-    hint="The expected target of a foreground pixel is 1 - alpha*beta/2. When is it 1/2?",
-    why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the target is inverted.",
-    solution="answer = min(1, 1 / 1.6)",
-)
-
-
-def _matching_temperature(logits: Array, confidence: float) -> float:
-    """Return the temperature at which the mean confidence has a given value."""
-
-    def excess(temperature: float) -> float:
-        return float(scipy.special.expit(abs(logits) / temperature).mean() - confidence)
-
-    return float(scipy.optimize.brentq(excess, 1e-3, 1e3))
-
-
-def _logits(scale: float, seed: int) -> Array:
-    """Make the logits of 200 pixels."""
-    (logits,) = read_only(scale * np.random.default_rng(seed).normal(size=200))
-    return logits
-
-
-MATCH = Exercise(
-    name="label_perturbation/match",
-    title="match a mean confidence",
-    question="""
-An array `logits` holds the logits of a network for many pixels. **Write a function that returns the
-temperature at which their mean confidence equals `confidence`**, a number between 1/2 and the mean
-confidence at a temperature near 0. The mean confidence falls as the temperature rises, so you can
-search the interval from 0.01 to 100 by bisection.
-""",
-    right=_matching_temperature,
-    expects="a temperature, such as 2.5",
-    tolerance=0.005,
-    mistakes={
-        "That is the inverse of the temperature. A temperature divides the logits.": (
-            lambda logits, confidence: 1 / _matching_temperature(logits, confidence)
-        ),
-        "That gives the pixel with the largest logit this confidence. Match the mean over all "
-        "pixels.": lambda logits, confidence: abs(logits).max() / scipy.special.logit(confidence),
-        "That gives the mean logit this confidence. Compute each pixel's confidence first, and "
-        "then the mean.": lambda logits, confidence: (
-            abs(logits).mean() / scipy.special.logit(confidence)
-        ),
-        "You divided by the confidence. The logit of a confidence is "
-        "log(confidence / (1 - confidence)).": lambda logits, confidence: (
-            abs(logits).mean() / confidence
-        ),
-    },
-    hint="The confidence of a pixel is sigmoid(|logit| / T). Halve an interval of T repeatedly: if "
-    "the mean confidence in its middle is too high, T must be larger.",
-    why="Temperature scaling can match any mean confidence, because confidence falls with T.",
-    grid=((_logits(2.0, 0), 0.7), (_logits(5.0, 1), 0.86), (_logits(8.0, 2), 0.6)),
-    solution="""
-import numpy as np
-
-
-def answer(logits, confidence):
-    low, high = 0.01, 100.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        mean_confidence = (1 / (1 + np.exp(-abs(logits) / middle))).mean()
-        low, high = (middle, high) if mean_confidence > confidence else (low, middle)
-    return low
-""",
-    alternative="""
-import numpy as np
-from scipy.optimize import brentq
-
-
-# A root finder of SciPy needs fewer steps than bisection.
-def answer(logits, confidence):
-    return brentq(lambda t: (1 / (1 + np.exp(-abs(logits) / t))).mean() - confidence, 0.01, 100)
-""",
-)
 
 ONE_PIXEL = Exercise(
     name="label_perturbation/one_pixel",
@@ -258,4 +168,4 @@ answer = 8 / math.log(0.8 / 0.2)
 """,
 )
 
-EXERCISES = (SWITCH, DISTURB, LIMIT, MATCH, ONE_PIXEL)
+EXERCISES = (SWITCH, DISTURB, ONE_PIXEL)

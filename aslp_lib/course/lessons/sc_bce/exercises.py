@@ -1,9 +1,7 @@
-"""Exercises: the minimiser of SC-BCE, its lowest loss and its gradient noise."""
-
-import math
+"""Exercises: the minimiser of SC-BCE, and its gradient noise."""
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
-from aslp_lib.aslp.theory import loss_floor, minimiser, target_variance
+from aslp_lib.aslp.theory import minimiser, target_variance
 from aslp_lib.course.exercises import Exercise
 
 _BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
@@ -49,40 +47,6 @@ def answer(posterior, alpha, beta):
 """,
 )
 
-FLOOR = Exercise(
-    name="sc_bce/floor",
-    title="the lowest loss",
-    question="""
-A network is trained with hard inversion at alpha = 0.1 on pixels whose labels are noiseless before
-they are perturbed. **What is the lowest expected loss that it can reach, in nats per pixel?**
-(`math.log` is the natural logarithm.)
-""",
-    right=lambda: loss_floor(0.1, HARD_INVERSION),
-    tolerance=0.004,
-    expects="a number of nats, not negative, such as 0.25",
-    mistakes={
-        "That is the right entropy in bits. The loss uses the natural logarithm: multiply the "
-        "result by log 2.": loss_floor(0.1, HARD_INVERSION) / math.log(2),
-        "The sign is wrong: an entropy is never negative.": -loss_floor(0.1, HARD_INVERSION),
-        "That is one of two terms. Add the term of the other class.": -0.1 * math.log(0.1),
-        "That is the loss of the unperturbed targets. In a tenth of the draws, the target is the "
-        "other class.": -math.log(0.9),
-        "The probability of the other class is alpha*beta/2, not alpha*beta. With beta = 2 it is "
-        "alpha.": loss_floor(0.2, HARD_INVERSION),
-        "The probability alpha/2 belongs to moderation. Hard inversion has beta = 2 in the paper's "
-        "units (1 in the release's).": loss_floor(0.1, MODERATION),
-    },
-    hint="With q = alpha*beta/2, put f = q into BCE(f, q) = -q log f - (1 - q) log(1 - f).",
-    why="At the minimiser f equals the mean target, and BCE(q, q) is the binary entropy of q = "
-    "alpha*beta/2.",
-    solution="""
-import math
-
-q = 0.1 * 2.0 / 2
-answer = -q * math.log(q) - (1 - q) * math.log(1 - q)
-""",
-)
-
 VARIANCE = Exercise(
     name="sc_bce/variance",
     title="equal mean, different variance",
@@ -120,4 +84,4 @@ answer = hard / moderate
     "answer = 2.0 * (1 - 0.1) / (1.0 * (1 - 0.2))",
 )
 
-EXERCISES = (MINIMISER, FLOOR, VARIANCE)
+EXERCISES = (MINIMISER, VARIANCE)

@@ -1,0 +1,60 @@
+"""Reliability diagrams of dots and bars, of the predicted class or of P(y=1)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import directions, ink, themed
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import Of
+
+AXES: Mapping[Of, tuple[str, str, int]] = {
+    "prediction": ("confidence max(f, 1 − f), %", "accuracy, %", 50),
+    "foreground": ("predicted P(y=1), f, %", "share of foreground, %", 0),
+}
+"""What is predicted, its outcome, and the smallest prediction."""
+
+
+@themed
+def reliability_dots(panels: Mapping[str, tuple[Counts, Of]]) -> Figure:
+    """Plot the frequency of the outcome in each bin over the bin's mean probability.
+
+    The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
+    says whether the bin is overconfident or underconfident in the predicted class.
+
+    Args:
+        panels: title -> counts, and which calibration is drawn: top-label calibration, of the
+            prediction, or class-wise calibration, of the foreground.
+    """
+    figure, axes = new_panels(len(panels), 3.5, 3.6)
+    notes = []
+    for axis, (title, (counts, of)) in zip(axes, panels.items(), strict=True):
+        xlabel, ylabel, start = AXES[of]
+        table = calibration.reliability(counts, of=of)
+        bins = 100 * np.array([table.confidence, table.accuracy, table.share])
+        x, y, share = bins[:, table.pixels > 0]
+        axis.plot([start, 100], [start, 100], "--", color=ink(), linewidth=1)
+        under = (x < y) == (x >= 50)  # too low an f is too confident a background
+        axis.vlines(x, x, y, colors=[directions()[int(k)] for k in under], linewidth=4)
+        axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
+        axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(start, 100), ylim=(start, 102), title=title)
+        most = share.argmax()
+        place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.03, 0.5), "left")
+        axis.annotate(
+            f"{share[most]:.0f} % of\nthe pixels", (x[most], y[most]), place[0], ha=place[1],
+            textcoords="axes fraction",
+            arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
+        )  # fmt: skip
+        points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
+        notes.append(
+            f"{title}: {xlabel} and {ylabel}: {points}; {share[most]:.0f} % of the pixels are in "
+            f"the bin of {x[most]:.0f} %"
+        )
+    words = ((0.9, "over"), (0.83, "under"))
+    for (height, name), colour in zip(words, directions(text=True), strict=True):
+        axes[0].text(0.04, height, f"{name}confident", color=colour, transform=axes[0].transAxes)
+    figure.set_label(f"Reliability diagrams. {'. '.join(notes)}.")
+    return figure
