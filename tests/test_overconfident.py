@@ -43,7 +43,6 @@ def test_the_numbers_are_those_of_the_records():
     assert re.findall(r"(-?\d+\.\d+) (?:to|and|→) (-?\d+\.\d+)", PAGE) == pairs
     assert float(in_trial("shapes", "B@640")) < 1
     assert f"{len(CORRUPTIONS)} corrupted copies" in PAGE
-    assert all(40 < frame.seconds.mean() < 100 for frame in FRAMES.values())  # about a minute
 
 
 def test_the_verdicts_are_those_of_the_trial():
