@@ -253,8 +253,8 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     expect(place.get_by_role("status")).to_have_text(words)
     expect(place.get_by_role("status")).to_be_focused()
     expect(answer).to_be_visible()
-    expect(page.get_by_text("BCE has memorised how the coins fell")).to_be_visible()
-    assert page.get_by_text("It keeps its promise and does not find").is_hidden()
+    expect(page.get_by_text("BCE has memorised the labels that chance gave")).to_be_visible()
+    assert page.get_by_text("yet it does not find a single nucleus").is_hidden()
     # Whatever else is in the storage.
     keep = "([key, value]) => localStorage.setItem('aslp-prediction: ' + key, value)"
     for n in range(12):
@@ -320,7 +320,7 @@ def test_without_javascript_and_on_paper_the_whole_page_can_be_read(lesson, expe
     printed.emulate_media(media="print")
     printed.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(printed.get_by_text(SHOWN).first).to_be_visible()
-    expect(printed.get_by_text("BCE has memorised how the coins fell")).to_be_visible()
+    expect(printed.get_by_text("BCE has memorised the labels that chance gave")).to_be_visible()
 
 
 def test_each_answer_is_hidden_until_it_is_asked_for(watched, book):

@@ -41,6 +41,12 @@ def test_the_forest_plot_says_the_verdicts_in_words(families):
     assert set(QUESTIONS.values()) <= set(shown)
 
 
+def test_comparisons_without_a_verdict_are_those_of_the_trial_in_words():
+    table = audit.without_verdict({"shapes": SHAPES})
+    row = table.loc["ASLP with early stopping against early stopping", "shapes"]
+    assert row == "+0.014 [+0.010, +0.018]"
+
+
 def test_marks_of_complete_memorisation_follow_from_the_labels_of_the_trial():
     unlikely = []
     for seed in trial.MECHANISM_SEEDS:

@@ -164,7 +164,7 @@ DRAWN = {
     ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "gaps": (
-        ({"all": (SURE, CALIBRATED)}, "title"),
+        ([{"all": (SURE, CALIBRATED)}], "title"),
         {(0, 1): [[20, 0], [0, 0]], (0, 2): [[20, 0]], (0, 3): [[0, 0]]},
     ),
     "alphas_over_epochs": (
@@ -186,7 +186,9 @@ DRAWN = {
         {
             (0, "image"): DIM,
             (1, "image"): EVERY_GREY / 255,
-            (2, "image"): np.where((EVERY_GREY > 9) & (EVERY_GREY < 128), 1 - EVERY_GREY / 255, 0),
+            (2, "image"): np.select(
+                [EVERY_GREY > 127, EVERY_GREY > 51, EVERY_GREY > 9], [0, 2, 3], default=0
+            ),
         },
     ),
     "more_seeds": (

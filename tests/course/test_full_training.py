@@ -32,10 +32,10 @@ def test_only_all_three_needs_together_start_the_whole_run(everything, monkeypat
     assert missing(data) == []
     assert missing(everything) == [f"DUTS-TR in {everything}"]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert missing(data) == ["a CUDA card"]
+    assert missing(data) == ["a CUDA GPU"]
     for value in ("0", "", "yes"):
         monkeypatch.setenv("ASLP_FULL", value)
-        assert missing(data) == ["ASLP_FULL=1 in the environment", "a CUDA card"]
+        assert missing(data) == ["ASLP_FULL=1 in the environment", "a CUDA GPU"]
 
 
 def test_the_whole_run_is_the_preset_alone(everything, monkeypatch):
@@ -48,7 +48,7 @@ def test_the_whole_run_is_the_preset_alone(everything, monkeypatch):
 
 
 def test_several_cards_get_a_process_each_and_a_run_goes_on(tmp_path):
-    words = " ".join(command({"preset": "paper"}, tmp_path, cards=4))
+    words = " ".join(command({"preset": "paper"}, tmp_path, gpus=4))
     launcher = "torch.distributed.run --standalone --nproc-per-node 4"
     assert words == f"python -m {launcher} -m aslp_lib train --resume {tmp_path}"
 

@@ -17,6 +17,7 @@ NAMES: Mapping[str, str] = {
     "R": "ramped alpha",
     "K": "matched constant",
     "M": "ASLP (MC)",
+    "M_ES": "ASLP with early stopping",
     "M_h": "ASLP with unequal alphas",
     "R_h": "their mean",
     "F": "frozen switch",
@@ -34,6 +35,8 @@ QUESTIONS: Mapping[str, str] = {
 }
 """Label of a primary contrast -> its question, in the order of the lesson."""
 
+WITHOUT_VERDICT = ("M - B", "M - C", "M - R", "C - B_ES", "M_ES - B_ES")
+"""Labels of the secondary contrasts that the lesson shows."""
 UNLIKELY = 0.172
 """Mean posterior of the unlikely training labels of the mechanism, over its ten seeds."""
 ALPHA = 0.25
@@ -58,6 +61,21 @@ def primary(frame: pandas.DataFrame) -> dict[str, Effect | None]:
     """
     family = trial.effects(frame, confidence=trial.SIMULTANEOUS)
     return {in_words(label): family[label] for label in QUESTIONS}
+
+
+def without_verdict(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
+    """Tabulate secondary differences in words, with individual 95 % intervals, per data set.
+
+    Args:
+        frames: name of the data set -> its records.
+    """
+    effects = {name: trial.effects(f, trial.SECONDARY) for name, f in frames.items()}
+    return pandas.DataFrame(
+        {
+            name: {in_words(k): trial.interval_text(found[k], "nll") for k in WITHOUT_VERDICT}
+            for name, found in effects.items()
+        }
+    )
 
 
 def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:

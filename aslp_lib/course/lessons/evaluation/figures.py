@@ -6,7 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, ORANGE, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, METHOD_COLOURS, ink, themed
+
+PURPLE = METHOD_COLOURS[2]
+"""Colour of intervals that miss the true value. Orange would stand for overconfidence."""
 
 
 @themed
@@ -23,7 +26,7 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
         covers = (low <= 100 * truth) & (100 * truth <= high)
         row = np.arange(len(ends))
         axis.hlines(row[covers], low[covers], high[covers], color=GREY, linewidth=1)
-        axis.hlines(row[~covers], low[~covers], high[~covers], color=ORANGE, linewidth=2.5)
+        axis.hlines(row[~covers], low[~covers], high[~covers], color=PURPLE, linewidth=2.5)
         axis.axvline(100 * truth, color=ink(), linestyle="--", linewidth=1)
         axis.set(xlabel="ECE, %", yticks=[])
         axis.set_title(f"resampling {unit}:\n{covers.sum()} of {len(covers)} contain the truth")

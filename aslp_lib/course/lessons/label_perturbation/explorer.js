@@ -22,7 +22,7 @@ function figure(area, { size, labels, noise, halfWidth }) {
   const [original, switched, expected] = titles.map((title) => maps({ title, count: 1, size }));
   const x = [SHARES, "perturbation level alpha"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength beta"];
   const plane = plot("plane of alpha and beta", x, y,
-    [["ink", "bound"], ["blue dashed", "equal alpha*beta"], ["green", "label smoothing"], ["orange", "DisturbLabel"]]);
+    [["ink", "bound"], ["grey dashed", "equal alpha*beta"], ["green", "label smoothing"], ["pink", "DisturbLabel"]]);
   area.append(html("div", { className: "strip" }, original.node, switched.node, expected.node), plane.node);
   return ({ technique, alpha, beta }) => {
     const name = BETAS[technique] === beta ? technique : OTHER, noisy = name === "DM";
@@ -38,14 +38,14 @@ function figure(area, { size, labels, noise, halfWidth }) {
     plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the bound alpha*beta = 1.`);
     plane.area([...curve(1), [1, 2], [0.5, 2]], "grey faint");
     plane.line(curve(1), "ink");
-    if (product > 0) plane.line(curve(product), "blue dashed");
+    if (product > 0) plane.line(curve(product), "grey dashed");
     plane.line([[1, 0], [1, 1]], "green thick");
-    plane.line([[0, 2], [0.5, 2]], "orange thick");
+    plane.line([[0, 2], [0.5, 2]], "pink thick");
     for (const [words, height] of [["HI", 2], ["SI", 1.5], ["M, DM", 1]]) {
       plane.line([[0, height], [1, height]], "grey dotted thin");
       plane.text(0.02, height, words, "above");
     }
-    plane.dot(alpha, beta, "blue");
+    plane.dot(alpha, beta, "ink");
     const decision = product < 1 ? "keeps its side of 1/2" : product === 1 ? "is 1/2" : "is inverted";
     const equal = product > 0 && product <= 1 ? ` Label smoothing with epsilon = ${product.toFixed(2)} and ` +
       `DisturbLabel with rate ${product.toFixed(2)} have the same expected target.` : "";

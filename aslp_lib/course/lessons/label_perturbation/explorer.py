@@ -15,7 +15,7 @@ from aslp_lib.aslp.perturbation import (
 from aslp_lib.course import recorded
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
 from aslp_lib.course.live import Explorer, packed
-from aslp_lib.evaluation.figures.style import BLUE, GREY
+from aslp_lib.evaluation.figures.style import GREY
 
 ALPHA = 0.2
 
@@ -61,7 +61,7 @@ class Plane(Explorer):
         for name in ("HI", "SI", "M"):
             plane.axhline(TECHNIQUES[name].beta, color=GREY, linestyle=":", linewidth=0.8)
             plane.text(1.03, TECHNIQUES[name].beta, name, fontsize=9, va="center")
-        plane.plot([ALPHA], [beta], "o", color=BLUE, **POINT)
+        plane.plot([ALPHA], [beta], "o", color="black", **POINT)
         plane.legend(fontsize=9, loc="lower left")
         low, high = expected_targets(torch.tensor([[0.0, 1.0]]), ALPHA, HARD_INVERSION)[0].tolist()
         panels.figure.set_label(

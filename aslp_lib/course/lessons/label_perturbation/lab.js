@@ -6,7 +6,7 @@ const IMAGES = [[1, "first"], [2, "second"], [3, "third"], [4, "fourth"]];
 const NETWORKS = [["expected", "expected targets (M)"], ["sampled", "sampled targets (HI)"],
   ["measured_gap", "ASLP, measured gap"], ["calibration", "ASLP, MC"]];
 const textOf = (options, value) => options.find(([one]) => one === value)[1];
-const PINK = colour(204, 121, 167), ORANGE = colour(198, 136, 0);
+const PINK = colour(204, 121, 167), GREEN = colour(0, 158, 115), ORANGE = colour(198, 136, 0);
 const COLUMNS = ["ECE", "OE", "Brier", "accuracy", "confidence", "ambiguous", "background"];
 
 /** Brier score: the error of an incorrect pixel is its confidence, that of a correct one the rest. */
@@ -69,7 +69,7 @@ function strips(size, hasPosterior, set) {
     };
     const outlined = (map, k) => {
       const label = known.labels[map], inner = label[k - 1] && label[k + 1] && label[k - size] && label[k + size];
-      return ring(map, k) ?? (label[k] && !inner ? ORANGE : undefined);
+      return ring(map, k) ?? (label[k] && !inner ? GREEN : undefined);
     };
     images.draw(`Four images of ${part}.`, known.images, outlined);
     posterior.draw(`${percent(pi, 0)} at the pixel.`, known.posterior ?? known.labels, ring);
@@ -89,14 +89,14 @@ function strips(size, hasPosterior, set) {
 /** The expected loss at a pixel, with the probabilities that both networks predict there. */
 function lossPlot() {
   const frame = plot("expected loss at the pixel", [SHARES, "f, predicted P(y=1)"], [[0, 1, 2, 3], "nats"],
-    [["ink", "expected loss"], ["orange", "minimum"], ["blue", "network"], ["grey dashed", "BCE / T"]]);
+    [["grey", "expected loss"], ["green", "minimum"], ["ink", "network"], ["grey dashed", "BCE / T"]]);
   const draw = (best, network, scaled) => {
     const words = `the network predicts ${network.toFixed(2)}, BCE / T ${scaled.toFixed(2)}.`;
     frame.begin(`Lowest at f = ${best.toFixed(2)}; ${words}`);
-    frame.line(Array.from({ length: 199 }, (_, i) => [(i + 1) / 200, crossEntropy(best, (i + 1) / 200)]), "ink");
+    frame.line(Array.from({ length: 199 }, (_, i) => [(i + 1) / 200, crossEntropy(best, (i + 1) / 200)]), "grey");
     frame.line([[scaled, 0], [scaled, 3]], "grey dashed");
-    frame.line([[network, 0], [network, 3]], "blue");
-    frame.dot(best, crossEntropy(best, best), "orange");
+    frame.line([[network, 0], [network, 3]], "ink");
+    frame.dot(best, crossEntropy(best, best), "green");
   };
   return { node: frame.node, draw };
 }
@@ -105,7 +105,7 @@ function lossPlot() {
 function errorPlot(rules) {
   const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "expected perturbation alpha*beta"];
   const frame = plot("ECE of the test set", x, [[0, 0.1, 0.2, 0.3, 0.4], "ECE"],
-    [["blue", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]]);
+    [["ink", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]]);
   const draw = (curve, product, network, scaled) => {
     frame.begin(`Network ${percent(network)}, BCE / T ${percent(scaled)}.`);
     for (const [rule, ended] of Object.entries(rules)) {
@@ -113,8 +113,8 @@ function errorPlot(rules) {
       frame.text(ended, 0.37, rule === "calibration" ? "MC" : "gap");
     }
     frame.line([[0, scaled], [0.6, scaled]], "grey dashed");
-    frame.line(curve, "blue");
-    frame.dot(product, network, "blue");
+    frame.line(curve, "ink");
+    frame.dot(product, network, "ink");
   };
   return { node: frame.node, draw };
 }

@@ -107,6 +107,8 @@ class PerturbationLab(Explorer):
             diagram = panels.diagram(
                 (7.3, bottom, 2.7, 2.5), calibration.reliability(outcome.counts), title
             )
+            for bar in diagram.containers[0]:  # blue stands for underconfidence alone
+                bar.set_facecolor("#D4D4D4")
             diagram.set_ylabel("accuracy; share of pixels")
         diagram.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.42, -0.2), ncols=2)
         ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]

@@ -36,6 +36,8 @@ MANY = 10
 """Factor by which the row "more images" has more training images and fewer epochs."""
 MISS = 10
 """Cost of a missed pixel in the recorded bills; a check costs 1."""
+DEARER_MISS = 20
+"""A higher cost of a missed pixel, for the bills "dearer_expected" and "dearer_paid"."""
 RECORDED = Path(__file__).with_name("cells.json")
 
 Results = Mapping[str, pd.DataFrame]
@@ -163,8 +165,11 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
     Returns:
         Method -> one row per seed, with "seed"; "ece", "oe", "nll" and "posterior_error" on the
         test images; "scaled_nll", the test NLL after temperature scaling; "empty_ece", the ECE on
-        images without a cell; and "expected" and "paid", the bill of the test images per pixel if
-        a miss costs `MISS`, after temperature scaling except for "BCE".
+        images without a cell; "temperature", fitted to the validation images; and after temperature
+        scaling, except for "BCE": "final_ece", the ECE on the test images; "expected" and "paid",
+        the bill of the test images per pixel if a miss costs `MISS`, or, with "dearer_" before the
+        name, `DEARER_MISS`; and "empty_paid", the bill of images without a cell, which is
+        "empty_trained" before temperature scaling.
     """
     results: dict[str, list[dict[str, float]]] = {}
     for seed in seeds:
@@ -191,8 +196,15 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
             row["posterior_error"] = posterior_error(predict(network, test, fit), test)
             row["scaled_nll"] = calibration.nll(count(network, test, fitted))
             row["empty_ece"] = calibration.ece(count(network, empty, fit))
-            costs = bill(count(network, test, None if label == "BCE" else fitted), MISS)
-            row["expected"], row["paid"] = costs.expected, costs.paid
+            row["temperature"] = float(fitted.value)
+            final = None if label == "BCE" else fitted
+            counts = count(network, test, final)
+            row["final_ece"] = calibration.ece(counts)
+            for prefix, miss in {"": MISS, "dearer_": DEARER_MISS}.items():
+                costs = bill(counts, miss)
+                row[f"{prefix}expected"], row[f"{prefix}paid"] = costs.expected, costs.paid
+            row["empty_paid"] = bill(count(network, empty, final), MISS).paid
+            row["empty_trained"] = bill(count(network, empty), MISS).paid
             results.setdefault(label, []).append({"seed": seed, **row})
     return {label: pd.DataFrame(rows) for label, rows in results.items()}
 

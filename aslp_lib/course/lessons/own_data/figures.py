@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.lessons.own_data.microscopy import Cells
-from aslp_lib.evaluation.figures.style import BLUE, GREY, directions, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import GREY, directions, ink, legend_below, themed
 from aslp_lib.experiments.seed_statistics import Difference
 
-UNLABELLED_SHADE = "#9DC3E6"
+UNLABELLED_SHADE = "#C3B1E1"
 
 
 @themed
@@ -32,7 +32,7 @@ def cells(data: Cells, indices: Sequence[int]) -> Figure:
     figure.set_label(
         f"{len(chosen)} images of cells, one column each; from top to bottom: {', '.join(rows)}. "
         "White is foreground, and the grey level is the probability. Pixels outside the round "
-        "field of view have no label (blue)."
+        "field of view have no label (violet)."
     )
     return figure
 
@@ -83,14 +83,14 @@ def scaled_nll_by_epoch(log: Sequence[Mapping[str, float]]) -> Figure:
     figure, (axis,) = new_panels(1, 5.6, 3.0)
     nll = np.array([row["scaled_nll"] for row in log])
     best = int(nll.argmin())
-    axis.plot(np.arange(len(nll)) + 1, nll, color=BLUE)
+    axis.plot(np.arange(len(nll)) + 1, nll, color=GREY, linewidth=2)
     axis.plot(best + 1, nll[best], "o", color=ink(), markersize=8)
     axis.annotate(f"epoch {best + 1}", (best + 1, nll[best]), (8, -4), textcoords="offset points")
     axis.set(xlabel="epoch", ylabel="scaled NLL, nats", ylim=(nll[best] - 0.02, nll[-1] + 0.1))
     axis.set_title("BCE, validation images", fontsize=11)
     figure.set_label(
-        f"Temperature-scaled validation NLL over {len(nll)} epochs: {nll[best]:.2f} nats after "
-        f"epoch {best + 1}, and {nll[-1]:.2f} at the end."
+        f"Temperature-scaled validation NLL over {len(nll)} epochs: {nll[best]:.2f} nats at the "
+        f"minimum, which a dot marks, and {nll[-1]:.2f} at the end."
     )
     return figure
 

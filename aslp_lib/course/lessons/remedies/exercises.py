@@ -108,7 +108,7 @@ def answer(z, y):
         return ((expit(row / T) - y) * row).mean()
 
     T = [brentq(slope, 0.02, 50, args=(row,)) for row in z]
-    nll = [np.logaddexp(0, (1 - 2 * y) * row / t).mean() for row, t in zip(z, T)]
+    nll = [np.logaddexp(0, (1 - 2 * y) * row / t).mean() for row, t in zip(z, T, strict=True)]
     return [int(np.argmin(nll)) + 1, T[int(np.argmin(nll))]]
 """,
     grid=_CASES,

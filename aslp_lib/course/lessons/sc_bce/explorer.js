@@ -6,24 +6,24 @@ const decision = (f) => (Math.abs(f - 0.5) < 1e-6 ? "neither class" : f > 0.5 ? 
 
 function figure(area) {
   const loss = plot("loss, mean over the labels", [SHARES, "predicted P(y=1), f"], [[0, 1, 2, 3], "nats"],
-    [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]]);
+    [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["ink", "expected"], ["green", "minimum"]]);
   const line = plot("minimiser of the expected loss", [SHARES, "true P(y=1), π"], [SHARES, "minimiser f*"],
-    [["grey dashed", "without perturbation"], ["blue", "with perturbation"]]);
+    [["grey dashed", "without perturbation"], ["ink", "with perturbation"]]);
   area.append(loss.node, line.node);
   const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
   return ({ alpha, beta, posterior }) => {
     const product = alpha * beta, best = minimiser(posterior, product), floor = crossEntropy(best, best);
     loss.begin(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
-    for (const [perturbation, look] of [[0, "grey dotted"], [beta, "grey dashed"], [product, "blue thick"]]) {
+    for (const [perturbation, look] of [[0, "grey dotted"], [beta, "grey dashed"], [product, "ink thick"]]) {
       const target = minimiser(posterior, perturbation);
       loss.line(points.map((f) => [f, crossEntropy(target, f)]), look);
     }
-    loss.dot(best, floor, "orange");
+    loss.dot(best, floor, "green");
     const [low, high] = [0, 1].map((pi) => minimiser(pi, product));
     line.begin(`A line from ${low.toFixed(2)} to ${high.toFixed(2)}.`);
     line.line([[0, 0], [1, 1]], "grey dashed");
-    line.line([[0, low], [1, high]], "blue thick");
-    line.dot(posterior, best, "orange");
+    line.line([[0, low], [1, high]], "ink thick");
+    line.dot(posterior, best, "green");
     return `alpha = ${alpha.toFixed(2)}, beta = ${beta.toFixed(1)}, pi = ${posterior.toFixed(2)}: ` +
       `the expected loss is lowest at f* = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats; ` +
       `a decision for ${decision(best)}. The minimiser of BCE is ${posterior.toFixed(3)}, ` +

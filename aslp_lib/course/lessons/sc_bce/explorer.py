@@ -9,7 +9,7 @@ from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
 from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.live import Explorer
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
+from aslp_lib.evaluation.figures.style import GREEN, GREY
 
 ALPHA, POSTERIOR = 0.2, 0.9
 
@@ -39,16 +39,16 @@ class Loss(Explorer):
         for name, alpha, colour, dash in (
             ("switch off", 0.0, GREY, ":"),
             ("switch on", 1.0, GREY, "--"),
-            ("expected", ALPHA, BLUE, "-"),
+            ("expected", ALPHA, "black", "-"),
         ):
             curve.plot(f, _mean_loss(f, alpha), dash, color=colour, label=name)
-        curve.plot(best, floor, "o", color=ORANGE, **POINT, label="minimum")
+        curve.plot(best, floor, "o", color=GREEN, **POINT, label="minimum")
         curve.legend(fontsize=9, loc="upper center")
         truth, minima = ("true P(y=1), π", SHARE), ("minimiser f*", SHARE)
         line = panels.plot((5.7, 0.5, 2.7, 2.55), truth, minima, "minimiser of the expected loss")
         line.plot([0, 1], [0, 1], "--", color=GREY, label="without perturbation")
-        line.plot([0, 1], [low, high], color=BLUE, linewidth=2, label="with perturbation")
-        line.plot(POSTERIOR, best, "o", color=ORANGE, **POINT)
+        line.plot([0, 1], [low, high], color="black", linewidth=2, label="with perturbation")
+        line.plot(POSTERIOR, best, "o", color=GREEN, **POINT)
         line.legend(fontsize=9, loc="upper left")
         panels.figure.set_label(
             f"The expected loss over f at alpha = {ALPHA:.2f}, beta = {HARD_INVERSION.beta:.1f} "

@@ -31,40 +31,42 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
 def bce_over_target(f: float, alpha: float) -> Figure:
     """Plot BCE over the prediction and over the target, and its mean over the switch.
 
-    The right panel fixes the prediction at f. Its points are the losses of a foreground pixel under
-    hard inversion with the switch off and on, and their mean, which is the loss at the expected
-    target. The left panel fixes the target at this expected target, so that the mean is a point of
-    its curve, too.
+    The pixel is foreground under hard inversion. The left panel shows its loss over the prediction
+    with the switch off and on, and their mean, which is the loss at the expected target. The right
+    panel fixes the prediction at f; its points are the points of the three curves at f.
 
     Args:
         f: the fixed prediction of the right panel, in (0, 1).
         alpha: probability of the switch.
     """
-    axis, expected = np.linspace(0.005, 0.995, 199), 1 - alpha
+    axis, expected = np.union1d(np.linspace(0.005, 0.995, 199), f), 1 - alpha
+    off, on, mean = (-t * np.log(axis) - (1 - t) * np.log(1 - axis) for t in (1, 0, expected))
+    curves = (1, off, "switch off"), (0, on, "switch on"), (expected, mean, "mean over the switch")
+    at = int(np.searchsorted(axis, f))
     figure = new_figure(8.6, 3.8)
     valley, straight = figure.subplots(1, 2, sharey=True)
-    curve = -expected * np.log(axis) - alpha * np.log(1 - axis)
-    valley.plot(axis, curve, color=ink(), linewidth=2)
-    title = f"target fixed at t = {expected:g}"
-    valley.set(xlabel="predicted P(y=1), f", ylabel="BCE, nats", title=title)
-    off, on = -np.log(f), -np.log(1 - f)
-    mean = (1 - alpha) * off + alpha * on
-    straight.plot([0, 1], [on, off], color=ink(), linewidth=2)
-    points = (1, off, "switch off"), (0, on, "switch on"), (expected, mean, "mean over the switch")
-    for (target, loss, label), (colour, _, mark) in zip(points, looks(), strict=False):
-        straight.plot(target, loss, mark, color=colour, mec=ink(), ms=9, label=label)
-    valley.plot(f, mean, mark, color=colour, mec=ink(), ms=9)
-    for panel, at in ((valley, f), (straight, expected)):
-        panel.vlines(at, 0, mean, color=ink(), linestyle=":", linewidth=1, zorder=0)
-        panel.set(xlim=(-0.03, 1.03), ylim=(0, 2))
+    straight.plot([0, 1], [on[at], off[at]], color=ink(), linewidth=2)
+    for (target, loss, label), (colour, line, mark) in zip(curves, looks(), strict=False):
+        look = {"marker": mark, "color": colour, "mec": ink(), "ms": 9}
+        valley.plot(axis, loss, linestyle=line, linewidth=2, markevery=[at], label=label, **look)
+        straight.plot(target, loss[at], linestyle="none", **look)
+    valley.axvline(f, color=ink(), linestyle=":", linewidth=1, zorder=0)
+    floor = -expected * np.log(expected) - alpha * np.log(alpha)
+    valley.annotate(
+        f"lowest at f = {expected:g}", (expected, floor), (0.5, 1.45), ha="center",
+        arrowprops={"arrowstyle": "-", "color": ink(), "linestyle": ":"},
+    )  # fmt: skip
+    title = f"target fixed at t = 1, 0 and {expected:g}"
+    valley.set(xlabel="predicted P(y=1), f", ylabel="BCE, nats", title=title, ylim=(0, 2))
     straight.set(xlabel="target t", title=f"prediction fixed at f = {f:g}")
-    legend_below(figure, straight)
+    off, on, mean = off[at], on[at], mean[at]
+    legend_below(figure, valley)
     figure.set_label(
-        f"BCE over the prediction, at the target {expected:g}, is a valley that is lowest at "
-        f"{expected:g}. Over the target, at the prediction {f:g}, it is a straight line from "
-        f"{on:.2f} nats at t = 0, with the switch on, to {off:.2f} at t = 1, with the switch off. "
-        f"Their mean at alpha = {alpha:g}, {mean:.2f} nats, lies on the line at t = {expected:g}, "
-        f"and on the valley at f = {f:g}."
+        f"BCE over the prediction falls with the switch off, rises with the switch on, and is a "
+        f"valley on average, lowest at {expected:g}. Over the target, at the prediction {f:g}, it "
+        f"is a straight line from {on:.2f} nats at t = 0, with the switch on, to {off:.2f} at "
+        f"t = 1, with the switch off. Their mean at alpha = {alpha:g}, {mean:.2f} nats, lies on "
+        f"the line at t = {expected:g}."
     )
     return figure
 

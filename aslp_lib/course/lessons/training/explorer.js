@@ -4,14 +4,15 @@
 const RULES = [["bce", "BCE"], ["calibration", "MC"], ["entropy", "ME"], ["measured_gap", "measured gap"]];
 const PARTS = ["training images", "validation images"];
 /** Colours of the two displayed training images, as classes and as pixels. */
-const MARKS = ["green", "orange"], FRAMES = [colour(0, 158, 115), colour(198, 136, 0)];
+const MARKS = ["green", "pink"], FRAMES = [colour(0, 158, 115), colour(204, 121, 167)];
 const NO_ALPHAS = "BCE has no alphas.";
 
 function figure(area, { epochs, size, levels, step, scores, bins, maps: predicted, greys, known, picks }) {
   const images = levels[0][0].length, time = [[0, 20, 40, 60, 80, 100, 120, 140], "epoch"];
   const curves = plot("scores", time, [CONFIDENCES, "share of the pixels"],
-    [["grey", "training accuracy"], ["ink", "validation accuracy"], ["blue", "validation confidence"]]);
-  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["green", "first image"], ["orange", "second image"]];
+    [["grey", "training accuracy"], ["ink dotted", "validation accuracy"], ["ink", "validation confidence"],
+      ["over", "overconfident"], ["under", "underconfident"]]);
+  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["green", "first image"], ["pink", "second image"]];
   const paths = plot("alphas of training images", time, alpha, [["grey", "all"], ...pair]);
   const ordered = plot("alphas, sorted", [[1, images / 2, images], "training images"], alpha);
   const reliable = diagram("reliability, validation images");
@@ -47,24 +48,27 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
       `${describeGap(confidence - accuracy)}; ECE ${percent(error)}; ` +
       `accuracy on training images ${percent(scores[run][now][0][0])}`;
     curves.begin(`After epoch ${epoch}: ${text}.`);
-    curves.area([...over(1, 1), ...over(1, 0).reverse()], "light");
+    for (const [look, bound] of [["over", Math.max], ["under", Math.min]]) {
+      const edge = past.map((e, i) => [e, bound(...scores[run][i][1].slice(0, 2))]);
+      curves.area([...edge, ...over(1, 0).reverse()], `${look} faint`);
+    }
     curves.line(over(0, 0), "grey");
-    curves.line(over(1, 0), "ink");
-    curves.line(over(1, 1), "blue thick");
-    curves.line([[epoch, 0.5], [epoch, 1]], "pink");
+    curves.line(over(1, 0), "ink dotted");
+    curves.line(over(1, 1), "ink");
+    curves.line([[epoch, 0.5], [epoch, 1]], "grey thin dashed");
     const [pixels, confidences, accuracies] = bins[run][now][1];
     const sums = (n, k) => ({ pixels: n, confidence: n * confidences[k], accuracy: n * accuracies[k] });
     reliable.draw(averaged(Array.from(pixels, (n, k) => ({ ...emptyBin(k / 10, (k + 1) / 10), ...sums(n, k) }))));
     const sorted = alphas[now].slice().sort();
     const [low, high] = [0.1, 0.9].map((share) => quantile(sorted, share).toFixed(3));
     const spread = `Mean alpha ${mean(sorted).toFixed(3)}; 10 % and 90 % quantiles ${low} and ${high}`;
-    const [green, orange] = picks.map((i) => alphas[now][i].toFixed(3));
+    const [green, pink] = picks.map((i) => alphas[now][i].toFixed(3));
     for (const one of [paths, ordered]) one.begin(rule === "bce" ? NO_ALPHAS : `${spread}.`);
     if (rule === "bce") ordered.text(images / 2, 0.2, NO_ALPHAS);
     else drawAlphas(past, alphas);
-    paths.line([[epoch, 0], [epoch, 0.4]], "pink");
+    paths.line([[epoch, 0], [epoch, 0.4]], "grey thin dashed");
     drawMaps(`${name}, epoch ${epoch}.`, run, now);
-    const last = `${spread}; alphas of the two training images ${green} (green) and ${orange} (orange).`;
+    const last = `${spread}; alphas of the two training images ${green} (green) and ${pink} (pink).`;
     return `${name}, epoch ${epoch}: ${text}. ${rule === "bce" ? NO_ALPHAS : last}`;
   };
 }

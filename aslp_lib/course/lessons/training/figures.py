@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import BLUE, directions, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import GREEN, directions, ink, legend_below, themed
 
 Log = Sequence[Mapping[str, float]]
 SHOWN = (60, 100)
@@ -47,8 +47,8 @@ def in_view(logs: Mapping[str, Log]) -> Figure:
             continue
         names = ("epoch", "alpha_mean", "alpha_p10", "alpha_p90", "accuracy")
         epoch, mean, low, high, accuracy = np.array([[row[n] for n in names] for row in log]).T
-        axes[2].fill_between(epoch, low, high, color=BLUE, alpha=0.3, linewidth=0)
-        axes[2].plot(epoch, mean, color=BLUE, label="alphas")
+        axes[2].fill_between(epoch, low, high, color=GREEN, alpha=0.3, linewidth=0)
+        axes[2].plot(epoch, mean, color=GREEN, label="mean alpha")
         bound = 2 * (1 - accuracy) / HARD_INVERSION.beta
         axes[2].plot(epoch, bound, "--", color=ink(), label="MC's bound")
         axes[2].legend(loc="lower right", fontsize=9)
@@ -66,7 +66,7 @@ def _draw_shares(axis: Axes, title: str, log: Log) -> str:
     epoch, confidence, accuracy = np.array(
         [[row["epoch"], 100 * row["confidence"], 100 * row["accuracy"]] for row in log]
     ).T
-    axis.plot(epoch, confidence, color=BLUE, label="confidence")
+    axis.plot(epoch, confidence, color=ink(), label="confidence")
     axis.plot(epoch, accuracy, ":", color=ink(), linewidth=2, label="accuracy")
     shade: dict[str, Any] = {"alpha": 0.3, "linewidth": 0, "interpolate": True}
     wrong = {"overconfident": (confidence > accuracy, over)}

@@ -35,8 +35,8 @@ def full_training(
 ) -> dict[str, Log]:
     """Train the paper's configuration with the command `train`, and say what is done and why.
 
-    The whole run needs ASLP_FULL=1 in the environment, a CUDA card, and the images of DUTS-TR. It
-    uses every card, and goes on where an earlier call stopped. If anything is missing, the same
+    The whole run needs ASLP_FULL=1 in the environment, a CUDA GPU, and the images of DUTS-TR. It
+    uses every GPU, and goes on where an earlier call stopped. If anything is missing, the same
     command rehearses it with the settings `REHEARSAL`, in a folder that is deleted at the end.
     Relative paths are taken from `REPOSITORY`, wherever the notebook runs.
 
@@ -54,13 +54,13 @@ def full_training(
     """
     data, folder = Path(data), Path(folder)
     lacking = missing(data)
-    chosen, cards = {"preset": "paper", "data": data, **flags}, torch.cuda.device_count()
+    chosen, gpus = {"preset": "paper", "data": data, **flags}, torch.cuda.device_count()
     if lacking:
         print(f"A rehearsal, because this is missing: {'; '.join(lacking)}.")
-        chosen, cards = {"preset": "paper", **REHEARSAL, **flags}, 1
+        chosen, gpus = {"preset": "paper", **REHEARSAL, **flags}, 1
         folder = folder.with_name(f"{folder.name}-rehearsal")
         shutil.rmtree(REPOSITORY / folder, ignore_errors=True)  # of an interrupted rehearsal
-    words = command(chosen, folder, cards)
+    words = command(chosen, folder, gpus)
     lines = textwrap.wrap(shlex.join(words), 70, break_long_words=False, break_on_hyphens=False)
     print("$", " \\\n    ".join(lines), flush=True)
     _run(words, quiet=bool(lacking))
@@ -84,29 +84,29 @@ def missing(data: Path) -> list[str]:
     images = REPOSITORY / data / "Train" / "DUTS-TR" / "Image"
     needs = {
         "ASLP_FULL=1 in the environment": os.environ.get("ASLP_FULL") == "1",
-        "a CUDA card": torch.cuda.is_available(),
+        "a CUDA GPU": torch.cuda.is_available(),
         f"DUTS-TR in {data}": any(images.glob("[!.]*")),
     }
     return [need for need, met in needs.items() if not met]
 
 
-def command(flags: Mapping[str, object], folder: Path, cards: int) -> list[str]:
+def command(flags: Mapping[str, object], folder: Path, gpus: int) -> list[str]:
     """Return the command that begins the run in a folder, or that goes on with it.
 
-    >>> " ".join(command({"preset": "paper", "batch_size": 20}, Path("new"), cards=1))
+    >>> " ".join(command({"preset": "paper", "batch_size": 20}, Path("new"), gpus=1))
     'python -m aslp_lib train --preset paper --batch-size 20 --out new'
 
     Args:
         flags: settings of a run that begins.
         folder: folder of the run.
-        cards: number of CUDA cards, each of which gets a process if there are several.
+        gpus: number of CUDA GPUs, each of which gets a process if there are several.
     """
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(cards)]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus)]
     words = ["--resume", str(folder)]
     if not (REPOSITORY / folder).exists():
         pairs = [(f"--{name.replace('_', '-')}", str(flag)) for name, flag in flags.items()]
         words = [*(word for pair in pairs for word in pair), "--out", str(folder)]
-    return ["python", *(launcher if cards > 1 else []), "-m", "aslp_lib", "train", *words]
+    return ["python", *(launcher if gpus > 1 else []), "-m", "aslp_lib", "train", *words]
 
 
 def describe(row: Mapping[str, float]) -> str:
