@@ -89,9 +89,14 @@ def coverage_study(
         draws = Resamples(sample, resamples, seed=number).draws
         of_images = ImageBins(*(draws @ sums for sums in image_bins(sample)))
         ends["images"].append(middle(score(of_images)))
-        shares = sample.pooled.ravel() / sample.pixels
-        histograms = rng.multinomial(int(sample.pixels), shares, size=resamples)
-        of_pixels = image_bins(Counts(histograms.reshape(-1, 2, sample.grey_levels)))
+        # A pixel of f and label y has the same place in the bins as one of 1 - f and 1 - y.
+        half = sample.grey_levels // 2
+        cells = sample.pooled[:, half:] + sample.pooled[::-1, half - 1 :: -1]
+        shares = cells.ravel() / sample.pixels
+        histograms = np.zeros((resamples, 2, sample.grey_levels), dtype=np.int64)
+        drawn = rng.multinomial(int(sample.pixels), shares, size=resamples)
+        histograms[:, :, half:] = drawn.reshape(-1, 2, half)
+        of_pixels = image_bins(Counts(histograms))
         ends["pixels"].append(middle(score(of_pixels)))
     truth = score(image_bins(Counts(population.pooled[None]))).item()
     return truth, {kind: np.array(pairs) for kind, pairs in ends.items()}
