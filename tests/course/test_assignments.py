@@ -149,7 +149,7 @@ def test_a_class_with_attackers(nbgrader):
     hand_in("attacks", attacks, edit_tests=True)
     nbgrader(f"autograde {NAME} --student=right")
     nbgrader(f"autograde {NAME} --student=half")
-    others = f"autograde {NAME} --Execute.timeout=10"  # skips those that are graded
+    others = f"autograde {NAME} --Execute.timeout=5"  # skips those that are graded
     assert f"assignment '{NAME}' for student 'ends'" in nbgrader(others, fails=True)
 
     nbgrader("export")
