@@ -21,11 +21,7 @@ from aslp_lib.course.trial import (
     text,
     verdicts,
 )
-from aslp_lib.evaluation.figures.style import (
-    GREY,
-    ink,
-    themed,
-)
+from aslp_lib.evaluation.figures.style import GREY, ink, themed
 
 
 @themed
