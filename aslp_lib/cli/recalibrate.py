@@ -82,10 +82,9 @@ class Recalibrate(Command):
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
         pairs = list(zip(self.fit_maps, masks, strict=True))
-        change, before = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
+        change, before, after = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
         if self.save is not None:
             change.save(self.save)
-        after = change.apply_counts(before)
         print(
             f"{self.kind}: {change.describe()}; where it was fitted, "
             f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "

@@ -81,6 +81,7 @@ def count_folders(
     reading: ReadOptions = AS_IT_IS,
     *,
     valid: Path | None = None,
+    change: Callable[[Slabs], Slabs] | None = None,
     progress: bool = True,
 ) -> Counts:
     """Count the pixels of a folder of maps against a folder of masks.
@@ -105,6 +106,7 @@ def count_folders(
         masks: folder of the masks.
         reading: how maps and masks are read.
         valid: folder of masks of the pixels to count, one for each mask; None to count all.
+        change: function of a map, such as a recalibration, whose result is counted instead.
         progress: show a progress bar.
 
     Raises:
@@ -134,7 +136,8 @@ def count_folders(
 
     ignored = None if valid is None and reading.ignore_index is None else IGNORED
     name = Path(maps).name
-    return count_files(map_files, mask, reading, ignored=ignored, name=name, progress=progress)
+    options = {"ignored": ignored, "name": name, "progress": progress, "change": change}
+    return count_files(map_files, mask, reading, **options)
 
 
 def find_files(kind: str, folder: Path) -> dict[str, Path]:
@@ -170,6 +173,7 @@ def count_files(
     *,
     ignored: int | None = None,
     groups: ArrayLike | None = None,
+    change: Callable[[Slabs], Slabs] | None = None,
     name: str = "",
     progress: bool = True,
 ) -> Counts:
@@ -182,6 +186,7 @@ def count_files(
         ignored: label of pixels to ignore in the masks; None if there are none. An image of such
             pixels alone is left out, and weighted F is not measured if there is any.
         groups: group of each image, see `Counts`.
+        change: see `count_folders`.
         name: name of the set, for the progress bar.
         progress: show a progress bar.
 
@@ -194,6 +199,7 @@ def count_files(
         labels = mask(index)
         prediction = open_map(path, volumes=reading.volumes, logits=reading.logits)
         refuse_other_size(path, prediction.shape, labels.shape)
+        prediction = prediction if change is None else change(prediction)
         parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
         return Counts.join(parts).merged()
 
@@ -218,7 +224,7 @@ def count_files(
         parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
         bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
         images = list(bar)
-    kinds = {part.grey_levels: path for part, path in zip(images, paths.values(), strict=True)}
+    kinds = {part.levels is None: path for part, path in zip(images, paths.values(), strict=True)}
     if len(kinds) > 1:
         both = " and ".join(map(str, kinds.values()))
         raise ValueError(
@@ -262,6 +268,6 @@ def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -
         return float("nan")
     from py_sod_metrics import WeightedFmeasure
 
-    p = prediction / (255 if prediction.dtype == np.uint8 else 1.0)
+    p = prediction.astype(np.float64) / (255 if prediction.dtype == np.uint8 else 1)
     p = 1 / (1 + np.exp(-p.clip(-700, 700))) if logits else p
     return float(WeightedFmeasure().cal_wfm(p, mask.astype(bool)))

@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from aslp_lib.checks import require
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.calibration import BINS
-from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
+from aslp_lib.metrics.counts import Counts
 
 
 class CountsAccumulator:
@@ -18,30 +19,39 @@ class CountsAccumulator:
     >>> round(accumulator.compute()["accuracy"], 3)  # two of the three labelled pixels
     0.667
 
-    The memory is 16 bytes per image and grey level: 64 KiB per image by default, 4 KiB with 256
-    grey levels.
+    The memory is 133 KiB per image, or 4 KiB with 256 grey levels.
 
     Args:
-        grey_levels: number of grey levels, as in `Counts.from_probabilities`.
+        grey_levels: number of grey levels, as in `Counts.from_probabilities`, or None.
         ignore_index: label of pixels that are not counted, often 255.
+        logits: batches are logits instead of probabilities. Recalibrations that are fitted on
+            their counts are exact for every finite logit.
     """
 
     def __init__(
-        self, grey_levels: int = FLOAT_GREY_LEVELS, ignore_index: int | None = None
+        self,
+        grey_levels: int | None = None,
+        ignore_index: int | None = None,
+        *,
+        logits: bool = False,
     ) -> None:
-        self.grey_levels = grey_levels
-        self.ignore_index = ignore_index
+        expected = "None with logits"
+        require("grey_levels", grey_levels, grey_levels is None or not logits, expected)
+        self.grey_levels, self.ignore_index, self.logits = grey_levels, ignore_index, logits
         self._parts: list[Counts] = []
 
-    def update(self, probabilities: Tensor, labels: Tensor) -> None:
-        """Count a batch of probabilities (not logits).
+    def update(self, predictions: Tensor, labels: Tensor) -> None:
+        """Count a batch of probabilities, or of logits.
 
-        Arguments and exceptions are those of `Counts.from_probabilities`. A batch that is refused
-        leaves the counts unchanged.
+        Arguments and exceptions are those of `Counts.from_probabilities` and `Counts.from_logits`.
+        A batch that is refused leaves the counts unchanged.
         """
-        self._parts.append(
-            Counts.from_probabilities(probabilities, labels, self.grey_levels, self.ignore_index)
-        )
+        if self.logits:
+            part = Counts.from_logits(predictions, labels, self.ignore_index)
+        else:
+            count = Counts.from_probabilities
+            part = count(predictions, labels, self.grey_levels, self.ignore_index)
+        self._parts.append(part)
 
     @property
     def counts(self) -> Counts:

@@ -21,7 +21,7 @@ import numpy as np
 from aslp_lib.checks import require
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability, image_bins
-from aslp_lib.metrics.counts import SUMS, Counts
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds
 from aslp_lib.metrics.score import ImageMean, Score, ScoreFunction
 
@@ -268,11 +268,8 @@ class Resamples:
         # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
         flat = table.reshape(len(table), -1).astype(np.float64)
         pooled = (self.draws @ flat).astype(table.dtype)
-        sums = {k: self.draws @ v for k, v in self.counts.columns.items() if k in SUMS}
-        return [
-            Counts(image, {name: values[i : i + 1] for name, values in sums.items()})
-            for i, image in enumerate(pooled.reshape(len(pooled), 1, *table.shape[1:]))
-        ]
+        images = pooled.reshape(len(pooled), 1, *table.shape[1:])
+        return [Counts(image, levels=self.counts.levels) for image in images]
 
     def scores(self, score: ScoreFunction) -> np.ndarray:
         """Compute the score of each resample, shape (R,); NaN where it is undefined."""

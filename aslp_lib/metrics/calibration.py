@@ -332,11 +332,9 @@ def brier(counts: Counts) -> float:
     >>> print(f"{brier(counts):.2f}")  # (0 + 0.64 + 0.04 + 0) / 4
     0.17
     """
-    if "brier" in counts.columns:
-        return float(counts.columns["brier"].sum() / counts.pixels)
     background, foreground = counts.pooled
-    p = counts.probabilities
-    return float((background @ p**2 + foreground @ (1 - p) ** 2) / counts.pixels)
+    p, q = counts.level_probabilities
+    return float((background @ p**2 + foreground @ (1 - q) ** 2) / counts.pixels)
 
 
 class BrierParts(NamedTuple):
@@ -374,17 +372,19 @@ def brier_parts(counts: Counts) -> BrierParts:
 def nll(counts: Counts) -> float:
     """Compute the negative log-likelihood, `-mean(y log p + (1 - y) log(1 - p))`, in nats.
 
-    Probabilities are clipped at half a grey level from 0 and 1, because a probability that was
-    rounded to grey level 0 or 255 need not have been 0 or 1. Without clipping, a single wrong pixel
-    at these grey levels would make the value infinite. Counts of floats hold exact sums instead
-    (`Counts.from_floats`).
+    Of 8-bit maps, probabilities are clipped at half a grey level from 0 and 1, because a
+    probability that was rounded to grey level 0 or 255 need not have been 0 or 1. Without clipping,
+    a single wrong pixel at these grey levels would make the value infinite. Of floats, it is
+    computed from the logits.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> print(f"{nll(counts):.2f}")  # (log 5 + log 1.25) / 4, and 0.001 from the clipped pixels
     0.46
     """
-    if "nll" in counts.columns:
-        return float(counts.columns["nll"].sum() / counts.pixels)
+    if counts.levels is not None:
+        pixels, (background, foreground) = counts.pooled, counts.logits
+        losses = np.logaddexp(0, [background, -foreground])
+        return float((pixels * losses).sum() / counts.pixels)
     half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled

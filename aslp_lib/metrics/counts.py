@@ -1,17 +1,23 @@
 """The joint histogram of labels and predictions, from which all metrics are computed.
 
-`table[image, label, grey level]` counts the pixels of an image by label (0 or 1) and by the grey
-level of the map. With L grey levels, grey level v is the foreground probability `v / (L - 1)`. L is
-even, so that no grey level is 1/2, and a pixel is predicted foreground if and only if `v >= L / 2`
-(128 for the 256 grey levels of an 8-bit map). Tables of several batches, processes or machines are
-joined along the images. Resampling the images yields confidence intervals.
+`table[image, label, level]` counts the pixels of an image by label (0 or 1) and by the level of the
+prediction. In 8-bit maps, the levels are grey levels: with L of them, grey level v is the
+foreground probability `v / (L - 1)`. L is even, so that no grey level is 1/2, and a pixel is
+predicted foreground if and only if `v >= L / 2` (128 for the 256 grey levels of an 8-bit map).
+
+Predictions in floating point are counted at the finer levels of `float_levels`, and the mean logit
+of each level is kept. Fits, NLL, ROC and AP use these levels and logits; all other scores use the
+grey levels (`Counts.grey`) that the levels divide.
+
+Tables of several batches, processes or machines are joined along the images. Resampling the images
+yields confidence intervals.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +25,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aslp_lib.checks import explained, require, require_one_channel, require_type, short_repr
+from aslp_lib.metrics.float_levels import (
+    FLOAT_LEVELS,
+    GREY_LEVELS,
+    FloatLevels,
+    finite_logits,
+    joined_levels,
+    level_of,
+    mean_logits,
+    nearest_grey,
+)
+from aslp_lib.metrics.map_features import map_values
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -26,13 +43,10 @@ if TYPE_CHECKING:
 
 MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
+LOGITS = "logits of the levels"
+"""Name of the levels' logits in files."""
 LANES = 4
 """Number of separate counters per cell of the histogram, which make counting faster."""
-FLOAT_GREY_LEVELS = 17 * (MAP_GREY_LEVELS - 1) + 1
-"""Number of grey levels for float probabilities, 4336; those of 8-bit maps are among them. Rounding
-changes a probability by at most 1/8670."""
-SUMS = ("ignored", "nll", "brier")
-"""Columns that are sums over the pixels of an image."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +61,16 @@ class Counts:
     (1, 4, 10)
 
     Args:
-        table: non-negative numbers of pixels, fewer than 2^63 in total, shape (images, 2,
-            grey_levels) with an even number of grey levels; int64, or float64 for expected numbers
-            (see `from_probabilities`).
+        table: non-negative numbers of pixels, fewer than 2^63 in total, shape (images, 2, levels)
+            with an even number of levels; int64, or float64 for expected numbers (see
+            `from_probabilities`).
         columns: what else is known of each image, by name; arrays of shape (images, ...). The
             library uses "names"; "groups", such as the fields of view of crops, within which errors
             may be correlated; "quadrants", the `structure.moments` that S needs; "weighted_f",
             which needs the pixels themselves; "ignored", the number of pixels that are not
-            counted; and "nll" and "brier", sums over the pixels before their probabilities were
-            rounded to grey levels. What is unknown is left out.
+            counted, and "ignored_values", the sums of their `map_features.map_values`. What is
+            unknown is left out.
+        levels: the levels of floats, with the mean logits of their pixels; None for grey levels.
 
     Raises:
         TypeError: if the table is not a NumPy array.
@@ -65,6 +80,7 @@ class Counts:
 
     table: np.ndarray
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    levels: FloatLevels | None = None
 
     def __post_init__(self) -> None:
         require_type("the table of counts", self.table, np.ndarray, "a NumPy array")
@@ -73,7 +89,7 @@ class Counts:
         if not well_shaped or self.table.dtype not in (np.int64, np.float64):
             raise ValueError(
                 f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
-                "float64) of shape (images, 2, an even number of grey levels)."
+                "float64) of shape (images, 2, an even number of levels)."
             )
         smallest = self.table.min(initial=0).item()
         expected = "numbers of pixels, 0 or more. Count the set again."
@@ -81,6 +97,9 @@ class Counts:
         total = self.table.sum(dtype=np.float64).item()
         expected = "fewer than 2^63, which 64-bit integers can hold. Count fewer images at a time."
         require("the number of pixels", total, total < 2**63, expected)
+        if self.levels is not None:
+            logits, expected = self.levels.logits.shape, f"{shape[1:]}, that of the table"
+            require("the shape of the logits of the levels", logits, logits == shape[1:], expected)
         for name, column in self.columns.items():
             fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
             require(f"the shape of the column {name}", column.shape, fits, expected)
@@ -117,10 +136,14 @@ class Counts:
             TypeError: if the map or the mask is not a NumPy array.
             ValueError: if the shapes differ, if the map is not uint8, or if the mask is not binary.
         """
-        grey, labels, sums = _labelled_pixels(prediction, mask, ignore_index, {2: "(H, W)"})
+        grey, labels, ignored = _labelled_pixels(prediction, mask, ignore_index, {2: "(H, W)"})
         if grey.dtype != np.uint8:
             raise ValueError(f"the map is {grey.dtype}; expected 8-bit grey levels (uint8).")
-        return cls._from_pixels(grey, labels, MAP_GREY_LEVELS, sums)
+        from aslp_lib.metrics.grey_levels import grey_level_logits
+
+        if ignored is not None:
+            ignored = grey_level_logits(MAP_GREY_LEVELS)[ignored]
+        return cls._from_pixels(grey, labels, MAP_GREY_LEVELS, ignored)
 
     @classmethod
     def from_floats(
@@ -133,14 +156,11 @@ class Counts:
     ) -> Counts:
         """Count the pixels of one map of floats.
 
-        They are counted at `FLOAT_GREY_LEVELS`. NLL and Brier score are summed before rounding, in
-        the columns "nll" and "brier". There, probabilities of 0 and 1 stand for half of the
-        smallest distance from them that the data type can distinguish, as one wrong pixel of
-        probability 0 or 1 would otherwise make the NLL infinite.
+        Probabilities of 0 and 1 stand for finite logits, see `float_levels.finite_logits`.
 
         >>> counts = Counts.from_floats(np.array([[0.8, 0.2]]), np.uint8([[1, 1]]))
-        >>> counts.grey_levels, counts.columns["brier"].round(2)  # 0.2^2 + 0.8^2
-        (4336, array([0.68]))
+        >>> counts.logits[counts.pooled > 0].round(2)
+        array([-1.39,  1.39])
 
         Args:
             prediction: foreground probabilities or logits, float16 to float64, of an image (H, W)
@@ -157,12 +177,10 @@ class Counts:
         from scipy.special import expit
 
         shapes = {2: "(H, W)", 3: "(D, H, W)"}
-        values, labels, sums = _labelled_pixels(prediction, mask, ignore_index, shapes)
-        kind = values.dtype
-        if kind not in (np.float16, np.float32, np.float64):
-            raise ValueError(f"the map is {kind}; expected float16, float32 or float64.")
-        values, labels = values.astype(np.float64), labels.astype(bool)
-        low, high = values.min(initial=0.5), values.max(initial=0.5)
+        values, labels, ignored = _labelled_pixels(prediction, mask, ignore_index, shapes)
+        if values.dtype not in (np.float16, np.float32, np.float64):
+            raise ValueError(f"the map is {values.dtype}; expected float16, float32 or float64.")
+        low, high = (float(end(values, initial=0.5)) for end in (np.min, np.max))
         valid = bool(0 <= low <= high <= 1)
         expected = "probabilities in [0, 1]."
         if np.isnan(low):
@@ -175,48 +193,57 @@ class Counts:
             valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
         if not valid:
             raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {expected}")
-        if logits:
-            nll = np.logaddexp(0, np.where(labels, -values, values))
-            values = expit(values)
-        else:
-            info = np.finfo(kind)
-            # In float64, half of the smallest number is 0, but its logarithm is a number.
-            nearest_0 = math.log(info.smallest_subnormal) - math.log(2)
-            nearest_1 = math.log(info.epsneg) - math.log(2)
-            with np.errstate(divide="ignore"):
-                foreground = np.maximum(np.log(values), nearest_0)
-                background = np.maximum(np.log1p(-values), nearest_1)
-            nll = -np.where(labels, foreground, background)
-        sums |= {"nll": nll.sum(), "brier": np.square(values - labels).sum()}
-        grey = np.rint(values * (FLOAT_GREY_LEVELS - 1)).astype(np.int32)
-        return cls._from_pixels(grey, labels, FLOAT_GREY_LEVELS, sums)
+        if ignored is not None:
+            ignored = ignored.astype(np.float64) if logits else finite_logits(ignored)
+        z = values.astype(np.float64) if logits else finite_logits(values)
+        p = expit(z) if logits else values.astype(np.float64)
+        levels = level_of(nearest_grey(p, z), z)
+        return cls._from_pixels(levels, labels.astype(bool), FLOAT_LEVELS, ignored, z)
 
     @classmethod
     def _from_pixels(
-        cls, grey: np.ndarray, labels: np.ndarray, grey_levels: int, sums: dict[str, float]
+        cls,
+        levels: np.ndarray,
+        labels: np.ndarray,
+        number: int,
+        ignored: np.ndarray | None,
+        logits: np.ndarray | None = None,
     ) -> Counts:
-        """Count grey levels and labels of one image, with its `SUMS`.
+        """Count levels and labels of one image.
 
         Quadrants are counted too if the arrays are a whole map (H, W).
+
+        Args:
+            number: number of levels.
+            ignored: logits of the pixels that are not counted; None without an `ignore_index`.
+            logits: logits of the pixels; None for grey levels.
         """
-        columns = {name: np.array([value]) for name, value in sums.items()}
+        columns = {}
+        if ignored is not None:
+            columns["ignored"] = np.array([ignored.size])
+            columns["ignored_values"] = map_values(ignored).sum(axis=1)[None]
         whole = labels.ndim == 2
         row, column = centroid(labels) if whole else (labels.size, labels.size)
         # A pixel's cell is made of, from the highest: its column modulo LANES, its quadrant (lower,
-        # right), its label and its grey level. Neighbouring pixels mostly have the same grey level.
+        # right), its label and its level. Neighbouring pixels mostly have the same grey level.
         # Incrementing one counter repeatedly is slow, and lanes give neighbours separate counters.
         high = np.arange(labels.shape[-1], dtype=np.uint8) % LANES << 3
         high[column:] |= 2
         cells = labels | high
         cells[row:] |= 4
-        cells = cells.astype(np.result_type(grey, np.int16))
-        cells *= grey_levels
-        cells += grey
-        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * grey_levels)
-        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, grey_levels)
+        cells = cells.astype(np.result_type(levels, np.int16))
+        cells *= number
+        cells += levels
+        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * number)
+        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, number)
+        means = None
+        if logits is not None:
+            label_and_level = (cells % (2 * number)).ravel()
+            total = np.bincount(label_and_level, logits.ravel(), 2 * number)
+            means = mean_logits(total.reshape(2, number), quadrants.sum(axis=(0, 1)))
         if whole:
-            columns["quadrants"] = moments(quadrants)
-        return cls(quadrants.sum(axis=1), columns)
+            columns["quadrants"] = moments(quadrants if means is None else means.to_grey(quadrants))
+        return cls(quadrants.sum(axis=1), columns, means)
 
     def merged(self) -> Counts:
         """Return the counts of the parts of one image, such as the slabs of a volume, as one.
@@ -228,8 +255,12 @@ class Counts:
         """
         if len(self) == 1:
             return self
-        columns = {k: v.sum(axis=0, keepdims=True) for k, v in self.columns.items() if k in SUMS}
-        return Counts(self.table.sum(axis=0, keepdims=True), columns)
+        columns = {
+            name: column.sum(axis=0, keepdims=True)
+            for name, column in self.columns.items()
+            if name.startswith("ignored")
+        }
+        return replace(self.as_one_image(), columns=columns)
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:
@@ -250,14 +281,46 @@ class Counts:
         return cls.join([cls.from_map(prediction, mask) for prediction, mask in pairs])
 
     @classmethod
+    def from_logits(cls, logits: Tensor, labels: Tensor, ignore_index: int | None = None) -> Counts:
+        """Count the pixels of a batch of logits, on its device.
+
+        This is exact for every finite logit. Probabilities in float32 cannot distinguish logits
+        above 17, and those in float16 none above 8.
+
+        >>> import torch
+        >>> counts = Counts.from_logits(torch.tensor([[-1.5, 40.0]]), torch.tensor([[0, 1]]))
+        >>> counts.logits[counts.pooled > 0]
+        array([-1.5, 40. ])
+
+        Args:
+            logits: logits of shape (N, ...) with N >= 0 images.
+            labels, ignore_index: as in `from_probabilities`.
+
+        Raises:
+            TypeError: if logits or labels are not tensors.
+            ValueError: if shapes differ, if a logit is not finite, or if a label is invalid.
+        """
+        z, labels, counted = _counted_pixels("logits", logits, labels, ignore_index)
+        if not bool(z[counted].isfinite().all()):
+            raise ValueError(
+                "logits are NaN or infinite; expected finite numbers. Look for the cause in what "
+                "the network computes."
+            )
+        p, z = z[counted].float().sigmoid(), z.double()
+        levels = level_of(nearest_grey(p, z[counted]), z[counted])
+        return cls._from_tensors(levels, labels, counted, len(logits), z)
+
+    @classmethod
     def from_probabilities(
         cls,
         probabilities: Tensor,
         labels: Tensor,
-        grey_levels: int = FLOAT_GREY_LEVELS,
+        grey_levels: int | None = None,
         ignore_index: int | None = None,
     ) -> Counts:
-        """Count the pixels of a batch, on its device.
+        """Count the pixels of a batch of probabilities, on its device.
+
+        Where the logits are known, `from_logits` is more exact.
 
         >>> import torch
         >>> p = torch.tensor([[0.2, 0.8, 0.8]])
@@ -272,7 +335,7 @@ class Counts:
             probabilities: foreground probabilities in [0, 1], shape (N, ...) with N >= 0 images.
             labels: labels of the same shape, 0 or 1. Labels between 0 and 1, such as the true
                 posterior, yield expected numbers of pixels (float64) without label noise.
-            grey_levels: number of grey levels, a multiple of 4.
+            grey_levels: number of grey levels, a multiple of 4; None for the levels of floats.
             ignore_index: label of pixels that are not counted, whatever is predicted there. An
                 image that has only such pixels is omitted.
 
@@ -280,40 +343,66 @@ class Counts:
             TypeError: if probabilities or labels are not tensors.
             ValueError: if shapes differ, or if values are NaN or outside [0, 1].
         """
-        import torch  # only here, since importing it takes longer than counting 1,000 maps
-
-        for name, values in (("probabilities", probabilities), ("labels", labels)):
-            require_type(name, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
-        require_one_channel("probabilities", probabilities.shape)
-        shape = tuple(probabilities.shape)
-        expected = f"that of the probabilities, {shape}"
-        require("the shape of the labels", tuple(labels.shape), shape == labels.shape, expected)
-        allowed = grey_levels > 0 and grey_levels % 4 == 0
-        require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
-        # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
-        wide = labels if labels.is_floating_point() else labels.long()
-        counted: slice | Tensor = slice(None)
-        if ignore_index is not None:
-            counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
-        predicted, foreground = probabilities.ravel()[counted], labels.ravel()[counted]
-        _require_shares("probabilities", predicted, "Apply a sigmoid to logits")
-        advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
-        _require_shares("labels", foreground, advice)
-        n = len(probabilities)
-        # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding half
-        # to even rounds it up.
-        scaled = probabilities.unsqueeze(-1).flatten(1).float() * (grey_levels - 1)
-        image = torch.arange(n, device=scaled.device).unsqueeze(1)
-        cell = (image * grey_levels + scaled.round().long()).ravel()[counted]
-        size = n * grey_levels
-        if bool(((foreground == 0) | (foreground == 1)).all()):
-            joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
+        p, labels, counted = _counted_pixels("probabilities", probabilities, labels, ignore_index)
+        _require_shares("probabilities", p[counted], "Apply a sigmoid to logits")
+        z, scale = finite_logits(p), p[counted].float()
+        if grey_levels is None:
+            levels = level_of(nearest_grey(scale, z[counted]), z[counted])
         else:
-            share = foreground.double()  # in half precision, the two shares would not add up to 1
+            allowed = grey_levels > 0 and grey_levels % 4 == 0
+            require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
+            # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding
+            # half to even rounds it up.
+            levels = (scale * (grey_levels - 1)).round().long()
+        return cls._from_tensors(levels, labels, counted, len(probabilities), z, grey_levels)
+
+    @classmethod
+    def _from_tensors(
+        cls,
+        levels: Tensor,
+        labels: Tensor,
+        counted: slice | Tensor,
+        images: int,
+        logits: Tensor,
+        grey_levels: int | None = None,
+    ) -> Counts:
+        """Count the levels of a batch.
+
+        Args:
+            levels, labels: levels and labels of the counted pixels.
+            counted: indices of these pixels among those of the batch.
+            images: number N of images.
+            logits: logits of all pixels of the batch, float64.
+            grey_levels: number of grey levels; None for the levels of floats.
+        """
+        import torch
+
+        number = grey_levels or FLOAT_LEVELS
+        size, pixels = images * number, len(logits) // max(images, 1)
+        of_image = torch.arange(images, device=logits.device).repeat_interleave(pixels)
+        cell = of_image[counted] * number + levels
+        share = labels.double()  # in half precision, the two shares would not add up to 1
+        if bool(((labels == 0) | (labels == 1)).all()):
+            joint = torch.bincount(cell + size * labels.long(), minlength=2 * size).view(2, size)
+        else:
             both = [torch.bincount(cell, w, minlength=size) for w in (1 - share, share)]
             joint = torch.stack(both)
-        table = np.ascontiguousarray(joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy())
-        return cls(table if ignore_index is None else table[table.any(axis=(1, 2))])
+        table = np.ascontiguousarray(joint.view(2, images, number).transpose(0, 1).cpu().numpy())
+        means = None
+        if grey_levels is None:
+            z = logits[counted]
+            totals = [torch.bincount(levels, w * z, minlength=number) for w in (1 - share, share)]
+            means = mean_logits(torch.stack(totals).cpu().numpy(), table.sum(axis=0))
+        counts = cls(table, {}, means)
+        if isinstance(counted, slice):
+            return counts
+        ignored = torch.ones(len(logits), dtype=torch.bool, device=logits.device)
+        ignored[counted] = False
+        values, of_image = map_values(logits[ignored]).T, of_image[ignored]
+        sums = values.new_zeros((images, 4)).index_add_(0, of_image, values).cpu().numpy()
+        numbers = torch.bincount(of_image, minlength=images).cpu().numpy()
+        kept = table.any(axis=(1, 2))
+        return counts.with_columns(ignored=numbers, ignored_values=sums)[kept]
 
     @classmethod
     def join(cls, parts: Sequence[Counts]) -> Counts:
@@ -327,14 +416,18 @@ class Counts:
         their groups are equal.
 
         Raises:
-            ValueError: if there are no parts, or if their numbers of grey levels differ.
+            ValueError: if there are no parts, if their levels differ, or if floats were
+                recalibrated differently.
         """
         require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
-        levels = sorted({part.grey_levels for part in parts})
-        require("grey_levels", levels, len(levels) == 1, "one number. Count all parts with it.")
+        numbers = sorted({part.table.shape[2] for part in parts})
+        expected = "one number. Count all parts in the same way."
+        require("the number of levels", numbers, len(numbers) == 1, expected)
         common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
-        return cls(np.concatenate([part.table for part in parts]), columns)
+        fine = [(part.levels, part.pooled) for part in parts if part.levels is not None]
+        levels = joined_levels(fine) if fine else None
+        return cls(np.concatenate([part.table for part in parts]), columns, levels)
 
     @classmethod
     def of_images(cls, images: Sequence[Counts], **columns: ArrayLike | None) -> Counts:
@@ -362,7 +455,7 @@ class Counts:
     def __getitem__(self, images: slice | np.ndarray) -> Counts:
         """Return the set of the images that a slice, a mask or an index array selects."""
         columns = {name: column[images] for name, column in self.columns.items()}
-        return Counts(self.table[images], columns)
+        return Counts(self.table[images], columns, self.levels)
 
     def save(self, path: Path) -> None:
         """Write the counts as safetensors; columns of text, such as names, become metadata.
@@ -375,6 +468,8 @@ class Counts:
         from aslp_lib.tensors import save_tensors
 
         arrays = {"table": self.table, **self.columns}
+        if self.levels is not None:
+            arrays[LOGITS] = self.levels.logits
         texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
         tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
         save_tensors(Path(path), tensors, {"texts": texts})
@@ -394,17 +489,71 @@ class Counts:
         with explained(f"{path} holds no counts", expected):
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
-            return cls(arrays.pop("table"), arrays | texts)
+            logits = arrays.pop(LOGITS, None)
+            levels = None if logits is None else FloatLevels(logits)
+            return cls(arrays.pop("table"), arrays | texts, levels)
 
     @property
     def grey_levels(self) -> int:
-        """Number of grey levels."""
-        return int(self.table.shape[2])
+        """Number of grey levels, see `grey`."""
+        return int(self.table.shape[2]) if self.levels is None else GREY_LEVELS
+
+    @cached_property
+    def grey(self) -> Counts:
+        """The counts at grey levels: these counts, or floats rounded to `GREY_LEVELS`."""
+        if self.levels is None:
+            return self
+        return Counts(self.levels.to_grey(self.table), self.columns)
+
+    def as_one_image(self) -> Counts:
+        """Return the pixels of all images as those of one image, without columns."""
+        return Counts(self.pooled[None], levels=self.levels)
+
+    @property
+    def mean_logits(self) -> np.ndarray:
+        """Mean logit of all pixels of each level, shape (levels,), or of the labels without any."""
+        pixels = self.pooled + (self.pooled.sum(axis=0) == 0)
+        means: np.ndarray = (pixels * self.logits).sum(axis=0) / pixels.sum(axis=0)
+        return means
+
+    def with_logits(self, logits: np.ndarray) -> Counts:
+        """Return floats with other logits of their levels.
+
+        Args:
+            logits: logits of the background and the foreground pixels of each level, shape (2,
+                levels), or (images, 2, levels). These are counted again, because the images of a
+                set share the logits of their levels.
+        """
+        if logits.ndim == 2:
+            return replace(self, levels=FloatLevels(logits))
+        return Counts.join([recounted(*image) for image in zip(self.table, logits, strict=True)])
+
+    @property
+    def level_probabilities(self) -> np.ndarray:
+        """Mean probability of the pixels of each label and level, shape (2, levels)."""
+        if self.levels is None:
+            return np.stack([np.arange(self.grey_levels) / (self.grey_levels - 1)] * 2)
+        from scipy.special import expit
+
+        return np.asarray(expit(self.levels.logits))
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Foreground probability of each grey level, shape (grey_levels,)."""
-        return np.arange(self.grey_levels) / (self.grey_levels - 1)
+        """Foreground probability of each level, shape (levels,)."""
+        probabilities: np.ndarray = self.level_probabilities.mean(axis=0)
+        return probabilities
+
+    @property
+    def logits(self) -> np.ndarray:
+        """Mean logit of the background and the foreground pixels of each level, shape (2, levels).
+
+        Grey levels 0 and L - 1 stand for half a grey level (`grey_levels.grey_level_logits`).
+        """
+        if self.levels is not None:
+            return self.levels.logits
+        from aslp_lib.metrics.grey_levels import grey_level_logits
+
+        return np.stack([grey_level_logits(self.grey_levels)] * 2)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -429,8 +578,64 @@ class Counts:
 
     @property
     def pooled(self) -> np.ndarray:
-        """Histogram over the pixels of all images, shape (2, grey_levels)."""
+        """Histogram over the pixels of all images, shape (2, levels)."""
         return self.table.sum(axis=0)
+
+    @property
+    def ranked(self) -> np.ndarray:
+        """`pooled`, in the order of the levels' logits; a recalibration can make logits equal."""
+        return self.pooled if self.levels is None else self.levels.ranked(self.pooled)
+
+
+def recounted(table: np.ndarray, logits: np.ndarray) -> Counts:
+    """Count the pixels of an image at the levels of other logits.
+
+    Args:
+        table: pixels of the image by label and level, (2, levels).
+        logits: their new logits, of the same shape.
+    """
+    from scipy.special import expit
+
+    place = level_of(nearest_grey(expit(logits), logits), logits)
+    place[1] += FLOAT_LEVELS
+    pixels, total = (
+        np.bincount(place.ravel(), weights.ravel(), 2 * FLOAT_LEVELS).reshape(2, FLOAT_LEVELS)
+        for weights in (table, table * logits)
+    )
+    return Counts(pixels.astype(table.dtype)[None], levels=mean_logits(total, pixels))
+
+
+def _counted_pixels(
+    name: str, predictions: Tensor, labels: Tensor, ignore_index: int | None
+) -> tuple[Tensor, Tensor, slice | Tensor]:
+    """Check a batch.
+
+    Args:
+        name: what the predictions are.
+
+    Returns:
+        The predictions of all pixels, the labels of the counted pixels, and their indices.
+    """
+    import torch  # only here, since importing it takes longer than counting 1,000 maps
+
+    for what, values in ((name, predictions), ("labels", labels)):
+        require_type(what, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
+    require_one_channel(name, predictions.shape)
+    shape = tuple(predictions.shape)
+    expected = f"that of the {name}, {shape}"
+    require("the shape of the labels", tuple(labels.shape), shape == labels.shape, expected)
+    if predictions.device.type == "mps":  # which has no float64
+        predictions, labels = predictions.cpu(), labels.cpu()
+    predictions, labels = predictions.detach().ravel(), labels.ravel()
+    # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
+    wide = labels if labels.is_floating_point() else labels.long()
+    counted: slice | Tensor = slice(None)
+    if ignore_index is not None:
+        counted = (wide != ignore_index).nonzero().squeeze(1)  # faster than a mask
+    labels = labels[counted]
+    advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
+    _require_shares("labels", labels, advice)
+    return predictions, labels, counted
 
 
 def _require_shares(name: str, values: Tensor, advice: str) -> None:
@@ -440,26 +645,26 @@ def _require_shares(name: str, values: Tensor, advice: str) -> None:
 
 def _labelled_pixels(
     prediction: np.ndarray, mask: np.ndarray, ignore_index: int | None, shapes: dict[int, str]
-) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Check a map and its mask, and select the pixels that are counted.
 
     Args:
         shapes: the accepted shapes, by number of axes.
 
     Returns:
-        Predictions and labels, flat if pixels are ignored, and the number of ignored pixels by the
-        name of its column, unless there is no `ignore_index`.
+        Predictions and labels of these pixels, flat if pixels are ignored; and the predictions of
+        the ignored pixels, or None without an `ignore_index`.
     """
     for name, array in (("the map", prediction), ("the mask", mask)):
         require_type(name, array, np.ndarray, "a NumPy array")
     same = prediction.shape == mask.shape and mask.ndim in shapes
     expected = f"that of its mask, {mask.shape}, as {' or '.join(shapes.values())}"
     require("the shape of the map", prediction.shape, same, expected)
-    sums: dict[str, float] = {}
+    ignored = None
     if ignore_index is not None:
         labelled = mask != ignore_index
-        sums["ignored"] = int(mask.size - np.count_nonzero(labelled))
-        if sums["ignored"]:
+        ignored = prediction[~labelled]
+        if ignored.size:
             prediction, mask = prediction[labelled], mask[labelled]
     if mask.dtype.kind not in "biu" or mask.min(initial=0) < 0 or mask.max(initial=1) > 1:
         values = short_repr(np.unique(mask).tolist())
@@ -467,4 +672,4 @@ def _labelled_pixels(
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
             "Binarise a mask of 0 to 255 with mask >= 128."
         )
-    return prediction, mask, sums
+    return prediction, mask, ignored

@@ -15,7 +15,8 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
            [0., 0., 3., 2.]])
 
     Returns:
-        Number of pixels of all images by label and grey level, shape (2, grey_levels).
+        Number of pixels of all images by label and level, shape (2, levels); `Counts.logits` has
+        their logits.
 
     Raises:
         TypeError: if `counts` is not a `Counts`.
@@ -36,7 +37,7 @@ def grey_level_logits(levels: int) -> NDArray[np.float64]:
     """Compute the logit of each grey level, shape (levels,).
 
     The probabilities 0 and 1 are clipped at half a grey level, as in `calibration.nll`. The largest
-    logit is 9.07 for 4336 grey levels, and 6.23 for 256.
+    logit is 6.23 for 256 grey levels.
 
     >>> grey_level_logits(4).round(2)  # p = 1/6 (clipped), 1/3, 2/3 and 5/6 (clipped)
     array([-1.61, -0.69,  0.69,  1.61])

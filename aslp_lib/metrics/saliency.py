@@ -57,6 +57,7 @@ BETA_SQUARED = 0.3
 
 
 def _absolute_error(counts: Counts) -> np.ndarray:
+    counts = counts.grey
     p = counts.probabilities
     error = counts.table[:, 0] @ p + counts.table[:, 1] @ (1 - p)
     return error / counts.table.sum(axis=(1, 2))
@@ -75,7 +76,7 @@ def f_curves(counts: Counts) -> np.ndarray:
         Shape (images, thresholds). F is 0 where no foreground pixel is detected, and NaN for an
         image without foreground.
     """
-    return _in_parts(_f, counts.table)[..., _thresholds(counts)]
+    return _in_parts(_f, _at_thresholds(counts))
 
 
 def precision_recall_curves(counts: Counts) -> np.ndarray:
@@ -90,7 +91,7 @@ def precision_recall_curves(counts: Counts) -> np.ndarray:
         Shape (images, 2, thresholds). Precision is 0 where no pixel is detected (as in the code
         of BASNet and U2-Net). Both are NaN for an image without foreground.
     """
-    return _in_parts(_precision_recall, counts.table)[..., _thresholds(counts)]
+    return _in_parts(_precision_recall, _at_thresholds(counts))
 
 
 def _max_f_of_means(means: np.ndarray) -> float:
@@ -101,6 +102,7 @@ def _max_f_of_means(means: np.ndarray) -> float:
 
 
 def _adaptive_f(counts: Counts) -> np.ndarray:
+    counts = counts.grey
     pooled = counts.table.sum(axis=1)
     twice = 2 * (pooled @ np.arange(counts.grey_levels)) / pooled.sum(axis=1)
     twice *= 1 - 1e-12  # a smaller excess over a grey level is rounding in fractions of pixels
@@ -125,14 +127,14 @@ def e_curves(counts: Counts) -> np.ndarray:
     Returns:
         Shape (images, thresholds).
     """
-    return _in_parts(_e, counts.table)[..., _thresholds(counts)]
+    return _in_parts(_e, _at_thresholds(counts))
 
 
 def _iou(counts: Counts) -> np.ndarray:
-    half = counts.grey_levels // 2
-    true = counts.table[:, 1, half:].sum(axis=1)
-    false = counts.table[:, 0, half:].sum(axis=1)
-    positives = counts.table[:, 1].sum(axis=1)
+    table, half = counts.grey.table, counts.grey_levels // 2
+    true = table[:, 1, half:].sum(axis=1)
+    false = table[:, 0, half:].sum(axis=1)
+    positives = table[:, 1].sum(axis=1)
     return true / np.where(positives > 0, positives + false, np.nan)
 
 
@@ -229,11 +231,11 @@ def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
     array([0. , 0.5, 1. , 1. ])
 
     Returns:
-        False positive rates and true positive rates, each of shape (grey_levels + 1,), in order of
+        False positive rates and true positive rates, each of shape (levels + 1,), in order of
         descending thresholds; NaN if the set lacks the class.
     """
     background, foreground = (
-        np.concatenate([[0], row[::-1].cumsum()]) for row in counts.pooled.astype(np.float64)
+        np.concatenate([[0], row[::-1].cumsum()]) for row in counts.ranked.astype(np.float64)
     )
     with np.errstate(invalid="ignore"):  # 0 / 0 without pixels of a class
         return background / background[-1], foreground / foreground[-1]
@@ -242,8 +244,8 @@ def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
 def auc(counts: Counts) -> float:
     """Compute the area under the ROC curve of pooled pixels, by the trapezoidal rule.
 
-    It is the probability that a foreground pixel has a higher grey level than a background pixel,
-    where ties count one half.
+    It is the probability that a foreground pixel has a higher level than a background pixel, where
+    ties count one half.
 
     Source: Hanley & McNeil, Radiology 1982.
 
@@ -265,10 +267,10 @@ def precision_recall(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
     (array([1.  , 0.5 , 0.67]), array([0.5, 0.5, 1. ]))
 
     Returns:
-        Precision and recall, each of shape (grey_levels,), in order of descending thresholds.
+        Precision and recall, each of shape (levels,), in order of descending thresholds.
         Precision is 1 where no pixel is detected. Recall is NaN without foreground.
     """
-    background, foreground = counts.pooled[:, ::-1].cumsum(axis=1)
+    background, foreground = counts.ranked[:, ::-1].cumsum(axis=1)
     with np.errstate(invalid="ignore"):
         # Precision is 1 by convention where no pixel is detected.
         precision = np.where(foreground + background, foreground / (foreground + background), 1.0)
@@ -293,10 +295,16 @@ def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> 
     return np.concatenate([curves(table[i : i + 64]) for i in range(0, len(table), 64)])
 
 
-def _thresholds(counts: Counts) -> slice:
-    """Return the grey levels that are thresholds: those of 8-bit maps, if they are among them."""
+def _at_thresholds(counts: Counts) -> np.ndarray:
+    """Add up the grey levels from each threshold to the next, (images, 2, thresholds).
+
+    The thresholds are the grey levels of 8-bit maps, if they are among those of the counts.
+    """
+    table = counts.grey.table
     steps, rest = divmod(counts.grey_levels - 1, MAP_GREY_LEVELS - 1)
-    return slice(None, None, steps if rest == 0 else None)
+    if rest or steps == 1:
+        return table
+    return np.add.reduceat(table, np.arange(0, table.shape[2], steps), axis=2)
 
 
 def _detected(table: np.ndarray) -> np.ndarray:

@@ -6,13 +6,13 @@ Source: Blasiok & Nakkiran, ICLR 2024.
 import numpy as np
 
 from aslp_lib.checks import require
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.top_label import Of, top_label
 
-POINTS_PER_GREY_LEVEL = 8
-"""Number of grid points of the integral per grey level."""
+POINTS = 8 * (MAP_GREY_LEVELS - 1)
+"""Smallest number of grid points of the integral, 8 for each grey level of an 8-bit map."""
 NARROWEST = 0.25
-"""Smallest kernel width, in grey levels: narrower kernels do not reach the next grey level."""
+"""Smallest kernel width, in grey levels of an 8-bit map: narrower kernels do not reach the next."""
 
 
 def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
@@ -29,7 +29,7 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     0.15
     """
     residual = _residuals(counts, of)
-    low, high = NARROWEST / (counts.grey_levels - 1), 1.0
+    low, high = NARROWEST / (MAP_GREY_LEVELS - 1), 1.0
     if np.abs(residual).sum() <= low:
         return float(np.abs(residual).sum())  # kernels of this width do not overlap
     spectrum = _spectrum(residual)
@@ -79,8 +79,9 @@ def _spectrum(residual: np.ndarray) -> np.ndarray:
 
     On the circle of length 2 that results, a Gaussian is the reflected Gaussian on [0, 1].
     """
-    circle = np.zeros(2 * POINTS_PER_GREY_LEVEL * (len(residual) - 1))
-    points = np.arange(len(residual)) * POINTS_PER_GREY_LEVEL
+    step = -(-POINTS // (len(residual) - 1))  # grid points from one grey level to the next
+    circle = np.zeros(2 * step * (len(residual) - 1))
+    points = np.arange(len(residual)) * step
     circle[points] += residual
     circle[-points] += residual  # the residuals at 0 and 1 coincide with their reflections
     return np.fft.rfft(circle)

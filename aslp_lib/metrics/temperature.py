@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
+from aslp_lib.metrics.grey_levels import pixels_to_fit
 
 LOWEST, HIGHEST = 0.01, 100.0
 """Range of temperatures that is searched."""
@@ -52,22 +52,20 @@ def best_temperature(pixels: NDArray[np.float64], margins: NDArray[np.float64]) 
 
 
 def pixel_margins(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the pooled pixels by label and grey level, and the margin of each.
-
-    The logits are those of the grey levels, which are clipped at both ends (`grey_level_logits`).
+    """Return the pooled pixels by label and level, and the margin of each.
 
     >>> pixels, margins = pixel_margins(Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]])))
     >>> pixels[1], margins[1].round(2)  # foreground
     (array([0., 0., 3., 2.]), array([-1.61, -0.69,  0.69,  1.61]))
 
     Returns:
-        Two arrays of shape (2, grey_levels).
+        Two arrays of shape (2, levels).
 
     Raises:
         ValueError: see `pixels_to_fit`.
     """
-    pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
-    return pixels, np.stack([-logits, logits])
+    pixels, (background, foreground) = pixels_to_fit(counts), counts.logits
+    return pixels, np.stack([-background, foreground])
 
 
 def scaled_nll(counts: Counts) -> float:

@@ -73,7 +73,7 @@ class TopLabel:
 
 
 def top_label(counts: Counts, of: Of = "prediction") -> TopLabel:
-    """Derive the reliability table of binary maps.
+    """Derive the reliability table of binary maps, at grey levels.
 
     >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # 4 grey levels
     >>> top_label(counts, "foreground").positive
@@ -84,6 +84,7 @@ def top_label(counts: Counts, of: Of = "prediction") -> TopLabel:
     Raises:
         ValueError: if `of` is unknown.
     """
+    counts = counts.grey
     if of == "foreground":
         return TopLabel(counts.table, counts.grey_levels)
     require("of", of, of == "prediction", "'prediction' or 'foreground'")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -12,16 +13,16 @@ from tqdm.auto import tqdm
 
 from aslp_lib.files import whole_folder, write
 from aslp_lib.maps.count import ReadOptions, count_folders, find_files, require_ignored
-from aslp_lib.maps.slabs import open_map, write_slabs
+from aslp_lib.maps.slabs import Slabs, open_map, write_slabs
 from aslp_lib.maps.write import to_png
+from aslp_lib.metrics.calibration import nll
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.float_levels import finite_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.recalibration.image_wise import ImageWise
+from aslp_lib.recalibration.base import preserve_decisions
 
 ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not kind.needs_network)
 """Names of the recalibrations that need only maps, and neither images nor a network."""
-LARGEST_LOGIT = 745.0
-"""Logit that stands for a probability of 1 in float64, whose smallest number is exp(-744.4)."""
 ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 """Names of the recalibrations in `ON_MAPS` that can be fitted on maps of corrupted images too."""
 
@@ -31,7 +32,7 @@ def fit_on_maps(
     pairs: Sequence[tuple[Path, Path]],
     reading: ReadOptions = ReadOptions(weighted_f=False),  # noqa: B008 - it is frozen
     valid: Path | None = None,
-) -> tuple[Recalibration, Counts]:
+) -> tuple[Recalibration, Counts, Counts]:
     """Fit a recalibration on folders of maps and masks.
 
     >>> from tempfile import TemporaryDirectory
@@ -42,9 +43,9 @@ def fit_on_maps(
     ...         path.mkdir()
     ...         Image.fromarray(np.uint8([grey_levels])).save(path / "image.png")
     ...     pairs = [(maps, masks)]
-    ...     temperature, counts = fit_on_maps("temperature_scaling", pairs)
-    >>> bool(temperature.value > 1)  # confidence 86 %, accuracy 75 %
-    True
+    ...     temperature, before, after = fit_on_maps("temperature_scaling", pairs)
+    >>> bool(temperature.value > 1), nll(after) < nll(before)  # confidence 86 %, accuracy 75 %
+    (True, True)
 
     Args:
         kind: name of the recalibration, one of `ON_MAPS`.
@@ -54,7 +55,9 @@ def fit_on_maps(
         valid: folder of masks of the pixels to count, of every pair; None to count all.
 
     Returns:
-        The fitted recalibration, and the counts of the first pair.
+        The fitted recalibration, the counts of the first pair, and those of its recalibrated maps
+        as `change_maps` would write them. If these have a larger NLL, because their data type
+        rounds them, the recalibration is the identity.
 
     Raises:
         FileNotFoundError: a folder does not exist.
@@ -68,7 +71,10 @@ def fit_on_maps(
         )
     clean, *corrupted = (count_folders(*pair, reading, valid=valid) for pair in pairs)
     require_ignored([clean, *corrupted], reading)
-    return RECALIBRATIONS[kind]().fit(clean, corrupted), clean
+    fitted = RECALIBRATIONS[kind]().fit(clean, corrupted)
+    changed = partial(changed_slabs, fitted, logits=reading.logits)
+    after = count_folders(*pairs[0], reading, valid=valid, change=changed)
+    return (fitted, clean, after) if nll(after) <= nll(clean) else (fitted.identity(), clean, clean)
 
 
 def change_maps(
@@ -79,10 +85,8 @@ def change_maps(
 ) -> int:
     """Apply a recalibration to a folder of maps and write the results to another folder.
 
-    What is written has the kind of what was read: every grey level of an 8-bit map is mapped to one
-    grey level, in `out/STEM.png`; floats keep their format and data type, and logits are logits.
-    Volumes are read and written a few slices at a time, except by the image-wise methods. The
-    folder `out` appears when it is complete.
+    What is written has the kind of what was read, see `changed_slabs`: 8-bit maps become
+    `out/STEM.png`, and floats keep their format. The folder `out` appears when it is complete.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -115,25 +119,57 @@ def change_maps(
 
     def write_recalibrated(path: Path) -> str:
         slabs = open_map(path, volumes=reading.volumes, logits=reading.logits)
-        first = next(slabs.parts)
-        if first.dtype == np.uint8:
-            write(partial / f"{path.stem}.png", to_png(_changed_grey_levels(change, first)))
-            return f"{path.stem}.png"
-        parts: Iterator[np.ndarray] = chain([first], slabs.parts)
-        if isinstance(change, ImageWise):  # its statistics are those of the whole map
-            parts = iter([np.concatenate(list(parts))])
         try:
-            changed = (_changed_floats(change, part, reading.logits) for part in parts)
-            write_slabs(partial / path.name, slabs.shape, changed)
+            changed = changed_slabs(change, slabs, logits=reading.logits)
+            first = next(changed.parts)
+            if first.dtype == np.uint8:
+                write(partial_out / f"{path.stem}.png", to_png(first))
+                return f"{path.stem}.png"
+            write_slabs(partial_out / path.name, changed.shape, chain([first], changed.parts))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         return path.name
 
     names: list[str] = []
-    with whole_folder(out, names) as partial, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with whole_folder(out, names) as partial_out, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         written = pool.map(write_recalibrated, paths.values())
         names.extend(tqdm(written, "maps", len(paths), leave=False))
     return len(names)
+
+
+def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) -> Slabs:
+    """Recalibrate a map.
+
+    Every grey level of an 8-bit map is mapped to one grey level; floats keep their data type, and
+    logits are logits. Volumes are recalibrated a few slices at a time, unless a pixel's result
+    depends on the whole map.
+
+    >>> temperature = RECALIBRATIONS["temperature_scaling"](2.0)
+    >>> changed = changed_slabs(temperature, Slabs.of(np.float32([[0.8, 1.0]])))
+    >>> [part.round(4) for part in changed.parts]  # in float32, 1 stands for 1 - 3e-8
+    [array([[0.6667, 0.9998]], dtype=float32)]
+
+    Args:
+        change: the fitted recalibration.
+        slabs: the map.
+        logits: floats are logits instead of probabilities.
+
+    Raises:
+        ValueError: a probability is NaN or outside [0, 1], or a logit is not finite.
+    """
+
+    def changed(part: np.ndarray) -> np.ndarray:
+        if part.dtype == np.uint8:
+            return _changed_grey_levels(change, part)
+        return _changed_floats(change, part, logits)
+
+    def of_whole_map() -> Iterator[np.ndarray]:
+        parts = list(slabs.parts)
+        yield from np.split(changed(np.concatenate(parts)), np.cumsum([*map(len, parts)])[:-1])
+
+    return Slabs(
+        slabs.shape, of_whole_map() if change.uses_whole_map else map(changed, slabs.parts)
+    )
 
 
 def _changed_grey_levels(change: Recalibration, grey_levels: np.ndarray) -> np.ndarray:
@@ -150,14 +186,19 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     Raises:
         ValueError: a probability is NaN or outside [0, 1], or a logit is not finite.
     """
-    from scipy.special import expit, logit
+    from scipy.special import expit
 
-    exact = values.astype(np.float64)
-    low, high = exact.min(initial=0.5), exact.max(initial=0.5)
+    low, high = values.min(initial=0.5), values.max(initial=0.5)
     if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
         expected = "finite logits" if logits else "probabilities in [0, 1]; logits need --logits"
         raise ValueError(f"it spans [{low:g}, {high:g}]; expected {expected}")
-    z = exact if logits else logit(exact).clip(-LARGEST_LOGIT, LARGEST_LOGIT)
+    before = values.astype(np.float64) if logits else finite_logits(values)
     with torch.no_grad():
-        changed = change(torch.from_numpy(z)[None])[0].numpy()
-    return (changed if logits else expit(changed)).astype(values.dtype)
+        after = change(torch.from_numpy(before)[None])[0].numpy()
+    changed: np.ndarray = (after if logits else expit(after)).astype(values.dtype)
+    if change.preserves_decisions and not logits:
+        changed = preserve_decisions(changed, values)
+    elif change.preserves_decisions:  # a small negative logit must not be rounded to 0
+        smallest = np.finfo(values.dtype).smallest_normal
+        changed = np.where((changed == 0) & (values < 0), -smallest, changed)
+    return changed

@@ -38,11 +38,11 @@ class Outcome(NamedTuple):
     """Logits of a set before and after recalibration, and their pixels."""
 
     before: NDArray[np.float64]
-    """Logits, shape (K,)."""
+    """Logits of the background and the foreground pixels of each level, shape (2, levels)."""
     after: NDArray[np.float64]
-    """Recalibrated logits, shape (..., K)."""
+    """Recalibrated logits, shape (..., 2, levels)."""
     pixels: NDArray[np.float64]
-    """Background and foreground pixels of each logit, weighted as in the fit; (..., 2, K)."""
+    """Numbers of these pixels, weighted as in the fit; (..., 2, levels)."""
 
 
 class Recalibration(nn.Module):
@@ -75,6 +75,8 @@ class Recalibration(nn.Module):
     fitted, and fitted numbers. Vectors of these are empty before the fit."""
     fits_corrupted: ClassVar[bool] = False
     """True if `fit` uses counts of corrupted images."""
+    uses_whole_map: ClassVar[bool] = False
+    """True if the result of a pixel depends on the other pixels of its map."""
     needs_network: ClassVar[bool] = False
     """True if `forward` needs the images, and the network that `attach` gives the method."""
 
@@ -126,9 +128,9 @@ class Recalibration(nn.Module):
                 Methods that have not `fits_corrupted` ignore them.
 
         Returns:
-            The result of `minimise`; or the identity, if that has the smaller NLL on these counts,
-            before or after logits are rounded to grey levels. A method without parameters is not
-            compared.
+            The result of `minimise`; or the identity, if that has the smaller NLL on these counts
+            (of 8-bit maps: before or after logits are rounded to grey levels). A method without
+            parameters is not compared.
 
         Raises:
             TypeError: if `corrupted` is a single set.
@@ -164,7 +166,13 @@ class Recalibration(nn.Module):
         """
         require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
         logits = logits if logits.is_floating_point() else logits.float()
-        return logits if self.is_identity else self.transform(logits, images)
+        if self.is_identity:
+            return logits
+        after = self.transform(logits, images)
+        if self.preserves_decisions and logits.dtype == torch.float16:  # which may round to 0
+            smallest = torch.finfo(torch.float16).smallest_normal
+            after = torch.where((after == 0) & (logits != 0), logits.sign() * smallest, after)
+        return after
 
     @abstractmethod
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
@@ -214,45 +222,61 @@ class Recalibration(nn.Module):
 
     def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of the sets on which the method was fitted."""
-        z = grey_level_logits(clean.grey_levels)
-        return [Outcome(z, self(torch.from_numpy(z)).numpy(), pixels_to_fit(clean))]
+        return [Outcome(clean.logits, self.recalibrated_logits(clean), pixels_to_fit(clean))]
 
     @torch.no_grad()
     def lowers_nll(self, clean: Counts, corrupted: CorruptedSets = ()) -> bool:
         """Return whether the method does not raise the NLL of the sets on which it was fitted.
 
-        The NLL is compared twice: with exact logits, and with logits rounded to grey levels. In
-        saturated maps in particular, rounding can cost more than the fit gains.
+        The NLL of 8-bit maps is compared twice, with exact logits and with logits rounded to grey
+        levels. In saturated maps in particular, rounding can cost more than the fit gains.
         """
-        z = grey_level_logits(clean.grey_levels)
+        levels = clean.grey_levels
         increase = np.zeros(2)
         for before, after, pixels in self.outcomes(clean, corrupted):
-            for sign, logits in ((1, after), (-1, before)):
-                rounded = z[nearest_grey_levels(logits, clean.grey_levels)]
-                increase += [sign * _total_nll(exact, pixels) for exact in (logits, rounded)]
+            for sign, exact in ((1, after), (-1, before)):
+                rounded = exact
+                if clean.levels is None:
+                    rounded = grey_level_logits(levels)[nearest_grey_levels(exact, levels)]
+                increase += [sign * _total_nll(logits, pixels) for logits in (exact, rounded)]
         return bool((increase <= 0).all())
 
     def apply_counts(self, counts: Counts) -> Counts:
         """Return the counts of the recalibrated predictions.
 
-        Grey levels are replaced by `recalibrated_grey_levels`. Of the columns, the result has
-        names and groups, because others need the pixels.
+        Floats keep their levels, whose logits change. Grey levels are replaced by
+        `recalibrated_grey_levels`. Of the columns, the result has names and groups, because others
+        need the pixels.
 
         >>> from aslp_lib.recalibration import Temperature
         >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
         >>> Temperature(2.0).apply_counts(counts).table[0, :, 170]  # from p = 0.8 to 2/3
         array([1, 2])
         """
+        kept = {name: counts.columns.get(name) for name in ("names", "groups")}
+        if counts.levels is not None:
+            return counts.with_logits(self.recalibrated_logits(counts)).with_columns(**kept)
         moved = np.broadcast_to(self.recalibrated_grey_levels(counts), counts.table[:, 0].shape)
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
-        kept = {name: counts.columns.get(name) for name in ("names", "groups")}
         return Counts(changed).with_columns(**kept)
 
     @torch.no_grad()
+    def recalibrated_logits(self, counts: Counts) -> NDArray[np.float64]:
+        """Recalibrate the logits of all levels.
+
+        Returns:
+            Shape (2, levels), or (images, 2, levels) if the method depends on the image.
+
+        Raises:
+            TypeError: if the method needs images, which counts do not contain.
+        """
+        after: NDArray[np.float64] = self(torch.from_numpy(counts.logits)).numpy()
+        return after
+
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
-        """Compute the grey level to which each grey level is recalibrated.
+        """Compute the grey level to which each grey level of 8-bit maps is recalibrated.
 
         The logit of each grey level (`grey_level_logits`) is recalibrated and rounded
         (`nearest_grey_levels`).
@@ -266,10 +290,10 @@ class Recalibration(nn.Module):
             Shape (grey_levels,), or (images, grey_levels) if the method depends on the image.
 
         Raises:
-            TypeError: if the method needs images, which counts do not contain.
+            TypeError: see `recalibrated_logits`.
         """
-        after = self(torch.from_numpy(grey_level_logits(counts.grey_levels)))
-        return nearest_grey_levels(after.numpy(), counts.grey_levels)
+        after = self.recalibrated_logits(counts)[..., 0, :]  # equal for both labels
+        return nearest_grey_levels(after, counts.grey_levels)
 
     def save(self, path: Path) -> None:
         """Write the parameters as a safetensors file.
@@ -364,15 +388,14 @@ def preserve_decisions(probability: np.ndarray, before: np.ndarray) -> np.ndarra
     array([0.5, 0.7], dtype=float32)
 
     Args:
-        probability: recalibrated probabilities, float32, at the size of the image.
+        probability: recalibrated probabilities at the size of the image.
         before: probabilities before recalibration, of the same type and size.
     """
-    below = np.nextafter(np.float32(0.5), np.float32(0))
-    return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, 0.5))
+    half = probability.dtype.type(0.5)
+    below = np.nextafter(half, 0 * half)
+    return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, half))
 
 
 def _total_nll(logits: NDArray[np.float64], pixels: NDArray[np.float64]) -> float:
-    """Sum the NLL of background and foreground pixels (..., 2, K) with logits (..., K)."""
-    background, foreground = np.moveaxis(pixels, -2, 0)
-    nll = background * np.logaddexp(0, logits) + foreground * np.logaddexp(0, -logits)
-    return float(nll.sum())
+    """Sum the NLL of background and foreground pixels with their logits, both (..., 2, K)."""
+    return float((pixels * np.logaddexp(0, [[1.0], [-1.0]] * logits)).sum())

@@ -7,17 +7,18 @@ import torch
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
+from aslp_lib.metrics.float_levels import EDGES
+from aslp_lib.metrics.grey_levels import clipped_logits, pixels_to_fit
 from aslp_lib.recalibration.base import CorruptedSets, Recalibration, at_least_float32
 
 
 class Isotonic(Recalibration):
     """Isotonic regression: `p' = g(p)` with the non-decreasing g of least squared error.
 
-    The same g also minimises the NLL. It is a step function of the grey levels of the validation
-    set. Between two steps, logits are interpolated linearly; beyond the outermost steps, g is
-    constant. The order of pixels is preserved except for ties. The decision threshold moves to the
-    point where the frequency of foreground crosses 1/2.
+    The same g also minimises the NLL. It is a step function of the levels of the validation set.
+    Between two steps, logits are interpolated linearly; beyond the outermost steps, g is constant.
+    The order of pixels is preserved except for ties. The decision threshold moves to the point
+    where the frequency of foreground crosses 1/2.
 
     Source: Zadrozny & Elkan, KDD 2002.
 
@@ -43,10 +44,10 @@ class Isotonic(Recalibration):
     """Recalibrated logits of `logits`, non-decreasing."""
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
-        """Pool adjacent violators among the grey levels, weighted by their pixels.
+        """Pool adjacent violators among the levels, weighted by their pixels.
 
         If all pixels of a step belong to one class, its frequency of foreground is 0 or 1. It is
-        clipped to the range of `grey_level_logits`, so that logits are finite. The clipped function
+        clipped at half a grey level, see `grey_levels.clipped_logits`. The clipped function
         minimises the NLL over all non-decreasing functions with values in that range.
 
         Raises:
@@ -58,13 +59,14 @@ class Isotonic(Recalibration):
         pixels, grey_levels = background + foreground, clean.grey_levels
         filled = np.flatnonzero(pixels)
         share = isotonic_regression(foreground[filled] / pixels[filled], weights=pixels[filled]).x
-        # Grey levels beyond the outermost filled ones receive the values of these.
-        grey, index = np.unique([0, *filled, grey_levels - 1], return_index=True)
+        # Levels beyond the outermost filled ones receive the values of these.
+        level, index = np.unique([0, *filled, len(pixels) - 1], return_index=True)
         values = np.pad(clipped_logits(share, grey_levels), 1, mode="edge")[index]
         rises = np.diff(values) > 0
         # Only the ends of steps are stored. Knots inside a step do not change the function.
         end = np.concatenate([[True], rises[:-1] | rises[1:], [True]])
-        knots = grey_level_logits(grey_levels)[grey]
+        knots = clean.mean_logits[level]
+        end &= np.diff(knots.astype(np.float32), prepend=-np.inf) > 0  # it is evaluated in float32
         return type(self)(knots[end], values[end])
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
@@ -118,12 +120,12 @@ class Histogram(Recalibration):
     """Recalibrated logit of each bin, one more than edges; empty for the identity."""
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
-        """Divide the grey levels into bins of equal mass, and compute their frequencies.
+        """Divide the levels into bins of equal mass, and compute their frequencies.
 
-        Bin b of B ends with the grey level at which the cumulative share of pixels reaches `b / B`.
-        A grey level that reaches several of these shares (such as 0 in a saturated map) ends a
-        single bin, so that no bin is empty. Frequencies of 0 and 1 are clipped to the range of
-        `grey_level_logits`.
+        Bin b of B ends with the level at which the cumulative share of pixels reaches `b / B`. A
+        level that reaches several of these shares (such as 0 in a saturated map) ends a single bin,
+        so that no bin is empty. Frequencies of 0 and 1 are clipped at half a grey level, see
+        `grey_levels.clipped_logits`.
 
         Raises:
             ValueError: see `pixels_to_fit`.
@@ -132,12 +134,15 @@ class Histogram(Recalibration):
         grey_levels = clean.grey_levels
         below, bins = np.cumsum(background + foreground), int(self.bins)
         last = np.searchsorted(below, below[-1] * np.arange(1, bins) / bins)
-        last = np.unique(last[below[last] < below[-1]])  # last grey level of each bin but the top
+        last = np.unique(last[below[last] < below[-1]])  # last level of each bin but the top
         start = np.concatenate([[0], last + 1])
         pixels = np.add.reduceat(background + foreground, start)
         share = np.add.reduceat(foreground, start) / pixels
-        z = grey_level_logits(grey_levels)
+        z = clean.mean_logits
         edges = (z[last] + z[last + 1]) / 2
+        if clean.levels is not None:  # pixels of a level may lie on either side of such an edge
+            between = (z[last] < EDGES[last]) & (EDGES[last] < z[last + 1])
+            edges = np.where(between, EDGES[last], edges)
         values = clipped_logits(share, grey_levels)
         return type(self)(bins, edges, values)
 

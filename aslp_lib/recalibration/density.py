@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, pixel_margins
 from aslp_lib.recalibration.base import CorruptedSets, Numbers, Outcome, Recalibration
 from aslp_lib.recalibration.temperature import fitted_temperature
@@ -95,17 +94,17 @@ encoder's stages)
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
         deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of a single image, or of equal images
         inputs = np.column_stack([np.ones(len(distances)), (distances - means) / deviations])
-        table, z = clean.table, grey_level_logits(clean.grey_levels)
-        margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # background has margin -z
-        weights = _fit(margins, z, inputs, -math.log(start))
+        _, margins = pixel_margins(clean)
+        pixels = clean.table.reshape(len(clean), -1).astype(np.float64)
+        weights = _fit(pixels, margins.ravel(), inputs, -math.log(start))
         numbers = self.neighbours, weights, means, deviations
         return type(self)(*numbers, references=self.references)
 
     def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of each validation image."""
-        z = grey_level_logits(clean.grey_levels)
         exponents = self._exponents(self._distances_of(clean))
-        return [Outcome(z, np.exp(exponents)[:, None] * z, clean.table)]
+        after = np.exp(exponents)[:, None, None] * clean.logits
+        return [Outcome(clean.logits, after, clean.table)]
 
     def _distances_of(self, clean: Counts) -> np.ndarray:
         """Compute the distances of counted images from the features in their columns."""
@@ -192,8 +191,8 @@ def _fit(margins: np.ndarray, z: np.ndarray, inputs: np.ndarray, start: float) -
     """Minimise the penalised NLL.
 
     Args:
-        margins: number of pixels of each image that have each margin z, shape (N, grey_levels).
-        z: the margins, shape (grey_levels,).
+        margins: number of pixels of each image that have each margin z, shape (N, K).
+        z: the margins, shape (K,).
         inputs: 1 and the standardised distances, shape (N, 1 + stages).
         start: initial value of w_0.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
+from aslp_lib.metrics.map_features import map_features
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import (
     CorruptedSets,
@@ -26,7 +26,7 @@ from aslp_lib.recalibration.base import (
     log_add,
     log_sigmoid,
 )
-from aslp_lib.recalibration.features import Images, bin_centres, map_features
+from aslp_lib.recalibration.features import CENTRES, Images, features_of
 
 TAIL = 0.005
 """Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""
@@ -48,6 +48,7 @@ class ImageWise(Recalibration):
 
     preserves_decisions = True
     fits_corrupted = True
+    uses_whole_map = True
     start: ClassVar[float]
     """Value of u with which the method is close to the identity, where the optimisation starts."""
     ridge: ClassVar[float]
@@ -101,13 +102,13 @@ class ImageWise(Recalibration):
         """Compute the weights w of foreground and background, shape (2, 1 + features).
 
         Args:
-            tables: weighted pixels of each image by label and bin, shape (N, 2, BINS).
+            tables: weighted pixels of each image by label and bin, shape (N, 2, bins).
             inputs: standardised and clipped features, shape (N, features).
         """
         from scipy.optimize import minimize
 
         background, positive = torch.from_numpy(tables / tables.sum()).unbind(dim=1)
-        z = torch.from_numpy(bin_centres())
+        z = torch.from_numpy(CENTRES)
         phi = torch.from_numpy(np.column_stack([np.ones(len(inputs)), inputs]))
         shape = 2, phi.shape[1]
 
@@ -131,8 +132,14 @@ class ImageWise(Recalibration):
         return [self._outcome(_images(images), weight) for images, weight in weighted]
 
     def _outcome(self, images: Images, weight: float) -> Outcome:
-        after = self._changed(torch.from_numpy(images.logits), torch.from_numpy(images.features))
-        return Outcome(images.logits, after.numpy(), weight * images.tables)
+        after = self._changed_logits(images.logits, images.features)
+        return Outcome(images.logits, after, weight * images.tables)
+
+    def _changed_logits(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Recalibrate logits (2, K) of N images with the given features; (N, 2, K)."""
+        z, phi = torch.from_numpy(logits.ravel()), torch.from_numpy(features)
+        after: np.ndarray = self._changed(z, phi).numpy()
+        return after.reshape(len(features), *logits.shape)
 
     def levels(self, features: Tensor) -> Tensor:
         """Compute u of predicted foreground and of background, shape (N, 2).
@@ -162,14 +169,11 @@ class ImageWise(Recalibration):
         return self._changed(flat, map_features(flat)).view(logits.shape).to(logits.dtype)
 
     @torch.no_grad()
-    def recalibrated_grey_levels(self, counts: Counts) -> np.ndarray:
-        """Compute the grey levels for each image; see `Recalibration`."""
+    def recalibrated_logits(self, counts: Counts) -> np.ndarray:
+        """Recalibrate the logits of all levels for each image; see `Recalibration`."""
         if self.is_identity:
-            return np.arange(counts.grey_levels)
-        logits = grey_level_logits(counts.grey_levels)
-        features = torch.from_numpy(map_features(logits, counts.table.sum(axis=1)))
-        after = self._changed(torch.from_numpy(logits), features)
-        return nearest_grey_levels(after.numpy(), counts.grey_levels)
+            return counts.logits
+        return self._changed_logits(counts.logits, features_of(counts))
 
     def summary(self) -> str:
         """Return the parameters of an image with mean features."""

@@ -3,10 +3,11 @@
 from typing import ClassVar, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
+from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.recalibration.base import CorruptedSets, Recalibration
 
 
@@ -57,11 +58,11 @@ class Logistic(Recalibration):
         from scipy.optimize import minimize
         from scipy.special import expit
 
-        background, foreground = pixels_to_fit(clean)
-        n0, n1 = background.sum(), foreground.sum()
-        share = (background + foreground) / (n0 + n1)
-        target = (background / (n0 + 2) + foreground * (n1 + 1) / (n1 + 2)) / (n0 + n1)
-        z = grey_level_logits(clean.grey_levels)
+        pixels = pixels_to_fit(clean)
+        n0, n1 = pixels.sum(axis=1)
+        share = pixels.ravel() / (n0 + n1)
+        target = share * np.repeat([1 / (n0 + 2), (n1 + 1) / (n1 + 2)], pixels.shape[1])
+        z = clean.logits.ravel()
         inputs = np.stack([z, np.ones_like(z)])
 
         def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -80,8 +81,9 @@ class Logistic(Recalibration):
         return type(self)(*(found.x - step))
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
-        """Compute `a z + b`."""
-        return self.slope.to(logits) * logits + self.offset.to(logits)
+        """Compute `a z + b`; with a slope of 0, also of infinite logits."""
+        largest = torch.finfo(logits.dtype).max
+        return self.slope.to(logits) * logits.clamp(-largest, largest) + self.offset.to(logits)
 
     def summary(self) -> str:
         """Return slope and offset."""

@@ -44,9 +44,9 @@ class Temperature(Recalibration):
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the temperature that minimises the NLL (`best_temperature`).
 
-        The logits are those of the grey levels, which are clipped at both ends
-        (`grey_level_logits`). If a network has many logits beyond these ends, T is slightly smaller
-        than in a fit to exact logits.
+        The logits of 8-bit maps are those of the grey levels, which are clipped at both ends
+        (`grey_level_logits`). If a network has many logits beyond these ends, T is smaller than in
+        a fit to its logits.
 
         Raises:
             ValueError: see `pixels_to_fit`.
@@ -150,7 +150,8 @@ class ClassWiseTemperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        (pixels, margins), half = pixel_margins(clean), clean.grey_levels // 2
+        pixels, margins = pixel_margins(clean)
+        half = pixels.shape[1] // 2
         temperatures: dict[str, float] = {}
         for side, part in (("foreground", slice(half, None)), ("background", slice(half))):
             if pixels[:, part].any():
@@ -212,5 +213,7 @@ class CorruptionTemperature(Temperature):
             TypeError: if `corrupted` is a single set.
             ValueError: if the numbers of grey levels differ; see also `pixels_to_fit`.
         """
-        pooled = [pixels_to_fit(clean), *(images.pooled for images in corrupted_sets(corrupted))]
-        return super().fit(Counts.join([Counts(pixels[None]) for pixels in pooled]))
+        pixels_to_fit(clean)
+        sets = [clean, *corrupted_sets(corrupted)]
+        pooled = [s.as_one_image() if isinstance(s, Counts) else s.pooled for s in sets]
+        return super().fit(Counts.join(pooled))

@@ -10,7 +10,8 @@ from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import to_grey_levels
-from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, MAP_GREY_LEVELS, Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
+from aslp_lib.metrics.float_levels import mean_logits
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for, outputs
 
@@ -18,7 +19,7 @@ from aslp_lib.training.batches import accelerator_for, outputs
 def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
     """Count the predictions on a set, as the joint histogram that every score is computed from.
 
-    `settings.validate_at` selects float probabilities at the size of the network's input, or 8-bit
+    `settings.validate_at` selects logits at the size of the network's input, or 8-bit
     maps at each image's own size. Of several processes, each counts an equal share of the images,
     and all return the counts of the whole set.
 
@@ -33,12 +34,13 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     network.to(accelerator.device).eval()
     ignored = dataset.ignored
     at_own_size = settings.validate_at == "image"
-    grey_levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
-    tables = [np.zeros((0, 2, grey_levels), np.int64)]  # for a process without images
+    none = torch.zeros((0, 1))
+    parts = [Counts.from_logits(none, none, ignored)]  # for a process without images
+    if at_own_size:
+        parts = [Counts(np.zeros((0, 2, MAP_GREY_LEVELS), np.int64))]
     order = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
     for logits, _, labels, indices in outputs(network, dataset, settings, order):
-        probabilities = torch.sigmoid(logits)
-        require_finite(probabilities, dataset, indices.tolist())
+        require_finite(logits, dataset, indices.tolist())
         if ignored is not None:
             labels = labels.nan_to_num(ignored)
             empty = (labels == ignored).flatten(1).all(dim=1).tolist()
@@ -50,13 +52,18 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
                 )
         if at_own_size:
             for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
-                tables.append(_own_size_counts(logit, dataset, index, settings).table)
+                parts.append(_own_size_counts(logit, dataset, index, settings))
         else:
-            counts = Counts.from_probabilities(probabilities, labels, ignore_index=ignored)
-            tables.append(counts.table)
-    table = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
-    rows = distributed.all_gather_rows(table, len(dataset), accelerator)
-    return Counts(rows.cpu().numpy()).with_columns(groups=dataset.fields)
+            parts.append(Counts.from_logits(logits, labels, ignored))
+    counts = Counts.join(parts)
+    table = torch.from_numpy(counts.table).to(accelerator.device)
+    table = distributed.all_gather_rows(table, len(dataset), accelerator).cpu().numpy()
+    levels = counts.levels
+    if levels is not None:
+        total = torch.from_numpy(counts.pooled * levels.logits).to(accelerator.device)
+        total = distributed.all_reduce_sum(total, accelerator).cpu().numpy()
+        levels = mean_logits(total, table.sum(axis=0))
+    return Counts(table, levels=levels).with_columns(groups=dataset.fields)
 
 
 def require_finite(values: Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:

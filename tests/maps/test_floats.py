@@ -51,9 +51,11 @@ def expected(pairs):
 
 
 def close(ours, formulas):
-    """NLL, Brier score and accuracy are exact; confidences are rounded by up to 1/8670."""
-    for name in ("nll", "brier", "accuracy"):
-        assert ours[name] == pytest.approx(formulas[name], rel=1e-9)
+    """NLL and Brier score are those of each level's mean logit, which is off by (1/32)^2 / 24 times
+    the curvature at most; confidences are rounded by up to 1/8670."""
+    assert ours["accuracy"] == pytest.approx(formulas["accuracy"], rel=1e-9)
+    for name in ("nll", "brier"):
+        assert ours[name] == pytest.approx(formulas[name], abs=1e-6)
     for name in ("gap", "ece"):
         assert ours[name] == pytest.approx(formulas[name], abs=2e-4)
 

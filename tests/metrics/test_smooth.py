@@ -6,7 +6,7 @@ from scipy.integrate import quad, trapezoid
 from scipy.optimize import brentq
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.smooth import POINTS_PER_GREY_LEVEL, smooth_ece, smooth_ece_at
+from aslp_lib.metrics.smooth import POINTS, smooth_ece, smooth_ece_at
 
 
 def sample(pixels):
@@ -37,7 +37,7 @@ def smoothed(levels, labels, width, of):
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
 def test_it_equals_a_loop_over_pixels_and_its_width_is_its_own_value(of):
     levels, labels = sample(40)
-    counts, grid = counted(levels, labels), np.linspace(0, 1, 255 * POINTS_PER_GREY_LEVEL + 1)
+    counts, grid = counted(levels, labels), np.linspace(0, 1, POINTS + 1)
     for width in (0.004, 0.2, 1.0):
         residual = smoothed(levels, labels, width, of)
         oracle = trapezoid([abs(residual(t)) for t in grid], grid)

@@ -11,7 +11,8 @@ from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
-from aslp_lib.recalibration.features import FEATURES, Images, map_features
+from aslp_lib.metrics.map_features import FEATURES, map_features
+from aslp_lib.recalibration.features import Images, features_of
 
 
 def test_features_by_hand():
@@ -36,7 +37,7 @@ def test_a_map_of_one_level_has_features(z):
 
 
 def test_images_hold_their_pixels_and_features():
-    """Those without pixels are left out; bins of 0.2 hold the logits of 8-bit maps."""
+    """Those without pixels are left out; bins of 0.2 hold the logits up to 6."""
     table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
     table[1] = table[2] = 0
     table[2, 0, 7] = 1  # an image of one pixel
@@ -48,10 +49,11 @@ def test_images_hold_their_pixels_and_features():
         np.testing.assert_array_equal(images.tables[row], table[i])
         for label in (0, 1):
             weights = table[i, label]
-            held, _ = np.histogram(z.clip(-5.99, 5.99), np.linspace(-6, 6, 61), weights=weights)
-            np.testing.assert_array_equal(binned.tables[row, label], held)
-    np.testing.assert_allclose(binned.logits, np.arange(-5.9, 6, 0.2), atol=1e-12)
-    np.testing.assert_array_equal(binned.pooled, table.sum(axis=0))
+            inner, _ = np.histogram(z, np.linspace(-6, 6, 61), weights=weights)
+            np.testing.assert_array_equal(binned.tables[row, label, 69:-69], inner)
+            assert binned.tables[row, label].sum() == weights.sum()
+    np.testing.assert_allclose(binned.logits[1, 69:-69], np.arange(-5.9, 6, 0.2), atol=1e-12)
+    np.testing.assert_array_equal(binned.pooled.pooled, table.sum(axis=0))
 
 
 def test_a_broken_logit_leaves_the_features_of_the_other_pixels():
@@ -65,8 +67,9 @@ def test_a_broken_logit_leaves_the_features_of_the_other_pixels():
 
 
 def test_features_do_not_depend_on_the_unit_of_pixels():
-    table, z = np.random.default_rng(0).integers(0, 5, (3, 256)), grey_level_logits(256)
-    np.testing.assert_allclose(map_features(z, table / 1e4), map_features(z, table), rtol=1e-12)
+    table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
+    small, large = features_of(Counts(table / 1e4)), features_of(Counts(table))
+    np.testing.assert_allclose(small, large, rtol=1e-12)
 
 
 @pytest.mark.parametrize("images", [1, 2])

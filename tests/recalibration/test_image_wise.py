@@ -10,8 +10,8 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.map_features import map_features
 from aslp_lib.recalibration import ImageWiseShrinkage, ImageWiseTemperature, Temperature
-from aslp_lib.recalibration.features import map_features
 
 KINDS = [ImageWiseShrinkage, ImageWiseTemperature]
 

@@ -7,12 +7,13 @@ import torch
 
 from aslp_lib.course.exercises import Array, Exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.float_levels import GREY_LEVELS
 
 
 def _arrays(pixels: int) -> tuple[Array, ...]:
     """Make probabilities, none on the edge of a bin, and labels of an overconfident network."""
-    rng, top = np.random.default_rng(pixels), FLOAT_GREY_LEVELS - 1
+    rng, top = np.random.default_rng(pixels), GREY_LEVELS - 1
     grey_level = np.rint(top * rng.beta(0.5, 0.8, pixels)).clip(1, top - 1)
     grey_level += grey_level % (top // 5) == 0  # not 0.2, 0.4 and so on
     p = grey_level / top

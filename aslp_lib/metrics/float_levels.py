@@ -1,0 +1,212 @@
+"""The levels of logits at which predictions in floating point are counted.
+
+They divide the grey levels of floats. Near the probability 1/2, a grey level is one level. Towards
+0 and 1, a grey level spans many logits (the last one all above 9.07), and is divided into levels of
+at most 1/32. Beyond ±64, levels grow in proportion to the logit, and the last one holds all logits
+above 4096. The mean logit of a level determines the NLL of its pixels to 1e-5 at every temperature.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aslp_lib.checks import require
+
+GREY_LEVELS = 17 * 255 + 1
+"""Number of grey levels for float probabilities, 4336; those of 8-bit maps are among them. Rounding
+changes a probability by at most 1/8670."""
+PER_LOGIT, PER_OCTAVE = 32, 32
+"""Smallest number of levels per unit of the logit up to `EVEN`, and number of levels by which the
+logit doubles from there to `LAST`."""
+EVEN, LAST = 64.0, 4096.0
+
+# The upper half of the grey levels, from 1/2; the lower half mirrors it.
+_ODD = np.arange(1, GREY_LEVELS, 2)
+_LOW = np.log(GREY_LEVELS - 2 + _ODD) - np.log(GREY_LEVELS - _ODD)
+"""Smallest logit of each grey level."""
+_NUMBER = np.ceil(np.diff(_LOW, append=EVEN) * PER_LOGIT)
+"""Number of levels of each grey level, without those beyond `EVEN`."""
+_DENSITY = _NUMBER / np.diff(_LOW, append=EVEN)
+_FIRST = np.cumsum(_NUMBER) - _NUMBER
+"""Position of each grey level's first level, counted from 1/2."""
+_EVEN_LEVELS = _NUMBER.sum()
+_OCTAVES = PER_OCTAVE * np.log2(LAST / EVEN)
+_HALF = int(_EVEN_LEVELS + _OCTAVES + 1)
+FLOAT_LEVELS = 2 * _HALF
+"""Number of levels, 8480."""
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLevels:
+    """Levels with the logits of the pixels that are counted at them.
+
+    A recalibration changes the logits and not the levels, so that ranks remain exact.
+
+    >>> levels = FloatLevels(np.array([[-1.0, 2.0, 2.0], [-1.0, 2.0, 2.0]]))
+    >>> levels.ranked(np.array([[5, 2, 1], [0, 1, 7]]))  # the second and the third are tied
+    array([[5, 3],
+           [0, 8]])
+
+    Args:
+        logits: mean logit of the background and of the foreground pixels of each level, shape
+            (2, K).
+    """
+
+    logits: NDArray[np.float64]
+
+    @cached_property
+    def _grey(self) -> list[NDArray[np.int64]]:
+        """Grey level of each level, for either label."""
+        from scipy.special import expit
+
+        return [nearest_grey(expit(z), z) for z in self.logits]
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int64]:
+        """Rank of each level by its logit; equal logits have the same rank."""
+        return np.unique(self.logits.mean(axis=0), return_inverse=True)[1]
+
+    def to_grey(self, table: NDArray[Any]) -> NDArray[Any]:
+        """Add up the levels of each grey level: (..., 2, K) to (..., 2, GREY_LEVELS)."""
+        rows = [_added(table[..., y, :], grey, GREY_LEVELS) for y, grey in enumerate(self._grey)]
+        return np.stack(rows, axis=-2)
+
+    def ranked(self, table: NDArray[Any]) -> NDArray[Any]:
+        """Arrange the levels by their logits, and add up those with equal ones."""
+        return _added(table, self._ranks, int(self._ranks.max()) + 1)
+
+
+def _added(table: NDArray[Any], place: NDArray[np.int64], places: int) -> NDArray[Any]:
+    """Add up the columns of a table that have the same place."""
+    if len(place) == places and (np.diff(place) > 0).all():
+        return table
+    if (np.diff(place) < 0).any():
+        order = np.argsort(place, kind="stable")
+        table, place = table[..., order], place[order]
+    start = np.flatnonzero(np.diff(place, prepend=-1))
+    total = np.zeros((*table.shape[:-1], places), table.dtype)
+    total[..., place[start]] = np.add.reduceat(table, start, axis=-1)
+    return total
+
+
+def finite_logits(probabilities: Any) -> Any:
+    """Compute the logits of probabilities in floating point, as an array or tensor in float64.
+
+    Probabilities of 0 and 1 stand for half of the smallest distance from them that their data type
+    can distinguish, as one wrong pixel of probability 0 or 1 would otherwise make the NLL infinite.
+
+    >>> finite_logits(np.float32([0.0, 0.8, 1.0])).round(2)
+    array([-103.97,    1.39,   17.33])
+    """
+    xp = array_module(probabilities)
+    info = xp.finfo(probabilities.dtype)
+    # In float64, half of the smallest number is 0, but its logarithm is a number.
+    nearest_0 = math.log(info.smallest_normal * info.eps) - math.log(2)
+    nearest_1 = math.log(info.eps) - 2 * math.log(2)
+    p = xp.asarray(probabilities, dtype=xp.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return xp.log(p).clip(nearest_0) - xp.log1p(-p).clip(nearest_1)
+
+
+def nearest_grey(probabilities: Any, logits: Any) -> Any:
+    """Return the nearest of `GREY_LEVELS` grey levels, on the side of 1/2 that the logit is on.
+
+    >>> nearest_grey(np.array([0.5, 0.5]), np.array([-1e-20, 0.0]))
+    array([2167, 2168])
+    """
+    xp, half = array_module(logits), GREY_LEVELS // 2
+    grey = xp.asarray(xp.round(probabilities * (GREY_LEVELS - 1)), dtype=xp.int64)
+    return xp.where((logits < 0) & (grey == half), half - 1, grey)
+
+
+def level_of(grey: Any, logits: Any) -> Any:
+    """Return the level of each pixel, in ascending order of the logits.
+
+    >>> level_of(np.array([2167, 2168, 4335]), np.array([-1e-20, 0.0, 5000.0]))
+    array([4239, 4240, 8479])
+
+    Args:
+        grey: grey level of each pixel, see `nearest_grey`; an array or tensor.
+        logits: its finite logit in float64, on the same device.
+
+    Returns:
+        Levels in int64, of the shape of the logits.
+    """
+    xp, half = array_module(logits), GREY_LEVELS // 2
+    above = xp.where(grey >= half, grey - half, half - 1 - grey)
+    first, last, density, start = (
+        xp.asarray(table, device=logits.device)[above]
+        for table in (_FIRST, _FIRST + _NUMBER - 1, _DENSITY, _FIRST - _LOW * _DENSITY)
+    )
+    size = abs(logits)
+    level = xp.minimum(xp.maximum(xp.floor(size * density + start), first), last)
+    if bool((size >= EVEN).any()):
+        octaves = xp.floor(PER_OCTAVE * xp.log2(size.clip(EVEN) / EVEN)).clip(0, _OCTAVES)
+        level = xp.where(size < EVEN, level, _EVEN_LEVELS + octaves)
+    return xp.asarray(xp.where(grey >= half, _HALF + level, _HALF - 1 - level), dtype=xp.int64)
+
+
+def mean_logits(total: NDArray[np.float64], pixels: NDArray[Any]) -> FloatLevels:
+    """Return the levels with their mean logits, or with their centres where there are no pixels.
+
+    Args:
+        total: sum of the logits of each label and level, shape (2, FLOAT_LEVELS).
+        pixels: number of pixels, of the same shape.
+    """
+    filled = pixels > 0
+    return FloatLevels(np.where(filled, total / np.where(filled, pixels, 1), CENTRES))
+
+
+def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLevels:
+    """Return the levels of joined sets, whose logits are means over the pixels of all sets.
+
+    Args:
+        parts: levels of each set, and its pixels of each label and level, shape (2, K).
+
+    Raises:
+        ValueError: if the sets were recalibrated differently.
+    """
+    first = parts[0][0].logits
+    if all(levels is parts[0][0] for levels, _ in parts):
+        return parts[0][0]
+    # In another set, a level's mean logit lies between those of the neighbouring levels.
+    neighbours = np.pad(first, ((0, 0), (1, 1)), mode="edge")
+    around = np.stack([neighbours[:, :-2], first, neighbours[:, 2:]])
+    low, high = around.min(axis=0) - 1e-4, around.max(axis=0) + 1e-4
+    total, pixels = np.zeros(first.shape), np.zeros(first.shape)
+    for levels, counted in parts:
+        same = bool(((low <= levels.logits) & (levels.logits <= high)).all())
+        expected = "the same one for all sets. Join them before they are recalibrated."
+        require("the recalibration of the sets", "not the same", same, expected)
+        total += counted * levels.logits
+        pixels += counted
+    filled = pixels > 0
+    return FloatLevels(np.where(filled, total / np.where(filled, pixels, 1), first))
+
+
+def _edges() -> NDArray[np.float64]:
+    """Return the smallest logit of each level above 1/2."""
+    position = np.concatenate([np.arange(number) for number in _NUMBER])
+    grey = np.repeat(np.arange(len(_NUMBER)), _NUMBER.astype(int))
+    even = _LOW[grey] + position / _DENSITY[grey]
+    return np.concatenate([even, EVEN * 2 ** (np.arange(_OCTAVES + 1) / PER_OCTAVE)])
+
+
+EDGES = np.concatenate([-_edges()[:0:-1], [-1e-30], _edges()[1:]])
+"""Logits between the levels, shape (FLOAT_LEVELS - 1,); the logit 0 is foreground."""
+CENTRES = np.concatenate([[-LAST], (EDGES[:-1] + EDGES[1:]) / 2, [LAST]])
+"""Centre of each level, shape (FLOAT_LEVELS,)."""
+
+
+def array_module(values: Any) -> Any:
+    """Return NumPy for an array, and PyTorch for a tensor."""
+    if isinstance(values, np.ndarray):
+        return np
+    import torch  # only here, since importing it takes longer than counting 1,000 maps
+
+    return torch

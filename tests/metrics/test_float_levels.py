@@ -1,0 +1,150 @@
+"""Counts of floats against exact fits, scikit-learn and sums over pixels."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.float_levels import CENTRES, EDGES, FLOAT_LEVELS, level_of, nearest_grey
+from aslp_lib.metrics.temperature import scaled_nll
+from aslp_lib.recalibration import ClassWiseTemperature, Histogram, Isotonic, Logistic, Temperature
+
+PIXELS = 200_000
+
+
+def network(scale=1.0, offset=0.0, seed=0):
+    """Logits of an overconfident network, in float32, and labels."""
+    rng = np.random.default_rng(seed)
+    calibrated = rng.normal(offset, 3, PIXELS)
+    labels = rng.random(PIXELS) < expit(calibrated)
+    return (scale * calibrated).astype(np.float32), labels
+
+
+def two_values():
+    """Logits of ±2, and one in a thousand is wrong at ±100."""
+    rng = np.random.default_rng(0)
+    labels = rng.random(PIXELS) < 0.5
+    right = rng.random(PIXELS) < 0.86
+    z = np.where(labels == right, 2.0, -2.0)
+    far = rng.random(PIXELS) < 0.001
+    return np.where(far, np.where(labels, -100, 100), z).astype(np.float32), labels
+
+
+CASES = {
+    "calibrated": network(),
+    "large": network(5),
+    "very large": network(300),
+    "small": network(0.1),
+    "rare foreground": network(0.3, offset=-12),
+    "two values": two_values(),
+}
+WITHIN_64 = ("calibrated", "large", "small", "rare foreground")
+
+
+def counted(z, labels):
+    return Counts.from_logits(torch.from_numpy(z)[None], torch.from_numpy(labels)[None].long())
+
+
+def exact_nll(z, labels, temperature=1.0):
+    return np.logaddexp(0, np.where(labels, -1, 1) * z.astype(np.float64) / temperature).mean()
+
+
+def test_levels_are_ordered_and_hold_their_centres():
+    assert len(CENTRES) == FLOAT_LEVELS == len(EDGES) + 1
+    assert (np.diff(CENTRES) > 0).all() and (np.diff(EDGES) > 0).all()
+    np.testing.assert_array_equal(CENTRES, -CENTRES[::-1])
+    grey = nearest_grey(expit(CENTRES), CENTRES)
+    np.testing.assert_array_equal(level_of(grey, CENTRES), np.arange(FLOAT_LEVELS))
+    z = np.random.default_rng(0).normal(0, 30, 10_000)
+    expected = np.searchsorted(EDGES, z, side="right")
+    np.testing.assert_array_equal(level_of(nearest_grey(expit(z), z), z), expected)
+    tensors = torch.from_numpy(nearest_grey(expit(z), z)), torch.from_numpy(z)
+    np.testing.assert_array_equal(level_of(*tensors).numpy(), expected)
+
+
+def test_the_sign_of_a_logit_decides():
+    z = np.array([[-1e-20, -0.0, 0.0, 1e-20]])
+    for counts in (
+        counted(z[0], np.ones(4)),
+        Counts.from_floats(z, np.ones_like(z, int), logits=True),
+    ):
+        assert calibration.accuracy(counts) == 0.75
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_temperature_and_its_nll_are_those_of_an_exact_fit(name):
+    z, labels = CASES[name]
+    counts = counted(z, labels)
+    exact = minimize_scalar(
+        lambda log: exact_nll(z, labels, np.exp(log)),
+        bounds=np.log([0.01, 100]),
+        method="bounded",
+        options={"xatol": 1e-8},
+    )
+    fitted = Temperature().fit(counts)
+    expected = min(max(np.exp(exact.x), 0.01), 100)
+    assert float(fitted.value) == pytest.approx(expected, rel=1e-3)
+    assert calibration.nll(counts) == pytest.approx(exact_nll(z, labels), abs=1e-5, rel=1e-6)
+    assert scaled_nll(counts) == pytest.approx(exact.fun, abs=1e-5)
+    scaled = calibration.nll(fitted.apply_counts(counts))
+    assert scaled == pytest.approx(exact_nll(z, labels, float(fitted.value)), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", WITHIN_64)
+def test_ranks_are_those_of_scikit_learn_and_no_temperature_changes_them(name):
+    z, labels = CASES[name]
+    counts = counted(z, labels)
+    for ours, theirs in (
+        (saliency.auc, roc_auc_score),
+        (saliency.average_precision, average_precision_score),
+    ):
+        assert ours(counts) == pytest.approx(theirs(labels, z), abs=1e-3)
+        for temperature in (0.2, 5.3):
+            assert ours(Temperature(temperature).apply_counts(counts)) == ours(counts)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("kind", [Temperature, ClassWiseTemperature, Logistic, Isotonic, Histogram])
+def test_no_fit_raises_the_nll_of_its_pixels_and_counts_tell_that_of_the_maps(kind, name):
+    z, labels = CASES[name]
+    counts = counted(z, labels)
+    fitted = kind().fit(counts)
+    after = fitted(torch.from_numpy(z).double()).numpy()
+    told = calibration.nll(fitted.apply_counts(counts))
+    assert told == pytest.approx(exact_nll(after, labels), abs=1e-5)
+    assert exact_nll(after, labels) <= exact_nll(z, labels) + 1e-7
+    for score in (calibration.ece, calibration.accuracy, saliency.auc):
+        rescored = score(counted(after.astype(np.float32), labels))
+        assert score(fitted.apply_counts(counts)) == pytest.approx(rescored, abs=1e-3)
+
+
+def test_equal_logits_after_a_recalibration_are_ties():
+    z, labels = CASES["calibrated"]
+    fitted = Histogram(bins=3).fit(counted(z, labels))
+    after = fitted(torch.from_numpy(z)).numpy()
+    told = saliency.auc(fitted.apply_counts(counted(z, labels)))
+    assert told == pytest.approx(roc_auc_score(labels, after), abs=1e-9)
+
+
+@pytest.mark.fault
+def test_sets_that_were_recalibrated_differently_are_not_joined():
+    counts = [counted(z[:500], labels[:500]) for z, labels in (network(seed=1), network(seed=2))]
+    both = Counts.join(counts)
+    joined = Counts.join([Temperature(3.0).apply_counts(part) for part in counts])
+    assert calibration.nll(joined) == pytest.approx(
+        calibration.nll(Temperature(3.0).apply_counts(both))
+    )
+    with pytest.raises(ValueError, match="recalibration of the sets is not the same"):
+        Counts.join([Temperature(3.0).apply_counts(counts[0]), counts[1]])
+
+
+def test_files_hold_the_logits(tmp_path):
+    counts = counted(*CASES["large"])
+    counts.save(tmp_path / "counts.safetensors")
+    loaded = Counts.load(tmp_path / "counts.safetensors")
+    np.testing.assert_array_equal(loaded.logits, counts.logits)
+    assert calibration.nll(loaded) == calibration.nll(counts)
