@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 
 from aslp_lib.checks import explained, require, require_one_channel, require_type, short_repr
 from aslp_lib.metrics.float_levels import (
+    EDGES,
     FLOAT_LEVELS,
     GREY_LEVELS,
     FloatLevels,
@@ -306,8 +307,8 @@ class Counts:
                 "logits are NaN or infinite; expected finite numbers. Look for the cause in what "
                 "the network computes."
             )
-        p, z = z[counted].float().sigmoid(), z.double()
-        levels = level_of(nearest_grey(p, z[counted]), z[counted])
+        z = z.double()
+        levels = level_of(nearest_grey(z[counted].sigmoid(), z[counted]), z[counted])
         return cls._from_tensors(levels, labels, counted, len(logits), z)
 
     @classmethod
@@ -345,15 +346,15 @@ class Counts:
         """
         p, labels, counted = _counted_pixels("probabilities", probabilities, labels, ignore_index)
         _require_shares("probabilities", p[counted], "Apply a sigmoid to logits")
-        z, scale = finite_logits(p), p[counted].float()
+        z = finite_logits(p)
         if grey_levels is None:
-            levels = level_of(nearest_grey(scale, z[counted]), z[counted])
+            levels = level_of(nearest_grey(p[counted].double(), z[counted]), z[counted])
         else:
             allowed = grey_levels > 0 and grey_levels % 4 == 0
             require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
             # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding
             # half to even rounds it up.
-            levels = (scale * (grey_levels - 1)).round().long()
+            levels = (p[counted].float() * (grey_levels - 1)).round().long()
         return cls._from_tensors(levels, labels, counted, len(probabilities), z, grey_levels)
 
     @classmethod
@@ -515,6 +516,16 @@ class Counts:
         pixels = self.pooled + (self.pooled.sum(axis=0) == 0)
         means: np.ndarray = (pixels * self.logits).sum(axis=0) / pixels.sum(axis=0)
         return means
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Logits between the levels, shape (levels - 1,)."""
+        z = self.mean_logits
+        middle: np.ndarray = (z[:-1] + z[1:]) / 2
+        if self.levels is None:
+            return middle
+        # Pixels of a level may lie on either side of the middle, unless logits were changed.
+        return np.where((z[:-1] < EDGES) & (z[1:] > EDGES), EDGES, middle)
 
     def with_logits(self, logits: np.ndarray) -> Counts:
         """Return floats with other logits of their levels.

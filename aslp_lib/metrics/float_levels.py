@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aslp_lib.checks import require
-
 GREY_LEVELS = 17 * 255 + 1
 """Number of grey levels for float probabilities, 4336; those of 8-bit maps are among them. Rounding
 changes a probability by at most 1/8670."""
@@ -180,9 +178,11 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
     low, high = around.min(axis=0) - 1e-4, around.max(axis=0) + 1e-4
     total, pixels = np.zeros(first.shape), np.zeros(first.shape)
     for levels, counted in parts:
-        same = bool(((low <= levels.logits) & (levels.logits <= high)).all())
-        expected = "the same one for all sets. Join them before they are recalibrated."
-        require("the recalibration of the sets", "not the same", same, expected)
+        if not ((low <= levels.logits) & (levels.logits <= high)).all():
+            raise ValueError(
+                "the sets were recalibrated differently; expected the same recalibration of all. "
+                "Join them before they are recalibrated."
+            )
         total += counted * levels.logits
         pixels += counted
     filled = pixels > 0

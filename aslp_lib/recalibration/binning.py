@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.float_levels import EDGES
 from aslp_lib.metrics.grey_levels import clipped_logits, pixels_to_fit
 from aslp_lib.recalibration.base import CorruptedSets, Recalibration, at_least_float32
 
@@ -59,15 +58,19 @@ class Isotonic(Recalibration):
         pixels, grey_levels = background + foreground, clean.grey_levels
         filled = np.flatnonzero(pixels)
         share = isotonic_regression(foreground[filled] / pixels[filled], weights=pixels[filled]).x
-        # Levels beyond the outermost filled ones receive the values of these.
-        level, index = np.unique([0, *filled, len(pixels) - 1], return_index=True)
-        values = np.pad(clipped_logits(share, grey_levels), 1, mode="edge")[index]
-        rises = np.diff(values) > 0
+        values = clipped_logits(share, grey_levels)
         # Only the ends of steps are stored. Knots inside a step do not change the function.
-        end = np.concatenate([[True], rises[:-1] | rises[1:], [True]])
-        knots = clean.mean_logits[level]
-        end &= np.diff(knots.astype(np.float32), prepend=-np.inf) > 0  # it is evaluated in float32
-        return type(self)(knots[end], values[end])
+        rises = np.flatnonzero(np.diff(values))
+        first, last = filled[[0, *(rises + 1)]], filled[[*rises, -1]]
+        first[0], last[-1] = 0, len(pixels) - 1
+        low, high = clean.mean_logits[first], clean.mean_logits[last]
+        if clean.levels is not None:  # whose pixels lie around the mean
+            low[1:], high[:-1] = clean.edges[first[1:] - 1], clean.edges[last[:-1]]
+            # Where steps meet, they must remain distinct in single precision.
+            below = np.nextafter(low[1:].astype(np.float32), np.float32(-np.inf))
+            high[:-1] = np.minimum(high[:-1], below)
+        knots, index = np.unique([low, high], return_index=True)
+        return type(self)(knots, np.tile(values[[0, *(rises + 1)]], 2)[index])
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Evaluate the step function, in the precision of the logits; NaN remains NaN."""
@@ -138,13 +141,7 @@ class Histogram(Recalibration):
         start = np.concatenate([[0], last + 1])
         pixels = np.add.reduceat(background + foreground, start)
         share = np.add.reduceat(foreground, start) / pixels
-        z = clean.mean_logits
-        edges = (z[last] + z[last + 1]) / 2
-        if clean.levels is not None:  # pixels of a level may lie on either side of such an edge
-            between = (z[last] < EDGES[last]) & (EDGES[last] < z[last + 1])
-            edges = np.where(between, EDGES[last], edges)
-        values = clipped_logits(share, grey_levels)
-        return type(self)(bins, edges, values)
+        return type(self)(bins, clean.edges[last], clipped_logits(share, grey_levels))
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Look up the values of the bins, in the precision of the logits; NaN remains NaN."""
