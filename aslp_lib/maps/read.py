@@ -11,7 +11,7 @@ marker cannot be detected.
 import io
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -421,6 +421,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
             _check_chunks(data)
         image = decoder(io.BytesIO(data))
         frames = getattr(image, "n_frames", 1)
+        image.tile = [_in_native_order(tile) for tile in image.tile]
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
     pixels, expected = image.width * image.height, f"at most {MAX_PIXELS:,}. Make it smaller."
@@ -478,6 +479,21 @@ def _numbers_problem(image: ImageFile, bits: int) -> str:
     if bits < 32 and 2 in tags.get(339, ()):
         return "of signed numbers"  # It reads 8 of them as unsigned.
     return ""
+
+
+def _in_native_order(tile: Any) -> Any:
+    """Correct how Pillow will read a part of a TIFF, one of the tuples in `ImageFile.tile`.
+
+    libtiff, which reads compressed files, returns numbers in the byte order of the processor.
+    Pillow (10.3 to 13.0) expects 32-bit numbers in the order of the file, so it would swap them.
+    """
+    decoder, *place, arguments = tile
+    if decoder != "libtiff":
+        return tile
+    mode, *others = arguments
+    # The class of `tile` depends on Pillow's version, but is always a tuple.
+    arguments = (mode.replace(";32B", ";32N"), *others)
+    return tuple.__new__(type(tile), (decoder, *place, arguments))
 
 
 def _load(image: ImageFile, fill: int) -> None:
