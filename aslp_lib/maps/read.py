@@ -126,7 +126,8 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
             grey levels look like class indices or a label to ignore, see `is_binary`.
         ignore_index: grey level of pixels to ignore, or their index in a palette. Of an image with
             a palette, the indices are then read instead of the colours; and if all other pixels
-            are 0 or 1, those are the labels, without a threshold.
+            are 0 or 1, those are the labels, without a threshold. A grey palette that shows the
+            background brighter than the object raises an error.
 
     Returns:
         (H, W) uint8 in {0, 1}, and `IGNORED` where the pixel is to be ignored.
@@ -149,9 +150,12 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
     values = _pixels(image, "P") if image.mode == "P" else _grey(path, image, "mask", MASK_ADVICE)
     ignored = values == ignore_index
     values[ignored] = 0
-    if values.max() > 1:
+    first = 1 if values.max() <= 1 else 128
+    if image.mode == "P":
+        _check_palette_order(path, image, np.unique(values), first, ignore_index)
+    if first > 1:
         _check_binary(path, values, grey)
-        values = (values >= 128).view(np.uint8)
+        values = (values >= first).view(np.uint8)
     values[ignored] = IGNORED
     return values
 
@@ -201,6 +205,33 @@ def _check_binary(path: Path, values: np.ndarray, grey: Grey) -> None:
                 f"smooth edges at most. {MASK_ADVICE}; of several classes, take one against the "
                 f"rest. {VOTES_ADVICE}; if one marks pixels to ignore, use --ignore-index."
             )
+
+
+def _check_palette_order(
+    path: Path, image: Image.Image, indices: np.ndarray, first: int, ignore_index: int
+) -> None:
+    """Raise ValueError if a grey palette shows an index of the background as the object.
+
+    Other masks of a folder may be greyscale, where the object is bright. Colours say nothing.
+
+    Args:
+        indices: the indices of the image's pixels.
+        first: smallest index of the object. If it is 1, the colours of 0 and 1 are compared even if
+            no pixel has them, so that all images with this palette are treated alike.
+    """
+    palette = np.reshape(image.getpalette(), (-1, 3))
+    known = np.union1d(indices, [0, 1] if first == 1 else [])
+    known = known[(known != ignore_index) & (known < len(palette))].astype(int)
+    colours = palette[known]
+    if (colours != colours[:, :1]).any():
+        return
+    brightest = colours[known < first, 0].max(initial=0)
+    if brightest > colours[known >= first, 0].min(initial=127):
+        raise ValueError(
+            f"{path} has a palette whose indices below {first}, which are background, have grey "
+            f"levels up to {brightest}; expected darker ones than those of the object, because "
+            f"--ignore-index reads indices instead of colours. {MASK_ADVICE}."
+        )
 
 
 def is_binary(values: np.ndarray) -> bool:
