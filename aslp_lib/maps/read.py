@@ -94,11 +94,23 @@ VOTES_ADVICE = "If its grey levels average several annotators, use --grey thresh
 MAP_ADVICE = "Store round(255 * p), in greyscale"
 IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
+UNSCALED_GREY = 255
+"""Largest value of a 16-bit mask or map that may hold 8-bit grey levels without scaling."""
+UNSCALED_IMAGE = 4095
+"""Largest value of a 16-bit photograph that may hold the 12 bits of a camera without scaling.
+
+Such an image is refused. Scaling it by its own largest value, or guessing 12 bits, would give the
+images of a folder different scales. A map with such values is legal: its largest probability is
+6 %.
+"""
+
 
 def read_image(path: Path) -> np.ndarray:
     """Read a photograph as RGB.
 
-    Transparent pixels raise an error, because their colour is not defined.
+    16 bits are scaled by the same factor in every image: 65535 becomes 255. If no value is above
+    4095, the image may hold 12 bits and would become almost black, which is an error. So are
+    transparent pixels, because their colour is not defined.
 
     Returns:
         (H, W, 3) uint8.
@@ -114,7 +126,7 @@ def read_image(path: Path) -> np.ndarray:
     ...     read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE), "RGB")
+    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE, UNSCALED_IMAGE), "RGB")
 
 
 def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> np.ndarray:
@@ -355,7 +367,7 @@ def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 def _grey(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
     """Return the pixels of a mask or a map as (H, W) uint8; its channels must be equal."""
-    image = _opaque(path, image, advice)
+    image = _opaque(path, image, advice, UNSCALED_GREY)
     if image.mode in ("1", "L", "LA"):
         return _pixels(image, "L")
     red, green, blue = np.moveaxis(_pixels(image, "RGB"), -1, 0)
@@ -370,14 +382,17 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
     return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
+def _opaque(path: Path, image: Image.Image, advice: str, unscaled: int) -> Image.Image:
     """Return an image of 8 bits whose pixels are opaque; one with transparency data is LA or RGBA.
+
+    Args:
+        unscaled: largest value of 16 bits up to which an image is ambiguous.
 
     Raises:
         ValueError: some pixels are transparent, or more than 8 bits cannot be scaled to 8.
     """
     if _is_deep(image):
-        return Image.fromarray(_in_8_bits(path, image, advice))
+        return Image.fromarray(_in_8_bits(path, image, advice, unscaled))
     if not image.has_transparency_data:
         return image
     image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
@@ -394,21 +409,23 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
+def _in_8_bits(path: Path, image: Image.Image, advice: str, unscaled: int) -> np.ndarray:
     """Scale 16 bits to (H, W) uint8, `round(v / 257)`: 65535 becomes 255.
 
     Raises:
-        ValueError: the values are floats or other numbers of unknown range; or the largest is below
-            256, as in 8-bit grey levels stored as 16 bits, which would become almost black; or a
-            grey level is marked as transparent.
+        ValueError: the values are floats or other numbers of unknown range; or the largest is at
+            most `unscaled`, so that the image would become almost black; or a grey level is marked
+            as transparent.
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         problem = "holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 bits"
-    elif 0 < values.max() < 256:
+    elif 0 < values.max() <= unscaled:
         problem = (
             f"has 16 bits, but its largest value is {values.max()} of 65535, so it would be almost "
-            "black; expected values over the full range, or 8 bits"
+            f"black; expected values over the full range, or 8 bits. If it holds "
+            f"{unscaled.bit_length()} bits, multiply all files of the folder by "
+            f"{65535 // unscaled}"
         )
     elif image.has_transparency_data:
         problem = "marks a grey level as transparent; expected opaque pixels"

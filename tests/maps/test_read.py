@@ -168,7 +168,10 @@ REFUSED = {
     "transparent in LA": (saved(with_alpha(GREY, GREY)), "transparent"),
     "a transparent colour": (saved(PALETTE, transparency=0), "transparent.*without an alpha"),
     "a transparent level": (saved(GREY, transparency=0), "transparent"),
-    "8-bit levels in 16 bits": (saved(scaled(255, np.uint16)), "value is 255 of 65535.*or 8 bits"),
+    "8-bit levels in 16 bits": (
+        saved(scaled(255, np.uint16)),
+        "value is 255 of 65535.*or 8 bits. If it",
+    ),
     "colours of 16 bits": (
         png(header(2, 2, 16, 2), rows=bytes(26)),
         "RGB of 16 bits.* Save it as an 8-bit",
@@ -282,6 +285,22 @@ def test_1_and_16_bits_are_8(file):
     values = np.array([[0, 127, 129, 32767, 32768, 65406, 65407, 65535]], np.uint16)
     exact = (values * (255 / 65535)).round()
     np.testing.assert_array_equal(read_map(file(saved(Image.fromarray(values)))), exact)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_an_image_of_12_bits_in_16_is_refused_and_no_image_has_a_scale_of_its_own(file, kind):
+    """Grey levels would be at most 16; of maps, which are scaled alike, such values are legal."""
+    camera = file(saved(scaled(4095, np.uint16), kind))
+    with pytest.raises(
+        ValueError, match=r"largest value is 4095 of .* 12 bits, multiply .* by 16\."
+    ):
+        read_image(camera)
+    np.testing.assert_array_equal(read_map(camera), (LEVELS * (4095 / 65535)).round())
+    for top in (0, 4096, 16383):
+        values = scaled(top, np.uint16)
+        levels = (np.asarray(values) * (255 / 65535)).round()
+        np.testing.assert_array_equal(read_image(file(saved(values, kind)))[..., 0], levels)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
