@@ -129,6 +129,22 @@ def test_what_cannot_be_meant_is_refused(folders, capsys, options, why):
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize(
+    ("folder", "options"),
+    [("valid", ["masks", "--valid-masks", "valid"]), ("voc", ["voc", "--ignore-index", "255"])],
+)
+def test_masks_that_leave_no_pixel_to_count_are_named(folders, capsys, folder, options):
+    for path in Path(folder).iterdir():
+        picture(np.full((12, 15), 255 if folder == "voc" else 0, np.uint8)).save(path)
+    why = f"the masks of {folder} leave no pixel to count; expected one or more. Correct --valid"
+    assert main([*SCORE, *options]) == 1
+    assert why in capsys.readouterr().err
+    fit = ["recalibrate", "--fit-maps", "maps", "--save", "x.safetensors", "--fit-masks"]
+    assert main([*fit, *options]) == 1
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.fault
 def test_the_object_cannot_be_what_is_ignored(folders, paper_root, capsys):
     """255 is the object in masks of 0 and 255."""
     why = "ignore_index is 255; expected another grey level than the object's"
