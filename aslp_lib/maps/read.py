@@ -231,7 +231,7 @@ def _check_palette_order(
         first: smallest index of the object. If it is 1, the colours of 0 and 1 are compared even if
             no pixel has them, so that all images with this palette are treated alike.
     """
-    palette = np.reshape(image.getpalette(), (-1, 3))
+    palette = np.array(image.getpalette()).reshape(-1, 3)
     known = np.union1d(indices, [0, 1] if first == 1 else [])
     known = known[(known != ignore_index) & (known < len(palette))].astype(int)
     colours = palette[known]
