@@ -109,8 +109,9 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         names: files that must be in the folder at the end. A list may be filled until then.
 
     Raises:
-        OSError: `target` exists and is not an empty folder, or cannot be created; or files of
-            `names` were removed while the folder was filled.
+        OSError: `target` exists and is not an empty folder, perhaps because another process has
+            made it meanwhile, or cannot be created; or files of `names` were removed while the
+            folder was filled.
     """
     target = _followed(target)
     discard_dead(target.parent)
@@ -124,12 +125,25 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
                     f"{len(missing)} files were removed while {target} was written, such as "
                     f"{missing[0]}; expected them to stay. Repeat the command."
                 )
-            partial.rename(target)
+            _rename_folder(partial, target)
         except OSError as error:
             if str(partial) not in str(error):
                 raise  # The error concerns another file.
             reason = str(error).removeprefix(f"[Errno {error.errno}] ")
             raise OSError(error.errno, reason.replace(str(partial), str(target))) from error
+
+
+def _rename_folder(partial: Path, target: Path) -> None:
+    """Rename a folder, which replaces an empty folder but nothing else."""
+    try:
+        partial.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise
+        raise FileExistsError(
+            f"{target} exists, perhaps because another command has just written it; expected a new "
+            "or an empty folder. Repeat the command with another one."
+        ) from error
 
 
 def discard_partials(folder: Path) -> None:

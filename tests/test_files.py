@@ -158,6 +158,21 @@ def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
 
 
 @pytest.mark.fault
+def test_of_two_processes_that_make_one_folder_the_second_is_told(tmp_path, holder):
+    """Both have found that there is no such folder."""
+    process, target = holder("maps"), tmp_path / "maps"
+    why = f"{target} exists, perhaps because another .* new or an empty folder. Repeat"
+    with pytest.raises(FileExistsError, match=why), files.whole_folder(target) as folder:
+        files.write(folder / "c.png", "c")
+        process.communicate(b"go on\n")
+    assert process.returncode == 0
+    assert {path.name for path in tmp_path.rglob("*")} == {"maps", "a.png", "b.png"}
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match="file exists"), files.whole_folder(tmp_path / "file"):
+        pass
+
+
+@pytest.mark.fault
 def test_without_locks_nothing_is_taken_for_dead(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(errno.ENOLCK, "No locks available")

@@ -71,6 +71,12 @@ class Recalibrate(Command):
                     "--fitted is given together with --fit-maps, --fit-masks or --save; expected "
                     "it alone, because it replaces them. Leave them out."
                 )
+            if self.valid_masks is not None or self.files.ignore_index is not None:
+                raise ValueError(
+                    "--fitted is given together with --valid-masks or --ignore-index; expected it "
+                    "without them, because they concern masks, of which it needs none. Leave them "
+                    "out."
+                )
             change = RECALIBRATIONS[self.kind].load(self.fitted)
             print(f"{self.kind}: {change.describe()}")
             return change

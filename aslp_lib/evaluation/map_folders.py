@@ -2,7 +2,10 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
+
+import numpy as np
 
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
@@ -15,6 +18,7 @@ from aslp_lib.maps.count import (
     require_ignored,
 )
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, has_control_characters
+from aslp_lib.metrics.counts import Counts
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
@@ -52,7 +56,8 @@ def count_methods(
     Raises:
         FileNotFoundError: a folder does not exist.
         ValueError: maps or masks cannot be used, see `count_folders`; the methods differ in their
-            number of seeds; or no pixel of any mask has the grey level to ignore.
+            number of seeds; two seeds of a method have equal counts; or no pixel of any mask has
+            the grey level to ignore.
     """
     # Every folder is checked first, because counting may take an hour.
     maps = [folder for folders in methods.values() for folder in folders]
@@ -78,6 +83,8 @@ def count_methods(
         for (name, label), seeds in paths.items()
     }
     require_ignored([part for parts in counts.values() for part in parts], reading)
+    for (name, label), seeds in counts.items():
+        _refuse_copies(label, paths[name, label], seeds)
     return [
         {name: {label: counts[name, label][seed] for label in methods} for name in sets}
         for seed in range(max(numbers.values(), default=0))
@@ -98,7 +105,7 @@ def parse_methods(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
 
     Raises:
         ValueError: two methods have the same label, a label cannot be printed in a table, or a
-            method names a folder twice.
+            method names a folder twice, in whatever spelling.
     """
     methods: dict[str, tuple[Path, ...]] = {}
     for word in words:
@@ -109,10 +116,10 @@ def parse_methods(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
                 "the seeds of a method. Correct --maps."
             )
         parts = text.split(",") if label is not None and not Path(text).exists() else [text]
-        if len({*parts} - {""}) < len(parts):
+        if "" in parts or len({Path(part).resolve() for part in parts}) < len(parts):
             raise ValueError(
                 f"the folders of {label} are {text!r}; expected different folders, one for each "
-                "seed, with commas between them. Correct --maps."
+                "seed, also after links are followed, with commas between them. Correct --maps."
             )
         name = _absolute(text).name if label is None else label
         _add(methods, name, tuple(map(Path, parts)), "maps")
@@ -169,6 +176,19 @@ def _add(folders: dict[str, tuple[Path, ...]], name: str, new: tuple[Path, ...],
             f"line breaks or control characters. Give another name: --{kind} LABEL={text}"
         )
     folders[name] = new
+
+
+def _refuse_copies(label: str, folders: Sequence[Path], seeds: Sequence[Counts]) -> None:
+    """Raise ValueError if two seeds of a method have the same counts of every image.
+
+    A copy would narrow the intervals over seeds.
+    """
+    for (first, one), (second, other) in combinations(zip(folders, seeds, strict=True), 2):
+        if one.names == other.names and np.array_equal(one.table, other.table):
+            raise ValueError(
+                f"{first} and {second} hold the same maps of {label}; expected maps of different "
+                "seeds, because a copy tells nothing about their spread. Leave one out."
+            )
 
 
 def _maps(folder: Path, name: str, sets: int) -> Path:

@@ -111,8 +111,8 @@ def count_folders(
 
     Raises:
         FileNotFoundError: a folder does not exist.
-        ValueError: there are no maps or masks, stems do not match, files are damaged, or sizes
-            differ; the message names the files.
+        ValueError: there are no maps or masks, stems do not match, files are damaged, sizes differ,
+            or no pixel is to be counted; the message names the files.
     """
     map_files, mask_files = find_files("maps", Path(maps)), find_files("masks", Path(masks))
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
@@ -135,9 +135,16 @@ def count_folders(
         return Slabs(labels.shape, (np.where(c, y, np.uint8(IGNORED)) for y, c in pairs))
 
     ignored = None if valid is None and reading.ignore_index is None else IGNORED
-    name = Path(maps).name
-    options = {"ignored": ignored, "name": name, "progress": progress, "change": change}
-    return count_files(map_files, mask, reading, **options)
+    return count_files(
+        map_files,
+        mask,
+        reading,
+        ignored=ignored,
+        change=change,
+        name=Path(maps).name,
+        source=str(valid or masks),
+        progress=progress,
+    )
 
 
 def find_files(kind: str, folder: Path) -> dict[str, Path]:
@@ -175,6 +182,7 @@ def count_files(
     groups: ArrayLike | None = None,
     change: Callable[[Slabs], Slabs] | None = None,
     name: str = "",
+    source: str = "",
     progress: bool = True,
 ) -> Counts:
     """Count the pixels of map files against masks, in several threads.
@@ -188,11 +196,13 @@ def count_files(
         groups: group of each image, see `Counts`.
         change: see `count_folders`.
         name: name of the set, for the progress bar.
+        source: what the masks of the pixels to count are from, if not from the set itself, for the
+            message if there are no such pixels.
         progress: show a progress bar.
 
     Raises:
         ValueError: a map is not grey, is damaged, or has another size than its mask; the message
-            names it; or all logits lie between 0 and 1.
+            names it; no pixel is to be counted; or all logits lie between 0 and 1.
     """
 
     def count(index: int, path: Path) -> Counts:
@@ -224,6 +234,11 @@ def count_files(
         parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
         bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
         images = list(bar)
+    if not any(image.pixels for image in images):
+        raise ValueError(
+            f"the masks of {source or name} leave no pixel to count; expected one or more. Correct "
+            "--valid-masks or --ignore-index."
+        )
     kinds = {part.levels is None: path for part, path in zip(images, paths.values(), strict=True)}
     if len(kinds) > 1:
         both = " and ".join(map(str, kinds.values()))

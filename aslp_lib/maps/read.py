@@ -11,7 +11,7 @@ marker cannot be detected.
 import io
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -94,11 +94,23 @@ VOTES_ADVICE = "If its grey levels average several annotators, use --grey thresh
 MAP_ADVICE = "Store round(255 * p), in greyscale"
 IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
+UNSCALED_GREY = 255
+"""Largest value of a 16-bit mask or map that may hold 8-bit grey levels without scaling."""
+UNSCALED_IMAGE = 4095
+"""Largest value of a 16-bit photograph that may hold the 12 bits of a camera without scaling.
+
+Such an image is refused. Scaling it by its own largest value, or guessing 12 bits, would give the
+images of a folder different scales. A map with such values is legal: its largest probability is
+6 %.
+"""
+
 
 def read_image(path: Path) -> np.ndarray:
     """Read a photograph as RGB.
 
-    Transparent pixels raise an error, because their colour is not defined.
+    16 bits are scaled by the same factor in every image: 65535 becomes 255. If no value is above
+    4095, the image may hold 12 bits and would become almost black, which is an error. So are
+    transparent pixels, because their colour is not defined.
 
     Returns:
         (H, W, 3) uint8.
@@ -114,7 +126,7 @@ def read_image(path: Path) -> np.ndarray:
     ...     read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE), "RGB")
+    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE, UNSCALED_IMAGE), "RGB")
 
 
 def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> np.ndarray:
@@ -126,7 +138,8 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
             grey levels look like class indices or a label to ignore, see `is_binary`.
         ignore_index: grey level of pixels to ignore, or their index in a palette. Of an image with
             a palette, the indices are then read instead of the colours; and if all other pixels
-            are 0 or 1, those are the labels, without a threshold.
+            are 0 or 1, those are the labels, without a threshold. A grey palette that shows the
+            background brighter than the object raises an error.
 
     Returns:
         (H, W) uint8 in {0, 1}, and `IGNORED` where the pixel is to be ignored.
@@ -149,9 +162,12 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
     values = _pixels(image, "P") if image.mode == "P" else _grey(path, image, "mask", MASK_ADVICE)
     ignored = values == ignore_index
     values[ignored] = 0
-    if values.max() > 1:
+    first = 1 if values.max() <= 1 else 128
+    if image.mode == "P":
+        _check_palette_order(path, image, np.unique(values), first, ignore_index)
+    if first > 1:
         _check_binary(path, values, grey)
-        values = (values >= 128).view(np.uint8)
+        values = (values >= first).view(np.uint8)
     values[ignored] = IGNORED
     return values
 
@@ -201,6 +217,33 @@ def _check_binary(path: Path, values: np.ndarray, grey: Grey) -> None:
                 f"smooth edges at most. {MASK_ADVICE}; of several classes, take one against the "
                 f"rest. {VOTES_ADVICE}; if one marks pixels to ignore, use --ignore-index."
             )
+
+
+def _check_palette_order(
+    path: Path, image: Image.Image, indices: np.ndarray, first: int, ignore_index: int
+) -> None:
+    """Raise ValueError if a grey palette shows an index of the background as the object.
+
+    Other masks of a folder may be greyscale, where the object is bright. Colours say nothing.
+
+    Args:
+        indices: the indices of the image's pixels.
+        first: smallest index of the object. If it is 1, the colours of 0 and 1 are compared even if
+            no pixel has them, so that all images with this palette are treated alike.
+    """
+    palette = np.array(image.getpalette()).reshape(-1, 3)
+    known = np.union1d(indices, [0, 1] if first == 1 else [])
+    known = known[(known != ignore_index) & (known < len(palette))].astype(int)
+    colours = palette[known]
+    if (colours != colours[:, :1]).any():
+        return
+    brightest = colours[known < first, 0].max(initial=0)
+    if brightest > colours[known >= first, 0].min(initial=127):
+        raise ValueError(
+            f"{path} has a palette whose indices below {first}, which are background, have grey "
+            f"levels up to {brightest}; expected darker ones than those of the object, because "
+            f"--ignore-index reads indices instead of colours. {MASK_ADVICE}."
+        )
 
 
 def is_binary(values: np.ndarray) -> bool:
@@ -324,7 +367,7 @@ def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 def _grey(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
     """Return the pixels of a mask or a map as (H, W) uint8; its channels must be equal."""
-    image = _opaque(path, image, advice)
+    image = _opaque(path, image, advice, UNSCALED_GREY)
     if image.mode in ("1", "L", "LA"):
         return _pixels(image, "L")
     red, green, blue = np.moveaxis(_pixels(image, "RGB"), -1, 0)
@@ -339,14 +382,17 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
     return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
+def _opaque(path: Path, image: Image.Image, advice: str, unscaled: int) -> Image.Image:
     """Return an image of 8 bits whose pixels are opaque; one with transparency data is LA or RGBA.
+
+    Args:
+        unscaled: largest value of 16 bits up to which an image is ambiguous.
 
     Raises:
         ValueError: some pixels are transparent, or more than 8 bits cannot be scaled to 8.
     """
     if _is_deep(image):
-        return Image.fromarray(_in_8_bits(path, image, advice))
+        return Image.fromarray(_in_8_bits(path, image, advice, unscaled))
     if not image.has_transparency_data:
         return image
     image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
@@ -363,21 +409,23 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
+def _in_8_bits(path: Path, image: Image.Image, advice: str, unscaled: int) -> np.ndarray:
     """Scale 16 bits to (H, W) uint8, `round(v / 257)`: 65535 becomes 255.
 
     Raises:
-        ValueError: the values are floats or other numbers of unknown range; or the largest is below
-            256, as in 8-bit grey levels stored as 16 bits, which would become almost black; or a
-            grey level is marked as transparent.
+        ValueError: the values are floats or other numbers of unknown range; or the largest is at
+            most `unscaled`, so that the image would become almost black; or a grey level is marked
+            as transparent.
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         problem = "holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 bits"
-    elif 0 < values.max() < 256:
+    elif 0 < values.max() <= unscaled:
         problem = (
             f"has 16 bits, but its largest value is {values.max()} of 65535, so it would be almost "
-            "black; expected values over the full range, or 8 bits"
+            f"black; expected values over the full range, or 8 bits. If it holds "
+            f"{unscaled.bit_length()} bits, multiply all files of the folder by "
+            f"{65535 // unscaled}"
         )
     elif image.has_transparency_data:
         problem = "marks a grey level as transparent; expected opaque pixels"
@@ -421,6 +469,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
             _check_chunks(data)
         image = decoder(io.BytesIO(data))
         frames = getattr(image, "n_frames", 1)
+        image.tile = [_in_native_order(tile) for tile in image.tile]
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
     pixels, expected = image.width * image.height, f"at most {MAX_PIXELS:,}. Make it smaller."
@@ -478,6 +527,21 @@ def _numbers_problem(image: ImageFile, bits: int) -> str:
     if bits < 32 and 2 in tags.get(339, ()):
         return "of signed numbers"  # It reads 8 of them as unsigned.
     return ""
+
+
+def _in_native_order(tile: Any) -> Any:
+    """Correct how Pillow will read a part of a TIFF, one of the tuples in `ImageFile.tile`.
+
+    libtiff, which reads compressed files, returns numbers in the byte order of the processor.
+    Pillow (10.3 to 13.0) expects 32-bit numbers in the order of the file, so it would swap them.
+    """
+    decoder, *place, arguments = tile
+    if decoder != "libtiff":
+        return tile
+    mode, *others = arguments
+    # The class of `tile` depends on Pillow's version, but is always a tuple.
+    arguments = (mode.replace(";32B", ";32N"), *others)
+    return tuple.__new__(type(tile), (decoder, *place, arguments))
 
 
 def _load(image: ImageFile, fill: int) -> None:

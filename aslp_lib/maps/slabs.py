@@ -5,6 +5,7 @@ or a volume (D, H, W); float TIFFs hold an image. What their numbers are is decl
 `ReadOptions`, never inferred.
 """
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -188,18 +189,31 @@ def write_slabs(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray])
         path: the file, which must not be in use: it is not written atomically.
         shape: (H, W) or (D, H, W).
         parts: slabs, which together have this shape; a single one for a TIFF.
+
+    Raises:
+        OSError: the file cannot be written, for example because the disk is full; what is left of
+            it is incomplete.
     """
-    if path.suffix.lower() not in ARRAYS:
-        Image.fromarray(next(parts).astype(np.float32)).save(path, format="tiff")
-        return
-    with ExitStack() as stack:
-        if path.suffix.lower() == ".npy":
-            file: IO[bytes] = stack.enter_context(path.open("wb"))
-        else:
-            archive = stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED))
-            file = stack.enter_context(archive.open("map.npy", "w", force_zip64=True))
-        for number, part in enumerate(map(np.ascontiguousarray, parts)):
-            if number == 0:
-                header = npy.header_data_from_array_1_0(part) | {"shape": shape}
-                npy.write_array_header_1_0(file, header)
-            file.write(part.data)
+    try:
+        with ExitStack() as stack:
+            if path.suffix.lower() == ".npz":
+                archive = stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED))
+                file: IO[bytes] = stack.enter_context(
+                    archive.open("map.npy", "w", force_zip64=True)
+                )
+            else:
+                file = stack.enter_context(path.open("wb"))
+            if path.suffix.lower() not in ARRAYS:
+                # In memory first: into a file, Pillow writes without noticing a disk that is full.
+                buffer = io.BytesIO()
+                Image.fromarray(next(parts).astype(np.float32)).save(buffer, format="tiff")
+                file.write(buffer.getbuffer())
+                return
+            for number, part in enumerate(map(np.ascontiguousarray, parts)):
+                if number == 0:
+                    header = npy.header_data_from_array_1_0(part) | {"shape": shape}
+                    npy.write_array_header_1_0(file, header)
+                file.write(part.data)
+    except OSError as error:
+        reason = f"could not write {path} ({error.strerror}); expected a writable file. "
+        raise OSError(error.errno, f"{reason}Free space, or choose another folder.") from error

@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from aslp_lib.checks import explained, json_object, short_repr
+from aslp_lib.checks import explained, fits, json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write
@@ -113,6 +113,8 @@ def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
     paths = {stem: maps / f"{stem}.png" for stem in stems}
     current = digests({stem: path for stem, path in paths.items() if path.exists()})
     written = recorded.get("maps", {})
+    if not fits(written, dict[str, str]):
+        return f"{record(maps)} is damaged: its entry maps is {short_repr(written)}"
     if others := changed({stem: written.get(stem, "") for stem in current}, current):
         return f"{len(others)} changed since they were written, such as {others[0]}"
     return ""

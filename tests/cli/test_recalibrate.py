@@ -15,6 +15,7 @@ from aslp_lib.prediction.recalibrated_maps import ON_CORRUPTED, ON_MAPS
 from aslp_lib.recalibration import RECALIBRATIONS
 
 FIT = ["recalibrate", "--fit-maps", "clean/maps", "--fit-masks", "clean/GT"]
+FITTED = ["recalibrate", "--kind", "logistic", "--fitted", "other.safetensors"]
 APPLY = ["--maps", "test/maps", "--out", "changed/test"]
 
 
@@ -115,6 +116,8 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "there are no masks in few; "),
         ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
         ([*FIT, "--fitted", "t.safetensors"], "--fitted is given together with --fit-maps"),
+        ([*FITTED, "--ignore-index", "255", *APPLY], "--fitted is given together with --valid"),
+        ([*FITTED, "--valid-masks", "clean/GT", *APPLY], "--fitted is given together with --valid"),
         (["recalibrate", "--fitted", "nowhere.safetensors"], "no file nowhere.safetensors"),
         (["recalibrate", "--fitted", "other.safetensors"], "its kind is 'logistic'"),
     ],

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import shlex
+import shutil
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
@@ -422,6 +423,32 @@ def test_the_commands_of_the_page_run_as_written(elsewhere):
     tables = {f"{stem}.{suffix}" for stem in ("scores", "seeds") for suffix in ("csv", "tex")}
     assert files == tables | {"scores.json", "scores.md", "comparison.html", "seeds.html"}
     assert Path("figures/PASCAL-S-reliability-ASLP.pdf").exists()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("other", ["a/s0/", "./a/s0", "a/../a/s0", "link"])
+def test_a_folder_under_another_spelling_is_no_other_seed(
+    elsewhere, capsys, nothing_counted, other
+):
+    write_set(["a/s0"], "SOD/GT", images=1)
+    Path("link").symlink_to("a/s0")
+    assert main(["score", "--maps", f"A=a/s0,{other}", "--masks", "SOD/GT"]) == 1
+    error = capsys.readouterr().err
+    assert f"the folders of A are 'a/s0,{other}'; expected different folders" in error
+
+
+@pytest.mark.fault
+def test_a_copy_of_a_seed_is_no_other_seed(elsewhere, capsys):
+    write_set(["a/s0", "a/s1", "b/s0", "b/s1"], "SOD/GT")
+    words = ["score", "--maps", "A=a/s0,a/s1", "B=b/s0,b/s1", "--masks", "SOD/GT"]
+    words += ["--no-weighted-f", "--out", "scores.json"]
+    shutil.copytree("a/s0", "b/s0", dirs_exist_ok=True)  # methods may be equal
+    assert main(words) == 0
+    Path("scores.json").unlink()
+    shutil.copytree("b/s1", "b/s0", dirs_exist_ok=True)
+    assert main(words) == 1
+    assert "b/s0 and b/s1 hold the same maps of B; expected" in capsys.readouterr().err
+    assert not Path("scores.json").exists()
 
 
 @pytest.mark.fault

@@ -1,7 +1,9 @@
 """Maps of floats and volumes, from files to scores, against arithmetic over all pixels."""
 
+import contextlib
 import json
 import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from py_sod_metrics import WeightedFmeasure
 from scipy.special import expit, log_expit, logit
 
 from aslp_lib.cli import main
+from aslp_lib.files import whole_folder
 from aslp_lib.maps import slabs
 from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.metrics import scores
@@ -199,6 +202,35 @@ def test_what_is_not_what_was_declared_is_refused(
     assert main([*SCORE, *options]) == 1
     assert re.search(why, capsys.readouterr().err, re.DOTALL)
     assert not Path("scores.json").exists()
+
+
+@contextlib.contextmanager
+def room_for(size):
+    """No file can have more bytes, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif"])
+@pytest.mark.parametrize("missing", [1, 5000])
+def test_a_full_disk_is_named_and_leaves_no_map(elsewhere, suffix, missing):
+    """Also if only the last byte is missing."""
+    values = np.random.default_rng(0).random((100, 100), np.float32)
+    slabs.write_slabs(Path(f"whole{suffix}"), values.shape, iter([values]))
+    size = Path(f"whole{suffix}").stat().st_size
+    with pytest.raises(OSError) as error, whole_folder(Path("new")) as folder, room_for(size):
+        slabs.write_slabs(folder / f"whole{suffix}", values.shape, iter([values]))
+        with room_for(size - missing):
+            slabs.write_slabs(folder / f"a{suffix}", values.shape, iter([values]))
+    name = Path("new", f"a{suffix}").resolve()
+    assert f"could not write {name} (File too large); expected a" in str(error.value)
+    assert "Free space, or choose another folder." in str(error.value)
+    assert [path.name for path in elsewhere.iterdir()] == [f"whole{suffix}"]
 
 
 @pytest.mark.fault

@@ -10,6 +10,7 @@ from PIL import Image
 
 from aslp_lib.cli import main
 from aslp_lib.maps.count import ReadOptions, count_folders
+from aslp_lib.maps.read import read_mask
 from aslp_lib.metrics.calibration import accuracy
 from aslp_lib.metrics.counts import Counts
 
@@ -128,6 +129,22 @@ def test_what_cannot_be_meant_is_refused(folders, capsys, options, why):
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize(
+    ("folder", "options"),
+    [("valid", ["masks", "--valid-masks", "valid"]), ("voc", ["voc", "--ignore-index", "255"])],
+)
+def test_masks_that_leave_no_pixel_to_count_are_named(folders, capsys, folder, options):
+    for path in Path(folder).iterdir():
+        picture(np.full((12, 15), 255 if folder == "voc" else 0, np.uint8)).save(path)
+    why = f"the masks of {folder} leave no pixel to count; expected one or more. Correct --valid"
+    assert main([*SCORE, *options]) == 1
+    assert why in capsys.readouterr().err
+    fit = ["recalibrate", "--fit-maps", "maps", "--save", "x.safetensors", "--fit-masks"]
+    assert main([*fit, *options]) == 1
+    assert why in capsys.readouterr().err
+
+
+@pytest.mark.fault
 def test_the_object_cannot_be_what_is_ignored(folders, paper_root, capsys):
     """255 is the object in masks of 0 and 255."""
     why = "ignore_index is 255; expected another grey level than the object's"
@@ -149,6 +166,48 @@ def test_several_classes_beside_the_ignored_one_are_refused(folders):
     reading = ReadOptions(weighted_f=False, ignore_index=255)
     with pytest.raises(ValueError, match=r"voc/0\.png"):
         count_folders(Path("maps"), Path("voc"), reading, progress=False)
+
+
+def with_palette(indices, *colours):
+    image = Image.fromarray(np.uint8(indices))
+    image.putpalette(np.ravel(colours).tolist())
+    image.save("mask.png")
+    return Path("mask.png")
+
+
+BLACK, WHITE, RED, CREAM, GREY = [0] * 3, [255] * 3, [128, 0, 0], [224, 224, 192], [128] * 3
+INDICES = [[0, 0, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("indices", "colours"),
+    [
+        (INDICES, [WHITE, BLACK]),
+        (INDICES, [WHITE, BLACK, CREAM]),
+        (INDICES, [GREY, BLACK]),
+        (np.zeros((3, 4)), [WHITE, BLACK]),
+        (np.ones((3, 4)), [WHITE, BLACK]),
+        (np.zeros((3, 4)), [WHITE]),
+        (200 * np.array(INDICES), [[255 - level] * 3 for level in range(256)]),
+    ],
+)
+@pytest.mark.parametrize("ignored", [2, 128])
+def test_a_palette_whose_background_is_bright_is_refused(elsewhere, indices, colours, ignored):
+    path = with_palette(indices, *colours)
+    with pytest.raises(ValueError, match=r"mask\.png has a palette whose indices below .* up to"):
+        read_mask(path, ignore_index=ignored)
+
+
+@pytest.mark.parametrize(
+    "colours",
+    [[BLACK, WHITE], [BLACK, RED], [WHITE, RED], [BLACK, [1] * 3], [BLACK, WHITE, WHITE]],
+)
+def test_other_palettes_do_not_change_the_labels(elsewhere, colours):
+    labels = np.where([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], 255, INDICES)
+    path = with_palette(labels, *colours, *((256 - len(colours)) * [CREAM]))
+    np.testing.assert_array_equal(read_mask(path, ignore_index=255), labels)
+    np.testing.assert_array_equal(read_mask(with_palette(INDICES, *colours), "refuse", 2), INDICES)
 
 
 @pytest.mark.fault

@@ -85,6 +85,33 @@ def tiff(picture, **tags):
     return data
 
 
+def lzw(data):
+    """LZW whose table is cleared before its codes need more than 9 bits."""
+    codes = [
+        code for i, byte in enumerate(data) for code in ([256] if i % 200 == 0 else []) + [byte]
+    ]
+    bits = "".join(f"{code:09b}" for code in (*codes, 257))
+    bits += -len(bits) % 8 * "0"
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+COMPRESSIONS = {1: bytes, 5: lzw, 8: zlib.compress, 32946: zlib.compress}
+"""What a TIFF does with its pixels, by the number that says so: nothing, LZW, and zlib twice."""
+
+
+def tiff_of(values, order, compression):
+    """A TIFF by hand, of any numbers, in the order of bytes "<" or ">"."""
+    values = values.astype(values.dtype.newbyteorder(order))
+    pixels = COMPRESSIONS[compression](values.tobytes())
+    height, width = values.shape
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    tags = {256: width, 257: height, 258: 8 * values.itemsize, 259: compression, 262: 1, 273: 8}
+    tags |= {277: 1, 278: height, 279: len(pixels), 339: kind}
+    first = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}HI", 42, 8 + len(pixels))
+    entries = [struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags.items()]
+    return b"".join([first, pixels, struct.pack(f"{order}H", len(tags)), *entries, bytes(4)])
+
+
 def flipped(data):
     """One bit of the pixels is wrong."""
     place = data.index(b"IDAT") + 14
@@ -141,7 +168,10 @@ REFUSED = {
     "transparent in LA": (saved(with_alpha(GREY, GREY)), "transparent"),
     "a transparent colour": (saved(PALETTE, transparency=0), "transparent.*without an alpha"),
     "a transparent level": (saved(GREY, transparency=0), "transparent"),
-    "8-bit levels in 16 bits": (saved(scaled(255, np.uint16)), "value is 255 of 65535.*or 8 bits"),
+    "8-bit levels in 16 bits": (
+        saved(scaled(255, np.uint16)),
+        "value is 255 of 65535.*or 8 bits. If it",
+    ),
     "colours of 16 bits": (
         png(header(2, 2, 16, 2), rows=bytes(26)),
         "RGB of 16 bits.* Save it as an 8-bit",
@@ -255,6 +285,34 @@ def test_1_and_16_bits_are_8(file):
     values = np.array([[0, 127, 129, 32767, 32768, 65406, 65407, 65535]], np.uint16)
     exact = (values * (255 / 65535)).round()
     np.testing.assert_array_equal(read_map(file(saved(Image.fromarray(values)))), exact)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_an_image_of_12_bits_in_16_is_refused_and_no_image_has_a_scale_of_its_own(file, kind):
+    """Grey levels would be at most 16; of maps, which are scaled alike, such values are legal."""
+    camera = file(saved(scaled(4095, np.uint16), kind))
+    with pytest.raises(
+        ValueError, match=r"largest value is 4095 of .* 12 bits, multiply .* by 16\."
+    ):
+        read_image(camera)
+    np.testing.assert_array_equal(read_map(camera), (LEVELS * (4095 / 65535)).round())
+    for top in (0, 4096, 16383):
+        values = scaled(top, np.uint16)
+        levels = (np.asarray(values) * (255 / 65535)).round()
+        np.testing.assert_array_equal(read_image(file(saved(values, kind)))[..., 0], levels)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_numbers_of_a_tiff_are_those_that_were_stored(file, order, compression):
+    """In both orders of bytes, of which libtiff and Pillow disagree if pixels are compressed."""
+    values = np.linspace(0, 1, 24 * 40, dtype=np.float32).reshape(24, 40)
+    stored = file(tiff_of(values, order, compression))
+    np.testing.assert_array_equal(read_map(stored, floats=True), values)
+    for dtype in (np.uint16, np.int32):
+        path = file(tiff_of((65535 * values).astype(dtype), order, compression))
+        np.testing.assert_array_equal(read_map(path), ((65535 * values).astype(int) + 128) // 257)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

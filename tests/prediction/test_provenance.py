@@ -1,6 +1,7 @@
 """Maps are used for what made them, and for nothing else."""
 
 import contextlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,6 +120,20 @@ def test_a_record_that_cannot_be_read_is_no_record(predicted, capsys):
         record.write_text(content)
         with pytest.raises(ValueError, match="other weights"):
             evaluate_run(run, data, QUICK)
+    assert again(run, data)
+    assert record.read_text() == kept
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("maps", [5, "5", None, [], {"a": 5}, {"a": []}])
+def test_a_record_whose_digests_are_none_is_named(predicted, capsys, maps):
+    run, data = predicted
+    record = provenance.record(run.method("bce").maps("SOD"))
+    kept = record.read_text()
+    record.write_text(json.dumps(json.loads(kept) | {"maps": maps}))
+    message = rf"{record} is damaged: its entry maps is .*; expected .* again: predict {run.path}$"
+    with pytest.raises(ValueError, match=message):
+        evaluate_run(run, data, QUICK)
     assert again(run, data)
     assert record.read_text() == kept
 
