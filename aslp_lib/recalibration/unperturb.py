@@ -1,0 +1,209 @@
+"""The inverse of what training on perturbed labels does to probabilities.
+
+A network that is trained with the dose `d = alpha*beta` approaches `f = (1 - d) pi + d/2` for a
+pixel with posterior pi (`aslp.theory.minimiser`). This is affine in pi, so `(f - d/2) / (1 - d)`
+recovers it. A temperature acts on the logit and cannot.
+"""
+
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aslp_lib.checks import require
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration, at_least_float32, log_sigmoid
+from aslp_lib.recalibration.temperature import check_temperature, shown_temperature
+
+LARGEST_DOSE = 0.9
+"""Largest dose that is fitted."""
+LARGEST_CLIP = 1e-4
+"""Largest distance e from 0 and 1 at which probabilities are clipped; it is d/4 for small doses."""
+
+
+def clip_of(dose: float) -> float:
+    """Return the distance e from 0 and 1 at which undone probabilities are clipped.
+
+    Predictions below d/2 or above 1 - d/2, which no posterior explains, become e and 1 - e.
+
+    >>> clip_of(0.2), clip_of(0.0002)
+    (0.0001, 5e-05)
+    """
+    return min(LARGEST_CLIP, dose / 4)
+
+
+def undone_logits(logits: Tensor, dose: float) -> Tensor:
+    """Undo a perturbation: the logits of `p = (f - d/2) / (1 - d)` with `f = sigmoid(z)`.
+
+    p is clipped to [e, 1 - e] with e = min(1e-4, d/4). The sign of each logit remains.
+
+    >>> undone_logits(torch.tensor([0.74, 0.5, 0.1]).logit(), dose=0.2).sigmoid()
+    tensor([8.0000e-01, 5.0000e-01, 1.0000e-04])
+
+    Args:
+        logits: logits of any shape.
+        dose: d = alpha*beta, in [0, 1).
+
+    Returns:
+        Logits of the same shape, in single precision or better.
+    """
+    (z,) = at_least_float32(logits)
+    if dose == 0:
+        return z
+    clip = clip_of(dose)
+    # Near p = 1/2, from 2 p - 1 = (2 f - 1) / (1 - d), so that signs are exact.
+    excess = torch.tanh(z / 2) / (1 - dose)
+    near = excess.clamp(-0.5, 0.5)
+    small = torch.log1p(near) - torch.log1p(-near)
+    # Elsewhere, from the odds, because 1 - p would be rounded.
+    positive, negative = (log_sigmoid(side).exp() - dose / 2 for side in (z, -z))
+    least = clip * (1 - dose)
+    most = (1 - clip) * (1 - dose)
+    large = positive.clamp(least, most).log() - negative.clamp(least, most).log()
+    return torch.where(excess.abs() < 0.5, small, large)
+
+
+class Unperturb(Recalibration):
+    """Undone perturbation: `p' = (p - d/2) / (1 - d)` with the known dose `d = alpha*beta`.
+
+    Nothing is fitted. The dose of constant alpha, label smoothing and DisturbLabel follows from the
+    settings. ASLP has another dose for each training image, and that of a new image is not known;
+    the mean takes its place. p' is clipped to [e, 1 - e] with e = min(1e-4, d/4).
+
+    Source: backward correction of label noise with a known rate, Natarajan et al., NIPS 2013, and
+    Patrini et al., CVPR 2017.
+
+    >>> Unperturb(0.2)(torch.tensor([0.74, 0.26]).logit()).sigmoid()  # (0.74 - 0.1) / 0.8
+    tensor([0.8000, 0.2000])
+    """
+
+    name, label = "unperturb", "perturbation undone"
+    preserves_decisions = True
+    needs_dose = True
+
+    defaults: ClassVar = {"dose": 0.0, "deviation": 0.0}
+
+    dose: Tensor
+    """Dose d, the mean over the training images."""
+    deviation: Tensor
+    """Standard deviation of the doses of the training images."""
+
+    def check(self) -> None:
+        require("the dose", self.dose.item(), 0 <= self.dose < 1, "a number in [0, 1)")
+
+    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
+        """Return the method itself, because nothing is fitted."""
+        return self
+
+    minimise = fit
+
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+        """Compute the logits of `(p - d/2) / (1 - d)`."""
+        return undone_logits(logits, self.dose.item()).to(logits.dtype)
+
+    def summary(self) -> str:
+        """Return the dose, and that it is a mean where doses differ."""
+        dose = f"d = {self.dose:.3f}, not fitted"
+        if self.deviation == 0:
+            return dose
+        return f"{dose}: the mean of the training images, whose standard deviation is {self.deviation:.3f}"
+
+
+class UnperturbTemperature(Recalibration):
+    """Undone perturbation and temperature scaling: `p' = (p - d/2) / (1 - d)`, then `z' / T`.
+
+    Both the dose d, in [0, 0.9], and T are fitted. With d = 0 it is temperature scaling. It is the
+    fair recalibration where networks with and without perturbed labels are compared.
+
+    Source: extension of this project.
+
+    >>> pixels = Counts.from_map(np.uint8([[230] * 10 + [25] * 10]), np.uint8([[1] * 10 + [0] * 10]))
+    >>> UnperturbTemperature(0.2, 1.0)(torch.tensor([0.74, 0.26]).logit()).sigmoid()
+    tensor([0.8000, 0.2000])
+    """
+
+    name, label = "unperturb_temperature", "perturbation undone, temperature scaling"
+    preserves_decisions = True
+
+    defaults: ClassVar = {"dose": 0.0, "value": 1.0}
+
+    dose: Tensor
+    """Dose d, a number."""
+    value: Tensor
+    """Temperature T, a number."""
+
+    def check(self) -> None:
+        require("the dose", self.dose.item(), 0 <= self.dose < 1, "a number in [0, 1)")
+        check_temperature(self.value)
+
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
+        """Find the dose and the temperature that minimise the NLL (`best_dose`).
+
+        Raises:
+            ValueError: see `pixels_to_fit`.
+        """
+        dose, temperature, _ = best_dose(*pixel_margins(clean))
+        return type(self)(dose, temperature)
+
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+        """Compute the logits of `(p - d/2) / (1 - d)`, divided by T."""
+        changed = undone_logits(logits, self.dose.item())
+        return (changed / self.value.to(changed)).to(logits.dtype)
+
+    def summary(self) -> str:
+        """Return d and T."""
+        return f"d = {self.dose:.3f}, T = {shown_temperature(self.value.item())}"
+
+
+def best_dose(
+    pixels: NDArray[np.float64], margins: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Compute the dose d and the temperature T that minimise the NLL together, and this NLL.
+
+    At d = 0, T is `best_temperature`. For d in (0, 0.9], L-BFGS starts at three doses, because the
+    NLL is not convex in d; the smallest of the minima is returned.
+
+    >>> margins = np.log([9.0, 9.0, 9.0, 9.0, 1 / 9])  # f = 0.9 or 0.1, one of five wrong
+    >>> dose, temperature, nll = best_dose(np.ones(5), margins)
+    >>> dose, round(temperature, 3)  # log 9 / T = log 4: one value of |z| needs no dose
+    (0.0, 1.585)
+
+    Args:
+        pixels: number of pixels of each margin, not all 0.
+        margins: margins `(2y - 1) z`, of the same shape.
+    """
+    from scipy.optimize import minimize
+
+    filled = pixels > 0
+    share, margin = pixels[filled] / pixels.sum(), margins[filled]
+    half = np.tanh(margin / 2)
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        dose, inverse = parameters[0], np.exp(-parameters[1])
+        limit = 1 - 2 * clip_of(dose)
+        excess = half / (1 - dose)
+        inside = np.abs(excess) < limit
+        excess = np.clip(excess, -limit, limit)
+        undone = np.log1p(excess) - np.log1p(-excess)
+        scaled = inverse * undone
+        slope = -share * np.exp(-np.logaddexp(0, scaled))  # d NLL / d scaled
+        by_excess = 2 * inverse / (1 - excess**2)
+        by_dose = np.where(inside, excess / (1 - dose), 0.0)
+        if dose < 4 * LARGEST_CLIP:
+            by_dose = np.where(inside, by_dose, -np.sign(excess) / 2)
+        gradient = [slope @ (by_excess * by_dose), -slope @ scaled]
+        return float(share @ np.logaddexp(0, -scaled)), np.array(gradient)
+
+    temperature = best_temperature(share, margin)
+    best = 0.0, temperature, float(share @ np.logaddexp(0, -margin / temperature))
+    bounds = [(1e-6, LARGEST_DOSE), tuple(np.log([LOWEST, HIGHEST]))]
+    for start in (0.01, 0.1, 0.4):
+        first = np.array([start, 0.0])
+        options = {"ftol": 1e-13, "gtol": 1e-8}
+        result = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+        if result.fun < best[2] - 1e-6:
+            best = float(result.x[0]), float(np.exp(result.x[1])), float(result.fun)
+    return best
