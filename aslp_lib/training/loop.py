@@ -115,7 +115,7 @@ def train(
         checkpoints.finish(folder, settings, state, data.train)
     state.network.eval()
     if folder is not None:
-        recalibrate(state.network, data, settings, folder)
+        recalibrate(state.network, data, settings, method, folder)
     accelerator.wait_for_everyone()
     return state
 
