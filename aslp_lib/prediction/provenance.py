@@ -168,7 +168,7 @@ def check_fitted(file: Path, network: Mapping[str, str]) -> None:
             f"the {name} of the network for which {file} was fitted",
             metadata.get(name, "unknown"),
             metadata.get(name) == value,
-            f"{value!r}. Remove the file, and fit it again with train --resume, or with compare.",
+            f"{value!r}. Remove the file, and fit it again with train --resume RUN, or compare.",
         )
 
 
