@@ -34,7 +34,8 @@ class AdaptiveAlphaCallback(Callback):
     """Update the perturbation level alpha of each image from what the training steps return.
 
     - `training_step` must return a dict with `loss`, computed with `callback.alphas[index]`, and
-      with `logits`, `labels` and `index`, as `AdaptiveAlpha.update` takes them.
+      with `logits`, `labels` and `index`, as `AdaptiveAlpha.update` takes them. In automatic
+      optimisation it may return None, which skips the step; then no alpha moves.
     - `validation_step` must return a dict with `logits` and `labels`. After each validation, except
       the sanity check, the callback passes accuracy and mean confidence to `AdaptiveAlpha.observe`.
       They are computed over all pixels that are not ignored, of all loaders and processes.
@@ -76,6 +77,8 @@ class AdaptiveAlphaCallback(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
+        if not outputs and pl_module.automatic_optimization:  # Lightning passes {} for None
+            return
         logits, labels, index = _outputs(outputs, "training_step", "logits", "labels", "index")
         self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
         self._updated.append(index)

@@ -222,6 +222,27 @@ def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, returned, m
         fit(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:.training_step. returned .None.")
+def test_a_step_that_is_skipped_moves_no_level(tmp_path, monkeypatch):
+    whole = Segmenter.training_step
+
+    def second_is_skipped(self, batch, batch_idx):
+        return None if batch_idx == 1 else whole(self, batch, batch_idx)
+
+    monkeypatch.setattr(Segmenter, "training_step", second_is_skipped)
+    _, adaptive = fit(tmp_path)
+    moved = adaptive.alphas.alpha > 0
+    assert moved[:4].any() and not moved[4:8].any() and moved[8:].any()
+
+
+def test_a_step_by_hand_without_outputs_is_refused(tmp_path, monkeypatch):
+    """In manual optimisation, None does not skip a step, and alphas would never move."""
+    monkeypatch.setattr(Segmenter, "automatic_optimization", False)
+    monkeypatch.setattr(Segmenter, "training_step", lambda *_: None)
+    with pytest.raises(ValueError, match=r"what training_step returned is \[\]; expected a dict"):
+        fit(tmp_path)
+
+
 def test_without_a_validation_no_level_would_ever_move(tmp_path):
     adaptive = AdaptiveAlphaCallback(levels(), VOID)
     with pytest.raises(ValueError, match="enable_validation is False; expected True"):

@@ -135,9 +135,10 @@ class AdaptiveAlpha(nn.Module):
       0.01 below the limit.
 
     All state is in buffers: it moves with `.to(device)`, and `state_dict()` saves it together with
-    the technique. `load_state_dict` raises a ValueError if the state belongs to another technique,
-    or if it holds a value that no training produces, such as NaN. An update has no loop over images
-    and does not synchronise the device. Source: Liu et al., ICCV 2023, method figure.
+    the technique. `load_state_dict` raises a ValueError, and changes nothing, if the state belongs
+    to another technique, rule or number of images, or if it holds a value that no training
+    produces, such as NaN. An update has no loop over images and does not synchronise the device.
+    Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> alphas = AdaptiveAlpha(3, MODERATION, warm_up=1)
@@ -168,6 +169,7 @@ class AdaptiveAlpha(nn.Module):
     observed: Tensor
     """Number of validations so far."""
 
+    @torch.inference_mode(False)  # buffers made in inference mode could not be used for gradients
     def __init__(
         self,
         images: int,
@@ -322,25 +324,29 @@ class AdaptiveAlpha(nn.Module):
 
 
 def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Reject a state of another technique, or with impossible values, before any of it is loaded.
+    """Reject a state of other alphas, or with impossible values, before any of it is loaded.
 
-    A state without any entry of this module is left to torch, which reports the missing entries
-    unless `strict=False` allows them.
+    Torch would load what fits, and report the rest afterwards. A state without any entry of this
+    module is left to torch, which reports the missing entries unless `strict=False` allows them.
     """
     expected = alphas.get_extra_state().tolist()
-    names = [name for name, _ in alphas.named_buffers() if prefix + name in state]
     saved = state.pop(f"{prefix}_extra_state", None)
-    if saved is None and not names:
+    own = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
+    buffers = dict(alphas.named_buffers())
+    if saved is None and not own.keys() & buffers.keys():
         return
     found = "unknown" if saved is None else saved.tolist()
-    advice = "Load the whole state_dict of an AdaptiveAlpha of the same technique."
+    advice = "Load the whole state_dict of an AdaptiveAlpha of the same"
     pair = "[beta, noise], with which the perturbation levels were learned,"
-    require(pair, found, found == expected, f"{expected}. {advice}")
+    require(pair, found, found == expected, f"{expected}. {advice} technique.")
+    shapes, loaded = ({k: tuple(v.shape) for k, v in each.items()} for each in (buffers, own))
+    layout, advice = "the layout of the perturbation levels", f"{advice} rule and number of images."
+    require(layout, loaded, loaded == shapes, f"{shapes}. {advice}")
     # Rounding in half precision may have moved an alpha beyond its limit.
     limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
     largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1
-    for name in names:
-        values, most = state[prefix + name], largest.get(name, 1.0)
+    for name, values in own.items():
+        most = largest.get(name, 1.0)
         if not bool(((values >= 0) & (values <= most)).all()):
             raise ValueError(
                 f"the state of the perturbation levels is damaged: {name} spans "

@@ -17,8 +17,10 @@ from typing import Literal, NamedTuple
 
 import pandas
 
+from aslp_lib.checks import explained
 from aslp_lib.course.recorded import FOLDER
 from aslp_lib.evaluation.tables import MARKDOWN, markdown_table
+from aslp_lib.experiments.records import LIMITS, check_numbers
 from aslp_lib.experiments.seed_statistics import (
     SIGNIFICANCE,
     equivalence_p_value,
@@ -126,9 +128,14 @@ def read(name: str) -> pandas.DataFrame:
 
     Raises:
         FileNotFoundError: the trial has no such records yet.
+        ValueError: a number is out of its range; the message names the file and the value.
     """
     path = FOLDER / f"trial_{name}.csv"
-    return pandas.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+    expected = "a file that benchmarks/trial.py wrote. Restore it."
+    with explained(f"{path} holds no records of the trial", expected):
+        frame = pandas.read_csv(path, keep_default_na=False, na_values=["", "nan"])
+        check_numbers(frame, frame.columns.intersection(["seed", "images", *SCORES]))
+    return frame
 
 
 def complete_seeds(
@@ -183,7 +190,8 @@ def scores(
         pooled: return the score of the whole set, in a single column, even if it has fields.
 
     Raises:
-        ValueError: the method has no such records, or the score is undefined at a seed.
+        ValueError: the method has no such records, or the score is undefined or out of its range
+            at a seed.
     """
     score, recalibration, name = column
     arm = method.removesuffix("_ES")
@@ -197,11 +205,15 @@ def scores(
         & (frame["set"] == name)
     ]
     rows = rows[rows.field.notna() == (rows.field.notna().any() and not pooled)]
-    undefined = sorted(set(frame.seed if rows.empty else rows.seed[rows[score].isna()]))
-    if undefined:
+    low, high = LIMITS.get(score, (0, 1))
+    invalid = rows[~rows[score].between(low, high)]
+    if rows.empty or len(invalid):
+        seeds = sorted(set(frame.seed if rows.empty else invalid.seed))
+        values = sorted(map(str, set(invalid[score]))) or ["no record"]
         raise ValueError(
             f"no {score} of arm {arm}, weights {weights!r}, recalibration {recalibration!r}, set "
-            f"{name!r}, at seeds {undefined}; expected a number. Run this arm at these seeds."
+            f"{name!r}, at seeds {seeds}: {', '.join(values)}; expected numbers from {low} to "
+            f"{high}. Run this arm at these seeds."
         )
     rows = rows.fillna({"field": 0}).set_index(["seed", "field"])
     return rows[score].unstack()  # noqa: PD010 - twice as fast as a pivot table

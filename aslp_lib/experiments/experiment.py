@@ -40,8 +40,8 @@ from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.predict import load_network, predicted_maps
-from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+from aslp_lib.prediction.predict import load_network, load_recalibrations, predicted_maps
+from aslp_lib.recalibration import Recalibration
 from aslp_lib.runs import Run, read_log
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
@@ -433,8 +433,8 @@ def _missing(
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
     kinds = [kind for kind in missing.unique("recalibration") if kind != records.NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
-        recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
-    fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
+        recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
+    fitted = load_recalibrations(method, network, folder, kinds)
     own = {"method": method, "options": _options(settings), "seed": settings.seed}
     last = read_log(folder.log)[-1]
     alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}

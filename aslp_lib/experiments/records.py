@@ -13,9 +13,10 @@ are
 """
 
 import json
+import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
@@ -24,7 +25,7 @@ from typing import Any
 
 import pandas as pd
 
-from aslp_lib.checks import explained, json_object
+from aslp_lib.checks import LARGEST_INTEGER, explained, fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
@@ -44,6 +45,16 @@ IDENTITY = ["method", "options", "recalibration", "seed", "set"]
 """Columns that identify a record in a file."""
 REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
 """Columns that every file has."""
+COUNTS = ("seed", "images")
+"""Columns of integers, which are always defined."""
+LIMITS = {
+    "gap": (-1, 1),
+    "nll": (0, 1000),  # the smallest positive probability in float64 has an NLL of 745 nats
+    "seed": (0, LARGEST_INTEGER),
+    "images": (1, LARGEST_INTEGER),
+    "seconds": (0, math.inf),
+}
+"""Column -> smallest and largest number. All other numbers of a record lie in [0, 1]."""
 
 Data = Mapping[tuple[int | None, str], Mapping[str, str]]
 """Fingerprints of the images and masks that records were made from: (data seed, name of the set) ->
@@ -112,17 +123,18 @@ def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
     """
     content = _content(path)
     with explained(f"{path} holds no records", WRITTEN):
-        records = pd.DataFrame(content["records"])
+        records = pd.DataFrame(content["records"], dtype=object)  # keeps 1, 1.0 and true apart
         if missing := [name for name in REQUIRED if name not in records]:
             raise ValueError(f"the column {missing[0]} is missing")
-        for column in records.columns.difference([*IDENTITY[:3], "set"]):
-            records[column] = pd.to_numeric(records[column], errors="coerce").astype(float)
+        numbers = records.columns.difference(["method", "options", "recalibration", "set"])
+        check_numbers(records, numbers)
+        kinds = {name: int if name in COUNTS else float for name in numbers}
+        records = records.astype(kinds).infer_objects()
         for column, known in (("method", METHODS), ("recalibration", (NONE, *RECALIBRATIONS))):
             if unknown := set(map(str, records[column])) - {*known}:
                 raise ValueError(f"the {column} {min(unknown)!r} is unknown")
         if not records.options.map(lambda options: isinstance(options, dict)).all():
             raise ValueError("the options of a record are no object")
-        records = records.astype({"seed": int, "images": int})
         if (twice := keyed(records).duplicated()).any():
             record = records[twice].iloc[0]
             raise ValueError(f"{record.method}, seed {record.seed}, {record['set']} occurs twice")
@@ -140,6 +152,28 @@ def read_data(path: Path) -> Data:
         ValueError: the file holds no records.
     """
     return _content(path)["data"]
+
+
+def check_numbers(records: pd.DataFrame, names: Iterable[str]) -> None:
+    """Raise ValueError unless the numbers of records lie in their ranges; scores may be undefined.
+
+    >>> check_numbers(pd.DataFrame({"seed": [0, 1], "ece": [0.1, 55.0]}), ["seed", "ece"])
+    Traceback (most recent call last):
+    ValueError: ece of record 2 is 55.0; expected a number from 0 to 1
+
+    Args:
+        records: the records.
+        names: names of columns.
+    """
+    for name in names:
+        low, high = LIMITS.get(name, (0, 1))
+        whole, column = name in COUNTS, records[name].astype(object)
+        defined = column.notna() | whole
+        for number, (value, known) in enumerate(zip(column, defined, strict=True), start=1):
+            in_range = fits(value, float) and low <= value <= high
+            if known and not (in_range and (not whole or value == int(value))):
+                expected = f"{'an integer' if whole else 'a number'} from {low} to {high}"
+                require(f"{name} of record {number}", value, False, expected)
 
 
 def _content(path: Path) -> dict[str, Any]:

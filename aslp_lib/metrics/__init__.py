@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import partial
 
+from aslp_lib.checks import require_name
 from aslp_lib.metrics import calibration, saliency, smooth
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
@@ -70,7 +71,13 @@ def scores(
         (in [-1, 1]), and "max_e" and "mean_e" (up to n / (n - 1) for images of n pixels). A value
         is NaN if the score is undefined (F without foreground) or if the counts lack the data that
         it needs (S without quadrants).
+
+    Raises:
+        ValueError: a name is not that of a score.
     """
+    names = tuple(names)
+    for name in names:
+        require_name("the score", name, SCORES)
     return {name: SCORES[name].value(counts, bins) for name in names}
 
 

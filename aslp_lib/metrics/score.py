@@ -52,7 +52,8 @@ class Score:
         takes_bins: True if the function has the argument `bins`.
         visibility: places where the score is displayed.
         bounds: function from the sums over bins of the images, and the draws of their resamples, to
-            the ends of the score's 95 % interval; None for the percentile interval.
+            the ends of the score's 95 % interval, which accounts for its noise floor; None for the
+            percentile interval.
         digits: number of digits after the decimal point in tables; None for 2 of a percentage and 3
             of any other score.
     """
@@ -113,17 +114,21 @@ class Score:
         return text if float(text) else text.lstrip("+-")
 
     def interval_text(self, low: float, high: float, sign: Literal["", "+"] = "") -> str:
-        """Format an interval for tables; an upper bound alone if an unsigned interval ends at 0.
+        """Format an interval for tables.
+
+        An interval that accounts for a noise floor (`bounds`) and begins at 0 is an upper bound.
 
         >>> from aslp_lib.metrics import SCORES
         >>> SCORES["ece"].interval_text(0.05, 0.15), SCORES["ece"].interval_text(0, 0.02)
         ('[5.00, 15.00]', '[≤ 2.00]')
+        >>> SCORES["dice"].interval_text(0, 0.35)
+        '[0.000, 0.350]'
 
         Args:
             low, high: ends of the interval.
             sign: "+" for an interval of a difference.
         """
-        if low == 0 and not sign:
+        if low == 0 and not sign and self.bounds is not None:
             return f"[≤ {self.text(high)}]"
         return f"[{self.text(low, sign)}, {self.text(high, sign)}]"
 

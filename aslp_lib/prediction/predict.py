@@ -1,7 +1,7 @@
 """Prediction of probability maps, at each image's own size and without rescaling."""
 
 import shutil
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -31,6 +31,7 @@ from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.tensors import fill, fingerprint, load_tensors
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, outputs
+from aslp_lib.training.recalibrate import identity
 from aslp_lib.training.validation import require_finite
 
 K = TypeVar("K", bound=Hashable)
@@ -63,6 +64,23 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
     return network.eval()
 
 
+def load_recalibrations(
+    method: str, network: nn.Module, folder: MethodFolder, kinds: Iterable[str]
+) -> dict[str, Recalibration]:
+    """Load recalibrations, by name, that were fitted for a method's network.
+
+    Raises:
+        FileNotFoundError: there is no file of a recalibration.
+        ValueError: a file is damaged, or does not say that it was fitted for these weights.
+    """
+    fitted_for, fitted = identity(method, network), {}
+    for kind in kinds:
+        file = folder.recalibration(kind)
+        fitted[kind] = RECALIBRATIONS[kind].load(file)
+        provenance.check_fitted(file, fitted_for)
+    return fitted
+
+
 def predict_run(settings: Settings, data: DataSplits, method: str, folder: MethodFolder) -> None:
     """Predict a method's maps of every test set, with and without its recalibrations.
 
@@ -77,8 +95,8 @@ def predict_run(settings: Settings, data: DataSplits, method: str, folder: Metho
 
     Raises:
         FileNotFoundError: training of the method has not finished.
-        ValueError: weights or recalibrations are damaged, or the weights are those of another
-            training.
+        ValueError: weights or recalibrations are damaged; the weights are those of another
+            training, or the recalibrations those of other weights.
         FloatingPointError: the network's output is not finite.
     """
     network, fitted = _load(settings, method, folder, settings.recalibrate)
@@ -87,7 +105,8 @@ def predict_run(settings: Settings, data: DataSplits, method: str, folder: Metho
     for dataset in data.tests.values():
         clear = partial(_clear_outdated, settings, folder, weights, dataset)
         if made := distributed.broadcast_from_main(clear):
-            predict(network, dataset, settings, dict(zip(made, (None, *fitted), strict=True)))
+            changes = dict(zip(made, (None, *fitted.values()), strict=True))
+            predict(network, dataset, settings, changes)
             if launch.is_main():
                 for maps, origin in made.items():
                     provenance.keep(maps, origin)
@@ -160,19 +179,19 @@ def predict_images(
             lambda: stack.enter_context(whole_folder(out))
         )
         for variant, (network, fitted) in zip(variants, loaded, strict=True):
-            changes = {partial_out / variant.name: fitted[0] if fitted else None}
+            changes = {partial_out / variant.name: fitted[recalibration] if recalibration else None}
             predict(network, dataset, run.settings, changes, floats=floats)
     return [variant.name for variant in variants]
 
 
 def _load(
     settings: Settings, method: str, folder: MethodFolder, kinds: Sequence[str]
-) -> tuple[nn.Module, list[Recalibration]]:
-    """Load a method's network and recalibrations.
+) -> tuple[nn.Module, dict[str, Recalibration]]:
+    """Load a method's network, and its recalibrations by name.
 
     Raises:
         FileNotFoundError: training has not finished, or a recalibration was not fitted.
-        ValueError: a file is damaged, or the weights are those of another training.
+        ValueError: see `load_network` and `load_recalibrations`.
     """
     finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
     require_exists("file", folder.weights, finished)
@@ -181,7 +200,7 @@ def _load(
         fitted = finished if planned else f"one. Train a run with --recalibrate {kind}."
         require_exists("recalibration", folder.recalibration(kind), fitted)
     network = load_network(settings, method, folder.weights)
-    return network, [RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds]
+    return network, load_recalibrations(method, network, folder, kinds)
 
 
 def _clear_outdated(

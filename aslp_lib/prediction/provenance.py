@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from aslp_lib.checks import explained, fits, json_object, short_repr
+from aslp_lib.checks import explained, fits, json_object, require, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write
@@ -152,6 +152,26 @@ def check_training(
                 f"{short_repr(trained[name])}; expected {short_repr(value)}. Restore the file, or "
                 "train again in a new run."
             )
+
+
+def check_fitted(file: Path, network: Mapping[str, str]) -> None:
+    """Check that a recalibration was fitted for a network, as its file says.
+
+    Args:
+        file: the file of the recalibration.
+        network: what identifies the network, see `aslp_lib.training.recalibrate.identity`.
+
+    Raises:
+        ValueError: the file names another network, or none.
+    """
+    _, metadata = load_tensors(file)
+    for name, value in network.items():
+        require(
+            f"the {name} of the network for which {file} was fitted",
+            metadata.get(name, "unknown"),
+            metadata.get(name) == value,
+            f"{value!r}. Remove the file, and fit it again with train --resume RUN, or compare.",
+        )
 
 
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:

@@ -295,13 +295,18 @@ class Recalibration(nn.Module):
         after = self.recalibrated_logits(counts)[..., 0, :]  # equal for both labels
         return nearest_grey_levels(after, counts.grey_levels)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, network: Mapping[str, str] | None = None) -> None:
         """Write the parameters as a safetensors file.
+
+        Args:
+            path: the file.
+            network: what identifies the network, for the file's metadata.
 
         Raises:
             OSError: if the file cannot be written; see `files.write`.
         """
-        save_tensors(Path(path), self.state_dict(), {"kind": self.name, "version": VERSION})
+        facts = {"kind": self.name, "version": VERSION, **(network or {})}
+        save_tensors(Path(path), self.state_dict(), facts)
 
     @classmethod
     def load(cls, path: Path) -> Self:

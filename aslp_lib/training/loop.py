@@ -115,7 +115,7 @@ def train(
         checkpoints.finish(folder, settings, state, data.train)
     state.network.eval()
     if folder is not None:
-        recalibrate(state.network, data, settings, folder)
+        recalibrate(state.network, data, settings, method, folder)
     accelerator.wait_for_everyone()
     return state
 
@@ -162,6 +162,8 @@ def run_epoch(
 ) -> tuple[float, float]:
     """Train for one epoch; return the mean loss and the last learning rate.
 
+    The mean is over images, without those of batches that have no labelled pixel.
+
     Args:
         epoch: number of the epoch, from 0.
         bar: progress bar, advanced by one after each batch.
@@ -177,7 +179,7 @@ def run_epoch(
     # computes on one substitute image, whose loss is multiplied by 0.
     loaded = [share or batch[:1] for share, batch in zip(shares, global_batches, strict=True)]
     network.train()
-    loss_sum = torch.zeros((), device=accelerator.device)
+    loss_sum, unlabelled = torch.zeros(2, device=accelerator.device)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
     for step, (images, labels, index) in enumerate(batches(loaded)):
         rate_fraction = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
@@ -205,6 +207,7 @@ def run_epoch(
             counted = valid[: len(labels)].sum() * bool(shares[step])
             all_pixels = distributed.all_reduce_sum(counted, accelerator).clamp(min=1)
             pixels = counted.clamp(min=1)
+            unlabelled += len(shares[step]) * (counted == 0)
         factor = plan[step].weight * accelerator.num_processes
         logits.register_hook(partial(_scaled, factor, all_pixels))
         accelerator.backward(loss if shares[step] else 0 * loss)
@@ -223,7 +226,10 @@ def run_epoch(
                 means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
                 postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **means}
                 bar.set_postfix(postfix, refresh=False)
-    epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / len(dataset)
+    labelled: float = len(dataset)
+    if dataset.ignored is not None:
+        labelled -= _read(distributed.all_reduce_sum(unlabelled, accelerator))
+    epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / max(labelled, 1)
     _check_finite(epoch_mean, epoch, settings)
     updated = [i for share in shares for i in share]
     for values in method.per_image().values():

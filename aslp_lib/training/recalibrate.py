@@ -19,6 +19,7 @@ from aslp_lib.recalibration import RECALIBRATIONS, Density, Recalibration
 from aslp_lib.recalibration.density import STAGE, unit_rows
 from aslp_lib.recalibration.features import Images
 from aslp_lib.runs import MethodFolder
+from aslp_lib.tensors import fingerprint
 from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
 
@@ -117,8 +118,17 @@ class CalibrationData:
         return [torch.cat(stage) for stage in zip(*parts, strict=True)]
 
 
+def identity(method: str, network: nn.Module) -> dict[str, str]:
+    """Return what identifies a trained network in the files of its recalibrations.
+
+    >>> identity("bce", nn.Linear(1, 1)).keys()
+    dict_keys(['method', 'fingerprint'])
+    """
+    return {"method": method, "fingerprint": fingerprint(network.state_dict())}
+
+
 def recalibrate(
-    network: nn.Module, data: DataSplits, settings: Settings, folder: MethodFolder
+    network: nn.Module, data: DataSplits, settings: Settings, method: str, folder: MethodFolder
 ) -> None:
     """Fit the recalibration methods of `settings.recalibrate` and save them beside the weights.
 
@@ -131,7 +141,7 @@ def recalibrate(
     >>> settings = Settings(device="cpu", limit=4, recalibrate=("histogram",))
     >>> with tempfile.TemporaryDirectory() as path:
     ...     folder = MethodFolder(Path(path))
-    ...     recalibrate(networks.build("tiny"), settings.load_data(), settings, folder)
+    ...     recalibrate(networks.build("tiny"), settings.load_data(), settings, "bce", folder)
     ...     [file.name for file in folder.path.iterdir()]
     ['histogram.safetensors']
     """
@@ -140,4 +150,4 @@ def recalibrate(
     for name in settings.recalibrate:
         fitted = trained.fit(RECALIBRATIONS[name])
         if launch.is_main():
-            fitted.save(folder.recalibration(name))
+            fitted.save(folder.recalibration(name), identity(method, network))

@@ -179,8 +179,6 @@ def test_state_survives_safetensors_and_only_named_images_move():
         model.observe(0.91, 0.95)
     assert torch.equal(alphas.alpha, other.alpha)
     assert torch.equal(alphas.rule.bound, other.rule.bound)
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        AdaptiveAlpha(5, P.HARD_INVERSION, "measured_gap").load_state_dict(alphas.state_dict())
 
 
 def test_levels_of_another_technique_do_not_load():
@@ -197,6 +195,41 @@ def test_levels_of_another_technique_do_not_load():
         with pytest.raises(ValueError, match=r"\[beta, noise\].* is .unknown.; expected \[2\.0"):
             ours.load_state_dict(unknown, strict=strict)
     assert ours.alpha.eq(0).all()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("images", "rule"), [(5, "measured_gap"), (4, "calibration"), (4, "entropy")], ids=str
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_levels_of_another_rule_or_number_of_images_are_refused_and_nothing_changes(
+    images, rule, strict
+):
+    saved = AdaptiveAlpha(4, P.MODERATION, "measured_gap")
+    ours = AdaptiveAlpha(images, P.MODERATION, rule)
+    saved.alpha.fill_(0.3)
+    saved.observe(0.9, 0.95)
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
+    with pytest.raises(ValueError, match=r"layout .* is \{'alpha': \(4,\), .* same rule and"):
+        ours.load_state_dict(saved.state_dict(), strict=strict)
+    lacking = {name: tensor for name, tensor in before.items() if name != "observed"}
+    with pytest.raises(ValueError, match=r"layout .* is .*; expected .*'observed': \(\)"):
+        ours.load_state_dict(lacking, strict=strict)
+    torch.testing.assert_close(ours.state_dict(), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
+def test_levels_made_in_inference_mode_are_trained_with_and_moved(rule, dynamics):
+    with torch.inference_mode():
+        alphas = AdaptiveAlpha(2, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
+        alphas.observe(0.8, 0.9)
+    logits, labels = torch.full((2, 1), 3.0, requires_grad=True), torch.ones(2, 1)
+    index = torch.arange(2)
+    sc_bce_with_logits(logits, labels, alphas[index], P.MODERATION).backward()
+    alphas.update(index, logits.detach(), labels)
+    alphas.observe(0.8, 0.9)
+    assert not any(buffer.is_inference() for buffer in alphas.buffers())
+    assert logits.grad.any() and alphas.alpha.any() and alphas.observed == 2
 
 
 def test_a_state_without_levels_is_left_to_torch():

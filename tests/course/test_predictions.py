@@ -145,6 +145,10 @@ DAMAGED = {
     "unknown field": json.dumps({"Which?": vars(record.Made(1, 1, 60, True)) | {"a": 1}}).encode(),
     "a text as confidence": json.dumps({"Which?": vars(record.Made(1, 1, "60", True))}).encode(),
     "confidence above 100": json.dumps({"Which?": vars(record.Made(1, 1, 101, True))}).encode(),
+    "half a character": json.dumps({"\ud800?": vars(record.Made("BCE", "BCE", 60, True))}).encode(),
+    "half a character in the answer": json.dumps(
+        {"Which?": vars(record.Made("BCE", "\udfff", 60, True))}
+    ).encode(),
     "not a number": b'{"Which?": {"said": 1, "answer": 1, "confidence": NaN, "right": true}}',
 }
 

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import re
 import sys
 from math import sqrt
 from pathlib import Path
@@ -458,6 +459,31 @@ def test_errors_name_the_arm_and_the_seeds():
         trial.effects(halves)
     with pytest.raises(ValueError, match="two records of arm B, seed 100, set test"):
         trial.effects(pandas.concat([frame, frame]))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300, -0.1])
+def test_scores_out_of_their_range_are_refused(value):
+    frame = records("shapes", seeds=(100, 101))
+    frame.loc[(frame.arm == "M") & (frame.seed == 101), "nll"] = value
+    message = rf"no nll of arm M, .* seeds \[101\]: {re.escape(str(value))}; expected .* 0 to 1000"
+    with pytest.raises(ValueError, match=message):
+        trial.scores(frame, "M")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("nll", "inf"), ("nll", 1e300), ("ece", 55.0), ("ece", "abc"), ("seed", 0.5), ("seed", -1)],
+)
+def test_a_damaged_file_of_records_is_refused(tmp_path, monkeypatch, column, value):
+    monkeypatch.setattr(trial, "FOLDER", tmp_path)
+    frame = records("shapes", seeds=(100,))
+    frame[column] = [value, *frame[column][1:]]
+    frame.to_csv(tmp_path / "trial_shapes.csv", index=False)
+    message = rf"trial_shapes\.csv holds no .*\({column} of record 1 is '?{re.escape(str(value))}"
+    with pytest.raises(ValueError, match=message):
+        trial.read("shapes")
 
 
 def test_records_survive_their_file(tmp_path, monkeypatch):

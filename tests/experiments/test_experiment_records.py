@@ -1,6 +1,7 @@
 """Records of a comparison: what is chosen from them, and what is refused in a file."""
 
 import json
+import math
 
 import pandas as pd
 import pytest
@@ -104,11 +105,34 @@ def test_what_is_undefined_is_nan_and_columns_may_be_added(tmp_path):
         ({"recalibration": "cold"}, "the recalibration 'cold' is unknown"),
         ({"options": None}, "the options of a record are no object"),
         ({"seed": 0}, "focal, seed 0, test occurs twice"),
+        ({"seed": 0.5}, r"seed of record 2 is 0\.5; expected an integer from 0 to 9\d*\)"),
+        ({"seed": 2.0**63}, r"seed of record 2 is 9\.2.*e\+18; expected"),
+        ({"seed": 2**70}, "seed of record 2 is 1180591620717411303424; expected"),
+        ({"seed": -1}, "seed of record 2 is -1; expected"),
+        ({"seed": None}, "seed of record 2 is None; expected"),
+        ({"images": 2.5}, r"images of record 2 is 2\.5; expected an integer from 1"),
+        ({"images": 0}, "images of record 2 is 0; expected"),
+        ({"ece": "abc"}, "ece of record 2 is 'abc'; expected a number from 0 to 1"),
+        ({"ece": 55}, "ece of record 2 is 55; expected"),
+        ({"ece": True}, "ece of record 2 is True; expected"),
+        ({"ece": [0.1]}, r"ece of record 2 is \[0\.1\]; expected"),
+        ({"gap": -1.5}, r"gap of record 2 is -1\.5; expected a number from -1 to 1"),
+        ({"nll": -1}, "nll of record 2 is -1; expected a number from 0"),
+        ({"nll": math.inf}, "nll of record 2 is inf; expected"),
+        ({"nll": 1e300}, r"nll of record 2 is 1e\+300; expected"),
+        ({"seconds": -1}, "seconds of record 2 is -1; expected"),
+        ({"posterior_error": 2}, "posterior_error of record 2 is 2; expected"),
     ],
 )
 def test_a_damaged_file_is_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=rf"all\.json holds no records \({message}"):
         records.read(written(tmp_path / "all.json", change))
+
+
+def test_numbers_at_the_ends_of_their_ranges_are_read(tmp_path):
+    for change in ({"ece": 0, "gap": -1, "nll": 0.0}, {"seed": 2**63 - 1, "images": 1.0, "ece": 1}):
+        found = records.read(written(tmp_path / "all.json", change))
+        assert {name: found[name][1] for name in change} == change
 
 
 @pytest.mark.fault

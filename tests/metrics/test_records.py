@@ -76,6 +76,20 @@ def test_the_best_value_has_the_lowest_cost(better, values, best):
     assert min(values, key=replace(SCORES["ece"], better=better).cost) == best
 
 
+def test_only_intervals_that_account_for_a_noise_floor_are_upper_bounds():
+    texts = {name: score.interval_text(0, 0.35) for name, score in SCORES.items()}
+    assert {name for name, text in texts.items() if "≤" in text} == {"ece"}
+    assert texts["dice"] == "[0.000, 0.350]" and texts["oe"] == "[0.00, 35.00]"
+    assert SCORES["ece"].interval_text(0, 0.35, "+") == "[0.00, +35.00]"
+
+
+@pytest.mark.fault
+def test_an_unknown_score_is_named():
+    with pytest.raises(ValueError, match=r"the score is 'acc'; .* ece, .* Did you mean accuracy\?"):
+        scores(some_counts(), names=("ece", "acc"))
+    assert list(scores(some_counts(), names=iter(["oe", "ece"]))) == ["oe", "ece"]
+
+
 def test_digits_may_be_chosen():
     assert [replace(SCORES[k], digits=1).text(0.1234) for k in ("ece", "nll")] == ["12.3", "0.1"]
     assert replace(SCORES["nll"], digits=0).text(-0.4) == "0"

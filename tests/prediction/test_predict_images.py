@@ -3,6 +3,7 @@
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
 from aslp_lib.maps.count import count_folders
 from aslp_lib.maps.read import read_map
-from aslp_lib.prediction.predict import predict_images, predict_run
+from aslp_lib.prediction.predict import load_network, predict_images, predict_run
+from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run
 from aslp_lib.tensors import save_tensors
 from aslp_lib.training.recalibrate import recalibrate
@@ -39,7 +41,7 @@ def run(own_root, tmp_path):
     for method in METHODS:
         network = recorded.load(method)
         save_tensors(run.method(method).weights, network.state_dict(), {"network": "tiny"})
-        recalibrate(network, data, run.settings, run.method(method))
+        recalibrate(network, data, run.settings, method, run.method(method))
     return run
 
 
@@ -151,3 +153,46 @@ def test_a_mistake_is_named_and_no_map_is_left(run, own_root, what, capsys):
     assert re.search(message, capsys.readouterr().err)
     assert {path.name for path in images.parent.glob("*")} - {"Image", "GT"} <= {"out"}
     assert not out.exists() or [path.name for path in out.iterdir()] == ["kept"]
+
+
+def of_another_method(run: Run) -> None:
+    shutil.copy(run.method("bce").recalibration("flip"), run.method("calibration").path)
+
+
+def of_other_weights(run: Run) -> None:
+    network = recorded.load("measured_gap")
+    save_tensors(run.method("calibration").weights, network.state_dict(), {"network": "tiny"})
+
+
+def of_maps(run: Run) -> None:
+    """`recalibrate --save` and earlier versions write such a file."""
+    RECALIBRATIONS["flip"]().save(run.method("calibration").recalibration("flip"))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (of_another_method, "the method .* is 'bce'; expected 'calibration'. Remove the file, and"),
+        (of_other_weights, "the fingerprint .* is '[0-9a-f]{64}'; expected '[0-9a-f]{64}'. Remove"),
+        (of_maps, "the method .* is 'unknown'; expected 'calibration'. Remove the file, and fit"),
+    ],
+)
+def test_a_recalibration_of_another_network_is_not_applied(run, own_root, tmp_path, spoil, message):
+    run = Run(run.path, replace(run.settings, recalibrate=("flip",)))
+    data, folder, out = run.settings.load_data(), run.method("calibration"), tmp_path / "out"
+    images = own_root / "Test/garden/Image"
+    spoil(run)
+    of_run = partial(predict_run, run.settings, data, "calibration", folder)
+    of_images = partial(predict_images, run, images, out, recalibration="flip")
+    for prediction in (of_run, of_images):
+        with pytest.raises(ValueError, match=message) as refused:
+            prediction()
+        assert str(folder.recalibration("flip")) in str(refused.value)
+    assert not out.exists() and not list(folder.path.glob("maps*"))
+    folder.recalibration("flip").unlink()
+    recalibrate(
+        load_network(run.settings, "calibration", folder.weights),
+        *(data, run.settings, "calibration", folder),
+    )
+    of_run(), of_images()

@@ -19,7 +19,7 @@ from aslp_lib.maps.count import ReadOptions
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.prediction import predict, provenance
 from aslp_lib.recalibration import Temperature
-from aslp_lib.tensors import load_tensors, save_tensors
+from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 
 SETTINGS = replace(
     PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature_scaling",)
@@ -37,9 +37,16 @@ def predicted(paper_root, tmp_path, monkeypatch):
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
     folder = run.method("bce")
     save_tensors(folder.weights, recorded.load("bce").state_dict(), {"network": "tiny"})
-    Temperature(2.0).save(folder.recalibration("temperature_scaling"))
+    keep_temperature(folder, 2.0)
     predict.predict_run(run.settings, data, "bce", folder)
     return run, data
+
+
+def keep_temperature(folder: runs.MethodFolder, value: float) -> None:
+    """Keep a temperature as if it were fitted for the weights in the folder."""
+    weights = fingerprint(load_tensors(folder.weights)[0])
+    network = {"method": "bce", "fingerprint": weights}
+    Temperature(value).save(folder.recalibration("temperature_scaling"), network)
 
 
 def change(what: str, run: runs.Run, root: Path) -> runs.Run:
@@ -49,8 +56,9 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
         tensors, facts = load_tensors(folder.weights)
         tensors[min(tensors)] += 0.1
         save_tensors(folder.weights, tensors, facts)
+        keep_temperature(folder, 2.0)
     elif what == "recalibration":
-        Temperature(3.0).save(folder.recalibration("temperature_scaling"))
+        keep_temperature(folder, 3.0)
     elif what == "images":
         first, second, *_ = sorted((root / "Test/SOD/Image").iterdir())
         first.write_bytes(second.read_bytes())

@@ -90,7 +90,7 @@ def fit_and_predict(path: Path) -> None:
     settings = replace(recorded.SETTINGS, limit=9, device="cpu", recalibrate=tuple(RECALIBRATIONS))
     data, folder = settings.load_data(), MethodFolder(path)
     data = replace(data, tests={"test": data.tests["test"]})
-    recalibrate(recorded.load("bce"), data, settings, folder)
+    recalibrate(recorded.load("bce"), data, settings, "bce", folder)
     write(folder.weights, (recorded.FOLDER / "bce.safetensors").read_bytes())
     accelerator_for(settings).wait_for_everyone()  # as training does: the main process writes
     predict.predict_run(settings, data, "bce", folder)

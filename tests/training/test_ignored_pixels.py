@@ -1,5 +1,7 @@
 """Training with pixels to ignore: the gradient is that of the mean loss over the others."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -52,6 +54,22 @@ def test_the_gradient_is_that_of_the_labelled_pixels(monkeypatch):
     gradients = torch.autograd.grad(expected, again.parameters())
     torch.testing.assert_close(found, list(gradients), rtol=1e-3, atol=1e-6)
     assert loss == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_batch_without_labels_does_not_enter_the_logged_loss(monkeypatch):
+    """In batches of one image: the mean is that of the losses of the three images with labels."""
+    settings = replace(SETTINGS, batch_size=1)
+    train, accelerator = Bordered("train", "abcd"), accelerator_for(settings)
+    monkeypatch.setattr(optimization, "take_step", lambda *_: None)
+    state = loop.prepare(settings, "bce", 4, accelerator)
+    with loop.tqdm(disable=True) as bar:
+        loss, _ = loop.run_epoch(0, settings, Batches(train, 0, accelerator), state, bar)
+    losses = []
+    for i in (0, 2, 3):
+        image, labels, _ = train[i]
+        labelled, logits = ~labels.isnan(), state.network(image[None])[0]
+        losses.append(F.binary_cross_entropy_with_logits(logits[labelled], labels[labelled]).item())
+    assert loss == pytest.approx(sum(losses) / 3, rel=1e-4)
 
 
 def test_a_validation_counts_the_labelled_pixels_or_names_an_image_without():

@@ -68,8 +68,10 @@ def _locked(path: Path) -> AbstractContextManager[None]:
 
 def _read(path: Path) -> tuple[dict[str, Made], str]:
     try:
-        record = {}
-        for question, values in json_object(files.read(path)).items():
+        record, content = {}, json_object(files.read(path))
+        # A lone surrogate can be escaped in JSON, but it can be neither shown nor written again.
+        json.dumps(content, ensure_ascii=False).encode()
+        for question, values in content.items():
             require_type(question, values, dict, "an object")
             check_types(Made, values)
             record[question] = made = Made(**values)
