@@ -59,28 +59,31 @@ def sc_bce_with_logits(
             for all images (on a CPU; see `sampled_targets`).
         uniform, noise: random numbers to use instead of new draws; see `sampled_targets`.
 
+    Returns:
+        The loss in nats, in float64 for float64 logits and otherwise in float32: half precision
+        would overflow in the sum, or in the gradient if few pixels have a label.
+
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
         ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), or a label is invalid (on
             a CPU).
     """
     labels, labelled = check_pixels(logits, labels, ignore_index)
+    logits = logits.to(labels.dtype)
     weight = None
     if labelled is not None:
         logits, labels = logits.masked_fill(~labelled, 0), labels.masked_fill(~labelled, 0)
         weight = labelled.to(logits.dtype)
-    labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
     if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:
         targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
-    loss = F.binary_cross_entropy_with_logits(logits, targets, weight=weight, reduction=reduction)
-    if weight is not None and reduction == "mean":
-        labelled_fraction = weight.mean(dtype=loss.dtype)
-        loss = loss / torch.where(labelled_fraction > 0, labelled_fraction, 1.0)
-    return loss
+    if labelled is None or reduction != "mean":
+        return F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=reduction)
+    total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction="sum")
+    return total / labelled.sum().clamp(min=1)
 
 
 class SCBCELoss(nn.Module):
