@@ -63,10 +63,10 @@ def test_the_frozen_switch_never_changes(data, monkeypatch):
     seen = []
     original = trial.sc_bce
 
-    def noted(logits, labels, alpha, technique, draws):
+    def noted(logits, labels, alpha, technique, draws, **options):
         inverted = (draws.uniform < alpha).tolist()
         seen.extend(zip(draws.images, inverted, strict=True))
-        return original(logits, labels, alpha, technique, draws)
+        return original(logits, labels, alpha, technique, draws, **options)
 
     monkeypatch.setattr(constant_alpha, "sc_bce", noted)
     trial.trained(trial.Arm("F", "frozen_switch", {"technique": "HI", "alpha": 0.5}), SHORT, data)
