@@ -19,7 +19,7 @@ __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
-    from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
+    from aslp_lib.aslp.loss import SCBCELoss, perturbed_logits, sc_bce_with_logits
     from aslp_lib.aslp.perturbation import (
         DYNAMIC_MODERATION,
         HARD_INVERSION,
@@ -43,6 +43,7 @@ __all__ = [
     "Technique",
     "alpha_gradient",
     "expected_targets",
+    "perturbed_logits",
     "sampled_targets",
     "sc_bce_with_logits",
     "share_alphas",

@@ -701,6 +701,15 @@ def repeat(count: int = 5) -> None:
         )
 
 
+def check_environment() -> None:
+    """Stop unless the environment has the variables of `INSTRUCTIONS`."""
+    if not INSTRUCTIONS.items() <= os.environ.items():
+        words = " ".join(f"{name}={value}" for name, value in INSTRUCTIONS.items())
+        raise SystemExit(
+            f"the environment differs from that of the trial; expected {words}. Set it."
+        )
+
+
 def main() -> None:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -708,11 +717,7 @@ def main() -> None:
     parser.add_argument("--data", choices=DATA, nargs="+", default=DATA)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    if not INSTRUCTIONS.items() <= os.environ.items():
-        words = " ".join(f"{name}={value}" for name, value in INSTRUCTIONS.items())
-        raise SystemExit(
-            f"the environment differs from that of the trial; expected {words}. Set it."
-        )
+    check_environment()
     if arguments.command == "tune":
         tune(arguments.processes, arguments.data)
     elif arguments.command == "power":

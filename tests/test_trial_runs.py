@@ -14,6 +14,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import trial
+import undone
 
 from aslp_lib.course import trial as analysis
 from aslp_lib.data.nuclei import nuclei
@@ -63,10 +64,10 @@ def test_the_frozen_switch_never_changes(data, monkeypatch):
     seen = []
     original = trial.sc_bce
 
-    def noted(logits, labels, alpha, technique, draws):
+    def noted(logits, labels, alpha, technique, draws, **options):
         inverted = (draws.uniform < alpha).tolist()
         seen.extend(zip(draws.images, inverted, strict=True))
-        return original(logits, labels, alpha, technique, draws)
+        return original(logits, labels, alpha, technique, draws, **options)
 
     monkeypatch.setattr(constant_alpha, "sc_bce", noted)
     trial.trained(trial.Arm("F", "frozen_switch", {"technique": "HI", "alpha": 0.5}), SHORT, data)
@@ -176,6 +177,50 @@ def test_a_unit_is_recorded_when_it_is_complete_and_analysed(tmp_path, monkeypat
     ]
     changes = analysis.effects(pd.concat([records, records.assign(seed=101)]))
     assert len(changes) == 8 and all(change is not None for change in changes.values())
+
+
+@pytest.mark.parametrize("data", trial.DATA)
+def test_logits_to_undo_are_those_of_the_arms_and_are_computed_once(tmp_path, monkeypatch, data):
+    """From the files follow the temperature and the rows of the trial."""
+    settings = replace(trial.SETTINGS[data], epochs=2, limit=10, batch_size=5)
+    monkeypatch.setattr(trial, "SETTINGS", {data: settings})
+    monkeypatch.setattr(trial, "TEST_IMAGES", 8)
+    monkeypatch.setattr(undone, "FOLDER", tmp_path)
+    undone.unit(data, 100, 0.2, {"commit": "abc"})
+    files = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*.npz")}
+    assert set(files) == {f"{data}/100/{a}_{e}.npz" for a in "BCN" for e in ("last", "best")}
+
+    settings = replace(settings, seed=100, data_seed=100)
+    splits = trial.split(settings)
+    options = {"technique": "HI", "alpha": 0.2, "forward_correction": True}
+    kept = trial.trained(trial.Arm("N", "constant_alpha", options), settings, splits).kept["best"]
+    network = trial.networks.build(settings.network)
+    rows = trial.rows_of(kept, network, trial.sets_of(data, settings, splits))
+    content = np.load(files[f"{data}/100/N_best.npz"])
+    facts = json.loads(str(content["facts"]))
+    assert (facts["dose"], facts["commit"], facts["epoch"]) == (0.4, "abc", kept.epoch)
+    assert facts["temperature"] == kept.temperature
+    for row in rows:
+        if row["recalibration"] != "none" or row["field"] is not None:
+            continue
+        z, y = (content[f"{row['set']}_{part}"].astype(float) for part in ("logits", "labels"))
+        assert row["nll"] == pytest.approx(np.mean(np.logaddexp(0, z) - y * z), rel=1e-9)
+        if data == "shapes":
+            error = np.mean((1 / (1 + np.exp(-z)) - content[f"{row['set']}_posterior"]) ** 2)
+            assert row["posterior_error"] == pytest.approx(error, rel=1e-6)
+    losses = [np.load(files[f"{data}/100/{a}_last.npz"])["validation_logits"] for a in "BCN"]
+    assert not np.array_equal(losses[0], losses[1]) and not np.array_equal(losses[1], losses[2])
+
+    files[f"{data}/100/C_best.npz"].unlink()
+    trained, original = [], trial.trained
+
+    def noted(arm, *arguments):
+        trained.append(arm.name)
+        return original(arm, *arguments)
+
+    monkeypatch.setattr(trial, "trained", noted)
+    undone.unit(data, 100, 0.2, {"commit": "abc"})
+    assert trained == ["C"] and files[f"{data}/100/C_best.npz"].exists()
 
 
 def test_runs_of_another_commit_are_repeated(tmp_path, monkeypatch):

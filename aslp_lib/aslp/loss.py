@@ -1,5 +1,8 @@
 """SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure)."""
 
+from numbers import Real
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -8,9 +11,13 @@ from aslp_lib.aslp.perturbation import (
     Technique,
     check_pixels,
     check_technique,
+    check_tensors,
+    dose,
     expected_targets,
     sampled_targets,
+    values_are_read,
 )
+from aslp_lib.checks import require
 
 
 def sc_bce_with_logits(
@@ -20,6 +27,7 @@ def sc_bce_with_logits(
     technique: Technique,
     *,
     use_expected_targets: bool = False,
+    forward_correction: bool = False,
     reduction: str = "mean",
     ignore_index: int | None = None,
     generator: torch.Generator | None = None,
@@ -52,6 +60,9 @@ def sc_bce_with_logits(
         technique: the perturbation technique, which sets beta.
         use_expected_targets: use the expected target instead of sampling Z. The expected loss is
             the same, and the variance of the switch is absent.
+        forward_correction: let `q = alpha*beta/2 + (1 - alpha*beta) * f` take the place of f. The
+            expected loss then has its minimum where f is the true posterior, and nothing has to be
+            undone after training; see `perturbed_logits`.
         reduction: "mean", "sum", or "none", which returns the shape of the logits.
         ignore_index: label of pixels that are excluded from the sum and the mean, such as 255 or
             -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
@@ -59,28 +70,118 @@ def sc_bce_with_logits(
             for all images (on a CPU; see `sampled_targets`).
         uniform, noise: random numbers to use instead of new draws; see `sampled_targets`.
 
+    Returns:
+        The loss in nats, in float64 for float64 logits and otherwise in float32: half precision
+        would overflow in the sum, or in the gradient if few pixels have a label.
+
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
-        ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), or a label is invalid (on
-            a CPU).
+        ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), a label is invalid (on a
+            CPU), or `perturbed_logits` refuses the dose of a forward correction.
     """
     labels, labelled = check_pixels(logits, labels, ignore_index)
+    logits = logits.to(labels.dtype)
     weight = None
     if labelled is not None:
         logits, labels = logits.masked_fill(~labelled, 0), labels.masked_fill(~labelled, 0)
         weight = labelled.to(logits.dtype)
-    labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
     if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:
         targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
-    loss = F.binary_cross_entropy_with_logits(logits, targets, weight=weight, reduction=reduction)
-    if weight is not None and reduction == "mean":
-        labelled_fraction = weight.mean(dtype=loss.dtype)
-        loss = loss / torch.where(labelled_fraction > 0, labelled_fraction, 1.0)
-    return loss
+    if forward_correction:
+        logits = perturbed_logits(logits, alpha, technique)
+    if labelled is None or reduction != "mean":
+        return F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=reduction)
+    total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction="sum")
+    return total / labelled.sum().clamp(min=1)
+
+
+def perturbed_logits(logits: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
+    """Compute the logit of the label that a prediction expects after the perturbation.
+
+        logit(q),   q = d/2 + (1 - d) * sigmoid(z),   d = alpha * beta
+
+    If a network predicts the true posterior, q is the probability that the perturbed label is 1.
+    With `forward_correction`, SC-BCE is therefore the cross entropy of q. ASLP's gradient with
+    respect to alpha belongs to the probability in the loss, so `AdaptiveAlpha.update` then takes
+    these logits, too. No gradient flows to alpha through q. Source: forward correction with a known
+    noise rate, Patrini et al., CVPR 2017.
+
+    >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
+    >>> z = torch.logit(torch.tensor([[0.5, 0.9, 1 - 1e-6]]))
+    >>> torch.sigmoid(perturbed_logits(z, 0.1, HARD_INVERSION))  # 0.1 + 0.8 f
+    tensor([[0.5000, 0.8200, 0.9000]])
+
+    Args:
+        logits: (N, ...) outputs z of the network; of infinite ones, the result is NaN.
+        alpha: (N,) perturbation level of each image, or one number for all, in [0, 1]. A number
+            needs alpha * beta < 1. An image of a tensor may have alpha * beta = 1, the limit of
+            ASLP. Its q is 1/2, and its gradient 0.
+        technique: the perturbation technique, whose labels stay in [0, 1].
+
+    Returns:
+        Logits of the same shape, in float64 for float64 logits and otherwise in float32.
+
+    Raises:
+        TypeError: the logits are not a tensor, or the technique is not a `Technique`.
+        ValueError: beta is above 2, alpha * beta is too large, or alpha is outside [0, 1] or does
+            not have one value per image. Values of tensors are checked on a CPU.
+    """
+    check_technique(technique)
+    check_tensors(logits=logits)
+    expected = "at most 2 for the forward correction, so that perturbed labels stay in [0, 1]"
+    require("beta", technique.beta, technique.beta <= 2, expected)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if isinstance(alpha, Real):
+        check_constant_dose(float(alpha), technique)
+    d = dose(alpha, technique, logits).detach()
+    if values_are_read(d) and not bool((d <= 1 + 1e-6).all()):  # a float32 may exceed 1/beta
+        raise ValueError(
+            f"the largest alpha * beta is {d.max():g}; expected at most 1 for the forward "
+            "correction: beyond 1, q falls as the prediction rises. Use smaller alphas."
+        )
+    d = d.clamp(max=1)
+    c = torch.log(d) - torch.log1p(1 - d)  # log(d / (2 - d)), accurate for d near 0 and near 1
+    mixed: Tensor = _LogitOfMixture.apply(logits, c)  # type: ignore[no-untyped-call]
+    return mixed
+
+
+def check_constant_dose(alpha: float, technique: Technique) -> None:
+    """Raise ValueError unless a constant alpha can be corrected: `alpha * beta < 1`."""
+    expected = (
+        "less than 1 for the forward correction: at 1, q is 1/2 whatever the network predicts, and "
+        "beyond 1, q falls as the prediction rises. Use a smaller alpha."
+    )
+    require("alpha * beta", alpha * technique.beta, alpha * technique.beta < 1, expected)
+
+
+class _LogitOfMixture(torch.autograd.Function):
+    """`logit(d/2 + (1 - d) * sigmoid(z))` of logits z, with an accurate gradient.
+
+    With `c = log(d / (2 - d)) <= 0`, it is `log(e^c + e^z) - log(1 + e^(c + z))`, whose derivative
+    is `sigmoid(z - c) - sigmoid(z + c)`. As differences of large or of equal numbers, both would
+    lose their digits.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(z: Tensor, c: Tensor) -> Tensor:
+        low, high = (torch.log1p(torch.exp(-x.abs())) for x in (z - c, z + c))
+        return z.clamp(c, -c) + low - high + 0 * z  # an infinite logit becomes NaN
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        z, c = ctx.saved_tensors
+        slope = -torch.expm1(2 * c) * torch.sigmoid(z - c) * torch.sigmoid(-z - c)
+        return gradient * slope, None
 
 
 class SCBCELoss(nn.Module):
@@ -106,6 +207,7 @@ class SCBCELoss(nn.Module):
         reduction: "mean", "sum", or "none", which returns the shape of the logits.
         ignore_index: label of pixels that are excluded from the loss.
         use_expected_targets: use the expected target instead of sampling Z.
+        forward_correction: let the minimum be at the true posterior; see `sc_bce_with_logits`.
 
     Raises:
         TypeError: the technique is not a `Technique`.
@@ -118,10 +220,12 @@ class SCBCELoss(nn.Module):
         reduction: str = "mean",
         ignore_index: int | None = None,
         use_expected_targets: bool = False,
+        forward_correction: bool = False,
     ) -> None:
         super().__init__()
         check_technique(technique)
         self.technique, self.use_expected_targets = technique, use_expected_targets
+        self.forward_correction = forward_correction
         self.reduction, self.ignore_index = reduction, ignore_index
 
     def extra_repr(self) -> str:
@@ -151,6 +255,7 @@ class SCBCELoss(nn.Module):
             alpha,
             self.technique,
             use_expected_targets=self.use_expected_targets,
+            forward_correction=self.forward_correction,
             reduction=self.reduction,
             ignore_index=self.ignore_index,
             generator=generator,

@@ -203,7 +203,8 @@ def sampled_targets(
         generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
             for all images, so that a run with alpha = 0 leaves the generator as plain BCE does.
             The values of a tensor alpha are read on a CPU only, because reading them would
-            synchronise another device: there, switches are drawn for any alpha.
+            synchronise another device: there, switches are drawn for any alpha. The same holds in a
+            graph of `torch.compile`.
         uniform: (N,) numbers in [0, 1) to use instead of a new draw: Z_i = 1 if number i is below
             alpha_i.
         noise: noise of the shape of the labels, as in `perturb`.
@@ -216,7 +217,7 @@ def sampled_targets(
     check_technique(technique)
     labels = _checked(labels)
     alpha = _checked_alpha(alpha, labels)
-    if alpha.device.type == "cpu" and not bool(alpha.any()):
+    if values_are_read(alpha) and not bool(alpha.any()):
         return labels.clone()
     alpha = _broadcast(alpha, labels)
     if uniform is None:
@@ -242,8 +243,25 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
     """
     check_technique(technique)
     labels = _checked(labels)
-    expected_perturbation = _broadcast(_checked_alpha(alpha, labels), labels) * technique.beta
-    return (1 - expected_perturbation) * labels + expected_perturbation / 2
+    alpha_beta = dose(alpha, technique, labels)
+    return (1 - alpha_beta) * labels + alpha_beta / 2
+
+
+def dose(alpha: Tensor | float, technique: Technique, pixels: Tensor) -> Tensor:
+    """Return the dose alpha * beta of each image, (N, 1, ...), in the precision of its pixels.
+
+    >>> dose(torch.tensor([0.0, 0.2]), HARD_INVERSION, torch.zeros(2, 1, 8, 8)).flatten()
+    tensor([0.0000, 0.4000])
+
+    Args:
+        alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
+        technique: the perturbation technique.
+        pixels: (N, ...) logits or labels in floating point.
+
+    Raises:
+        ValueError: see `sampled_targets`.
+    """
+    return _broadcast(_checked_alpha(alpha, pixels), pixels) * technique.beta
 
 
 def check_technique(technique: Technique) -> None:
@@ -265,16 +283,24 @@ def check_shape(name: str, values: Tensor, labels: Tensor) -> None:
     require(f"the shape of {name}", tuple(values.shape), values.shape == labels.shape, expected)
 
 
+def values_are_read(values: Tensor) -> bool:
+    """Return whether values may be checked: on a CPU, outside of a graph of `torch.compile`.
+
+    Reading them would synchronise another device, and would break the graph.
+    """
+    return values.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
 def check_labels(labels: Tensor, valid: Tensor) -> None:
     """Raise ValueError if labels on a CPU are not all valid.
 
-    On other devices the check would synchronise the device, so it is omitted.
+    On other devices and in compiled graphs it is omitted; see `values_are_read`.
 
     Args:
         labels: labels of any shape.
         valid: booleans of the same shape.
     """
-    if labels.device.type == "cpu" and not bool(valid.all()):
+    if values_are_read(labels) and not bool(valid.all()):
         invalid = labels[~valid]
         raise ValueError(
             f"{len(invalid)} of {labels.numel()} labels are invalid, the first is {invalid[0]:g}; "
@@ -321,7 +347,7 @@ def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
     expected = "a tensor with one value for each image, or a number"
     require_type("alpha", alpha, (Tensor, Real), expected)
     alpha = torch.as_tensor(alpha, dtype=labels.dtype)
-    if alpha.device.type == "cpu" and not bool(((alpha >= 0) & (alpha <= 1)).all()):
+    if values_are_read(alpha) and not bool(((alpha >= 0) & (alpha <= 1)).all()):
         raise ValueError(
             f"alpha spans [{alpha.min():g}, {alpha.max():g}]; expected probabilities in [0, 1]"
         )

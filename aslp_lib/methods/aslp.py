@@ -6,13 +6,13 @@ image.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
-from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.loss import perturbed_logits, sc_bce_with_logits
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, pixel_noise
 from aslp_lib.aslp.rules import RULES, Rule
 from aslp_lib.checks import require
@@ -42,11 +42,17 @@ class ASLPOptions:
     """Step of alpha, stable (implicit) or release (the explicit step of the authors' code)."""
     use_expected_targets: bool = False
     """Train on expected targets instead of sampling the switch Z."""
+    forward_correction: bool = False
+    """Put the perturbation into the loss, so that the network learns the unperturbed posterior. Not
+    for the rule "measured_gap" and the dynamics "release"."""
 
     def __post_init__(self) -> None:
         names = ", ".join(TECHNIQUES)
         require("technique", self.technique, self.technique in TECHNIQUES, f"one of {names}")
         require_range(0, alpha_warm_up=self.alpha_warm_up)
+        expected = "'stable' with forward_correction: the release's labels are no probabilities"
+        bounded = not self.forward_correction or self.dynamics == "stable"
+        require("dynamics", self.dynamics, bounded, expected)
 
     @property
     def perturbation(self) -> Technique:
@@ -66,6 +72,12 @@ class ASLP(Method[ASLPOptions]):
 
     def __init__(self, images: int, options: ASLPOptions) -> None:
         super().__init__(images, options)
+        expected = (
+            "'calibration' or 'entropy' with forward_correction. The measured gap bounds alpha by "
+            "the network's confidence, which then no longer contains the perturbation"
+        )
+        controlled = not options.forward_correction or self.rule.has_constraint
+        require("rule", self.rule.name, controlled, expected)
         self.technique = options.perturbation
         self.alphas = AdaptiveAlpha(
             images,
@@ -80,10 +92,13 @@ class ASLP(Method[ASLPOptions]):
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         sampled = None if self.options.use_expected_targets else draws
-        return sc_bce(logits, labels, self.alphas[index], self.technique, sampled)
+        alpha, corrected = self.alphas[index], self.options.forward_correction
+        return sc_bce(logits, labels, alpha, self.technique, sampled, forward_correction=corrected)
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         ignored = None if draws.valid is None else -1
+        if self.options.forward_correction:
+            logits = perturbed_logits(logits, self.alphas[index], self.technique)
         self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=ignored)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
@@ -99,7 +114,13 @@ class ASLP(Method[ASLPOptions]):
 
 
 def sc_bce(
-    logits: Tensor, labels: Tensor, alpha: Tensor | float, technique: Technique, draws: Draws | None
+    logits: Tensor,
+    labels: Tensor,
+    alpha: Tensor | float,
+    technique: Technique,
+    draws: Draws | None,
+    *,
+    forward_correction: bool = False,
 ) -> Tensor:
     """Compute SC-BCE of each pixel of a batch, from the random numbers of its images.
 
@@ -108,8 +129,10 @@ def sc_bce(
         alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
         draws: random numbers of the batch; None to train on expected targets, which need none.
+        forward_correction: see `sc_bce_with_logits`.
     """
-    loss = partial(sc_bce_with_logits, logits, labels, alpha, technique, reduction="none")
+    options: dict[str, Any] = {"reduction": "none", "forward_correction": forward_correction}
+    loss = partial(sc_bce_with_logits, logits, labels, alpha, technique, **options)
     if draws is None:
         return loss(use_expected_targets=True)
     noise, shape = None, labels.shape[1:]

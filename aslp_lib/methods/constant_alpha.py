@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from aslp_lib.aslp.loss import check_constant_dose
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.checks import require
 from aslp_lib.methods.aslp import sc_bce
@@ -28,6 +29,8 @@ class ConstantAlphaOptions:
     decisions."""
     use_expected_targets: bool = False
     """Train on expected targets instead of sampling the switch Z."""
+    forward_correction: bool = False
+    """Put the perturbation into the loss, so that the network learns the unperturbed posterior."""
 
     def __post_init__(self) -> None:
         techniques = get_args(Bounded)
@@ -36,6 +39,8 @@ class ConstantAlphaOptions:
         limit = TECHNIQUES[self.technique].alpha_limit
         expected = f"a number in [0, {limit:.4g}] for {self.technique}"
         require("alpha", self.alpha, 0 <= self.alpha <= limit, expected)
+        if self.forward_correction:
+            check_constant_dose(self.alpha, TECHNIQUES[self.technique])
 
 
 class ConstantAlpha(Method[ConstantAlphaOptions]):
@@ -43,7 +48,8 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
 
     Its expected loss is BCE with the target `(1 - alpha*beta) * y + alpha*beta/2`, which is that of
     label smoothing with epsilon = alpha*beta. With sampled targets the gradient has a larger
-    variance.
+    variance. With the forward correction, the loss is smallest at the true posterior instead of the
+    mean target.
     """
 
     name, label = "constant_alpha", "constant alpha"
@@ -51,4 +57,7 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         technique = TECHNIQUES[self.options.technique]
         sampled = None if self.options.use_expected_targets else draws
-        return sc_bce(logits, labels, self.options.alpha, technique, sampled)
+        corrected = self.options.forward_correction
+        return sc_bce(
+            logits, labels, self.options.alpha, technique, sampled, forward_correction=corrected
+        )

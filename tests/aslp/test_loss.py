@@ -162,6 +162,20 @@ def test_a_mean_in_half_precision_does_not_overflow():
     assert loss.item() == pytest.approx(5 + math.log1p(math.exp(-5)), rel=2e-3)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("labelled", [1, 3, 2**20])
+def test_few_labelled_pixels_have_the_gradient_of_their_mean(labelled, dtype):
+    logits = torch.full((1, 1, 1024, 1024), 5.0, dtype=dtype, requires_grad=True)
+    labels = torch.full_like(logits, IGNORED, dtype=torch.float32)
+    labels.view(-1)[:labelled] = 0
+    loss = sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=IGNORED)
+    assert loss.item() == pytest.approx(5 + math.log1p(math.exp(-5)), rel=1e-5)
+    loss.backward()
+    slope = torch.tensor(1 / (1 + math.exp(-5)) / labelled).to(dtype)
+    assert logits.grad.view(-1)[:labelled].sub(slope).abs().max() <= 1e-2 * slope
+    assert logits.grad.view(-1)[labelled:].eq(0).all()
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(("images", "ignored"), [(0, None), (0, 255), (3, 255)])
 @pytest.mark.fault

@@ -10,7 +10,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
-from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
+from aslp_lib import HARD_INVERSION, MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
 from aslp_lib.config import PRESETS
 from aslp_lib.course.lessons.own_data.comparison import adaptive
 from aslp_lib.data.shapes import Shapes
@@ -195,6 +195,26 @@ def test_every_text_has_the_same_starting_point(file):
         assert found and {*map(float, found)} <= {value, 20.0}, (
             found
         )  # the notebook tries 20 beside it
+
+
+def test_the_page_s_correction_updates_by_the_probability_in_the_loss():
+    (block,) = (block for block in blocks_of("docs/own_loop.md") if "logits_of_q" in block)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 4, 4, generator=generator, dtype=torch.float64)
+    labels = (logits > 0).double()
+    labels[0, 0, 0] = 255
+    alphas, oracle = (AdaptiveAlpha(5, HARD_INVERSION, warm_up=0).double() for _ in range(2))
+    for levels in (alphas, oracle):
+        levels.alpha.fill_(0.2)
+    names = {"logits": logits, "labels": labels, "index": torch.tensor([4, 1]), "alphas": alphas}
+    names |= {"HARD_INVERSION": HARD_INVERSION, "sc_bce_with_logits": sc_bce_with_logits}
+    names["switches"] = torch.Generator().manual_seed(1)
+    exec(block, names)
+    q = 0.2 + 0.6 * torch.sigmoid(logits)
+    oracle.update(names["index"], torch.logit(q), labels, ignore_index=255)
+    torch.testing.assert_close(alphas.alpha, oracle.alpha)
+    assert (alphas.alpha != 0.2).tolist() == [False, True, False, False, True]
+    assert names["loss"].isfinite()
 
 
 def test_the_page_s_patches_have_one_switch_and_move_their_image_once():

@@ -8,10 +8,12 @@ from torch import nn
 from aslp_lib import AdaptiveAlpha, Technique
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.rules import RULES
+from aslp_lib.config import Settings
 from aslp_lib.methods import METHODS, Draws
 from aslp_lib.methods.aslp import ASLP_METHODS, ASLPOptions
 from aslp_lib.methods.constant_alpha import ConstantAlphaOptions
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.training.loop import train
 
 IMAGES = 4
 
@@ -49,6 +51,48 @@ def test_a_constant_alpha_keeps_the_decision(technique, limit):
     ConstantAlphaOptions(technique, limit)
     with pytest.raises(ValueError, match=rf"in \[0, {limit:.4g}\] for {technique}"):
         ConstantAlphaOptions(technique, limit + 0.01)
+
+
+@pytest.mark.fault
+def test_the_forward_correction_is_refused_where_it_has_no_meaning():
+    with pytest.raises(ValueError, match=r"^dynamics is 'release'; expected 'stable' with forward"):
+        ASLPOptions(technique="release", dynamics="release", forward_correction=True)
+    with pytest.raises(ValueError, match=r"^rule is 'measured_gap'; .*with forward_correction"):
+        METHODS["measured_gap"](1, ASLPOptions(forward_correction=True))
+    ConstantAlphaOptions(alpha=0.49, forward_correction=True)
+    with pytest.raises(ValueError, match=r"^alpha \* beta is 1.0; expected less than 1"):
+        ConstantAlphaOptions(alpha=0.5, forward_correction=True)
+
+
+def test_corrected_steps_move_the_levels_by_the_perturbed_logits():
+    generator = torch.Generator().manual_seed(1)
+    logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(logits.shape, generator=generator) < torch.sigmoid(logits)).double()
+    options = ASLPOptions(technique="HI", alpha_warm_up=0, forward_correction=True)
+    method = METHODS["calibration"](IMAGES, options)
+    start = torch.tensor([0.0, 0.1, 0.2, 0.5])
+    method.alphas.alpha.copy_(start)
+    method.alphas.observe(0.5)  # the constraint is not active
+    draws = Draws(torch.zeros(IMAGES), range(IMAGES), seed=int)
+    method.after_step(torch.arange(IMAGES), logits, labels, draws)
+    q = start.double().view(-1, 1, 1, 1) + (1 - 2 * start.double().view(-1, 1, 1, 1)) * (
+        torch.sigmoid(logits)
+    )
+    gradient = 2 * ((labels - 0.5) * torch.logit(q)).mean((1, 2, 3))
+    expected = (start + 0.005 * gradient).clamp(0, 0.5).float()
+    torch.testing.assert_close(method.alphas.alpha, expected)
+
+
+@pytest.mark.parametrize("name", ["constant_alpha", "calibration"])
+def test_without_alphas_the_corrected_training_is_the_plain_one(name):
+    plain = Settings(methods=(name,), epochs=1, limit=8, size=16, batch_size=4, device="cpu")
+    plain = plain.tuned(constant_alpha={"alpha": 0.0})
+    family = METHODS[name].family
+    weights = [
+        train(settings, settings.load_data(), name, progress=False).network.state_dict()
+        for settings in (plain, plain.tuned(**{family: {"forward_correction": True}}))
+    ]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 @pytest.mark.parametrize("ignoring", [False, True])

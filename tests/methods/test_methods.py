@@ -98,6 +98,14 @@ def constantly(logits, labels, technique, alpha, beta):
     return switched(logits, labels, beta, images, noisy=technique == "DM")
 
 
+def channelled(logits, labels, beta, alpha, **_):
+    """Cross entropy of the perturbed prediction, with the labels of images 0, 3 and 4 perturbed."""
+    q = alpha * beta / 2 + (1 - alpha * beta) * torch.sigmoid(logits)
+    targets = labels.clone()
+    targets[[0, 3, 4]] = (1 - beta) * labels[[0, 3, 4]] + beta / 2
+    return -(targets * q.log() + (1 - targets) * (1 - q).log())
+
+
 def disturbed(logits, labels, rate):
     targets = labels.clone()
     for i, image in enumerate(targets):
@@ -192,6 +200,18 @@ CASES = [
     (
         *("constant_alpha", {"technique": "HI", "alpha": 0.3, "use_expected_targets": True}),
         lambda z, y, **_: smoothed(z, y, 0.6),
+    ),
+    *(
+        (
+            name,
+            {"technique": "M", "forward_correction": True},
+            partial(channelled, beta=1, alpha=0.5),
+        )
+        for name in ("calibration", "entropy")
+    ),
+    (
+        *("constant_alpha", {"technique": "SI", "alpha": 0.3, "forward_correction": True}),
+        partial(channelled, beta=1.5),
     ),
     *(("disturb_label", {"rate": rate}, disturbed) for rate in (0.0, 0.6, 1)),
     *(("label_smoothing", {"epsilon": epsilon}, smoothed) for epsilon in (0.1, 1.0)),
@@ -351,9 +371,12 @@ DEFAULTS = {
     "aslp": {
         **{"technique": "HI", "beta": None, "alpha_step_size": 0.005, "constraint_weight": 200.0},
         **{"bound_gain": 0.15, "alpha_warm_up": 5, "dynamics": "stable"},
-        "use_expected_targets": False,
+        **{"use_expected_targets": False, "forward_correction": False},
     },
-    "constant_alpha": {"technique": "HI", "alpha": 0.12, "use_expected_targets": False},
+    "constant_alpha": {
+        **{"technique": "HI", "alpha": 0.12},
+        **{"use_expected_targets": False, "forward_correction": False},
+    },
     "disturb_label": {"rate": 0.1},
     "label_smoothing": {"epsilon": 0.1},
     "mbls": {"margin": 10.0, "penalty": 0.1},

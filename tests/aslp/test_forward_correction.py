@@ -1,0 +1,264 @@
+"""SC-BCE with the forward correction: its minimum, its gradients, and extreme logits and doses."""
+
+from decimal import Decimal, localcontext
+from itertools import product
+
+import pytest
+import torch
+
+from aslp_lib import perturbed_logits
+from aslp_lib.aslp import perturbation as P
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
+from aslp_lib.aslp.theory import minimiser
+
+TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.DYNAMIC_MODERATION]
+DOSES = [0.0, 1e-30, 1e-6, 0.1, 0.5, 0.9, 1 - 2**-20]
+every_technique = pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
+every_dose = pytest.mark.parametrize("dose", DOSES)
+ONE = P.Technique("beta = 1", 1.0)
+
+
+def corrected(logits, labels, alpha, technique, **options):
+    options = {"reduction": "none", **options}
+    return sc_bce_with_logits(logits, labels, alpha, technique, forward_correction=True, **options)
+
+
+def batch(images=4, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(images, 1, 5, 5, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(images, 1, 5, 5, generator=generator) > 0.6).to(dtype)
+    return logits.to(dtype), labels
+
+
+def expected_loss(z, posterior, alpha, technique):
+    """The expectation over labels with this posterior, (pixels,), and over the switch."""
+    on, off = (
+        corrected(z[None], torch.full_like(z, y)[None], alpha, technique, use_expected_targets=True)
+        for y in (1, 0)
+    )
+    return (posterior * on + (1 - posterior) * off)[0]
+
+
+@every_technique
+@pytest.mark.parametrize("dose", [0.0, 0.1, 0.5, 0.99])
+def test_the_expected_loss_is_smallest_at_the_true_posterior(dose, technique):
+    alpha = dose / technique.beta
+    posterior = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
+    z = torch.logit(posterior).requires_grad_()
+    (gradient,) = torch.autograd.grad(expected_loss(z, posterior, alpha, technique).sum(), z)
+    assert gradient.abs().max() < 1e-12
+    grid = torch.linspace(-6, 6, 1201, dtype=torch.float64)
+    losses = expected_loss(
+        grid[:, None].expand(-1, 99).flatten(), posterior.repeat(1201), alpha, technique
+    ).view(1201, 99)
+    assert (grid[losses.argmin(dim=0)] - z.detach()).abs().max() <= 0.0051
+
+
+@every_technique
+def test_the_mean_over_the_switch_is_the_expected_loss(technique):
+    logits, labels = batch()
+    logits.requires_grad_()
+    alpha = torch.tensor([0.0, 0.1, 0.3, technique.alpha_limit], dtype=torch.float64)
+    numbers = {"noise": torch.zeros_like(labels)}
+    on, off = (
+        corrected(logits, labels, alpha, technique, uniform=torch.full((4,), u), **numbers)
+        for u in (0.0, 1.0)
+    )
+    on = torch.where(alpha.view(-1, 1, 1, 1) > 0, on, off)
+    share = alpha.view(-1, 1, 1, 1)
+    expected = corrected(logits, labels, alpha, technique, use_expected_targets=True)
+    mean = share * on + (1 - share) * off
+    torch.testing.assert_close(mean, expected)
+    gradients = (
+        torch.autograd.grad(x.sum(), logits, retain_graph=True)[0] for x in (mean, expected)
+    )
+    torch.testing.assert_close(*gradients)
+
+
+def exact(z: float, d: float, target: float) -> tuple[float, float]:
+    """Loss and gradient by their definition, with 400 digits."""
+    with localcontext() as context:
+        context.prec = 400
+        dose, t = Decimal(d), Decimal(target)
+        background, foreground = (1 / (1 + (sign * Decimal(z)).exp()) for sign in (1, -1))
+        q, other = (dose / 2 + (1 - dose) * f for f in (foreground, background))
+        loss = -(t * q.ln() + (1 - t) * other.ln())
+        slope = (1 - dose) * foreground * background
+        return float(loss), float((q - t) / (q * other) * slope)
+
+
+@every_dose
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_loss_and_gradient_have_the_exact_values(dtype, dose):
+    """A dose of 1e-30 matters from a logit of 69 on."""
+    places = [-300.0, -80.0, -69.0, -20.0, -3.0, -1e-3, 0.0, 0.5, 7.0, 14.5, 40.0, 90.0]
+    alpha = torch.tensor(dose, dtype=dtype)
+    for label in (0.0, 1.0):
+        z = torch.tensor([places], dtype=dtype, requires_grad=True)
+        labels = torch.full_like(z, label)
+        loss = corrected(z, labels, alpha, ONE, uniform=torch.ones(1))
+        (gradient,) = torch.autograd.grad(loss.sum(), z)
+        values = [exact(x, alpha.item(), label) for x in z[0].tolist()]
+        oracles = torch.tensor(values, dtype=torch.float64).T.to(dtype)
+        tolerance = 8 * torch.finfo(dtype).eps
+        torch.testing.assert_close(loss[0].detach(), oracles[0], rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(gradient[0], oracles[1], rtol=tolerance, atol=tolerance)
+
+
+def test_gradients_are_those_of_finite_differences():
+    logits, labels = batch(3)
+    alpha = torch.tensor([0.0, 0.2, 0.45], dtype=torch.float64)
+
+    def loss(z):
+        return corrected(z, labels, alpha, P.HARD_INVERSION, use_expected_targets=True)
+
+    assert torch.autograd.gradcheck(loss, logits.requires_grad_())
+    assert torch.autograd.gradgradcheck(loss, logits)
+
+
+@every_technique
+def test_the_probability_in_the_loss_is_the_minimiser_of_the_plain_loss(technique):
+    posterior = torch.linspace(0.001, 0.999, 99, dtype=torch.float64)[None]
+    alpha = 0.3
+    q = torch.sigmoid(perturbed_logits(torch.logit(posterior), alpha, technique))
+    torch.testing.assert_close(q, minimiser(posterior, alpha, technique))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_extreme_logits_have_finite_losses_and_gradients(dtype):
+    largest = torch.finfo(dtype).max
+    values = [sign * x for sign in (1, -1) for x in (0.0, 1e-7, 20.0, 700.0, 6e4, largest)]
+    for dose, label, expected in product([*DOSES, 1.0], (0, 1), (True, False)):
+        alpha = torch.tensor([dose], dtype=torch.float32)
+        z = torch.tensor([values], dtype=dtype, requires_grad=True)
+        labels = torch.full_like(z, label)
+        options = {"use_expected_targets": expected, "uniform": torch.zeros(1)}
+        loss = corrected(z, labels, alpha, ONE, **options)
+        (gradient,) = torch.autograd.grad(loss.sum(), z)
+        assert loss.isfinite().all() and gradient.isfinite().all(), (dose, label)
+        assert loss.dtype == torch.promote_types(dtype, torch.float32)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_without_a_dose_it_is_the_plain_loss_bit_for_bit(dtype):
+    logits, labels = batch(dtype=dtype)
+    logits[0, 0, 0] = torch.tensor([0.0, -0.0, 1e30, -1e30, 1e-30], dtype=dtype)
+    logits.requires_grad_()
+    for alpha, technique in ((0.0, P.SOFT_INVERSION), (0.4, P.Technique("nothing", 0.0))):
+        losses = [
+            sc_bce_with_logits(logits, labels, alpha, technique, forward_correction=flag)
+            for flag in (False, True)
+        ]
+        assert torch.equal(*losses)
+        assert torch.equal(*(torch.autograd.grad(loss, logits)[0] for loss in losses))
+
+
+@every_technique
+def test_each_image_has_the_loss_of_its_own_alpha(technique):
+    logits, labels = batch()
+    labels[:, :, 0] = 255
+    alpha = torch.tensor([0.0, 0.1, 0.25, 0.45], dtype=torch.float64)
+    uniform, noise = torch.tensor([0.5, 0.05, 0.7, 0.2]), 0.1 * torch.ones_like(labels)
+    together = corrected(
+        logits, labels, alpha, technique, uniform=uniform, noise=noise, ignore_index=255
+    )
+    for i in range(4):
+        alone = corrected(
+            *(logits[i : i + 1], labels[i : i + 1], alpha[i].item(), technique),
+            uniform=uniform[i : i + 1],
+            noise=noise[i : i + 1],
+            ignore_index=255,
+        )
+        torch.testing.assert_close(together[i : i + 1], alone)
+
+
+def test_ignored_pixels_have_no_part():
+    logits, labels = batch()
+    ignored = torch.zeros_like(labels, dtype=torch.bool)
+    ignored[:, :, :2], ignored[1] = True, True
+    alpha = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
+    options = {"use_expected_targets": True}
+    whole = corrected(logits, labels, alpha, P.HARD_INVERSION, **options)[~ignored].mean()
+    partial = labels.masked_fill(ignored, 255)
+    for broken in (torch.nan, torch.inf, 1e30):
+        z = logits.masked_fill(ignored, broken).requires_grad_()
+        criterion = SCBCELoss(
+            P.HARD_INVERSION, ignore_index=255, forward_correction=True, **options
+        )
+        loss = criterion(z, partial, alpha)
+        torch.testing.assert_close(loss, whole)
+        (gradient,) = torch.autograd.grad(loss, z)
+        assert gradient[ignored].eq(0).all() and gradient[~ignored].ne(0).all()
+
+
+def test_an_image_at_the_limit_of_alpha_has_no_gradient():
+    """Its q is 1/2 everywhere. In single precision, 1/beta times beta may exceed 1."""
+    logits, labels = batch(2)
+    for beta in torch.linspace(1, 2, 60).tolist():
+        technique = P.Technique("any", beta)
+        alphas = AdaptiveAlpha(2, technique, warm_up=0, alpha_step_size=1e3)
+        alphas.update(torch.tensor([1]), 50 * (2 * labels[1:] - 1), labels[1:])
+        assert alphas.alpha[1] == torch.tensor(technique.alpha_limit)
+        for dtype in (torch.float32, torch.float64):
+            z = logits.to(dtype).requires_grad_()
+            loss = corrected(z, labels, alphas[torch.arange(2)], technique)
+            (gradient,) = torch.autograd.grad(loss.sum(), z)
+            assert gradient[0].ne(0).all() and gradient[1].abs().max() <= 1e-6
+            if beta in (1.0, 2.0):
+                assert gradient[1].eq(0).all()
+                assert loss[1].sub(torch.tensor(2.0).log()).abs().max() < 1e-6
+
+
+def test_the_gradient_in_alpha_is_that_of_the_probability_in_the_loss():
+    logits, labels = batch()
+    alpha = torch.tensor([0.0, 0.1, 0.3, 0.45], dtype=torch.float64, requires_grad=True)
+    loss = corrected(logits, labels, alpha, P.HARD_INVERSION, use_expected_targets=True)
+    (oracle,) = torch.autograd.grad(loss.mean((1, 2, 3)).sum(), alpha)
+    q = perturbed_logits(logits, alpha.detach(), P.HARD_INVERSION)
+    torch.testing.assert_close(alpha_gradient(q, labels, P.HARD_INVERSION), oracle)
+
+
+@pytest.mark.parametrize("infinite", [torch.inf, -torch.inf, torch.nan])
+def test_logits_that_are_not_finite_stay_visible(infinite):
+    z = torch.full((1, 2), infinite)
+    assert perturbed_logits(z, 0.2, P.HARD_INVERSION).isnan().all()
+
+
+@pytest.mark.fault
+def test_doses_that_cannot_be_corrected_are_refused():
+    logits, labels = batch(2)
+    for alpha, technique in ((0.5, P.HARD_INVERSION), (0.7, P.SOFT_INVERSION), (1, ONE)):
+        with pytest.raises(ValueError, match=r"^alpha \* beta is 1.*; expected less than 1 for"):
+            corrected(logits, labels, alpha, technique)
+    for alphas in (torch.tensor([0.1, 0.51]), torch.tensor(0.6)):
+        with pytest.raises(ValueError, match=r"the largest alpha \* beta is 1\..*; expected at"):
+            corrected(logits, labels, alphas, P.HARD_INVERSION)
+    with pytest.raises(ValueError, match=r"^beta is 4.0; expected at most 2 for the forward"):
+        corrected(logits, labels, 0.1, P.RELEASE)
+    for wrong in (torch.tensor([0.1, -0.1]), -0.1):
+        with pytest.raises(ValueError, match="expected probabilities"):
+            corrected(logits, labels, wrong, P.MODERATION)
+    with pytest.raises(ValueError, match="the shape of alpha"):
+        perturbed_logits(logits, torch.zeros(3), P.MODERATION)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by torch
+@pytest.mark.parametrize("forward_correction", [False, True])
+def test_torch_compile_finds_one_graph(forward_correction):
+    logits, labels = batch()
+    labels[0] = 255
+    alpha, uniform = torch.tensor([0.0, 0.1, 0.2, 0.3]), torch.tensor([0.5, 0.05, 0.7, 0.2])
+
+    def loss(z):
+        options = {"uniform": uniform, "ignore_index": 255, "reduction": "mean"}
+        options["forward_correction"] = forward_correction
+        return sc_bce_with_logits(z, labels, alpha, P.HARD_INVERSION, **options)
+
+    results = []
+    for function in (loss, torch.compile(loss, backend="eager", fullgraph=True)):
+        z = logits.clone().requires_grad_()
+        value = function(z)
+        results.append((value, *torch.autograd.grad(value, z)))
+    torch.testing.assert_close(*results)
