@@ -33,6 +33,8 @@ REGISTRIES: dict[str, Mapping[str, object]] = {
 }
 """Settings whose values are names in a registry. They are looked up when settings are made, so
 names that were registered after this import are accepted too."""
+AUTO = "auto"
+"""Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
 SMALLEST = math.ulp(0.0)
 BOUNDS: dict[str, tuple[float, str]] = {
     **dict.fromkeys(("epochs", "batch_size", "accumulation_steps"), (1, "at least 1")),
@@ -76,9 +78,11 @@ class Settings:
     """torchvision's name of pretrained encoder weights. None: random initialisation."""
     methods: Annotated[tuple[str, ...], one_of(METHODS)] = ("bce", "calibration")
     """Training methods, trained one after another."""
-    recalibrate: Annotated[tuple[str, ...], one_of(RECALIBRATIONS)] = ()
+    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATIONS))] = ()
     """Recalibration methods, fitted on the validation set after each training run.
-    Each one adds maps and scores of its own, such as "BCE + temperature scaling"."""
+    Each one adds maps and scores of its own, such as "BCE + temperature scaling".
+    auto: unperturb after training on perturbed labels, else temperature_scaling.
+    It is the default of the command run."""
     size: int = 48
     """Side of the network's square input, in pixels."""
     epochs: int = 140
@@ -179,7 +183,8 @@ class Settings:
             names = (self.network,) if setting == "network" else getattr(self, setting)
             require(setting, names, isinstance(names, tuple), "a list")
             for name in names:
-                require_name(setting, name, REGISTRIES[setting])
+                if (setting, name) != ("recalibrate", AUTO):
+                    require_name(setting, name, REGISTRIES[setting])
             require(setting, names, len(set(names)) == len(names), "each name at most once")
         require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:
@@ -218,6 +223,16 @@ class Settings:
         kind = METHODS[name]
         options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
         return kind(images, options)
+
+    def recalibrations(self, method: str) -> tuple[str, ...]:
+        """Return the recalibrations of a training method, with that which "auto" stands for.
+
+        >>> settings = Settings(recalibrate=("auto", "isotonic"))
+        >>> settings.recalibrations("bce"), settings.recalibrations("label_smoothing")
+        (('temperature_scaling', 'isotonic'), ('unperturb', 'isotonic'))
+        """
+        suited = "unperturb" if self.method(method, images=1).perturbs else "temperature_scaling"
+        return tuple(dict.fromkeys(suited if k == AUTO else k for k in self.recalibrate))
 
     def tuned(self, /, **changes: Mapping[str, object]) -> Settings:
         """Return a copy with other hyperparameters, given as one dict per family of methods.

@@ -205,8 +205,11 @@ class Run:
 
     def variants(self) -> list[Variant]:
         """Return the variants of the run: each method, then it with each recalibration."""
-        kinds = (None, *self.settings.recalibrate)
-        return [Variant(method, kind) for method in self.settings.methods for kind in kinds]
+        return [
+            Variant(method, kind)
+            for method in self.settings.methods
+            for kind in (None, *self.settings.recalibrations(method))
+        ]
 
     def maps(self, variant: Variant, name: str) -> Path:
         """Return the folder of a variant's maps of a set."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from aslp_lib.checks import require_name
+from aslp_lib.checks import require, require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.config import one_of
 from aslp_lib.files import check_new_folder, check_output
@@ -31,6 +31,9 @@ class Recalibrate(Command):
     """Folders of masks, one for each folder of --fit-maps or one for all."""
     valid_masks: Path | None = None
     """Folder of masks of the pixels to count, for all folders of --fit-masks."""
+    dose: float | None = None
+    """Dose alpha*beta of the labels that the network was trained on, for unperturb alone, where
+    --fit-maps and --fit-masks only show the scores before and after."""
     fitted: Path | None = None
     """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
@@ -66,10 +69,11 @@ class Recalibrate(Command):
     def _change(self, reading: ReadOptions) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""
         if self.fitted is not None:
-            if self.fit_maps or self.fit_masks or self.save is not None:
+            others = self.fit_maps, self.fit_masks, self.save, self.dose
+            if others != ((), (), None, None):
                 raise ValueError(
-                    "--fitted is given together with --fit-maps, --fit-masks or --save; expected "
-                    "it alone, because it replaces them. Leave them out."
+                    "--fitted is given together with --fit-maps, --fit-masks, --save or --dose; "
+                    "expected it alone, because it replaces them. Leave them out."
                 )
             if self.valid_masks is not None or self.files.ignore_index is not None:
                 raise ValueError(
@@ -80,20 +84,30 @@ class Recalibrate(Command):
             change = RECALIBRATIONS[self.kind].load(self.fitted)
             print(f"{self.kind}: {change.describe()}")
             return change
+        kind = RECALIBRATIONS[self.kind]
+        expected = (
+            "a number with --kind unperturb, and none with the others, which fit what they need"
+        )
+        require("--dose", self.dose, (self.dose is not None) == kind.needs_dose, expected)
+        unfitted = kind() if self.dose is None else kind(self.dose)
         masks = self.fit_masks * (len(self.fit_maps) if len(self.fit_masks) == 1 else 1)
-        if not self.fit_maps or len(masks) != len(self.fit_maps):
+        if len(masks) != len(self.fit_maps) or not (self.fit_maps or kind.needs_dose):
             raise ValueError(
                 f"there are {len(self.fit_maps)} folders of maps and {len(self.fit_masks)} of "
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        pairs = list(zip(self.fit_maps, masks, strict=True))
-        change, before, after = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
+        scores = ""
+        change = unfitted
+        if self.fit_maps:
+            pairs = list(zip(self.fit_maps, masks, strict=True))
+            change, before, after = fit_on_maps(unfitted, pairs, reading, self.valid_masks)
+            scores = (
+                f"{change.remark(before)}; where it was fitted, "
+                f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "
+                f"NLL {nll(before):.4f} -> {nll(after):.4f}"
+            ).replace("fitted", "measured" if kind.needs_dose else "fitted")
         if self.save is not None:
             change.save(self.save)
-        print(
-            f"{self.kind}: {change.describe()}; where it was fitted, "
-            f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "
-            f"NLL {nll(before):.4f} -> {nll(after):.4f}"
-        )
+        print(f"{self.kind}: {change.describe()}{scores}")
         return change

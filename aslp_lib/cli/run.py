@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -15,7 +15,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import PRESETS, SHAPES, Settings, default_preset, one_of
+from aslp_lib.config import AUTO, PRESETS, SHAPES, Settings, default_preset, one_of
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
@@ -107,7 +107,7 @@ class Train(Configured):
     def _open(self) -> tuple[Run, DataSplits]:
         """Create the run, or open the one to resume, and load its data."""
         if self.resume is not None:
-            if self.settings != PRESETS[default_preset()] or self.out is not None:
+            if self.settings != self.defaults([]).settings or self.out is not None:
                 raise ValueError(
                     f"--resume {self.resume} is given with other flags; expected it alone, because "
                     "a run continues with its own settings. Leave the other flags out."
@@ -128,6 +128,12 @@ class Everything(Train):
     """Train the methods of the settings, predict the maps of the test sets and evaluate them."""
 
     tested = True
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> Self:
+        """Return the command of `Configured`, with a recalibration that suits each method."""
+        command = super().defaults(words)
+        return replace(command, settings=replace(command.settings, recalibrate=(AUTO,)))
 
     def steps(self, run: Run, data: DataSplits) -> None:
         super().steps(run, data)

@@ -281,11 +281,12 @@ def in_order(
         new: new records.
         known: earlier records, which new records of the same maps replace.
     """
-    wanted = product(experiment.trainings, (records.NONE, *experiment.settings.recalibrate))
-    order = {
-        (configuration.method, json.dumps(_options(training)), kind, training.seed): number
-        for number, ((configuration, training), kind) in enumerate(wanted)
-    }
+    wanted = [
+        (configuration.method, json.dumps(_options(training)), kind, training.seed)
+        for configuration, training in experiment.trainings
+        for kind in (records.NONE, *experiment.settings.recalibrations(configuration.method))
+    ]
+    order = {key: number for number, key in enumerate(wanted)}
     joined = pd.concat([new, known], ignore_index=True)
     keys = records.keyed(joined).drop_duplicates()
     places = keys[records.IDENTITY[:4]].apply(tuple, axis=1).map(order)
@@ -388,7 +389,8 @@ def recorded(
         progress: show progress bars.
     """
     data = training.load_data()
-    sets, kinds = experiment.sets(training, data), (records.NONE, *experiment.settings.recalibrate)
+    sets = experiment.sets(training, data)
+    kinds = (records.NONE, *experiment.settings.recalibrations(configuration.method))
     asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
     found = known.set_index([*asked.names])
     missing = asked.difference(found.index, sort=False)

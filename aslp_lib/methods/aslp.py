@@ -90,6 +90,14 @@ class ASLP(Method[ASLPOptions]):
             dynamics=options.dynamics,
         )
 
+    @property
+    def perturbs(self) -> bool:  # type: ignore[override]
+        return not self.options.forward_correction
+
+    @property
+    def dose(self) -> Tensor:
+        return self.alphas.alpha * self.technique.beta * self.perturbs
+
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         sampled = None if self.options.use_expected_targets else draws
         alpha, corrected = self.alphas[index], self.options.forward_correction

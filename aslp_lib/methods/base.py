@@ -109,6 +109,8 @@ class Method(nn.Module, Generic[OptionsT]):
     Options: ClassVar[type] = NoOptions
     """Frozen dataclass of the hyperparameters, which rejects invalid values: the type argument of
     the base class, as in `class Focal(Method[FocalOptions])`."""
+    perturbs: bool = False
+    """True if the network learns perturbed labels, whose `dose` can be undone."""
     hard_masks: ClassVar[bool] = False
     """True if the method needs binary masks; settings with soft masks are then rejected."""
 
@@ -201,6 +203,11 @@ class Method(nn.Module, Generic[OptionsT]):
 
     def finish(self, network: nn.Module) -> None:
         """Load the final weights into the network at the end of training."""
+
+    @property
+    def dose(self) -> Tensor:
+        """The dose alpha*beta that `unperturb` undoes; (images,), or a number for all images."""
+        return torch.zeros(())
 
     def per_image(self) -> dict[str, Tensor]:
         """Return the buffers (images,) that hold one value per training image, by name.

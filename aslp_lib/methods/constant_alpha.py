@@ -6,6 +6,7 @@ Liu et al. (ICCV 2023) start from this method.
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import torch
 from torch import Tensor
 
 from aslp_lib.aslp.loss import check_constant_dose
@@ -53,6 +54,15 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     """
 
     name, label = "constant_alpha", "constant alpha"
+
+    @property
+    def perturbs(self) -> bool:  # type: ignore[override]
+        return not self.options.forward_correction
+
+    @property
+    def dose(self) -> Tensor:
+        beta = TECHNIQUES[self.options.technique].beta
+        return torch.tensor(self.options.alpha * beta * self.perturbs)
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         technique = TECHNIQUES[self.options.technique]

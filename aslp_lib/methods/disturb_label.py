@@ -33,6 +33,12 @@ class DisturbLabel(Method[DisturbLabelOptions]):
 
     name, label = "disturb_label", "DisturbLabel"
 
+    perturbs = True
+
+    @property
+    def dose(self) -> Tensor:
+        return torch.tensor(self.options.rate)
+
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         rate, shape = self.options.rate, labels.shape[1:]
         uniform = draws.of_each(lambda generator: torch.rand(shape, generator=generator))

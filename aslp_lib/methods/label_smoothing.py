@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from aslp_lib.aslp.perturbation import Technique, perturb
@@ -27,6 +28,12 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
     """
 
     name, label = "label_smoothing", "label smoothing"
+
+    perturbs = True
+
+    @property
+    def dose(self) -> Tensor:
+        return torch.tensor(self.options.epsilon)
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         targets = perturb(labels, Technique("LS", beta=self.options.epsilon))

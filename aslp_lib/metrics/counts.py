@@ -240,7 +240,7 @@ class Counts:
         means = None
         if logits is not None:
             label_and_level = (cells % (2 * number)).ravel()
-            total = np.bincount(label_and_level, logits.ravel(), 2 * number)
+            total: np.ndarray = np.bincount(label_and_level, logits.ravel(), 2 * number)
             means = mean_logits(total.reshape(2, number), quadrants.sum(axis=(0, 1)))
         if whole:
             columns["quadrants"] = moments(quadrants if means is None else means.to_grey(quadrants))
@@ -402,7 +402,7 @@ class Counts:
         values, of_image = map_values(logits[ignored]).T, of_image[ignored]
         sums = values.new_zeros((images, 4)).index_add_(0, of_image, values).cpu().numpy()
         numbers = torch.bincount(of_image, minlength=images).cpu().numpy()
-        kept = table.any(axis=(1, 2))
+        kept = np.flatnonzero(table.any(axis=(1, 2)))
         return counts.with_columns(ignored=numbers, ignored_values=sums)[kept]
 
     @classmethod
@@ -609,10 +609,11 @@ def recounted(table: np.ndarray, logits: np.ndarray) -> Counts:
 
     place = level_of(nearest_grey(expit(logits), logits), logits)
     place[1] += FLOAT_LEVELS
-    pixels, total = (
-        np.bincount(place.ravel(), weights.ravel(), 2 * FLOAT_LEVELS).reshape(2, FLOAT_LEVELS)
+    sums: list[np.ndarray] = [
+        np.bincount(place.ravel(), weights.ravel(), 2 * FLOAT_LEVELS)
         for weights in (table, table * logits)
-    )
+    ]
+    pixels, total = (values.reshape(2, FLOAT_LEVELS) for values in sums)
     return Counts(pixels.astype(table.dtype)[None], levels=mean_logits(total, pixels))
 
 

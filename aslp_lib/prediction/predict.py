@@ -99,11 +99,11 @@ def predict_run(settings: Settings, data: DataSplits, method: str, folder: Metho
             training, or the recalibrations those of other weights.
         FloatingPointError: the network's output is not finite.
     """
-    network, fitted = _load(settings, method, folder, settings.recalibrate)
+    network, fitted = _load(settings, method, folder, settings.recalibrations(method))
     accelerator_for(settings)  # joins the processes
     weights = fingerprint(network.state_dict())
     for dataset in data.tests.values():
-        clear = partial(_clear_outdated, settings, folder, weights, dataset)
+        clear = partial(_clear_outdated, settings, method, folder, weights, dataset)
         if made := distributed.broadcast_from_main(clear):
             changes = dict(zip(made, (None, *fitted.values()), strict=True))
             predict(network, dataset, settings, changes)
@@ -196,7 +196,7 @@ def _load(
     finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
     require_exists("file", folder.weights, finished)
     for kind in kinds:
-        planned = kind in settings.recalibrate
+        planned = kind in settings.recalibrations(method)
         fitted = finished if planned else f"one. Train a run with --recalibrate {kind}."
         require_exists("recalibration", folder.recalibration(kind), fitted)
     network = load_network(settings, method, folder.weights)
@@ -204,7 +204,7 @@ def _load(
 
 
 def _clear_outdated(
-    settings: Settings, folder: MethodFolder, weights: str, dataset: SaliencySet
+    settings: Settings, method: str, folder: MethodFolder, weights: str, dataset: SaliencySet
 ) -> dict[Path, provenance.Made]:
     """Remove maps of a set that are incomplete or out of date.
 
@@ -212,7 +212,7 @@ def _clear_outdated(
 
     Args:
         settings: settings of the run.
-        folder: folder of the method.
+        method, folder: the method and its folder.
         weights: fingerprint of the weights.
         dataset: the set.
 
@@ -222,7 +222,7 @@ def _clear_outdated(
     """
     images = provenance.of_images(dataset)
     made_with = partial(provenance.made_with, settings, folder, weights, images=images)
-    kinds = (None, *settings.recalibrate)
+    kinds = (None, *settings.recalibrations(method))
     made = {folder.maps(dataset.name, kind): made_with(kind) for kind in kinds}
     if not any(maps.exists() for maps in made):
         return made

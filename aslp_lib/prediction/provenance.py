@@ -191,7 +191,7 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
             tensors, metadata = load_tensors(folder.weights)
             check_training(run.settings, method, folder.weights, metadata)
             weights = fingerprint(tensors)
-        for kind, name in product((None, *run.settings.recalibrate), tests):
+        for kind, name in product((None, *run.settings.recalibrations(method)), tests):
             maps = folder.maps(name, kind)
             if not record(maps).exists():
                 continue

@@ -28,7 +28,7 @@ ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 
 
 def fit_on_maps(
-    kind: str,
+    unfitted: Recalibration,
     pairs: Sequence[tuple[Path, Path]],
     reading: ReadOptions = ReadOptions(weighted_f=False),  # noqa: B008 - it is frozen
     valid: Path | None = None,
@@ -43,12 +43,13 @@ def fit_on_maps(
     ...         path.mkdir()
     ...         Image.fromarray(np.uint8([grey_levels])).save(path / "image.png")
     ...     pairs = [(maps, masks)]
-    ...     temperature, before, after = fit_on_maps("temperature_scaling", pairs)
+    ...     kind = RECALIBRATIONS["temperature_scaling"]
+    ...     temperature, before, after = fit_on_maps(kind(), pairs)
     >>> bool(temperature.value > 1), nll(after) < nll(before)  # confidence 86 %, accuracy 75 %
     (True, True)
 
     Args:
-        kind: name of the recalibration, one of `ON_MAPS`.
+        unfitted: the recalibration, of a kind in `ON_MAPS`.
         pairs: folders of maps and of their masks. The first pair has clean images; kinds in
             `ON_CORRUPTED` accept further pairs, of corrupted images.
         reading: how maps and masks are read.
@@ -64,17 +65,20 @@ def fit_on_maps(
         ValueError: there are no pairs, or more than the kind accepts; or maps cannot be used, see
             `count_folders` and `Recalibration.fit`.
     """
-    if not pairs or (len(pairs) > 1 and kind not in ON_CORRUPTED):
+    if not pairs or (len(pairs) > 1 and not unfitted.fits_corrupted):
         raise ValueError(
-            f"there are {len(pairs)} folders of maps; expected one, because {kind} is fitted to "
-            f"one set. Only {', '.join(ON_CORRUPTED)} also use folders of corrupted images."
+            f"there are {len(pairs)} folders of maps; expected one, because {unfitted.name} is "
+            f"fitted to one set. Only {', '.join(ON_CORRUPTED)} use folders of corrupted images "
+            "too."
         )
     clean, *corrupted = (count_folders(*pair, reading, valid=valid) for pair in pairs)
     require_ignored([clean, *corrupted], reading)
-    fitted = RECALIBRATIONS[kind]().fit(clean, corrupted)
+    fitted = unfitted.fit(clean, corrupted)
     changed = partial(changed_slabs, fitted, logits=reading.logits)
     after = count_folders(*pairs[0], reading, valid=valid, change=changed)
-    return (fitted, clean, after) if nll(after) <= nll(clean) else (fitted.identity(), clean, clean)
+    if nll(after) > nll(clean) and not fitted.needs_dose:
+        return fitted.identity(), clean, clean
+    return fitted, clean, after
 
 
 def change_maps(

@@ -16,9 +16,12 @@ from aslp_lib.recalibration.temperature import (
     CorruptionTemperature,
     Temperature,
 )
+from aslp_lib.recalibration.unperturb import Unperturb, UnperturbTemperature
 
 REGISTERED: tuple[type[Recalibration], ...] = (
     Temperature,
+    Unperturb,
+    UnperturbTemperature,
     CorruptionTemperature,
     ClassWiseTemperature,
     Logistic,

@@ -77,6 +77,8 @@ class Recalibration(nn.Module):
     """True if `fit` uses counts of corrupted images."""
     uses_whole_map: ClassVar[bool] = False
     """True if the result of a pixel depends on the other pixels of its map."""
+    needs_dose: ClassVar[bool] = False
+    """True if the method has the dose of the training's labels, and nothing is fitted."""
     needs_network: ClassVar[bool] = False
     """True if `forward` needs the images, and the network that `attach` gives the method."""
 
@@ -190,6 +192,10 @@ class Recalibration(nn.Module):
     @abstractmethod
     def summary(self) -> str:
         """Describe the fitted parameters; see `describe`."""
+
+    def remark(self, counts: Counts) -> str:
+        """Return what must be said of these predictions, after a comma; by default, nothing."""
+        return ""
 
     @property
     def is_identity(self) -> bool:

@@ -65,7 +65,7 @@ class Images:
             ValueError: see `pixels_to_fit`.
         """
         pixels_to_fit(counts)
-        filled = counts[counts.table.any(axis=(1, 2))]
+        filled = counts[np.flatnonzero(counts.table.any(axis=(1, 2)))]
         tables = filled.table.astype(np.float64)
         return cls(counts.as_one_image(), counts.logits, tables, features_of(filled))
 

@@ -35,6 +35,11 @@ def clip_of(dose: float) -> float:
     return min(LARGEST_CLIP, dose / 4)
 
 
+def check_dose(dose: float) -> None:
+    """Raise ValueError unless a dose can be undone: at 1, all predictions are 1/2."""
+    require("the dose", dose, 0 <= dose < 1, "a number in [0, 1)")
+
+
 def undone_logits(logits: Tensor, dose: float) -> Tensor:
     """Undo a perturbation: the logits of `p = (f - d/2) / (1 - d)` with `f = sigmoid(z)`.
 
@@ -92,7 +97,7 @@ class Unperturb(Recalibration):
     """Standard deviation of the doses of the training images."""
 
     def check(self) -> None:
-        require("the dose", self.dose.item(), 0 <= self.dose < 1, "a number in [0, 1)")
+        check_dose(self.dose.item())
 
     def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Return the method itself, because nothing is fitted."""
@@ -104,12 +109,17 @@ class Unperturb(Recalibration):
         """Compute the logits of `(p - d/2) / (1 - d)`."""
         return undone_logits(logits, self.dose.item()).to(logits.dtype)
 
+    def remark(self, counts: Counts) -> str:
+        """Return the share of pixels that are clipped."""
+        return clipped_share(counts, self.dose.item())
+
     def summary(self) -> str:
         """Return the dose, and that it is a mean where doses differ."""
         dose = f"d = {self.dose:.3f}, not fitted"
         if self.deviation == 0:
             return dose
-        return f"{dose}: the mean of the training images, whose standard deviation is {self.deviation:.3f}"
+        spread = f"whose standard deviation is {self.deviation:.3f}"
+        return f"{dose}: the mean of the training images, {spread}"
 
 
 class UnperturbTemperature(Recalibration):
@@ -120,7 +130,6 @@ class UnperturbTemperature(Recalibration):
 
     Source: extension of this project.
 
-    >>> pixels = Counts.from_map(np.uint8([[230] * 10 + [25] * 10]), np.uint8([[1] * 10 + [0] * 10]))
     >>> UnperturbTemperature(0.2, 1.0)(torch.tensor([0.74, 0.26]).logit()).sigmoid()
     tensor([0.8000, 0.2000])
     """
@@ -136,7 +145,7 @@ class UnperturbTemperature(Recalibration):
     """Temperature T, a number."""
 
     def check(self) -> None:
-        require("the dose", self.dose.item(), 0 <= self.dose < 1, "a number in [0, 1)")
+        check_dose(self.dose.item())
         check_temperature(self.value)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
@@ -153,9 +162,25 @@ class UnperturbTemperature(Recalibration):
         changed = undone_logits(logits, self.dose.item())
         return (changed / self.value.to(changed)).to(logits.dtype)
 
+    def remark(self, counts: Counts) -> str:
+        """Return the share of pixels that are clipped."""
+        return clipped_share(counts, self.dose.item())
+
     def summary(self) -> str:
         """Return d and T."""
         return f"d = {self.dose:.3f}, T = {shown_temperature(self.value.item())}"
+
+
+def clipped_share(counts: Counts, dose: float) -> str:
+    """Describe how many pixels have predictions that no posterior explains, and are clipped.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 51]]), np.uint8([[1, 1, 0, 0]]))
+    >>> clipped_share(counts, dose=0.2)  # 1 is above 1 - d/2 = 0.9
+    ', 25.0 % of the pixels clipped'
+    """
+    limit = (1 - dose) * (1 - 2 * clip_of(dose)) if dose else np.inf
+    clipped = counts.pooled[np.abs(np.tanh(counts.logits / 2)) > limit].sum()
+    return f", {100 * clipped / counts.pixels:.1f} % of the pixels clipped"
 
 
 def best_dose(

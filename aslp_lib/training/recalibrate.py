@@ -1,11 +1,12 @@
 """Post-hoc recalibration of a trained network, fitted on the validation set."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -47,11 +48,13 @@ class CalibrationData:
         data: training, validation and test sets. The test sets are never used.
         validate: function that returns the network's counts of a set. In distributed training, all
             processes call it together.
+        dose: the dose of the network's targets, see `Method.dose`.
     """
 
     network: nn.Module
     data: DataSplits
     validate: Callable[[SaliencySet], Counts]
+    dose: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def fit(self, kind: type[Recalibration]) -> Recalibration:
         """Fit a method, and attach it to the network.
@@ -61,6 +64,8 @@ class CalibrationData:
         Raises:
             ValueError: see `Recalibration.fit` and `features`.
         """
+        if kind.needs_dose:
+            return kind(self.dose.mean().item(), self.dose.std(correction=0).item())
         corrupted = self.corrupted if kind.fits_corrupted else ()
         features = getattr(self.network, "pooled_features", None)
         unfitted = kind(references=self.references) if kind is Density else kind()
@@ -130,9 +135,9 @@ def identity(method: str, network: nn.Module) -> dict[str, str]:
 def recalibrate(
     network: nn.Module, data: DataSplits, settings: Settings, method: str, folder: MethodFolder
 ) -> None:
-    """Fit the recalibration methods of `settings.recalibrate` and save them beside the weights.
+    """Fit the recalibration methods of the settings and save them beside the weights.
 
-    They are fitted on float probabilities at the size of the network's input, whatever
+    They are fitted on logits at the size of the network's input, whatever
     `settings.validate_at` is. All processes fit, and the main one writes.
 
     >>> import tempfile
@@ -146,8 +151,19 @@ def recalibrate(
     ['histogram.safetensors']
     """
     at_network = replace(settings, validate_at="network")
-    trained = CalibrationData(network, data, partial(validate, network, settings=at_network))
-    for name in settings.recalibrate:
+    count = partial(validate, network, settings=at_network)
+    trained = CalibrationData(network, data, count, _dose(settings, method, folder, data))
+    for name in settings.recalibrations(method):
         fitted = trained.fit(RECALIBRATIONS[name])
         if launch.is_main():
             fitted.save(folder.recalibration(name), identity(method, network))
+
+
+def _dose(settings: Settings, method: str, folder: MethodFolder, data: DataSplits) -> Tensor:
+    """Return the dose of a finished training, whose values per image are in its folder."""
+    trained = settings.method(method, len(data.train))
+    for name, values in trained.per_image().items():
+        if (file := folder.per_image(name)).exists():
+            table = pd.read_csv(file, index_col="stem", dtype={"stem": str})
+            values.copy_(torch.from_numpy(table[name].to_numpy()))
+    return trained.dose

@@ -56,13 +56,13 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
         else:
             parts.append(Counts.from_logits(logits, labels, ignored))
     counts = Counts.join(parts)
-    table = torch.from_numpy(counts.table).to(accelerator.device)
-    table = distributed.all_gather_rows(table, len(dataset), accelerator).cpu().numpy()
+    rows = torch.from_numpy(counts.table).to(accelerator.device)
+    table = distributed.all_gather_rows(rows, len(dataset), accelerator).cpu().numpy()
     levels = counts.levels
     if levels is not None:
         total = torch.from_numpy(counts.pooled * levels.logits).to(accelerator.device)
-        total = distributed.all_reduce_sum(total, accelerator).cpu().numpy()
-        levels = mean_logits(total, table.sum(axis=0))
+        whole = distributed.all_reduce_sum(total, accelerator).cpu().numpy()
+        levels = mean_logits(whole, table.sum(axis=0))
     return Counts(table, levels=levels).with_columns(groups=dataset.fields)
 
 
