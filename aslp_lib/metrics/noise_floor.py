@@ -19,21 +19,27 @@ def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> floa
     """Estimate the mean ECE of a calibrated predictor whose errors vary as much between images.
 
     The residual of image i in bin k is the sum of its confidences minus its number of correct
-    pixels. The mean residual per pixel of the bin is miscalibration and is subtracted. The rest,
-    r_ik, would have mean 0 under calibration, and its sum over the images is approximately normal.
-    The floor is the mean absolute value of these sums,
+    pixels. The mean residual per pixel of the other images in the bin is miscalibration and is
+    subtracted for each pixel of image i. What is left, d_ik, would have mean 0 under calibration.
+    The floor is the mean absolute value of the sum of these deviations with random signs,
 
-    `sqrt(2 / pi) * sum_k sqrt(sum_i r_ik^2) / pixels`.
+    `sum_k max(sqrt(2 / pi) * sqrt(sum_i d_ik^2), max_i |d_ik|) / pixels`.
+
+    The first term is the mean absolute value of a normal variable. The second one is a lower bound,
+    which is attained where a single image dominates the bin.
+
+    TABLE
 
     If the images have groups (see `Counts`), i counts the groups, because errors may be correlated
-    within a group. A single image or group has the floor 0.
+    within a group. An image or group that fills a bin alone has no others to be compared with, and
+    all of its residual counts as chance. The floor of a single image or group is therefore its ECE.
 
     Two images have two pixels of confidence 1 each; both are right in one image and wrong in the
-    other. The mean residual is 1 of 2 pixels, and the rest is -1 and +1:
+    other. The residuals are 0 and 2, and their differences from each other are -2 and +2:
 
     >>> maps, masks = [np.uint8([[255, 255]])] * 2, [np.uint8([[1, 1]]), np.uint8([[0, 0]])]
-    >>> print(f"{noise_floor(Counts.from_maps(maps, masks)):.2f}")  # sqrt(2 / pi) * sqrt(2) / 4
-    0.28
+    >>> print(f"{noise_floor(Counts.from_maps(maps, masks)):.2f}")  # sqrt(2 / pi) * sqrt(8) / 4
+    0.56
 
     Args:
         counts: counts of the images.
@@ -43,12 +49,17 @@ def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> floa
     Raises:
         ValueError: see `calibration.check_bins`.
     """
-    images = _filled(image_bins(counts, bins, of))
-    residuals, _ = _centred(images)
-    by_group = np.zeros((counts.independent, residuals.shape[1]))
-    np.add.at(by_group, counts.group_index, residuals)
-    deviations = np.sqrt(np.square(by_group).sum(axis=0))
-    return float(math.sqrt(2 / math.pi) * deviations.sum() / images.pixels.sum())
+    images = np.stack(image_bins(counts, bins, of))
+    units = np.zeros((3, counts.independent, bins))
+    np.add.at(units, (slice(None), counts.group_index), images)
+    pixels, confidence, positive = units
+    residuals = confidence - positive
+    others = pixels.sum(axis=0) - pixels
+    gaps = (residuals.sum(axis=0) - residuals) / np.where(others > 0, others, 1)
+    deviations = residuals - pixels * gaps
+    normal = math.sqrt(2 / math.pi) * np.sqrt(np.square(deviations).sum(axis=0))
+    largest = np.abs(deviations).max(axis=0)
+    return float(np.maximum(normal, largest).sum() / pixels.sum())
 
 
 def ece_bounds(images: ImageBins, draws: np.ndarray) -> tuple[float, float]:
