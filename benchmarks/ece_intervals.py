@@ -1,4 +1,4 @@
-"""The noise floor of the ECE and the coverage of its intervals, for predictors with a known error.
+"""The coverage of intervals of the ECE, for predictors with a known error.
 
 python benchmarks/ece_intervals.py    # 5 minutes on one thread; writes record and tables
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -38,7 +38,6 @@ SIZES = (100, 300)
 """Numbers of images of the test sets whose intervals are computed."""
 ERRORS = (0.02, 0.10)
 """True errors that the distorted predictors should have."""
-CALIBRATED = "true posterior"
 CHOSEN = "inverted noise"
 
 Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -72,7 +71,7 @@ def count(p: np.ndarray, labels: np.ndarray) -> Counts:
 def predictors() -> dict[str, Predictor]:
     """Find the strengths of the distortions on a sample, and return the predictors by name."""
     posterior, _, noise = draw(BLOCKS, images=1_000)
-    result: dict[str, Predictor] = {CALIBRATED: lambda posterior, _: posterior}
+    result: dict[str, Predictor] = {"true posterior": lambda posterior, _: posterior}
     for distortion, largest in ((underconfident, 1), (overconfident, 20)):
         for error in ERRORS:
 
@@ -110,17 +109,10 @@ def candidates(counts: Counts, draws: np.ndarray) -> dict[str, tuple[float, floa
     }
 
 
-def parts(counts: Counts, images: int) -> Iterator[Counts]:
-    """Divide the images into test sets."""
-    for start in range(0, len(counts), images):
-        yield counts[start : start + images]
-
-
 def measure() -> dict:
-    """Compute the ECE, the noise floor and the intervals of every test set."""
+    """Compute the intervals of every test set."""
     functions = predictors()
     expected = {name: np.zeros((2, MAP_GREY_LEVELS)) for name in functions}
-    floors: dict[int, list] = defaultdict(list)
     ends: dict[tuple[str, int], list] = defaultdict(list)
     for block in trange(BLOCKS, desc="blocks"):
         posterior, masks, noise = draw(block)
@@ -129,29 +121,16 @@ def measure() -> dict:
             p = predict(posterior, noise)
             counts[name] = count(p, masks)
             expected[name] += count(p, posterior).pooled
-        for images in (*SIZES, BLOCK):
-            for part in parts(counts[CALIBRATED], images):
-                floors[images].append((calibration.ece(part), noise_floor(part)))
         for images in SIZES:
-            for number, first in enumerate(parts(counts[CALIBRATED], images)):
-                draws = Resamples(first, seed=number).draws
+            for number in range(BLOCK // images):
+                part = slice(number * images, (number + 1) * images)
+                draws = Resamples(counts["true posterior"][part], seed=number).draws
                 for name, whole in counts.items():
-                    part = whole[number * images : (number + 1) * images]
-                    ends[name, images].append(candidates(part, draws))
+                    ends[name, images].append(candidates(whole[part], draws))
     truths = {name: calibration.ece(Counts(pooled[None])) for name, pooled in expected.items()}
     return {
         **facts(),
         "population": BLOCKS * BLOCK,
-        "floors": [
-            {
-                "images": images,
-                "sets": len(pairs),
-                "ece": np.mean(pairs, axis=0)[0],
-                "sd": np.std(pairs, axis=0, ddof=1)[0],
-                "floor": np.mean(pairs, axis=0)[1],
-            }
-            for images, pairs in floors.items()
-        ],
         "coverage": [
             {
                 "predictor": name,
@@ -174,16 +153,7 @@ def covered(truth: float, ends: list[tuple[float, float]]) -> dict[str, float]:
 
 
 def table(record: dict) -> str:
-    """Format the noise floors and the coverage as Markdown tables."""
-    floors = [
-        [
-            str(row["images"]),
-            str(row["sets"]),
-            f"{100 * row['ece']:.2f} ± {100 * row['sd']:.2f}",
-            f"{100 * row['floor']:.2f}",
-        ]
-        for row in record["floors"]
-    ]
+    """Format the coverage as a Markdown table."""
     kinds = list(record["coverage"][0]["intervals"])
     rows = []
     for row in record["coverage"]:
@@ -197,17 +167,10 @@ def table(record: dict) -> str:
         shares = [row["intervals"][kind]["covered"] for row in record["coverage"]]
         return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
 
-    difference = max(abs(row["floor"] / row["ece"] - 1) for row in record["floors"])
     head = ["predictor", "true ECE %", "images", "sets", *kinds, f"mean ends, {CHOSEN}"]
     return "\n\n".join(
         [
-            markdown_table(
-                ["images", "sets", "ECE of the true posterior, % ± SD", "noise floor %"],
-                floors,
-                "r",
-            ),
-            f"The floor differs from the mean ECE by at most {100 * difference:.0f} %. Share of "
-            "95 % intervals that contain the true ECE:",
+            "Share of 95 % intervals that contain the true ECE:",
             markdown_table(head, rows, "lr"),
             f"The percentile interval contains the true ECE in {shares_of('percentile')} of the "
             f"test sets, and the {CHOSEN} in {shares_of(CHOSEN)}.",

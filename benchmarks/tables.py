@@ -17,6 +17,7 @@ import comparison
 import ece_intervals
 import evaluation
 import image_wise
+import noise_floor
 import pandas
 import training
 import trial as trial_runs
@@ -28,7 +29,7 @@ from aslp_lib.course import trial
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.methods import FAMILIES
 
-SCRIPTS = (evaluation, training, image_wise, ece_intervals)
+SCRIPTS = (evaluation, training, image_wise, noise_floor, ece_intervals)
 """Modules with a record and its table in `README.md`."""
 ARMS = {
     "B": "BCE", "L": "expected targets", "C": "sampled in each epoch", "F": "sampled once",

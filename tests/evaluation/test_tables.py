@@ -118,13 +118,12 @@ def test_maps_of_different_images_are_not_paired():
 
 
 def test_intervals_are_those_of_the_resamples_in_every_format():
-    """Means over two images: both ends are the images' own accuracies."""
+    """Means over two images: both ends are the images' own accuracies. There is no noise floor."""
     evaluation = sets(a=(0.5, 0.75))
     options = PaperOptions(scores=("accuracy", "ece_floor"), digits=1, intervals=True)
     shown = paper_table(evaluation, options)
-    floor = f"{100 * evaluation.scores['SOD']['a']['ece_floor']:.1f}"
-    assert f"| SOD | a | 62.5 [50.0, 75.0] | {floor} |" in shown.markdown()
-    assert f"SOD & a & 62.5 {{[}}50.0, 75.0{{]}} & {floor} \\\\\n" in shown.latex()
+    assert "| SOD | a | 62.5 [50.0, 75.0] | - |" in shown.markdown()
+    assert "SOD & a & 62.5 {[}50.0, 75.0{]} & -- \\\\\n" in shown.latex()
     header, rows = flat(evaluation.records(), ["accuracy", "ece_floor"])
     assert header[3:] == ["accuracy", "accuracy_low", "accuracy_high", "ece_floor"]
     assert rows[0][2:6] == [2, 0.625, 0.5, 0.75]

@@ -1,6 +1,7 @@
 """The noise floor of the ECE and the interval that accounts for it, against their definitions, the
 true posterior, and what other predictors and images must not change."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -29,12 +30,14 @@ def over_all_signs(counts, bins, groups):
         k = next(k for k in range(bins) if max(level, 255 - level) * bins <= (k + 1) * 255)
         residual[image, k] += number * (confidence - right)
         pixels[image, k] += number
-    for k in range(bins):
-        if pixels[:, k].sum():
-            residual[:, k] -= pixels[:, k] * residual[:, k].sum() / pixels[:, k].sum()
-    sums = np.array([residual[np.equal(groups, g)].sum(axis=0) for g in sorted(set(groups))])
-    signs = np.array(list(product((-1, 1), repeat=len(sums))))
-    return np.abs(signs @ sums).sum(axis=1).mean() / pixels.sum()
+    deviations = np.zeros((len(set(groups)), bins))
+    for i, g in enumerate(sorted(set(groups))):
+        inside = np.equal(groups, g)
+        for k in np.flatnonzero(pixels[~inside].any(axis=0)):
+            gap = residual[~inside, k].sum() / pixels[~inside, k].sum()
+            deviations[i, k] = residual[inside, k].sum() - gap * pixels[inside, k].sum()
+    signs = np.array(list(product((-1, 1), repeat=len(deviations))))
+    return np.abs(signs @ deviations).sum(axis=1).mean() / pixels.sum()
 
 
 @pytest.mark.parametrize("groups", [None, np.arange(20) // 2])
@@ -52,9 +55,26 @@ def test_miscalibration_that_all_images_share_does_not_raise_it():
     assert noise_floor(Counts(table)) == pytest.approx(0, abs=1e-12)
 
 
-def test_a_single_image_or_group_has_the_floor_zero():
-    assert noise_floor(random_counts(1)) == pytest.approx(0, abs=1e-12)
-    assert noise_floor(random_counts(3, np.array([7, 7, 7]))) == pytest.approx(0, abs=1e-12)
+def test_images_that_dominate_a_bin_fill_it_alone_or_share_it():
+    """At confidence 1, 50 of 100 pixels of the first image are right, and 2 of 2 of the second. The
+    deviations are 50 and -1, and 50 exceeds the root of 2 / pi times their squares. At 0.8, 3 of 5
+    pixels of the third image are right: 4 - 3. At 0.6, 5 and 1 of 5 pixels of the last two are
+    right. The residuals are -2 and 2, the deviations -4 and 4, and the root is that of 64 / pi."""
+    table = np.zeros((5, 2, 256), np.int64)
+    table[0, :, 255] = 50, 50
+    table[1, 1, 255] = 2
+    table[2, :, 204] = 2, 3
+    table[3:, :, 153] = (0, 5), (4, 1)
+    expected = (50 + 1 + math.sqrt(64 / math.pi)) / 117
+    assert noise_floor(Counts(table)) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("units", [1, 4])
+def test_it_is_undefined_for_fewer_than_five_images_or_groups(units):
+    groups = np.arange(12) % units
+    assert np.isnan(noise_floor(random_counts(12, groups)))
+    assert np.isnan(noise_floor(random_counts(units)))
+    assert noise_floor(random_counts(5)) > 0
 
 
 def test_a_divided_image_whose_parts_are_one_group_counts_as_the_image():
@@ -113,14 +133,25 @@ def test_images_without_noise_have_an_interval_without_width():
     assert error_bounds(Counts(table))["ece"] == pytest.approx((ece, ece), abs=1e-9)
 
 
+@pytest.fixture(scope="module")
+def posterior_and_labels():
+    shapes = Shapes("pool", 3_000, 5)
+    return torch.from_numpy(shapes.posterior).double(), shapes.masks[:, 0].double()
+
+
 @pytest.mark.slow
-def test_it_agrees_with_the_ece_of_the_true_posterior():
-    """The true posterior is calibrated, so that its ECE is noise alone."""
-    eces, floors = [], []
-    for seed in range(8):
-        shapes = Shapes("test", 200, seed)
-        p = torch.from_numpy(shapes.posterior)
-        counts = Counts.from_probabilities(p, shapes.masks[:, 0].float())
-        eces.append(calibration.ece(counts))
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("units", [5, 10, 50])
+def test_it_agrees_with_the_ece_of_the_true_posterior(posterior_and_labels, units, factor):
+    """The true posterior is calibrated, so that its ECE is noise alone. If its logits are doubled,
+    the noise is what remains without the gaps of the pool. Three standard errors are 12 %."""
+    posterior, labels = posterior_and_labels
+    pool = Counts.from_probabilities((factor * posterior.logit()).sigmoid(), labels, 256)
+    gaps, rng = calibration.reliability(pool).gap, np.random.default_rng(units)
+    noise, floors = [], []
+    for _ in range(200):
+        counts = pool[rng.integers(len(pool), size=units)]
+        diagram = calibration.reliability(counts)
+        noise.append(diagram.share @ np.abs(diagram.gap - gaps))
         floors.append(noise_floor(counts))
-    assert np.mean(floors) == pytest.approx(np.mean(eces), rel=0.35)
+    assert np.mean(floors) == pytest.approx(np.mean(noise), rel=0.2)

@@ -103,7 +103,7 @@ def test_records_and_counts_do_not_change():
 
 def test_scores_are_their_functions_with_bins_where_they_have_any():
     with_bins = {"ece", "ece_floor", "ece_equal_mass", "ece_debiased", "oe", "mce"}
-    counts = some_counts()
+    counts = some_counts(5)
     row = scores(counts, bins=3)
     assert list(row) == list(SCORES)
     assert row["ece"] != calibration.ece(counts)
