@@ -473,7 +473,8 @@ class Counts:
             arrays[LOGITS] = self.levels.logits
         texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
         tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
-        save_tensors(Path(path), tensors, {"texts": texts})
+        recalibrated = self.levels is not None and self.levels.recalibrated
+        save_tensors(Path(path), tensors, {"texts": texts, "recalibrated": recalibrated})
 
     @classmethod
     def load(cls, path: Path) -> Counts:
@@ -491,7 +492,7 @@ class Counts:
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
             logits = arrays.pop(LOGITS, None)
-            levels = None if logits is None else FloatLevels(logits)
+            levels = None if logits is None else FloatLevels(logits, facts["recalibrated"])
             return cls(arrays.pop("table"), arrays | texts, levels)
 
     @property
@@ -536,7 +537,7 @@ class Counts:
                 set share the logits of their levels.
         """
         if logits.ndim == 2:
-            return replace(self, levels=FloatLevels(logits))
+            return replace(self, levels=FloatLevels(logits, recalibrated=True))
         return Counts.join([recounted(*image) for image in zip(self.table, logits, strict=True)])
 
     @property

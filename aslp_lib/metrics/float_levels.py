@@ -45,7 +45,7 @@ class FloatLevels:
 
     A recalibration changes the logits and not the levels, so that ranks remain exact.
 
-    >>> levels = FloatLevels(np.array([[-1.0, 2.0, 2.0], [-1.0, 2.0, 2.0]]))
+    >>> levels = FloatLevels(np.array([[-1.0, 2.0, 2.0], [-1.0, 2.0, 2.0]]), recalibrated=True)
     >>> levels.ranked(np.array([[5, 2, 1], [0, 1, 7]]))  # the second and the third are tied
     array([[5, 3],
            [0, 8]])
@@ -53,13 +53,19 @@ class FloatLevels:
     Args:
         logits: mean logit of the background and of the foreground pixels of each level, shape
             (2, K).
+        recalibrated: the logits are no longer those of the levels. Otherwise, pixels keep the grey
+            levels of their probabilities: in half precision, 1 is the highest, although it stands
+            for a logit of 8.3.
     """
 
     logits: NDArray[np.float64]
+    recalibrated: bool = False
 
     @cached_property
     def _grey(self) -> list[NDArray[np.int64]]:
         """Grey level of each level, for either label."""
+        if not self.recalibrated:
+            return [GREY_OF_LEVEL] * 2
         from scipy.special import expit
 
         return [nearest_grey(expit(z), z) for z in self.logits]
@@ -170,6 +176,7 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         ValueError: if the sets were recalibrated differently.
     """
     first = parts[0][0].logits
+    recalibrated = parts[0][0].recalibrated
     if all(levels is parts[0][0] for levels, _ in parts):
         return parts[0][0]
     # In another set, a level's mean logit lies between those of the neighbouring levels.
@@ -178,7 +185,8 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
     low, high = around.min(axis=0) - 1e-4, around.max(axis=0) + 1e-4
     total, pixels = np.zeros(first.shape), np.zeros(first.shape)
     for levels, counted in parts:
-        if not ((low <= levels.logits) & (levels.logits <= high)).all():
+        same = recalibrated == levels.recalibrated
+        if not (same and ((low <= levels.logits) & (levels.logits <= high)).all()):
             raise ValueError(
                 "the sets were recalibrated differently; expected the same recalibration of all. "
                 "Join them before they are recalibrated."
@@ -186,18 +194,22 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         total += counted * levels.logits
         pixels += counted
     filled = pixels > 0
-    return FloatLevels(np.where(filled, total / np.where(filled, pixels, 1), first))
+    means = np.where(filled, total / np.where(filled, pixels, 1), first)
+    return FloatLevels(means, recalibrated)
 
 
-def _edges() -> NDArray[np.float64]:
-    """Return the smallest logit of each level above 1/2."""
-    position = np.concatenate([np.arange(number) for number in _NUMBER])
-    grey = np.repeat(np.arange(len(_NUMBER)), _NUMBER.astype(int))
-    even = _LOW[grey] + position / _DENSITY[grey]
-    return np.concatenate([even, EVEN * 2 ** (np.arange(_OCTAVES + 1) / PER_OCTAVE)])
-
-
-EDGES = np.concatenate([-_edges()[:0:-1], [-1e-30], _edges()[1:]])
+_GREY = np.repeat(np.arange(len(_NUMBER)), _NUMBER.astype(int))
+_GREY = np.append(_GREY, np.full(_HALF - len(_GREY), len(_NUMBER) - 1))
+GREY_OF_LEVEL = np.concatenate([len(_NUMBER) - 1 - _GREY[::-1], len(_NUMBER) + _GREY])
+"""Grey level of each level, shape (FLOAT_LEVELS,)."""
+_EVEN = _GREY[: int(_EVEN_LEVELS)]
+_EDGES = np.concatenate(
+    [
+        (_LOW[_EVEN] + (np.arange(len(_EVEN)) - _FIRST[_EVEN]) / _DENSITY[_EVEN])[1:],
+        EVEN * 2 ** (np.arange(_OCTAVES + 1) / PER_OCTAVE),
+    ]
+)
+EDGES = np.concatenate([-_EDGES[::-1], [-1e-30], _EDGES])
 """Logits between the levels, shape (FLOAT_LEVELS - 1,); the logit 0 is foreground."""
 CENTRES = np.concatenate([[-LAST], (EDGES[:-1] + EDGES[1:]) / 2, [LAST]])
 """Centre of each level, shape (FLOAT_LEVELS,)."""
