@@ -545,9 +545,7 @@ class Counts:
         """Mean probability of the pixels of each label and level, shape (2, levels)."""
         if self.levels is None:
             return np.stack([np.arange(self.grey_levels) / (self.grey_levels - 1)] * 2)
-        from scipy.special import expit
-
-        return np.asarray(expit(self.levels.logits))
+        return self.levels.probabilities
 
     @property
     def probabilities(self) -> np.ndarray:

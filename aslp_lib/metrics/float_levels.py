@@ -6,6 +6,8 @@ at most 1/32. Beyond ±64, levels grow in proportion to the logit, and the last 
 above 4096. The mean logit of a level determines the NLL of its pixels to 1e-5 at every temperature.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,40 +64,62 @@ class FloatLevels:
     recalibrated: bool = False
 
     @cached_property
-    def _grey(self) -> list[NDArray[np.int64]]:
-        """Grey level of each level, for either label."""
-        if not self.recalibrated:
-            return [GREY_OF_LEVEL] * 2
-        from scipy.special import expit
-
-        return [nearest_grey(expit(z), z) for z in self.logits]
+    def losses(self) -> NDArray[np.float64]:
+        """NLL of the background and the foreground pixels of each level, (2, K)."""
+        return np.logaddexp(0, [[1.0], [-1.0]] * self.logits)
 
     @cached_property
-    def _ranks(self) -> NDArray[np.int64]:
-        """Rank of each level by its logit; equal logits have the same rank."""
-        return np.unique(self.logits.mean(axis=0), return_inverse=True)[1]
+    def probabilities(self) -> NDArray[np.float64]:
+        """Probability of the background and the foreground pixels of each level, (2, K)."""
+        from scipy.special import expit
+
+        return np.asarray(expit(self.logits))
+
+    @cached_property
+    def _grey(self) -> list[_Sums]:
+        """Sums over the levels of each grey level, for either label."""
+        if not self.recalibrated:
+            return [_Sums(GREY_OF_LEVEL, GREY_LEVELS)] * 2
+        pairs = zip(self.probabilities, self.logits, strict=True)
+        return [_Sums(nearest_grey(p, z), GREY_LEVELS) for p, z in pairs]
+
+    @cached_property
+    def _ranks(self) -> _Sums:
+        """Sums over the levels of equal logits, in their order."""
+        values, rank = np.unique(self.logits.mean(axis=0), return_inverse=True)
+        return _Sums(rank, len(values))
 
     def to_grey(self, table: NDArray[Any]) -> NDArray[Any]:
         """Add up the levels of each grey level: (..., 2, K) to (..., 2, GREY_LEVELS)."""
-        rows = [_added(table[..., y, :], grey, GREY_LEVELS) for y, grey in enumerate(self._grey)]
-        return np.stack(rows, axis=-2)
+        return np.stack([s(table[..., label, :]) for label, s in enumerate(self._grey)], axis=-2)
 
     def ranked(self, table: NDArray[Any]) -> NDArray[Any]:
         """Arrange the levels by their logits, and add up those with equal ones."""
-        return _added(table, self._ranks, int(self._ranks.max()) + 1)
+        return self._ranks(table)
 
 
-def _added(table: NDArray[Any], place: NDArray[np.int64], places: int) -> NDArray[Any]:
-    """Add up the columns of a table that have the same place."""
-    if len(place) == places and (np.diff(place) > 0).all():
-        return table
-    if (np.diff(place) < 0).any():
-        order = np.argsort(place, kind="stable")
-        table, place = table[..., order], place[order]
-    start = np.flatnonzero(np.diff(place, prepend=-1))
-    total = np.zeros((*table.shape[:-1], places), table.dtype)
-    total[..., place[start]] = np.add.reduceat(table, start, axis=-1)
-    return total
+class _Sums:
+    """Sums over the columns of tables that have the same place.
+
+    Args:
+        place: place of each column.
+        places: number of places.
+    """
+
+    def __init__(self, place: NDArray[np.int64], places: int) -> None:
+        self.order = np.argsort(place, kind="stable")
+        self.start = np.flatnonzero(np.diff(place[self.order], prepend=-1))
+        self.filled, self.places = place[self.order][self.start], places
+        self.ordered = bool((np.diff(place) >= 0).all())
+
+    def __call__(self, table: NDArray[Any]) -> NDArray[Any]:
+        columns = table if self.ordered else table[..., self.order]
+        sums: NDArray[Any] = np.add.reduceat(columns, self.start, axis=-1)
+        if len(self.filled) == self.places:
+            return sums
+        total = np.zeros((*table.shape[:-1], self.places), table.dtype)
+        total[..., self.filled] = sums
+        return total
 
 
 def finite_logits(probabilities: Any) -> Any:
