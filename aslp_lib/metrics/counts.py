@@ -514,6 +514,8 @@ class Counts:
     @property
     def mean_logits(self) -> np.ndarray:
         """Mean logit of all pixels of each level, shape (levels,), or of the labels without any."""
+        if self.levels is None:
+            return self.logits[0]
         pixels = self.pooled + (self.pooled.sum(axis=0) == 0)
         means: np.ndarray = (pixels * self.logits).sum(axis=0) / pixels.sum(axis=0)
         return means
