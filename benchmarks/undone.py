@@ -5,8 +5,8 @@
 
 The data, settings, tuned alphas and environment variables are those of `trial.py`. Each run writes
 two files, `build/undone/DATA/SEED/ARM_EPOCH.npz`, from which any recalibration can be scored. EPOCH
-is `last`, or `best`: the epoch with the lowest temperature-scaled validation NLL. For each set,
-`validation`, `test` and, of the shapes, `shifted` and `textures`, a file has the arrays
+is `last`, or `best`: the epoch with the lowest temperature-scaled validation NLL. For `validation`,
+for `test` and for each shifted set of the trial, a file has the arrays
 
 - `SET_logits`, (images, S, S) float32: logits of the network, to which nothing has been done.
 - `SET_labels`, (images, S, S) uint8.
