@@ -137,7 +137,8 @@ def test_the_temperature_is_that_of_the_validation_set(data):
     for kept in result.kept.values():
         network.load_state_dict(kept.weights)
         counts = validate(network, data.validation, SHORT)
-        assert kept.temperature == Temperature().fit(counts).value
+        # The layout of the weights in memory is another one, and with it the last bits of logits.
+        assert kept.temperature == pytest.approx(Temperature().fit(counts).value.item(), rel=1e-5)
 
 
 @pytest.mark.slow

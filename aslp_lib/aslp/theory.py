@@ -27,8 +27,10 @@ def minimiser(posterior: Tensor | float, alpha: Tensor | float, technique: Techn
         technique: the perturbation technique.
     """
     check_technique(technique)
-    expected_perturbation = torch.as_tensor(alpha) * technique.beta
-    return (1 - expected_perturbation) * torch.as_tensor(posterior) + expected_perturbation / 2
+    pi = torch.as_tensor(posterior)
+    alpha = alpha if isinstance(alpha, Tensor) else torch.tensor(alpha, dtype=pi.dtype)
+    expected_perturbation = alpha * technique.beta
+    return (1 - expected_perturbation) * pi + expected_perturbation / 2
 
 
 def loss_floor(alpha: Tensor | float, technique: Technique) -> Tensor:

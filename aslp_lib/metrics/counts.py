@@ -552,8 +552,11 @@ class Counts:
     @property
     def probabilities(self) -> np.ndarray:
         """Foreground probability of each level, shape (levels,)."""
-        probabilities: np.ndarray = self.level_probabilities.mean(axis=0)
-        return probabilities
+        if self.levels is None:
+            return self.level_probabilities[0]
+        from scipy.special import expit
+
+        return np.asarray(expit(self.mean_logits))
 
     @property
     def logits(self) -> np.ndarray:

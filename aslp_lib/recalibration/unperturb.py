@@ -40,7 +40,7 @@ def check_dose(dose: float) -> None:
     require("the dose", dose, 0 <= dose < 1, "a number in [0, 1)")
 
 
-def undone_logits(logits: Tensor, dose: float) -> Tensor:
+def undone_logits(logits: Tensor, dose: Tensor | float) -> Tensor:
     """Undo a perturbation: the logits of `p = (f - d/2) / (1 - d)` with `f = sigmoid(z)`.
 
     p is clipped to [e, 1 - e] with e = min(1e-4, d/4). The sign of each logit remains.
@@ -55,20 +55,22 @@ def undone_logits(logits: Tensor, dose: float) -> Tensor:
     Returns:
         Logits of the same shape, in single precision or better.
     """
-    (z,) = at_least_float32(logits)
-    if dose == 0:
-        return z
-    clip = clip_of(dose)
+    z, d = at_least_float32(logits, torch.as_tensor(dose, dtype=torch.float64))
+    # No branch depends on the dose, so that a network with this recalibration can be exported.
+    perturbed, d = d > 0, torch.where(d > 0, d, 0.5)
+    clip = (d / 4).clamp(max=LARGEST_CLIP)
     # Near p = 1/2, from 2 p - 1 = (2 f - 1) / (1 - d), so that signs are exact.
-    excess = torch.tanh(z / 2) / (1 - dose)
+    excess = torch.tanh(z / 2) / (1 - d)
     near = excess.clamp(-0.5, 0.5)
     small = torch.log1p(near) - torch.log1p(-near)
     # Elsewhere, from the odds, because 1 - p would be rounded.
-    positive, negative = (log_sigmoid(side).exp() - dose / 2 for side in (z, -z))
-    least = clip * (1 - dose)
-    most = (1 - clip) * (1 - dose)
-    large = positive.clamp(least, most).log() - negative.clamp(least, most).log()
-    return torch.where(excess.abs() < 0.5, small, large)
+    least, most = clip * (1 - d), (1 - clip) * (1 - d)
+    positive, negative = (
+        torch.minimum(torch.maximum(log_sigmoid(side).exp() - d / 2, least), most).log()
+        for side in (z, -z)
+    )
+    undone = torch.where(excess.abs() < 0.5, small, positive - negative)
+    return torch.where(perturbed, undone, z)
 
 
 class Unperturb(Recalibration):
@@ -107,7 +109,7 @@ class Unperturb(Recalibration):
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute the logits of `(p - d/2) / (1 - d)`."""
-        return undone_logits(logits, self.dose.item()).to(logits.dtype)
+        return undone_logits(logits, self.dose).to(logits.dtype)
 
     def remark(self, counts: Counts) -> str:
         """Return the share of pixels that are clipped."""
@@ -159,7 +161,7 @@ class UnperturbTemperature(Recalibration):
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute the logits of `(p - d/2) / (1 - d)`, divided by T."""
-        changed = undone_logits(logits, self.dose.item())
+        changed = undone_logits(logits, self.dose)
         return (changed / self.value.to(changed)).to(logits.dtype)
 
     def remark(self, counts: Counts) -> str:

@@ -1,12 +1,12 @@
 """Post-hoc recalibration of a trained network, fitted on the validation set."""
 
+import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -164,6 +164,7 @@ def _dose(settings: Settings, method: str, folder: MethodFolder, data: DataSplit
     trained = settings.method(method, len(data.train))
     for name, values in trained.per_image().items():
         if (file := folder.per_image(name)).exists():
-            table = pd.read_csv(file, index_col="stem", dtype={"stem": str})
-            values.copy_(torch.from_numpy(table[name].to_numpy()))
+            with file.open(newline="", encoding="utf-8") as lines:
+                column = [float(row[name]) for row in csv.DictReader(lines)]
+            values.copy_(torch.tensor(column))
     return trained.dose

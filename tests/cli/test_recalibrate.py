@@ -44,7 +44,10 @@ def counted(maps, masks):
     return count_folders(Path(maps), Path(masks), ReadOptions(weighted_f=False), progress=False)
 
 
-@pytest.mark.parametrize("kind", ON_MAPS)
+FITTED_KINDS = [kind for kind in ON_MAPS if not RECALIBRATIONS[kind].needs_dose]
+
+
+@pytest.mark.parametrize("kind", FITTED_KINDS)
 def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
     assert main([*FIT, "--kind", kind, *APPLY]) == 0
     printed = capsys.readouterr().out
@@ -62,7 +65,24 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
     sets = clean, fitted.apply_counts(clean)
     shown = [*(100 * calibration.ece(each) for each in sets), *map(calibration.nll, sets)]
     assert [float(each) for each in told.groups()] == pytest.approx(shown, abs=0.006)
-    assert f"{kind}: {fitted.describe()}; " in printed and "12 maps in changed/test" in printed
+    assert (
+        f"{kind}: {fitted.describe()}{fitted.remark(clean)}; " in printed
+        and "12 maps in changed/test" in printed
+    )
+
+
+def test_a_known_dose_is_undone_without_a_fit(folders, capsys):
+    undo = ["recalibrate", "--kind", "unperturb", "--dose", "0.3"]
+    assert main([*undo, *APPLY, "--save", "undone.safetensors"]) == 0
+    assert capsys.readouterr().out.startswith("unperturb: d = 0.300, not fitted\n")
+    assert main([*undo, *FIT[1:], "--maps", "test/maps", "--out", "again"]) == 0
+    assert "% of the pixels clipped; where it was measured, ECE" in capsys.readouterr().out
+    undone = counted("changed/test", "test/GT")
+    np.testing.assert_array_equal(undone.table, counted("again", "test/GT").table)
+    for path in Path("changed/test").iterdir():
+        after, before = (np.asarray(Image.open(p)) / 255 for p in (path, f"test/maps/{path.name}"))
+        expected = ((before.clip(0.5 / 255, 254.5 / 255) - 0.15) / 0.7).clip(1e-4, 1 - 1e-4)
+        np.testing.assert_allclose(after, expected, atol=0.501 / 255)
 
 
 @pytest.mark.parametrize("kind", ON_CORRUPTED)
@@ -106,6 +126,9 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
     ("words", "says"),
     [
         (["recalibrate"], "expected --fit-maps DIR"),
+        (["recalibrate", "--kind", "unperturb"], "--dose is None; expected a number with"),
+        (["recalibrate", "--dose", "0.1"], "--dose is 0.1; expected a number with"),
+        (["recalibrate", "--kind", "unperturb", "--dose", "1"], "the dose is 1.0; expected"),
         ([*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"], "as many folders of"),
         ([*FIT[:3], "corrupted/maps", *FIT[3:]], "because temperature_scaling is fitted to"),
         ([*FIT, *APPLY[:2]], "only --maps is given; expected both"),

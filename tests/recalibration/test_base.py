@@ -18,7 +18,7 @@ from aslp_lib.recalibration.base import preserve_decisions
 from aslp_lib.tensors import load_tensors, save_tensors
 
 OF_IMAGES = [each.name for each in REGISTERED if each.needs_network]
-OF_COUNTS = [each.name for each in REGISTERED if each.name not in OF_IMAGES]
+OF_COUNTS = [k.name for k in REGISTERED if not k.needs_network and not k.needs_dose]
 FITTED = [each.name for each in REGISTERED if each.defaults and not each.needs_dose]
 """Names of the methods that have something to fit."""
 PAGE = (Path(__file__).parents[2] / "docs" / "recalibration.md").read_text(encoding="utf-8")

@@ -24,6 +24,8 @@ from aslp_lib.recalibration import (
     Logistic,
     Recalibrated,
     Temperature,
+    Unperturb,
+    UnperturbTemperature,
 )
 from aslp_lib.tensors import load_tensors, save_tensors
 
@@ -36,6 +38,9 @@ IMAGE_WEIGHTS = (
 # Every number is one that single precision holds, so that both paths have the same.
 ELEMENTWISE = [
     Temperature(2.5),
+    Unperturb(0.25),
+    Unperturb(),
+    UnperturbTemperature(0.125, 1.5),
     CorruptionTemperature(0.75),
     ClassWiseTemperature(2.0, 0.5),
     Logistic(0.5, -0.25),

@@ -135,7 +135,7 @@ def test_two_processes_write_and_print_what_one_does(runs):
     files = {path.relative_to(one) for path in one.rglob("*")}
     assert files == {path.relative_to(two) for path in two.rglob("*")}
     maps = [path for path in files if path.suffix == ".png"]
-    assert len(maps) == len(METHODS) * 3 * IMAGES
+    assert len(maps) == len(METHODS) * 2 * 3 * IMAGES  # as trained and recalibrated
     for path in maps:
         first, second = (np.asarray(Image.open(run / path)).astype(int) for run in (one, two))
         assert np.abs(first - second).max() <= 1

@@ -88,6 +88,6 @@ def bills(counts: Counts) -> pandas.DataFrame:
     4.0       0.65  1.25     0.25      2.0
     10.0      0.75  0.75     0.75      5.0
     """
-    pooled = Counts(counts.pooled[None])  # adds the images once, not at each cost
+    pooled = counts.as_one_image()  # adds the images once, not at each cost
     table = pandas.DataFrame([bill(pooled, miss) for miss in COSTS], index=COSTS)
     return table.assign(nothing=COSTS * pooled.pooled[1].sum() / pooled.pixels)

@@ -12,4 +12,5 @@ def by_predicted_class(counts: Counts) -> tuple[Counts, Counts]:
     [4, 6]
     """
     foreground = counts.probabilities >= 0.5
-    return Counts(counts.table * ~foreground), Counts(counts.table * foreground)
+    background, predicted = counts.table * ~foreground, counts.table * foreground
+    return Counts(background, levels=counts.levels), Counts(predicted, levels=counts.levels)

@@ -1,0 +1,146 @@
+"""Undone perturbations against exact arithmetic, a grid, and networks' methods."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+
+from aslp_lib.aslp.perturbation import HARD_INVERSION, Technique
+from aslp_lib.aslp.theory import minimiser
+from aslp_lib.config import Settings
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.temperature import pixel_margins
+from aslp_lib.recalibration import Temperature, Unperturb, UnperturbTemperature
+from aslp_lib.recalibration.unperturb import best_dose, clip_of, undone_logits
+from aslp_lib.runs import MethodFolder
+from aslp_lib.training.loop import train
+
+DOSES = (1e-6, 0.001, 0.1, 0.24, 0.5, 0.9, 0.999)
+
+
+@pytest.mark.parametrize("dose", DOSES)
+def test_undoing_the_minimiser_gives_the_posterior(dose):
+    clip = clip_of(dose)
+    posterior = torch.linspace(clip, 1 - clip, 2001, dtype=torch.float64)
+    optimum = minimiser(posterior, 0.5 * dose, HARD_INVERSION)
+    undone = undone_logits(optimum.logit(), dose).sigmoid()
+    torch.testing.assert_close(undone, posterior, rtol=0, atol=1e-12 / (1 - dose))
+
+
+def test_it_is_the_inverse_in_exact_fractions():
+    dose, clip = Fraction(3, 10), Fraction(1, 10_000)
+    for f in (Fraction(n, 97) for n in range(1, 97)):
+        exact = min(max((f - dose / 2) / (1 - dose), clip), 1 - clip)
+        undone = undone_logits(torch.tensor(logit(float(f))), 0.3).sigmoid()
+        assert undone.item() == pytest.approx(float(exact), abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("dose", DOSES)
+def test_every_logit_has_a_finite_result_of_its_sign(dose, dtype):
+    largest = torch.finfo(dtype).max
+    z = torch.tensor([-largest, -50, -1e-3, -1e-7, 0, 1e-7, 1e-3, 50, largest], dtype=dtype)
+    for change in (Unperturb(dose), UnperturbTemperature(dose, 2.0)):
+        undone = change(z)
+        assert undone.dtype == dtype and undone.isfinite().all()
+        assert torch.equal(undone.sign(), z.sign())
+        torch.testing.assert_close(undone, -change(-z))
+
+
+def test_no_dose_changes_nothing():
+    z = torch.tensor([-800.0, 0.0, 3.0], dtype=torch.float64)
+    assert torch.equal(Unperturb()(z), z)
+    assert torch.equal(UnperturbTemperature(0.0, 2.0)(z), Temperature(2.0)(z))
+
+
+def perturbed(dose, temperature=1.0, pixels=100_000):
+    """Logits of a network that has learned labels with this dose, and labels."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, pixels)
+    labels = rng.random(pixels) < expit(z)
+    f = (1 - dose) * expit(temperature * z) + dose / 2
+    return Counts.from_floats(logit(f)[None], labels[None].astype(int), logits=True)
+
+
+@pytest.mark.parametrize(("dose", "temperature"), [(0.24, 1.0), (0.1, 1.5), (0.02, 0.7)])
+def test_dose_and_temperature_are_those_that_a_grid_finds(dose, temperature):
+    pixels, margins = pixel_margins(perturbed(dose, temperature))
+
+    def nll(d):
+        undone = undone_logits(torch.from_numpy(margins), d).numpy()
+        return minimize_scalar(
+            lambda log: (pixels * np.logaddexp(0, -undone / np.exp(log))).sum() / pixels.sum(),
+            bounds=(-3, 3),
+            method="bounded",
+        ).fun
+
+    found_dose, found_temperature, found = best_dose(pixels, margins)
+    assert found <= min(nll(d) for d in np.linspace(0, 0.4, 41)) + 1e-9
+    assert found == pytest.approx(nll(found_dose), abs=1e-7)
+    assert found_dose == pytest.approx(dose, abs=0.01)
+    assert found_temperature == pytest.approx(temperature, rel=0.05)
+
+
+def test_a_temperature_alone_cannot_undo_a_perturbation():
+    counts = perturbed(0.3)
+    exact = calibration.nll(Unperturb(0.3).apply_counts(counts))
+    fitted = calibration.nll(UnperturbTemperature().fit(counts).apply_counts(counts))
+    scaled = calibration.nll(Temperature().fit(counts).apply_counts(counts))
+    assert fitted <= exact < scaled - 0.005
+
+
+def test_without_a_perturbation_it_is_temperature_scaling():
+    counts = perturbed(0.0, 2.0)
+    fitted = UnperturbTemperature().fit(counts)
+    assert fitted.dose == 0 and fitted.value == Temperature().fit(counts).value
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "dose"),
+    [
+        ("bce", {}, 0.0),
+        ("constant_alpha", {"alpha": 0.12}, 0.24),
+        ("constant_alpha", {"alpha": 0.3, "technique": "M"}, 0.3),
+        ("constant_alpha", {"alpha": 0.12, "forward_correction": True}, 0.0),
+        ("label_smoothing", {"epsilon": 0.1}, 0.1),
+        ("disturb_label", {"rate": 0.2}, 0.2),
+    ],
+)
+def test_the_dose_of_a_method_follows_from_its_settings(method, options, dose):
+    settings = Settings(recalibrate=("auto",)).tuned(**({method: options} if options else {}))
+    trained = settings.method(method, images=3)
+    assert trained.dose.item() == pytest.approx(dose)
+    suited = "unperturb" if dose else "temperature_scaling"
+    assert settings.recalibrations(method) == (suited,)
+
+
+def test_the_dose_of_aslp_is_the_mean_of_its_alphas(tmp_path):
+    settings = Settings(device="cpu", limit=6, size=16, epochs=3, recalibrate=("unperturb",))
+    settings = settings.tuned(aslp={"technique": "SI", "alpha_warm_up": 0, "alpha_step_size": 0.1})
+    folder = MethodFolder(tmp_path)
+    state = train(settings, settings.load_data(), "entropy", folder, progress=False)
+    doses = 1.5 * state.method.per_image()["alpha"].double()
+    undone = Unperturb.load(folder.recalibration("unperturb"))
+    assert doses.std() > 0
+    assert undone.dose.item() == pytest.approx(doses.mean().item(), rel=1e-5)
+    assert undone.deviation.item() == pytest.approx(doses.std(correction=0).item(), rel=1e-4)
+    assert "the mean of the training images" in undone.describe()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("dose", [-0.1, 1.0, 2.0])
+def test_a_dose_that_cannot_be_undone_is_refused(dose):
+    for kind in (Unperturb, UnperturbTemperature):
+        with pytest.raises(ValueError, match=r"the dose is .*; expected a number in"):
+            kind(dose)
+
+
+def test_techniques_of_one_dose_are_undone_alike():
+    posterior = torch.linspace(0.1, 0.9, 9, dtype=torch.float64)
+    for alpha, beta in ((0.1, 2.0), (0.2, 1.0), (1.0, 0.2)):
+        f = minimiser(posterior, alpha, Technique("t", beta))
+        torch.testing.assert_close(undone_logits(f.logit(), 0.2).sigmoid(), posterior)
