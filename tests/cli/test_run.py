@@ -40,7 +40,7 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
     assert len(rows) == 12
     assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 3
     page = (run / "report.html").read_text()
-    assert page.count("<img") == page.count('alt="') == 27
+    assert page.count("<img") == page.count('alt="') == 45
     assert "<b>ASLP (MC)</b> is " in page
     assert "http" not in page  # self-contained
     plain = re.sub("</?b>", "", page)
