@@ -16,6 +16,7 @@ from pathlib import Path
 import comparison
 import ece_intervals
 import evaluation
+import float_maps
 import image_wise
 import noise_floor
 import pandas
@@ -29,7 +30,7 @@ from aslp_lib.course import trial
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.methods import FAMILIES
 
-SCRIPTS = (evaluation, training, image_wise, noise_floor, ece_intervals)
+SCRIPTS = (evaluation, training, float_maps, image_wise, noise_floor, ece_intervals)
 """Modules with a record and its table in `README.md`."""
 ARMS = {
     "B": "BCE", "L": "expected targets", "C": "sampled in each epoch", "F": "sampled once",

@@ -1,6 +1,7 @@
 """Logits of networks trained with BCE, with a constant alpha, and with the forward correction.
 
-    python benchmarks/undone.py   # repeat the command to continue
+    python benchmarks/undone.py             # repeat the command to continue
+    python benchmarks/undone.py --analyse   # records and tables, when all runs are there
 
 The data, settings, tuned alphas and environment variables are those of `trial.py`. Each run writes
 two files, `build/undone/DATA/SEED/ARM_EPOCH.npz`, from which any recalibration can be scored. EPOCH
@@ -26,18 +27,34 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import trial
+from scipy.stats import t
+from timing import put_in_readme
 from torch import nn
 
 from aslp_lib import networks
 from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.data.base import SaliencySet
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
+from aslp_lib.metrics import scores
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import (
+    Isotonic,
+    Recalibration,
+    Temperature,
+    Unperturb,
+    UnperturbTemperature,
+)
 
 FOLDER = Path("build/undone")
+RESULTS = Path(__file__).parent / "results" / "undone.csv"
+START, END = "<!-- undone -->", "<!-- end of undone -->"
 SEEDS = range(100, 105)
 EPOCHS = ("last", "best")
+SCORED = ("nll", "ece", "ece_floor", "brier", "accuracy", "gap")
 
 
 def arms(alpha: float) -> list[trial.Arm]:
@@ -95,12 +112,107 @@ def arrays_of(network: nn.Module, sets: Mapping[str, SaliencySet]) -> dict[str, 
     return arrays
 
 
+def recalibrations(dose: float, corrected: bool) -> dict[str, Recalibration | None]:
+    """Return what is done to the logits of a network; nothing has to be undone if `corrected`."""
+    return {
+        "as trained": None,
+        "temperature": Temperature(),
+        **({} if corrected or not dose else {"undone": Unperturb(dose)}),
+        "(d, T)": UnperturbTemperature(),
+        "isotonic": Isotonic(),
+    }
+
+
+def rows_of(file: Path) -> list[dict[str, object]]:
+    """Score the validation and test set of a run, recalibrated in every way."""
+    arm, epoch = file.stem.split("_")
+    with np.load(file) as arrays:
+        known = {
+            name: arrays[name] for name in arrays if name.startswith(("valid", "test", "facts"))
+        }
+    facts = json.loads(str(known["facts"]))
+    counts = {
+        name: Counts.from_logits(
+            *(torch.from_numpy(known[f"{name}_{k}"]) for k in ("logits", "labels"))
+        )
+        for name in ("validation", "test")
+    }
+    run = {"data": file.parts[-3], "seed": int(file.parts[-2]), "arm": arm, "epoch": epoch}
+    rows: list[dict[str, object]] = []
+    for label, unfitted in recalibrations(facts["dose"], arm == "N").items():
+        change = None if unfitted is None else unfitted.fit(counts["validation"])
+        for name, before in counts.items():
+            after = before if change is None else change.apply_counts(before)
+            row = run | {"recalibration": label, "set": name} | scores(after, names=SCORED)
+            if (posterior := known.get(f"{name}_posterior")) is not None:
+                z = torch.from_numpy(known[f"{name}_logits"])
+                p = (z if change is None else change(z)).double().sigmoid().numpy()
+                row["posterior_error"] = float(np.mean((p - posterior) ** 2))
+            fitted = {} if change is None else dict(change.named_buffers())
+            row |= {k: fitted[k].item() for k in ("dose", "value") if k in fitted}
+            rows.append(row | {k: facts[k] for k in ("commit", "processor")})
+    return rows
+
+
+def contrasts(records: pd.DataFrame) -> pd.DataFrame:
+    """Compute differences to early stopping with a temperature: mean and 95 % t interval."""
+    key = ["data", "arm", "epoch", "recalibration", "seed"]
+    test = records[records["set"] == "test"].set_index(key)[["nll", "ece", "accuracy"]]
+    rows = []
+    for group, values in test.groupby(level=key[:4], sort=False):
+        stopped = test.loc[(group[0], "B", "best", "temperature")]
+        change = values.droplevel(key[:4]) - stopped
+        row = dict(zip(key[:4], group, strict=True)) | {"seeds": len(change)}
+        for score in change:
+            mean, error = change[score].mean(), change[score].std() / len(change) ** 0.5
+            half = error * t.ppf(0.975, len(change) - 1)
+            row |= {score: values[score].mean(), f"{score} difference": mean}
+            row |= {f"{score} low": mean - half, f"{score} high": mean + half}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def table(records: pd.DataFrame) -> str:
+    """Format the contrasts."""
+    rows = []
+    for row in contrasts(records).to_dict("records"):
+        cells = [row[k] for k in ("data", "arm", "epoch", "recalibration")]
+        for score, unit in (("nll", 1), ("ece", 100)):
+            ends = (unit * row[f"{score} {end}"] for end in ("difference", "low", "high"))
+            mean, low, high = (f"{end:+.3f}" if unit == 1 else f"{end:+.2f}" for end in ends)
+            value = f"{unit * row[score]:.3f}" if unit == 1 else f"{unit * row[score]:.2f}"
+            same = cells[1:] == ["B", "best", "temperature"]
+            cells += [value, "" if same else f"{mean} [{low}, {high}]"]
+        rows.append(cells)
+    head = ["data", "arm", "epoch", "recalibration", "NLL", "minus early stopping", "ECE %",
+            "minus early stopping"]  # fmt: skip
+    return markdown_table(head, rows, "l")
+
+
+def analyse() -> None:
+    """Write the records and their table."""
+    files = [
+        file_of(data, seed, arm, epoch)
+        for data in trial.DATA
+        for arm in "BCN"
+        for epoch in EPOCHS
+        for seed in SEEDS
+    ]
+    records = pd.DataFrame([row for file in files for row in rows_of(file)])
+    write(RESULTS, records.to_csv(index=False, float_format=trial.DIGITS))
+    put_in_readme(table(pd.read_csv(RESULTS)), START, END)
+
+
 def main() -> None:
-    """Run what is missing."""
+    """Run what is missing, or analyse what is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", choices=trial.DATA, nargs="+", default=trial.DATA)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--analyse", action="store_true")
     arguments = parser.parse_args()
+    if arguments.analyse:
+        analyse()
+        return
     trial.check_environment()
     values, where = json.loads(trial.VALUES.read_text()), trial.here()
     calls = [

@@ -36,7 +36,7 @@ from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks.small import TinyUNet
-from aslp_lib.recalibration import Temperature
+from aslp_lib.recalibration import Recalibration, Temperature, Unperturb
 
 BATCH_SIZE = 10
 LEARNING_RATE = 2e-3
@@ -79,11 +79,11 @@ def train(
 
 @torch.no_grad()
 def validate(network: nn.Module, data: SaliencySet, device: str) -> Counts:
-    """Count the labels and predicted probabilities of a set, from which all scores follow."""
+    """Count the labels and logits of a set, from which all scores follow."""
     network.eval()
-    accumulator = CountsAccumulator()
+    accumulator = CountsAccumulator(logits=True)
     for images, masks, _ in DataLoader(data, batch_size=100):
-        accumulator.update(network(images.to(device)).sigmoid(), masks.to(device))
+        accumulator.update(network(images.to(device)), masks.to(device))
     return accumulator.counts
 
 
@@ -105,7 +105,9 @@ def write_maps(folder: Path, names: Sequence[str], probabilities: Tensor) -> np.
 
 
 def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]:
-    """Train with both methods, apply temperature scaling to both, and write all maps to `out`.
+    """Train with both methods, recalibrate each as suits it, and write all maps to `out`.
+
+    A temperature is fitted to BCE; the perturbation of ASLP is undone, for which nothing is fitted.
 
     Returns:
         Label of the method -> joint histogram of its maps' grey levels and the test masks.
@@ -121,13 +123,16 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
     ).to(device)
     for label, adaptive in {"BCE": None, "ASLP": alphas}.items():
         network = train(data, adaptive, epochs, seed, device)
-        temperature = Temperature().fit(validate(network, data.validation, device))
-        print(f"{label}: {epochs} epochs, then T = {temperature.value:.2f} fitted on validation")
+        if adaptive is None:
+            change: Recalibration = Temperature().fit(validate(network, data.validation, device))
+        else:
+            change = Unperturb(float(adaptive.alpha.mean() * HARD_INVERSION.beta))
+        print(f"{label}: {epochs} epochs, then {change.label}: {change.describe()}")
         logits, masks = predict(network, test_set, device)
         binary_masks = write_maps(out / "masks", test_set.stems, masks) // 255
         for name, z in {
             label: logits,
-            f"{label} + temperature scaling": temperature(logits),
+            f"{label} + {change.label}": change(logits),
         }.items():
             maps = write_maps(out / "maps" / name, test_set.stems, z.sigmoid())
             counts[name] = Counts.from_maps(maps, binary_masks)

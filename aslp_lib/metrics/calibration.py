@@ -382,9 +382,7 @@ def nll(counts: Counts) -> float:
     0.46
     """
     if counts.levels is not None:
-        pixels, (background, foreground) = counts.pooled, counts.logits
-        losses = np.logaddexp(0, [background, -foreground])
-        return float((pixels * losses).sum() / counts.pixels)
+        return float((counts.pooled * counts.levels.losses).sum() / counts.pixels)
     half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled

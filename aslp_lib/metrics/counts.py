@@ -473,7 +473,8 @@ class Counts:
             arrays[LOGITS] = self.levels.logits
         texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
         tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
-        save_tensors(Path(path), tensors, {"texts": texts})
+        recalibrated = self.levels is not None and self.levels.recalibrated
+        save_tensors(Path(path), tensors, {"texts": texts, "recalibrated": recalibrated})
 
     @classmethod
     def load(cls, path: Path) -> Counts:
@@ -491,7 +492,7 @@ class Counts:
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
             logits = arrays.pop(LOGITS, None)
-            levels = None if logits is None else FloatLevels(logits)
+            levels = None if logits is None else FloatLevels(logits, facts["recalibrated"])
             return cls(arrays.pop("table"), arrays | texts, levels)
 
     @property
@@ -513,6 +514,8 @@ class Counts:
     @property
     def mean_logits(self) -> np.ndarray:
         """Mean logit of all pixels of each level, shape (levels,), or of the labels without any."""
+        if self.levels is None:
+            return self.logits[0]
         pixels = self.pooled + (self.pooled.sum(axis=0) == 0)
         means: np.ndarray = (pixels * self.logits).sum(axis=0) / pixels.sum(axis=0)
         return means
@@ -536,7 +539,7 @@ class Counts:
                 set share the logits of their levels.
         """
         if logits.ndim == 2:
-            return replace(self, levels=FloatLevels(logits))
+            return replace(self, levels=FloatLevels(logits, recalibrated=True))
         return Counts.join([recounted(*image) for image in zip(self.table, logits, strict=True)])
 
     @property
@@ -544,9 +547,7 @@ class Counts:
         """Mean probability of the pixels of each label and level, shape (2, levels)."""
         if self.levels is None:
             return np.stack([np.arange(self.grey_levels) / (self.grey_levels - 1)] * 2)
-        from scipy.special import expit
-
-        return np.asarray(expit(self.levels.logits))
+        return self.levels.probabilities
 
     @property
     def probabilities(self) -> np.ndarray:

@@ -6,6 +6,8 @@ at most 1/32. Beyond ±64, levels grow in proportion to the logit, and the last 
 above 4096. The mean logit of a level determines the NLL of its pixels to 1e-5 at every temperature.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +47,7 @@ class FloatLevels:
 
     A recalibration changes the logits and not the levels, so that ranks remain exact.
 
-    >>> levels = FloatLevels(np.array([[-1.0, 2.0, 2.0], [-1.0, 2.0, 2.0]]))
+    >>> levels = FloatLevels(np.array([[-1.0, 2.0, 2.0], [-1.0, 2.0, 2.0]]), recalibrated=True)
     >>> levels.ranked(np.array([[5, 2, 1], [0, 1, 7]]))  # the second and the third are tied
     array([[5, 3],
            [0, 8]])
@@ -53,43 +55,71 @@ class FloatLevels:
     Args:
         logits: mean logit of the background and of the foreground pixels of each level, shape
             (2, K).
+        recalibrated: the logits are no longer those of the levels. Otherwise, pixels keep the grey
+            levels of their probabilities: in half precision, 1 is the highest, although it stands
+            for a logit of 8.3.
     """
 
     logits: NDArray[np.float64]
+    recalibrated: bool = False
 
     @cached_property
-    def _grey(self) -> list[NDArray[np.int64]]:
-        """Grey level of each level, for either label."""
+    def losses(self) -> NDArray[np.float64]:
+        """NLL of the background and the foreground pixels of each level, (2, K)."""
+        return np.logaddexp(0, [[1.0], [-1.0]] * self.logits)
+
+    @cached_property
+    def probabilities(self) -> NDArray[np.float64]:
+        """Probability of the background and the foreground pixels of each level, (2, K)."""
         from scipy.special import expit
 
-        return [nearest_grey(expit(z), z) for z in self.logits]
+        return np.asarray(expit(self.logits))
 
     @cached_property
-    def _ranks(self) -> NDArray[np.int64]:
-        """Rank of each level by its logit; equal logits have the same rank."""
-        return np.unique(self.logits.mean(axis=0), return_inverse=True)[1]
+    def _grey(self) -> list[_Sums]:
+        """Sums over the levels of each grey level, for either label."""
+        if not self.recalibrated:
+            return [_Sums(GREY_OF_LEVEL, GREY_LEVELS)] * 2
+        pairs = zip(self.probabilities, self.logits, strict=True)
+        return [_Sums(nearest_grey(p, z), GREY_LEVELS) for p, z in pairs]
+
+    @cached_property
+    def _ranks(self) -> _Sums:
+        """Sums over the levels of equal logits, in their order."""
+        values, rank = np.unique(self.logits.mean(axis=0), return_inverse=True)
+        return _Sums(rank, len(values))
 
     def to_grey(self, table: NDArray[Any]) -> NDArray[Any]:
         """Add up the levels of each grey level: (..., 2, K) to (..., 2, GREY_LEVELS)."""
-        rows = [_added(table[..., y, :], grey, GREY_LEVELS) for y, grey in enumerate(self._grey)]
-        return np.stack(rows, axis=-2)
+        return np.stack([s(table[..., label, :]) for label, s in enumerate(self._grey)], axis=-2)
 
     def ranked(self, table: NDArray[Any]) -> NDArray[Any]:
         """Arrange the levels by their logits, and add up those with equal ones."""
-        return _added(table, self._ranks, int(self._ranks.max()) + 1)
+        return self._ranks(table)
 
 
-def _added(table: NDArray[Any], place: NDArray[np.int64], places: int) -> NDArray[Any]:
-    """Add up the columns of a table that have the same place."""
-    if len(place) == places and (np.diff(place) > 0).all():
-        return table
-    if (np.diff(place) < 0).any():
-        order = np.argsort(place, kind="stable")
-        table, place = table[..., order], place[order]
-    start = np.flatnonzero(np.diff(place, prepend=-1))
-    total = np.zeros((*table.shape[:-1], places), table.dtype)
-    total[..., place[start]] = np.add.reduceat(table, start, axis=-1)
-    return total
+class _Sums:
+    """Sums over the columns of tables that have the same place.
+
+    Args:
+        place: place of each column.
+        places: number of places.
+    """
+
+    def __init__(self, place: NDArray[np.int64], places: int) -> None:
+        self.order = np.argsort(place, kind="stable")
+        self.start = np.flatnonzero(np.diff(place[self.order], prepend=-1))
+        self.filled, self.places = place[self.order][self.start], places
+        self.ordered = bool((np.diff(place) >= 0).all())
+
+    def __call__(self, table: NDArray[Any]) -> NDArray[Any]:
+        columns = table if self.ordered else table[..., self.order]
+        sums: NDArray[Any] = np.add.reduceat(columns, self.start, axis=-1)
+        if len(self.filled) == self.places:
+            return sums
+        total = np.zeros((*table.shape[:-1], self.places), table.dtype)
+        total[..., self.filled] = sums
+        return total
 
 
 def finite_logits(probabilities: Any) -> Any:
@@ -170,6 +200,7 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         ValueError: if the sets were recalibrated differently.
     """
     first = parts[0][0].logits
+    recalibrated = parts[0][0].recalibrated
     if all(levels is parts[0][0] for levels, _ in parts):
         return parts[0][0]
     # In another set, a level's mean logit lies between those of the neighbouring levels.
@@ -178,7 +209,8 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
     low, high = around.min(axis=0) - 1e-4, around.max(axis=0) + 1e-4
     total, pixels = np.zeros(first.shape), np.zeros(first.shape)
     for levels, counted in parts:
-        if not ((low <= levels.logits) & (levels.logits <= high)).all():
+        same = recalibrated == levels.recalibrated
+        if not (same and ((low <= levels.logits) & (levels.logits <= high)).all()):
             raise ValueError(
                 "the sets were recalibrated differently; expected the same recalibration of all. "
                 "Join them before they are recalibrated."
@@ -186,18 +218,22 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         total += counted * levels.logits
         pixels += counted
     filled = pixels > 0
-    return FloatLevels(np.where(filled, total / np.where(filled, pixels, 1), first))
+    means = np.where(filled, total / np.where(filled, pixels, 1), first)
+    return FloatLevels(means, recalibrated)
 
 
-def _edges() -> NDArray[np.float64]:
-    """Return the smallest logit of each level above 1/2."""
-    position = np.concatenate([np.arange(number) for number in _NUMBER])
-    grey = np.repeat(np.arange(len(_NUMBER)), _NUMBER.astype(int))
-    even = _LOW[grey] + position / _DENSITY[grey]
-    return np.concatenate([even, EVEN * 2 ** (np.arange(_OCTAVES + 1) / PER_OCTAVE)])
-
-
-EDGES = np.concatenate([-_edges()[:0:-1], [-1e-30], _edges()[1:]])
+_GREY = np.repeat(np.arange(len(_NUMBER)), _NUMBER.astype(int))
+_GREY = np.append(_GREY, np.full(_HALF - len(_GREY), len(_NUMBER) - 1))
+GREY_OF_LEVEL = np.concatenate([len(_NUMBER) - 1 - _GREY[::-1], len(_NUMBER) + _GREY])
+"""Grey level of each level, shape (FLOAT_LEVELS,)."""
+_EVEN = _GREY[: int(_EVEN_LEVELS)]
+_EDGES = np.concatenate(
+    [
+        (_LOW[_EVEN] + (np.arange(len(_EVEN)) - _FIRST[_EVEN]) / _DENSITY[_EVEN])[1:],
+        EVEN * 2 ** (np.arange(_OCTAVES + 1) / PER_OCTAVE),
+    ]
+)
+EDGES = np.concatenate([-_EDGES[::-1], [-1e-30], _EDGES])
 """Logits between the levels, shape (FLOAT_LEVELS - 1,); the logit 0 is foreground."""
 CENTRES = np.concatenate([[-LAST], (EDGES[:-1] + EDGES[1:]) / 2, [LAST]])
 """Centre of each level, shape (FLOAT_LEVELS,)."""

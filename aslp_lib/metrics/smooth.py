@@ -10,7 +10,8 @@ from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.top_label import Of, top_label
 
 POINTS = 8 * (MAP_GREY_LEVELS - 1)
-"""Smallest number of grid points of the integral, 8 for each grey level of an 8-bit map."""
+"""Number of grid points of the integral, 8 for each grey level of an 8-bit map. A residual between
+two of them is divided in proportion to its distances."""
 NARROWEST = 0.25
 """Smallest kernel width, in grey levels of an 8-bit map: narrower kernels do not reach the next."""
 
@@ -62,15 +63,17 @@ def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
 
 
 def _residuals(counts: Counts, of: Of) -> np.ndarray:
-    """Compute each grey level's outcome minus confidence, summed over its pixels, per pixel.
+    """Compute the outcome minus confidence at each grid point, summed over its pixels, per pixel.
 
     Returns:
-        Shape (grey_levels,).
+        Shape (POINTS + 1,).
     """
     outcomes = top_label(counts, of)
-    residual, pixels = np.zeros(counts.grey_levels), outcomes.pixels
-    excess = outcomes.positive - pixels * outcomes.confidence
-    residual[outcomes.numerators] = excess / pixels.sum()
+    residual, pixels, top = np.zeros(POINTS + 1), outcomes.pixels, counts.grey_levels - 1
+    excess = (outcomes.positive - pixels * outcomes.confidence) / pixels.sum()
+    point, rest = np.divmod(outcomes.numerators * POINTS, top)
+    np.add.at(residual, point, excess * (1 - rest / top))
+    np.add.at(residual, np.minimum(point + 1, POINTS), excess * (rest / top))
     return residual
 
 
@@ -79,9 +82,8 @@ def _spectrum(residual: np.ndarray) -> np.ndarray:
 
     On the circle of length 2 that results, a Gaussian is the reflected Gaussian on [0, 1].
     """
-    step = -(-POINTS // (len(residual) - 1))  # grid points from one grey level to the next
-    circle = np.zeros(2 * step * (len(residual) - 1))
-    points = np.arange(len(residual)) * step
+    circle = np.zeros(2 * POINTS)
+    points = np.arange(POINTS + 1)
     circle[points] += residual
     circle[-points] += residual  # the residuals at 0 and 1 coincide with their reflections
     return np.fft.rfft(circle)
