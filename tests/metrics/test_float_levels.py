@@ -142,6 +142,23 @@ def test_sets_that_were_recalibrated_differently_are_not_joined():
         Counts.join([Temperature(3.0).apply_counts(counts[0]), counts[1]])
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_sets_are_joined_where_only_one_has_extreme_predictions(temperature):
+    """Logits beyond the last edge; and 1 in half precision, which stands for 8.3, below its level."""
+    labels = np.uint8([[1, 1, 0]])
+    far = [Counts.from_floats(np.array([[z, 2.0, z]]), labels, logits=True) for z in (3, 5e3, 9e5)]
+    half = [
+        Counts.from_floats(np.array([[p, 0.7, p]], t), labels)
+        for p, t in ((0.75, np.float32), (1, np.float16), (1, np.float32), (0.9999, np.float64))
+    ]
+    for sets in (far, half):
+        after = [Temperature(temperature).apply_counts(part) for part in sets]
+        for parts in (sets, sets[::-1], after, after[::-1]):
+            mean = np.mean([calibration.nll(part) for part in parts])
+            assert calibration.nll(Counts.join(parts)) == pytest.approx(mean, rel=1e-9)
+
+
 def test_files_hold_the_logits(tmp_path):
     counts = counted(*CASES["large"])
     counts.save(tmp_path / "counts.safetensors")
