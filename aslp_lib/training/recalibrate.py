@@ -10,10 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from aslp_lib.checks import explained, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet, resized
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
+from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration import RECALIBRATIONS, Density, Recalibration
@@ -152,18 +154,32 @@ def recalibrate(
     """
     at_network = replace(settings, validate_at="network")
     count = partial(validate, network, settings=at_network)
-    trained = CalibrationData(network, data, count, _dose(settings, method, folder, data))
-    for name in settings.recalibrations(method):
+    names = settings.recalibrations(method)
+    dose = torch.zeros(())
+    if any(RECALIBRATIONS[name].needs_dose for name in names):
+        dose = _dose(settings, method, folder, data)
+    trained = CalibrationData(network, data, count, dose)
+    for name in names:
         fitted = trained.fit(RECALIBRATIONS[name])
         if launch.is_main():
             fitted.save(folder.recalibration(name), identity(method, network))
 
 
 def _dose(settings: Settings, method: str, folder: MethodFolder, data: DataSplits) -> Tensor:
-    """Return the dose of a finished training, whose values per image are in its folder."""
+    """Return the dose of a finished training, whose values per image are in its folder.
+
+    Raises:
+        FileNotFoundError: there is no file of these values.
+        ValueError: a file does not hold one number for each training image.
+    """
     trained = settings.method(method, len(data.train))
     for name, values in trained.per_image().items():
-        if (file := folder.per_image(name)).exists():
-            table = pd.read_csv(file, index_col="stem", dtype={"stem": str})
-            values.copy_(torch.from_numpy(table[name].to_numpy()))
+        file = folder.per_image(name)
+        advice = "those of the training. Restore the file, or train again in a new run."
+        require_exists("file", file, advice)
+        with explained(f"{file} does not hold {name} of the training images", advice):
+            table = pd.read_csv(file, index_col="stem", dtype={"stem": str, name: float})
+            stems, expected = [*data.train.stems], f"the {len(data.train)} training images in order"
+            require("the column stem", f"of {len(table)} rows", [*table.index] == stems, expected)
+            values.copy_(torch.tensor(table[name].to_list()))
     return trained.dose
