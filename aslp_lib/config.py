@@ -192,6 +192,9 @@ class Settings:
             possible = not (self.soft_masks and method.hard_masks)
             expected = f"False with {name}, which needs masks of 0 and 1"
             require("soft_masks", self.soft_masks, possible, expected)
+            if "unperturb" in self.recalibrations(name):
+                dose, expected = method.dose.max().item(), "less than 1, as unperturb needs"
+                require(f"the dose of {name}", dose, dose < 1, f"{expected}. Perturb less")
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:

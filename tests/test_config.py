@@ -160,3 +160,18 @@ def test_the_machine_decides_what_auto_means(monkeypatch, cuda, native, precisio
     assert (settings.loading_workers > 0) == cuda
     assert replace(settings, device="cpu").loading_workers == 0
     assert Settings(num_workers=3).loading_workers == 3
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("constant_alpha", {"alpha": 0.5}),
+        ("label_smoothing", {"epsilon": 1.0}),
+        ("disturb_label", {"rate": 1.0}),
+    ],
+)
+def test_a_dose_that_cannot_be_undone_is_refused_before_the_training(method, options):
+    settings = Settings(methods=(method,)).tuned(**{method: options})
+    with pytest.raises(ValueError, match=f"the dose of {method} is 1.0; expected less than 1"):
+        replace(settings, recalibrate=("auto",))

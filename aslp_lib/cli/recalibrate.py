@@ -90,7 +90,13 @@ class Recalibrate(Command):
         )
         require("--dose", self.dose, (self.dose is not None) == kind.needs_dose, expected)
         unfitted = kind() if self.dose is None else kind(self.dose)
-        masks = self.fit_masks * (len(self.fit_maps) if len(self.fit_masks) == 1 else 1)
+        of_masks = self.valid_masks is not None or self.files.ignore_index is not None
+        if of_masks and not self.fit_maps:
+            raise ValueError(
+                "--valid-masks or --ignore-index is given without --fit-maps; expected both or "
+                "neither, because they concern the masks of --fit-maps. Leave them out."
+            )
+        masks = self.fit_masks * max(1, len(self.fit_maps) if len(self.fit_masks) == 1 else 1)
         if len(masks) != len(self.fit_maps) or not (self.fit_maps or kind.needs_dose):
             raise ValueError(
                 f"there are {len(self.fit_maps)} folders of maps and {len(self.fit_masks)} of "

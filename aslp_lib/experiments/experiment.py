@@ -133,6 +133,11 @@ class Experiment:
         expected = f"{SHAPES!r}, which shifts need. Leave --shifts out, or use these data."
         require("data", self.settings.data, possible, expected)
 
+    def recalibrations(self, training: Settings) -> tuple[str, ...]:
+        """Return the recalibrations of a training run; its own options decide what suits it."""
+        (method,) = training.methods
+        return replace(training, recalibrate=self.settings.recalibrate).recalibrations(method)
+
     @property
     def trainings(self) -> list[tuple[RunConfiguration, Settings]]:
         """Configurations and settings of all training runs, ordered by seed, so that an interrupted
@@ -284,7 +289,7 @@ def in_order(
     wanted = [
         (configuration.method, json.dumps(_options(training)), kind, training.seed)
         for configuration, training in experiment.trainings
-        for kind in (records.NONE, *experiment.settings.recalibrations(configuration.method))
+        for kind in (records.NONE, *experiment.recalibrations(training))
     ]
     order = {key: number for number, key in enumerate(wanted)}
     joined = pd.concat([new, known], ignore_index=True)
@@ -390,7 +395,7 @@ def recorded(
     """
     data = training.load_data()
     sets = experiment.sets(training, data)
-    kinds = (records.NONE, *experiment.settings.recalibrations(configuration.method))
+    kinds = (records.NONE, *experiment.recalibrations(training))
     asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
     found = known.set_index([*asked.names])
     missing = asked.difference(found.index, sort=False)

@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -209,7 +209,9 @@ def count_files(
         labels = mask(index)
         prediction = open_map(path, volumes=reading.volumes, logits=reading.logits)
         refuse_other_size(path, prediction.shape, labels.shape)
-        prediction = prediction if change is None else change(prediction)
+        if change is not None:
+            changed = change(prediction)
+            prediction = Slabs(changed.shape, _naming(path, changed.parts))
         parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
         return Counts.join(parts).merged()
 
@@ -247,7 +249,7 @@ def count_files(
             "of them, or move it."
         )
     counts = Counts.of_images(images, names=list(paths), groups=groups)
-    if reading.logits:
+    if reading.logits and change is None:
         used = counts.probabilities[counts.pooled.any(axis=0)]
         if used.min() > 0.4999 and used.max() < 0.7312:  # the sigmoids of 0 and 1, rounded
             raise ValueError(
@@ -255,6 +257,14 @@ def count_files(
                 "logits. Leave --logits out."
             )
     return counts
+
+
+def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the slabs of a map, and name its file in errors."""
+    try:
+        yield from parts
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:

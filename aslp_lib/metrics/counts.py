@@ -46,6 +46,8 @@ MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
 LOGITS = "logits of the levels"
 """Name of the levels' logits in files."""
+LARGEST_LOGIT = float(np.finfo(np.float32).max)
+"""Largest absolute value of a logit that is counted; in float64, sums of larger ones overflow."""
 LANES = 4
 """Number of separate counters per cell of the histogram, which make counting faster."""
 
@@ -191,7 +193,8 @@ class Counts:
         if low < 0 or high < 50:  # a larger logit is improbable
             expected += " If these are logits, say so: logits, or --logits."
         if logits:
-            valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
+            valid = -LARGEST_LOGIT <= low <= high <= LARGEST_LOGIT
+            expected = "finite logits, in the range of float32."
         if not valid:
             raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {expected}")
         if ignored is not None:
@@ -302,12 +305,12 @@ class Counts:
             ValueError: if shapes differ, if a logit is not finite, or if a label is invalid.
         """
         z, labels, counted = _counted_pixels("logits", logits, labels, ignore_index)
-        if not bool(z[counted].isfinite().all()):
-            raise ValueError(
-                "logits are NaN or infinite; expected finite numbers. Look for the cause in what "
-                "the network computes."
-            )
         z = z.double()
+        if not bool((z[counted].abs() <= LARGEST_LOGIT).all()):
+            raise ValueError(
+                "logits are NaN or infinite; expected finite numbers, in the range of float32. "
+                "Look for the cause in what the network computes."
+            )
         levels = level_of(nearest_grey(z[counted].sigmoid(), z[counted]), z[counted])
         return cls._from_tensors(levels, labels, counted, len(logits), z)
 
@@ -492,6 +495,9 @@ class Counts:
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
             logits = arrays.pop(LOGITS, None)
+            if logits is not None:
+                valid = logits.dtype == np.float64 and bool(np.isfinite(logits).all())
+                require(f"the data type of the {LOGITS}", logits.dtype, valid, "finite float64")
             levels = None if logits is None else FloatLevels(logits, facts["recalibrated"])
             return cls(arrays.pop("table"), arrays | texts, levels)
 

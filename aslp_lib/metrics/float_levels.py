@@ -203,10 +203,14 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
     recalibrated = parts[0][0].recalibrated
     if all(levels is parts[0][0] for levels, _ in parts):
         return parts[0][0]
-    # In another set, a level's mean logit lies between those of the neighbouring levels.
+    # In another set, a level's mean logit lies between those of the neighbouring levels. Exceptions
+    # are the outermost levels, which have no limit, and that of 1 in half precision.
+    half_precision_1 = level_of(np.array([GREY_LEVELS - 1]), finite_logits(np.float16([1.0])))
+    wide = [0, *half_precision_1, FLOAT_LEVELS - 1]
     neighbours = np.pad(first, ((0, 0), (1, 1)), mode="edge")
     around = np.stack([neighbours[:, :-2], first, neighbours[:, 2:]])
     low, high = around.min(axis=0) - 1e-4, around.max(axis=0) + 1e-4
+    low[:, wide], high[:, wide] = -np.inf, np.inf
     total, pixels = np.zeros(first.shape), np.zeros(first.shape)
     for levels, counted in parts:
         same = recalibrated == levels.recalibrated

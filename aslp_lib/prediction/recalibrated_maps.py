@@ -58,7 +58,8 @@ def fit_on_maps(
     Returns:
         The fitted recalibration, the counts of the first pair, and those of its recalibrated maps
         as `change_maps` would write them. If these have a larger NLL, because their data type
-        rounds them, the recalibration is the identity.
+        rounds them, the recalibration is the identity. It is kept if it was fitted to corrupted
+        images too, because it may then raise the NLL of clean ones.
 
     Raises:
         FileNotFoundError: a folder does not exist.
@@ -76,7 +77,7 @@ def fit_on_maps(
     fitted = unfitted.fit(clean, corrupted)
     changed = partial(changed_slabs, fitted, logits=reading.logits)
     after = count_folders(*pairs[0], reading, valid=valid, change=changed)
-    if nll(after) > nll(clean) and not fitted.needs_dose:
+    if nll(after) > nll(clean) and not (corrupted or fitted.needs_dose):
         return fitted.identity(), clean, clean
     return fitted, clean, after
 
@@ -199,6 +200,9 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     before = values.astype(np.float64) if logits else finite_logits(values)
     with torch.no_grad():
         after = change(torch.from_numpy(before)[None])[0].numpy()
+    if logits:  # a temperature below 1 must not make them infinite
+        largest = np.finfo(values.dtype).max
+        after = after.clip(-largest, largest)
     changed: np.ndarray = (after if logits else expit(after)).astype(values.dtype)
     if change.preserves_decisions and not logits:
         changed = preserve_decisions(changed, values)

@@ -55,22 +55,21 @@ def undone_logits(logits: Tensor, dose: Tensor | float) -> Tensor:
     Returns:
         Logits of the same shape, in single precision or better.
     """
-    z, d = at_least_float32(logits, torch.as_tensor(dose, dtype=torch.float64))
-    # No branch depends on the dose, so that a network with this recalibration can be exported.
-    perturbed, d = d > 0, torch.where(d > 0, d, 0.5)
+    (z,) = at_least_float32(logits)
+    d = dose if isinstance(dose, Tensor) else torch.tensor(dose, dtype=torch.float64)
     clip = (d / 4).clamp(max=LARGEST_CLIP)
+    numbers = d / 2, 1 - d, clip * (1 - d), (1 - clip) * (1 - d)
+    half, kept, least, most = (number.to(z) for number in numbers)
+    least = least.clamp(min=torch.finfo(z.dtype).tiny)  # the logarithm of 0 is infinite
     # Near p = 1/2, from 2 p - 1 = (2 f - 1) / (1 - d), so that signs are exact.
-    excess = torch.tanh(z / 2) / (1 - d)
+    excess = torch.tanh(z / 2) / kept
     near = excess.clamp(-0.5, 0.5)
     small = torch.log1p(near) - torch.log1p(-near)
     # Elsewhere, from the odds, because 1 - p would be rounded.
-    least, most = clip * (1 - d), (1 - clip) * (1 - d)
-    positive, negative = (
-        torch.minimum(torch.maximum(log_sigmoid(side).exp() - d / 2, least), most).log()
-        for side in (z, -z)
-    )
-    undone = torch.where(excess.abs() < 0.5, small, positive - negative)
-    return torch.where(perturbed, undone, z)
+    positive, negative = (log_sigmoid(side).exp() - half for side in (z, -z))
+    large = positive.clamp(least, most).log() - negative.clamp(least, most).log()
+    undone = torch.where(excess.abs() < 0.5, small, large)
+    return torch.where((d == 0).to(z.device), z, undone)  # torch.export could not branch
 
 
 class Unperturb(Recalibration):
@@ -190,7 +189,7 @@ def best_dose(
 ) -> tuple[float, float, float]:
     """Compute the dose d and the temperature T that minimise the NLL together, and this NLL.
 
-    At d = 0, T is `best_temperature`. For d in (0, 0.9], L-BFGS starts at three doses, because the
+    At d = 0, T is `best_temperature`. For d in (0, 0.9], L-BFGS starts at five doses, because the
     NLL is not convex in d; the smallest of the minima is returned.
 
     >>> margins = np.log([9.0, 9.0, 9.0, 9.0, 1 / 9])  # f = 0.9 or 0.1, one of five wrong
@@ -208,14 +207,16 @@ def best_dose(
     share, margin = pixels[filled] / pixels.sum(), margins[filled]
     half = np.tanh(margin / 2)
 
-    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        dose, inverse = parameters[0], np.exp(-parameters[1])
+    def undone(dose: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return `2 p' - 1` of each margin, and where it is not clipped."""
         limit = 1 - 2 * clip_of(dose)
         excess = half / (1 - dose)
-        inside = np.abs(excess) < limit
-        excess = np.clip(excess, -limit, limit)
-        undone = np.log1p(excess) - np.log1p(-excess)
-        scaled = inverse * undone
+        return excess.clip(-limit, limit), np.abs(excess) < limit
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        dose, inverse = parameters[0], np.exp(-parameters[1])
+        excess, inside = undone(dose)
+        scaled = inverse * (np.log1p(excess) - np.log1p(-excess))
         slope = -share * np.exp(-np.logaddexp(0, scaled))  # d NLL / d scaled
         by_excess = 2 * inverse / (1 - excess**2)
         by_dose = np.where(inside, excess / (1 - dose), 0.0)
@@ -227,8 +228,9 @@ def best_dose(
     temperature = best_temperature(share, margin)
     best = 0.0, temperature, float(share @ np.logaddexp(0, -margin / temperature))
     bounds = [(1e-6, LARGEST_DOSE), tuple(np.log([LOWEST, HIGHEST]))]
-    for start in (0.01, 0.1, 0.4):
-        first = np.array([start, 0.0])
+    for start in (0.001, 0.01, 0.1, 0.4, 0.8):
+        excess, _ = undone(start)
+        first = np.array([start, np.log(best_temperature(share, 2 * np.arctanh(excess)))])
         options = {"ftol": 1e-13, "gtol": 1e-8}
         result = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
         if result.fun < best[2] - 1e-6:

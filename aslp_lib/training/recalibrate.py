@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aslp_lib.checks import explained, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet, resized
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
+from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration import RECALIBRATIONS, Density, Recalibration
@@ -152,19 +154,34 @@ def recalibrate(
     """
     at_network = replace(settings, validate_at="network")
     count = partial(validate, network, settings=at_network)
-    trained = CalibrationData(network, data, count, _dose(settings, method, folder, data))
-    for name in settings.recalibrations(method):
+    names = settings.recalibrations(method)
+    dose = torch.zeros(())
+    if any(RECALIBRATIONS[name].needs_dose for name in names):
+        dose = _dose(settings, method, folder, data)
+    trained = CalibrationData(network, data, count, dose)
+    for name in names:
         fitted = trained.fit(RECALIBRATIONS[name])
         if launch.is_main():
             fitted.save(folder.recalibration(name), identity(method, network))
 
 
 def _dose(settings: Settings, method: str, folder: MethodFolder, data: DataSplits) -> Tensor:
-    """Return the dose of a finished training, whose values per image are in its folder."""
+    """Return the dose of a finished training, whose values per image are in its folder.
+
+    Raises:
+        FileNotFoundError: there is no file of these values.
+        ValueError: a file does not hold one number for each training image.
+    """
     trained = settings.method(method, len(data.train))
     for name, values in trained.per_image().items():
-        if (file := folder.per_image(name)).exists():
+        file = folder.per_image(name)
+        advice = "those of the training. Restore the file, or train again in a new run."
+        require_exists("file", file, advice)
+        with explained(f"{file} does not hold {name} of the training images", advice):
             with file.open(newline="", encoding="utf-8") as lines:
-                column = [float(row[name]) for row in csv.DictReader(lines)]
-            values.copy_(torch.tensor(column))
+                rows = list(csv.DictReader(lines))
+            expected = f"the {len(data.train)} training images in order"
+            same = [row["stem"] for row in rows] == [*data.train.stems]
+            require("the column stem", f"of {len(rows)} rows", same, expected)
+            values.copy_(torch.tensor([float(row[name]) for row in rows]))
     return trained.dose

@@ -16,6 +16,7 @@ from aslp_lib.recalibration import RECALIBRATIONS
 
 FIT = ["recalibrate", "--fit-maps", "clean/maps", "--fit-masks", "clean/GT"]
 FITTED = ["recalibrate", "--kind", "logistic", "--fitted", "other.safetensors"]
+UNDO = ["recalibrate", "--kind", "unperturb", "--dose", "0.2"]
 APPLY = ["--maps", "test/maps", "--out", "changed/test"]
 
 
@@ -98,6 +99,59 @@ def test_corrupted_maps_are_fitted_on_too(folders, kind, masks):
     assert fitted.describe() != alone.describe()
 
 
+def write_arrays(values, labels):
+    for kind, array in (("maps", values), ("GT", labels)):
+        (Path("clean") / kind).mkdir(parents=True)
+        np.save(f"clean/{kind}/a.npy", np.array([array]))
+
+
+@pytest.mark.parametrize("kind", ON_CORRUPTED)
+def test_a_fit_to_corrupted_maps_is_kept_where_clean_ones_lose(elsewhere, kind):
+    """Clean maps are calibrated and corrupted ones overconfident, so that any compromise raises the
+    NLL of the clean ones."""
+    for seed, (name, overconfidence) in enumerate((("clean", 1), ("corrupted", 3))):
+        write_maps(name, 12, 3, seed)
+        rng = np.random.default_rng(seed)
+        for path in sorted(Path(name, "maps").iterdir()):
+            odds = (0.5 + np.asarray(Image.open(path))) / (255.5 - np.asarray(Image.open(path)))
+            labels = rng.random(odds.shape) < 1 / (1 + odds ** (-1 / overconfidence))
+            Image.fromarray(255 * labels.astype(np.uint8)).save(f"{name}/GT/{path.name}")
+    further = [*FIT[:3], "corrupted/maps", *FIT[3:], "corrupted/GT"]
+    assert main([*further, "--kind", kind, "--save", "fitted.safetensors"]) == 0
+    fitted = RECALIBRATIONS[kind].load(Path("fitted.safetensors"))
+    clean = counted("clean/maps", "clean/GT")
+    both = RECALIBRATIONS[kind]().fit(clean, [counted("corrupted/maps", "corrupted/GT")])
+    assert calibration.nll(both.apply_counts(clean)) > calibration.nll(clean)
+    torch.testing.assert_close(fitted.state_dict(), both.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.fault
+def test_sharpened_logits_remain_finite_in_half_precision(elsewhere):
+    write_arrays(np.float16([2000, -2000, 1, -1]), np.uint8([1, 0, 1, 0]))
+    RECALIBRATIONS["temperature_scaling"](0.01).save(Path("t.safetensors"))
+    apply = ["--logits", "--maps", "clean/maps", "--out", "sharp"]
+    assert main(["recalibrate", "--fitted", "t.safetensors", *apply]) == 0
+    largest = np.finfo(np.float16).max
+    np.testing.assert_array_equal(np.load("sharp/a.npy"), [[largest, -largest, 100, -100]])
+
+
+@pytest.mark.fault
+@pytest.mark.filterwarnings("ignore:no temperature")
+def test_logits_may_be_recalibrated_to_small_positive_ones(elsewhere, capsys):
+    """They then look as probabilities do; before, they did not."""
+    write_arrays(np.linspace(1, 30, 40), np.arange(40) % 2)
+    assert main([*FIT, "--logits"]) == 0
+    assert "T = 100.000, an end" in capsys.readouterr().out
+
+
+@pytest.mark.fault
+@pytest.mark.filterwarnings("ignore:no temperature")
+def test_a_map_that_cannot_be_recalibrated_is_named(elsewhere, capsys):
+    write_arrays(np.float32([np.nan, 0.2, 0.9]), np.uint8([7, 0, 1]))
+    assert main([*FIT, "--ignore-index", "7"]) == 1
+    assert "error: clean/maps/a.npy: it spans [nan, nan]" in capsys.readouterr().err
+
+
 def test_what_was_saved_serves_other_maps(folders, capsys):
     assert main([*FIT, "--save", "t.safetensors", *APPLY]) == 0
     Path("empty").mkdir()  # as good as none
@@ -141,6 +195,9 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT, "--fitted", "t.safetensors"], "--fitted is given together with --fit-maps"),
         ([*FITTED, "--ignore-index", "255", *APPLY], "--fitted is given together with --valid"),
         ([*FITTED, "--valid-masks", "clean/GT", *APPLY], "--fitted is given together with --valid"),
+        ([*UNDO, "--fit-masks", "clean/GT", *APPLY], "0 folders of maps and 1 of masks"),
+        ([*UNDO, "--valid-masks", "clean/GT", *APPLY], "without --fit-maps; expected both or"),
+        ([*UNDO, "--ignore-index", "255", *APPLY], "without --fit-maps; expected both or"),
         (["recalibrate", "--fitted", "nowhere.safetensors"], "no file nowhere.safetensors"),
         (["recalibrate", "--fitted", "other.safetensors"], "its kind is 'logistic'"),
     ],

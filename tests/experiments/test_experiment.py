@@ -226,6 +226,14 @@ def test_configurations_have_hyperparameters_of_their_own(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_options_of_a_configuration_decide_what_auto_means(tmp_path):
+    both = (RunConfiguration("constant_alpha", {"forward_correction": c}) for c in (False, True))
+    chosen = replace(SETTINGS, recalibrate=("auto",))
+    found = done(Experiment(tmp_path, chosen, 1, configurations=tuple(both), tested=False))
+    assert found.recalibration.tolist() == ["none", "unperturb", "none", "temperature_scaling"]
+
+
+@pytest.mark.slow
 def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
     _, records = finished
 

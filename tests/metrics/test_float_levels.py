@@ -8,10 +8,11 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from aslp_lib.metrics import calibration, saliency
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import LOGITS, Counts
 from aslp_lib.metrics.float_levels import CENTRES, EDGES, FLOAT_LEVELS, level_of, nearest_grey
 from aslp_lib.metrics.temperature import scaled_nll
 from aslp_lib.recalibration import ClassWiseTemperature, Histogram, Isotonic, Logistic, Temperature
+from aslp_lib.tensors import load_tensors, save_tensors
 
 PIXELS = 200_000
 
@@ -142,9 +143,51 @@ def test_sets_that_were_recalibrated_differently_are_not_joined():
         Counts.join([Temperature(3.0).apply_counts(counts[0]), counts[1]])
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_sets_are_joined_where_only_one_has_extreme_predictions(temperature):
+    """Logits beyond the last edge; and 1 in half precision, which stands for a smaller logit."""
+    labels = np.uint8([[1, 1, 0]])
+    far = [Counts.from_floats(np.array([[z, 2.0, z]]), labels, logits=True) for z in (3, 5e3, 9e5)]
+    half = [
+        Counts.from_floats(np.array([[p, 0.7, p]], t), labels)
+        for p, t in ((0.75, np.float32), (1, np.float16), (1, np.float32), (0.9999, np.float64))
+    ]
+    for sets in (far, half):
+        after = [Temperature(temperature).apply_counts(part) for part in sets]
+        for parts in (sets, sets[::-1], after, after[::-1]):
+            mean = np.mean([calibration.nll(part) for part in parts])
+            assert calibration.nll(Counts.join(parts)) == pytest.approx(mean, rel=1e-9)
+
+
 def test_files_hold_the_logits(tmp_path):
     counts = counted(*CASES["large"])
     counts.save(tmp_path / "counts.safetensors")
     loaded = Counts.load(tmp_path / "counts.safetensors")
     np.testing.assert_array_equal(loaded.logits, counts.logits)
     assert calibration.nll(loaded) == calibration.nll(counts)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("spoiled", [lambda z: z * np.nan, lambda z: z.float()])
+def test_files_with_other_logits_are_refused(tmp_path, spoiled):
+    counted(*CASES["large"]).save(tmp_path / "counts.safetensors")
+    tensors, facts = load_tensors(tmp_path / "counts.safetensors")
+    tensors[LOGITS] = spoiled(tensors[LOGITS])
+    save_tensors(tmp_path / "spoiled.safetensors", tensors, facts)
+    with pytest.raises(ValueError, match=r"spoiled.safetensors holds no counts.*finite float64"):
+        Counts.load(tmp_path / "spoiled.safetensors")
+
+
+@pytest.mark.fault
+def test_logits_whose_sum_would_overflow_are_refused():
+    z, labels = np.full((1, 4), 1.7e308), np.uint8([[0, 1, 1, 1]])
+    with pytest.raises(ValueError, match="in the range of float32"):
+        Counts.from_floats(z, labels, logits=True)
+    with pytest.raises(ValueError, match="in the range of float32"):
+        Counts.from_logits(torch.from_numpy(z), torch.from_numpy(labels))
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        Counts.from_logits(torch.tensor([[torch.inf]]).half(), torch.ones(1, 1))
+    largest = np.full((1, 4), np.finfo(np.float32).max)
+    counts = Counts.from_floats(largest, labels, logits=True)
+    assert calibration.nll(counts) == pytest.approx(largest[0, 0] / 4)

@@ -16,7 +16,7 @@ from aslp_lib.course import recorded
 from aslp_lib.files import write
 from aslp_lib.maps.read import read_map
 from aslp_lib.prediction import predict
-from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature
+from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature, Unperturb
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.training import loop
 from aslp_lib.training.batches import accelerator_for
@@ -123,3 +123,40 @@ def test_variants_are_methods_and_what_is_fitted_on_each(tmp_path):
         "ASLP (MC)",
         "ASLP (MC) + temperature scaling",
     ]
+
+
+@pytest.fixture
+def undone(tmp_path):
+    """A function that fits unperturb with the alphas of a table, or without the table."""
+    settings = replace(recorded.SETTINGS, limit=4, recalibrate=("unperturb",))
+    data, network = settings.load_data(), recorded.load("calibration")
+    folder = MethodFolder(tmp_path)
+    alphas = list(zip(data.train.stems, [0.1, 0.2, 0.3, 0.4], strict=True))
+
+    def fit(change=lambda rows: rows, column="alpha"):
+        rows = change([f"{stem},{alpha}" for stem, alpha in alphas])
+        if rows is not None:
+            write(folder.per_image("alpha"), "\n".join([f"stem,{column}", *rows, ""]))
+        recalibrate(network, data, settings, "calibration", folder)
+        return Unperturb.load(folder.recalibration("unperturb"))
+
+    return fit
+
+
+def test_the_dose_is_that_of_the_alphas(undone):
+    assert undone().dose.item() == pytest.approx(2 * 0.25)
+
+
+@pytest.mark.fault
+def test_alphas_that_are_not_those_of_the_training_are_refused(undone):
+    for change in (lambda rows: rows[:1], lambda rows: rows[::-1], lambda rows: ["x,y", *rows[1:]]):
+        with pytest.raises(ValueError, match=r"alphas\.csv does not hold alpha of the training"):
+            undone(change)
+    with pytest.raises(ValueError, match=r"alphas\.csv does not hold alpha of the training"):
+        undone(column="beta")
+
+
+@pytest.mark.fault
+def test_without_its_alphas_a_perturbation_is_not_undone(undone):
+    with pytest.raises(FileNotFoundError, match=r"alphas\.csv"):
+        undone(lambda rows: None)
