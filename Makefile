@@ -12,7 +12,8 @@ endif
 python = $(call quoted,$(PYTHON))
 
 # Where the ranges in pyproject end. uv installs them, and the Python if it is missing: pip cannot ask
-# for the oldest packages. `make UV=uv test-lowest` uses a uv that is there already.
+# for the oldest packages. `make UV=uv test-lowest` uses a uv that is there already. On Linux each of
+# the two environments takes 6 GB, because PyPI's torch brings CUDA's libraries.
 UV ?= .venv-uv/bin/uv
 ifeq "$(UV)" ".venv-uv/bin/uv"
 UV_STAMP := $(UV)
