@@ -205,7 +205,7 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         return parts[0][0]
     # In another set, a level's mean logit lies between those of the neighbouring levels. Exceptions
     # are the outermost levels, which have no limit, and that of 1 in half precision.
-    half_precision_1 = level_of(np.array([GREY_LEVELS - 1]), finite_logits(np.float16([1.0])))
+    half_precision_1 = level_of(np.array([GREY_LEVELS - 1]), finite_logits(np.array([1.0], np.float16)))
     wide = [0, *half_precision_1, FLOAT_LEVELS - 1]
     neighbours = np.pad(first, ((0, 0), (1, 1)), mode="edge")
     around = np.stack([neighbours[:, :-2], first, neighbours[:, 2:]])
