@@ -205,7 +205,9 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         return parts[0][0]
     # In another set, a level's mean logit lies between those of the neighbouring levels. Exceptions
     # are the outermost levels, which have no limit, and that of 1 in half precision.
-    half_precision_1 = level_of(np.array([GREY_LEVELS - 1]), finite_logits(np.float16([1.0])))
+    half_precision_1 = level_of(
+        np.array([GREY_LEVELS - 1]), finite_logits(np.array([1.0], np.float16))
+    )
     wide = [0, *half_precision_1, FLOAT_LEVELS - 1]
     neighbours = np.pad(first, ((0, 0), (1, 1)), mode="edge")
     around = np.stack([neighbours[:, :-2], first, neighbours[:, 2:]])
@@ -213,8 +215,8 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
     low[:, wide], high[:, wide] = -np.inf, np.inf
     total, pixels = np.zeros(first.shape), np.zeros(first.shape)
     for levels, counted in parts:
-        same = recalibrated == levels.recalibrated
-        if not (same and ((low <= levels.logits) & (levels.logits <= high)).all()):
+        near = bool(((low <= levels.logits) & (levels.logits <= high)).all())
+        if levels.recalibrated != recalibrated or (recalibrated and not near):
             raise ValueError(
                 "the sets were recalibrated differently; expected the same recalibration of all. "
                 "Join them before they are recalibrated."
