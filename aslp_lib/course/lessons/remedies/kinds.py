@@ -11,5 +11,8 @@ def by_predicted_class(counts: Counts) -> tuple[Counts, Counts]:
     >>> [part.pixels for part in by_predicted_class(counts)]
     [4, 6]
     """
-    foreground = counts.probabilities >= 0.5
-    return Counts(counts.table * ~foreground), Counts(counts.table * foreground)
+    predicted = counts.probabilities >= 0.5
+    background, foreground = (
+        Counts(counts.table * kept, levels=counts.levels) for kept in (~predicted, predicted)
+    )
+    return background, foreground
