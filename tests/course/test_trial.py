@@ -475,9 +475,14 @@ def test_scores_out_of_their_range_are_refused(value):
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        ("nll", "inf"), ("nll", 1e300), ("ece", 55.0), ("ece", "abc"), ("seed", 0.5), ("seed", -1),
+        ("nll", "inf"),
+        ("nll", 1e300),
+        ("ece", 55.0),
+        ("ece", "abc"),
+        ("seed", 0.5),
+        ("seed", -1),
         ("temperature", -1.0),
-    ],  # fmt: skip
+    ],
 )
 def test_a_damaged_file_of_records_is_refused(tmp_path, monkeypatch, column, value):
     monkeypatch.setattr(trial, "FOLDER", tmp_path)
@@ -490,7 +495,9 @@ def test_a_damaged_file_of_records_is_refused(tmp_path, monkeypatch, column, val
 
 
 def test_temperatures_of_runs_may_exceed_1():
-    temperatures = trial.scores(trial.read("nuclei"), "B", ("temperature", *trial.SCALED[1:]), pooled=True)
+    temperatures = trial.scores(
+        trial.read("nuclei"), "B", ("temperature", *trial.SCALED[1:]), pooled=True
+    )
     assert 1.5 < temperatures.min().item() < temperatures.max().item() < 2.5
 
 
