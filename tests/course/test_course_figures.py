@@ -242,7 +242,7 @@ def test_no_figure_is_forgotten():
 
 @pytest.mark.parametrize("panel", [0, 1])
 def test_both_kinds_of_calibration_are_frequencies_of_their_outcomes(panel):
-    p = COUNTS.probabilities
+    p = COUNTS.grey.probabilities
     probability, frequency = np.meshgrid(p, [0, 1])
     if panel == 0:
         frequency = (probability >= 0.5) == frequency
@@ -250,7 +250,7 @@ def test_both_kinds_of_calibration_are_frequencies_of_their_outcomes(panel):
     which = np.ceil(10 * probability).clip(1)
     points = []
     for k in np.unique(which):
-        weights = COUNTS.pooled * (which == k)
+        weights = COUNTS.grey.pooled * (which == k)
         points.append([np.average(x, weights=weights) for x in (probability, frequency)])
     panels = {"top-label": (COUNTS, "prediction"), "class-wise": (COUNTS, "foreground")}
     drawn = FIGURES["reliability_dots"](panels).axes[panel].collections[1].get_offsets()
