@@ -134,7 +134,7 @@ def read(name: str) -> pandas.DataFrame:
     expected = "a file that benchmarks/trial.py wrote. Restore it."
     with explained(f"{path} holds no records of the trial", expected):
         frame = pandas.read_csv(path, keep_default_na=False, na_values=["", "nan"])
-        check_numbers(frame, frame.columns.intersection(["seed", "images", *SCORES]))
+        check_numbers(frame, frame.columns.intersection(["seed", "images", "temperature", *SCORES]))
     return frame
 
 

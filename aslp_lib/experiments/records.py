@@ -29,6 +29,7 @@ from aslp_lib.checks import LARGEST_INTEGER, explained, fits, json_object, requi
 from aslp_lib.config import Settings
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
+from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration import RECALIBRATIONS
 
 NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
@@ -53,6 +54,7 @@ LIMITS = {
     "seed": (0, LARGEST_INTEGER),
     "images": (1, LARGEST_INTEGER),
     "seconds": (0, math.inf),
+    "temperature": (LOWEST, HIGHEST),
 }
 """Column -> smallest and largest number. All other numbers of a record lie in [0, 1]."""
 

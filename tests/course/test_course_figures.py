@@ -53,6 +53,8 @@ SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 6
 SURE.table[0, :, 204] = 40, 60
 CALIBRATED = Counts(SURE.table.copy())
 CALIBRATED.table[0, :, 204] = 20, 80
+POSTERIORS = np.linspace(0, 1, 201)
+COMPRESSED = POSTERIORS / 2 + 1 / 4
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
@@ -199,6 +201,16 @@ DRAWN = {
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
+    ),
+    "undone_perturbation": (  # at d = 1/2, f* is pi/2 + 1/4
+        (0.5, 2.0, {"as trained": SURE, "scaled": CALIBRATED, "undone": SURE}),
+        {
+            (0, 0): np.c_[COMPRESSED, POSTERIORS],
+            (0, 1): np.c_[1 / (1 + np.sqrt(1 / COMPRESSED - 1)), POSTERIORS],
+            (0, 2): np.c_[POSTERIORS.clip(1e-4, 1 - 1e-4), POSTERIORS],
+            (1, 0): [[0.8, 0.6]],
+            (1, 1): [[0.8, 0.8]],
+        },
     ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), {(1, "image"): DIM[1:2] / 99}),
 }

@@ -64,6 +64,13 @@ def test_the_lowest_bill_is_that_of_the_best_of_all_thresholds():
         assert bill(counts, miss).paid >= lowest(counts, miss) - 1e-12
 
 
+def test_no_threshold_divides_pixels_whose_logits_a_recalibration_made_equal():
+    z, y = torch.tensor([[5.0, 6.0, 7.0]]), torch.tensor([[0, 1, 0]])
+    clipped = Counts.from_logits(z, y)
+    clipped = clipped.with_logits(np.minimum(clipped.logits, 4))
+    assert lowest(clipped, miss=2.5) == pytest.approx(2.5 / 3)  # or 1, if all three are checked
+
+
 @pytest.mark.fault
 def test_a_miss_is_dearer_than_a_check():
     """If a miss cost no more than a check, nothing would be checked."""

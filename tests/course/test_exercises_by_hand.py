@@ -59,8 +59,15 @@ def flip(y, b, switch):
     return y + b * (0.5 - y) * switch[:, None, None]
 
 
-FUNCTIONS = {"training/loop": trained_levels}
-"""Functions whose solutions call the library; test_exercises.py has those whose do not."""
+def nearest_posterior(f, alpha, beta):
+    """The posterior of a fine grid whose expected target is nearest to f."""
+    posteriors = np.linspace(0, 1, 2001)
+    targets = posteriors - alpha * beta * (posteriors - 1 / 2)
+    return posteriors[abs(targets - f).argmin()]
+
+
+FUNCTIONS = {"training/loop": trained_levels, "sc_bce/undo": nearest_posterior}
+"""Functions whose solutions call the library, and others that are worth another way."""
 
 BREAK_A_PROPERTY = {
     "confidence/oe": [
@@ -91,7 +98,7 @@ BREAK_A_PROPERTY = {
 def test_no_exercise_is_forgotten():
     numbers = {name for name, exercise in EXERCISES.items() if not exercise.arguments}
     calling = {name for name, exercise in EXERCISES.items() if "aslp_lib" in exercise.solution}
-    assert numbers == NUMBERS.keys() and calling - numbers == FUNCTIONS.keys()
+    assert numbers == NUMBERS.keys() and calling - numbers <= FUNCTIONS.keys()
 
 
 @pytest.mark.parametrize("name", NUMBERS)

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+import torch
 from scipy.stats import ttest_1samp
 
 from aslp_lib.course.lessons.evaluation import bias_study, calibrated, coverage_study, power
+from aslp_lib.course.lessons.remedies import by_predicted_class
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -22,6 +24,34 @@ def test_the_calibrated_twin_predicts_the_same_and_keeps_its_promises():
     np.testing.assert_allclose(twin.table.sum(axis=(0, 1)), counts.pooled.sum(axis=0))
     for score in (calibration.ece, calibration.mce, calibration.ks):
         assert score(twin) == pytest.approx(0, abs=1e-12)
+
+
+def floats(images=20, seed=1):
+    """Logits far beyond the last grey level, and their labels, as tensors and as counts."""
+    rng = np.random.default_rng(seed)
+    z, y = torch.tensor(rng.normal(0, 15, (images, 50))), torch.tensor(rng.integers(0, 2, (50,)))
+    return z, y.expand_as(z), Counts.from_logits(z, y.expand_as(z))
+
+
+def test_floats_are_divided_by_their_predicted_class():
+    z, y, counts = floats()
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y.double(), reduction="none")
+    for part, kept in zip(by_predicted_class(counts), (z < 0, z >= 0), strict=True):
+        assert part.pixels == kept.sum()
+        assert calibration.nll(part) == pytest.approx(loss[kept].mean().item())
+        right = ((z >= 0) == (y == 1))[kept].double().mean()
+        assert calibration.accuracy(part) == pytest.approx(right.item())
+
+
+def test_studies_of_floats_are_those_of_their_grey_levels():
+    counts = floats()[2]
+    np.testing.assert_array_equal(calibrated(counts).table, calibrated(counts.grey).table)
+    (error, ends), (grey_error, grey_ends) = (
+        coverage_study(c, images=5, datasets=2, resamples=10) for c in (counts, counts.grey)
+    )
+    assert error == grey_error == pytest.approx(calibration.ece(counts))
+    for kind, pairs in ends.items():
+        np.testing.assert_array_equal(pairs, grey_ends[kind])
 
 
 def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfold():

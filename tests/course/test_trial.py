@@ -474,16 +474,31 @@ def test_scores_out_of_their_range_are_refused(value):
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("nll", "inf"), ("nll", 1e300), ("ece", 55.0), ("ece", "abc"), ("seed", 0.5), ("seed", -1)],
+    [
+        ("nll", "inf"),
+        ("nll", 1e300),
+        ("ece", 55.0),
+        ("ece", "abc"),
+        ("seed", 0.5),
+        ("seed", -1),
+        ("temperature", -1.0),
+    ],
 )
 def test_a_damaged_file_of_records_is_refused(tmp_path, monkeypatch, column, value):
     monkeypatch.setattr(trial, "FOLDER", tmp_path)
-    frame = records("shapes", seeds=(100,))
+    frame = records("shapes", seeds=(100,)).assign(temperature=1.0)
     frame[column] = [value, *frame[column][1:]]
     frame.to_csv(tmp_path / "trial_shapes.csv", index=False)
     message = rf"trial_shapes\.csv holds no .*\({column} of record 1 is '?{re.escape(str(value))}"
     with pytest.raises(ValueError, match=message):
         trial.read("shapes")
+
+
+def test_temperatures_of_runs_may_exceed_1():
+    temperatures = trial.scores(
+        trial.read("nuclei"), "B", ("temperature", *trial.SCALED[1:]), pooled=True
+    )
+    assert 1.5 < temperatures.min().item() < temperatures.max().item() < 2.5
 
 
 def test_records_survive_their_file(tmp_path, monkeypatch):

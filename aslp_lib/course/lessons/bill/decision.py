@@ -39,13 +39,12 @@ def bill(counts: Counts, miss: float) -> Bill:
     """
     if not miss > 1:
         raise ValueError(f"miss is {miss}; expected more than 1, the cost of a check")
-    background, foreground = counts.pooled
-    p, pixels = counts.probabilities, background + foreground
+    p, pixels = counts.level_probabilities, counts.pooled
     unchecked = miss * p <= 1
     checks = pixels[~unchecked].sum()
     return Bill(
         expected=float(checks + miss * (pixels * p)[unchecked].sum()) / counts.pixels,
-        paid=float(checks + miss * foreground[unchecked].sum()) / counts.pixels,
+        paid=float(checks + miss * pixels[1][unchecked[1]].sum()) / counts.pixels,
         checked=float(checks) / counts.pixels,
     )
 
@@ -64,7 +63,7 @@ def lowest(counts: Counts, miss: float) -> float:
         counts: counts of a set.
         miss: cost of an unchecked foreground pixel; a check costs 1.
     """
-    background, foreground = counts.pooled
+    background, foreground = counts.ranked
     unchecked = np.append(0, np.cumsum(background + foreground))  # those of the lowest P(y=1)
     missed = np.append(0, np.cumsum(foreground))
     return float((counts.pixels - unchecked + miss * missed).min()) / counts.pixels

@@ -16,8 +16,8 @@ def calibrated(counts: Counts) -> Counts:
     Each grey level keeps its number of pixels. Its foreground is the expected number of pixels,
     which need not be an integer.
     """
-    pixels = counts.pooled.sum(axis=0)
-    p = counts.probabilities
+    pixels = counts.grey.pooled.sum(axis=0)
+    p = counts.grey.probabilities
     return Counts(np.stack([pixels * (1 - p), pixels * p])[None])
 
 
@@ -31,7 +31,7 @@ def bias_study(
     """Evaluate estimators on samples of pixels drawn independently from a population.
 
     Args:
-        population: counts whose pooled histogram is sampled.
+        population: counts at grey levels, whose pooled histogram is sampled.
         estimators: name -> score function.
         sizes: numbers of pixels per sample.
         repeats: number of samples of each size; all estimators see the same samples.
@@ -81,11 +81,12 @@ def coverage_study(
         The population's score, which the intervals should contain, and resampled unit -> (data
         sets, 2) lower and upper ends.
     """
+    grey = population.grey
     ends: dict[str, list] = {"images": [], "pixels": []}
     for number in range(datasets):
         # Each data set has its own generator, for the reason given in `bias_study`.
         rng = np.random.default_rng([seed, number])
-        sample = population[rng.integers(0, len(population), images)]
+        sample = grey[rng.integers(0, len(population), images)]
         draws = Resamples(sample, resamples, seed=number).draws
         of_images = ImageBins(*(draws @ sums for sums in image_bins(sample)))
         ends["images"].append(middle(score(of_images)))
@@ -98,5 +99,5 @@ def coverage_study(
         histograms[:, :, half:] = drawn.reshape(-1, 2, half)
         of_pixels = image_bins(Counts(histograms))
         ends["pixels"].append(middle(score(of_pixels)))
-    truth = score(image_bins(Counts(population.pooled[None]))).item()
+    truth = score(image_bins(population.as_one_image())).item()
     return truth, {kind: np.array(pairs) for kind, pairs in ends.items()}

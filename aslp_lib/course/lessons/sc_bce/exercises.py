@@ -1,11 +1,75 @@
-"""Exercises: the minimiser of SC-BCE, and its gradient noise."""
+"""Exercises: the minimiser of SC-BCE, its inverse, and the gradient noise."""
+
+import torch
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.aslp.theory import minimiser, target_variance
 from aslp_lib.course.exercises import Exercise
+from aslp_lib.recalibration.unperturb import undone_logits
 
 _BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
 _GRID = tuple((p, a, b) for p in (0.0, 0.25, 0.8, 1.0) for a in (0.0, 0.1, 0.4) for b in _BETAS)
+
+_TRAINED = tuple(
+    (f, a, b)
+    for f in (0.03, 0.1, 0.3, 0.5, 0.74, 0.95)
+    for a, b in ((0.0, 2.0), (0.1, 2.0), (0.2, 1.0), (0.12, 1.5), (0.4, 1.0))
+)
+
+
+def _posterior(f: float, a: float, b: float) -> float:
+    logit = torch.tensor(f, dtype=torch.float64).logit()
+    return undone_logits(logit, a * b).sigmoid().item()
+
+
+def _in_range(p: float) -> float:
+    return min(max(p, 0.0), 1.0)
+
+
+UNDO = Exercise(
+    name="sc_bce/undo",
+    title="from the minimiser back to the posterior",
+    question="""
+A network that was trained with `alpha` and `beta` predicts `f` for a pixel. **Write the function
+that returns the posterior whose minimiser is f.** No posterior explains an f below alpha*beta/2 or
+above 1 - alpha*beta/2: return 0 or 1.
+""",
+    grid=_TRAINED,
+    right=_posterior,
+    mistakes={
+        "The result must be a probability. Where f is below alpha*beta/2 or above "
+        "1 - alpha*beta/2, return 0 or 1.": lambda f, a, b: (f - a * b / 2) / (1 - a * b),
+        "You divided before you subtracted. The term alpha*beta/2 was added last, so subtract it "
+        "first.": lambda f, a, b: _in_range(f / (1 - a * b) - a * b / 2),
+        "Perturbation adds alpha*beta/2, not alpha*beta, so subtract only half of the "
+        "dose.": lambda f, a, b: _in_range((f - a * b) / (1 - a * b)),
+        "You subtracted alpha*beta/2, but did not divide by 1 - alpha*beta.": (
+            lambda f, a, b: _in_range(f - a * b / 2)
+        ),
+        "That perturbs the prediction once more. Solve the equation for the posterior.": (
+            lambda f, a, b: (1 - a * b) * f + a * b / 2
+        ),
+        "That uses the units of the release, where beta is half of the paper's beta.": (
+            lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b))
+        ),
+    },
+    hint="Solve f = (1 - alpha*beta) * posterior + alpha*beta/2 for the posterior, and keep the "
+    "result between 0 and 1.",
+    why="The minimiser is a straight line in the posterior, so subtraction and division invert it. "
+    "A network can overshoot the ends of the line, where the nearest posterior is 0 or 1.",
+    solution="""
+def answer(f, alpha, beta):
+    dose = alpha * beta
+    posterior = (f - dose / 2) / (1 - dose)
+    return min(max(posterior, 0), 1)
+""",
+    alternative="""
+# The distance from 1/2 grows by one factor.
+def answer(f, alpha, beta):
+    distance = (f - 0.5) / (1 - alpha * beta)
+    return 0.5 + min(max(distance, -0.5), 0.5)
+""",
+)
 
 MINIMISER = Exercise(
     name="sc_bce/minimiser",
@@ -84,4 +148,4 @@ answer = hard / moderate
     "answer = 2.0 * (1 - 0.1) / (1.0 * (1 - 0.2))",
 )
 
-EXERCISES = (MINIMISER, VARIANCE)
+EXERCISES = (UNDO, MINIMISER, VARIANCE)
