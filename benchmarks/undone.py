@@ -160,7 +160,7 @@ def contrasts(records: pd.DataFrame) -> pd.DataFrame:
     test = records[records["set"] == "test"].set_index(key)[["nll", "ece", "accuracy"]]
     rows = []
     for group, values in test.groupby(level=key[:4], sort=False):
-        stopped = test.loc[(group[0], "B", "best", "temperature")]
+        stopped = test.sort_index().loc[(group[0], "B", "best", "temperature")]
         change = values.droplevel(key[:4]) - stopped
         row = dict(zip(key[:4], group, strict=True)) | {"seeds": len(change)}
         for score in change:
