@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -39,16 +38,25 @@ MAPS, SIDE = 200, 512
 PRINTED = re.compile(r"T = (\S+?)[,;].*ECE \S+ -> (\S+) %, NLL \S+ -> (\S+)")
 
 
-def call(checkout: Path, folder: Path, *words: str) -> tuple[str, float, float]:
+def call(checkout: Path, *words: str) -> tuple[str, float, float]:
     """Run a command of a checkout; return its output, seconds and peak memory in MB."""
-    code = "import sys; from aslp_lib.__main__ import main; sys.exit(main())"
-    start, out = time.perf_counter(), folder / "printed.txt"
-    with out.open("w") as file:
-        command = [sys.executable, "-c", code, *words]
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL, cwd=checkout)
-        _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, words
-    return out.read_text(), time.perf_counter() - start, usage.ru_maxrss / 1024
+    # The peak that the system reports of a child process includes that of its parent.
+    code = (
+        "from aslp_lib.__main__ import main; failed = main(); "
+        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]); "
+        "raise SystemExit(failed)"
+    )
+    start = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        cwd=checkout,
+        check=True,
+    )
+    seconds = time.perf_counter() - start
+    printed, memory = result.stdout.rstrip().rsplit("\n", 1)
+    return printed + "\n", seconds, int(memory) / 1024
 
 
 def save(folder: Path, logits: np.ndarray, labels: np.ndarray) -> None:
@@ -74,9 +82,9 @@ def numbers(checkout: Path, logits: np.ndarray, labels: np.ndarray) -> dict[str,
         save(folder, logits, labels)
         maps, masks, new = (str(folder / kind) for kind in ("maps", "masks", "new"))
         fit = ["recalibrate", "--fit-maps", maps, "--fit-masks", masks, "--logits"]
-        printed, *_ = call(checkout, folder, *fit, "--maps", maps, "--out", new)
+        printed, *_ = call(checkout, *fit, "--maps", maps, "--out", new)
         score = ["score", "--maps", maps, "--masks", masks, "--logits", "--no-weighted-f"]
-        call(checkout, folder, *score, "--out", str(folder / "scores.json"))
+        call(checkout, *score, "--out", str(folder / "scores.json"))
         scores = json.loads((folder / "scores.json").read_text())
         after = np.stack([np.load(path) for path in sorted(Path(new).iterdir())])
     match = PRINTED.search(printed)
@@ -113,7 +121,7 @@ def costs(checkouts: dict[str, Path]) -> dict[str, dict[str, list[float]]]:
                  "recalibrate": fit}  # fmt: skip
         for command, of_command in words.items():
             for checkout, path in checkouts.items():
-                found[checkout][command] = [*call(path, folder, *of_command)[1:]]
+                found[checkout][command] = [*call(path, *of_command)[1:]]
     return found
 
 
