@@ -115,6 +115,7 @@ def train(
         checkpoints.finish(folder, settings, state, data.train)
     state.network.eval()
     if folder is not None:
+        accelerator.wait_for_everyone()  # for the files that the main process wrote
         recalibrate(state.network, data, settings, method, folder)
     accelerator.wait_for_everyone()
     return state
