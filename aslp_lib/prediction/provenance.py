@@ -159,7 +159,7 @@ def check_fitted(file: Path, network: Mapping[str, str]) -> None:
 
     Args:
         file: the file of the recalibration.
-        network: what identifies the network, see `aslp_lib.training.recalibrate.identity`.
+        network: what identifies the network, see `training.recalibrate.identity`.
 
     Raises:
         ValueError: the file names another network, or none.
