@@ -12,7 +12,7 @@ import pytest
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha, cli
 
 PATH = Path(__file__).parents[1] / "examples" / "aslp.py"
-METHODS = ("BCE", "BCE + temperature scaling", "ASLP", "ASLP + perturbation undone")
+METHODS = ("BCE", "BCE + temperature scaling", "ASLP", "ASLP + undone")
 EPOCHS = 8
 pytestmark = pytest.mark.slow
 

@@ -86,7 +86,7 @@ class Unperturb(Recalibration):
     tensor([0.8000, 0.2000])
     """
 
-    name, label = "unperturb", "perturbation undone"
+    name, label = "unperturb", "undone"
     preserves_decisions = True
     needs_dose = True
 
@@ -135,7 +135,7 @@ class UnperturbTemperature(Recalibration):
     tensor([0.8000, 0.2000])
     """
 
-    name, label = "unperturb_temperature", "perturbation undone, temperature scaling"
+    name, label = "unperturb_temperature", "undone, temperature scaling"
     preserves_decisions = True
 
     defaults: ClassVar = {"dose": 0.0, "value": 1.0}
