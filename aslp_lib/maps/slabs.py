@@ -7,6 +7,7 @@ or a volume (D, H, W); float TIFFs hold an image. What their numbers are is decl
 
 import io
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ SLAB = 2**22
 """Number of values in a slab, at most, unless a single slice has more."""
 WRITTEN = "a file that np.save, np.savez or np.savez_compressed wrote. Write it again."
 """What is expected of the file of an array, for messages."""
+HEADERS = threading.Lock()
+"""Held while a header is read: the parser of Python 3.11 before 3.11.8 fails now and then where two
+threads use it at once (github.com/python/cpython/issues/106905)."""
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
 """Header of an array: its shape, whether it is in Fortran order, and its type."""
 
@@ -172,7 +176,9 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
             file = stack.enter_context(archive.open(names[0]))
         first = npy.read_magic(file) == (1, 0)
         read_header = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
-        yield file, read_header(file)
+        with HEADERS:
+            header = read_header(file)
+        yield file, header
 
 
 def write_slabs(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray]) -> None:

@@ -1,9 +1,12 @@
 """Maps of floats and volumes, from files to scores, against arithmetic over all pixels."""
 
 import contextlib
+import gc
 import json
 import re
 import resource
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -279,3 +282,23 @@ def test_damaged_arrays_and_images_as_logits_or_volumes_are_refused(elsewhere, c
     ):
         assert main([*SCORE, option]) == 1
         assert why in capsys.readouterr().err
+
+
+@pytest.fixture
+def threads_that_change_often():
+    """Threads change within the parser, where a callback of the garbage collector runs Python."""
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    gc.callbacks.append(lambda *_: sum(range(20)))
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(20)
+    yield
+    gc.set_threshold(*thresholds)
+    sys.setswitchinterval(interval)
+    gc.callbacks.pop()
+
+
+def test_many_threads_read_headers(elsewhere, threads_that_change_often):
+    np.save("map.npy", np.zeros((4, 4)))
+    with ThreadPoolExecutor(8) as pool:
+        shapes = pool.map(lambda _: slabs.open_map(Path("map.npy")).shape, range(150))
+        assert set(shapes) == {(4, 4)}
