@@ -106,7 +106,7 @@ do you choose?** Answer with its number.
         "That calibrates at least as well, but it changes decisions, and with them the bills.": 3,
         f"{_RETRAINING} Its strength would also have to be chosen on the same 100 images.": 4,
         f"{_RETRAINING} An earlier epoch would also make other decisions.": 5,
-        f"{_RETRAINING} Without it, temperature scaling has a similar ECE.": 6,
+        _RETRAINING: 6,
     },
     hint="Choose one of the six numbers.",
     why="One parameter is fitted on images that resemble the test images, and no decision changes.",
