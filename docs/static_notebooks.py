@@ -1,4 +1,4 @@
-"""Sphinx extension that replaces the widgets of notebooks by text and pictures."""
+"""Sphinx extension that turns notebooks into pages: without checks, with pictures for widgets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from live_pages import element, scripts
 
 from aslp_lib.course.live import KEY
+from aslp_lib.course.publishing.copies import CI_CHECK
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ABOUT = """
@@ -27,7 +28,14 @@ Notebook = dict[str, Any]
 
 
 def static(notebook: Notebook) -> None:
-    """Replace the outputs of a notebook, a JSON file's contents, by what a page can show."""
+    """Change a notebook, a JSON file's contents, to what a page can show.
+
+    Cells of `CI_CHECK` are removed, because their assertions give answers away. Outputs are
+    replaced by text and pictures.
+    """
+    notebook["cells"] = [
+        cell for cell in notebook["cells"] if CI_CHECK not in cell["metadata"].get("tags", ())
+    ]
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]) + ABOUT
     widgets: list[str] = []
