@@ -22,6 +22,8 @@ this browser. To run and change the code, open the course with `make lab`.
 :::
 """
 """Note that is added to the first cell of a notebook."""
+NUMBER = re.compile(r"notebooks/(e?\d+)_")
+"""Matches the number of a lesson in the name of its page."""
 ANSWER = re.compile(r"Answer: (.+)\.$", re.MULTILINE)
 """Matches the answer to a prediction in what a cell prints."""
 Notebook = dict[str, Any]
@@ -112,6 +114,9 @@ def setup(app: Any) -> dict[str, bool]:
         if str(app.env.doc2path(docname)).endswith(".ipynb"):
             notebook = json.loads(source[0])
             static(notebook)
+            if number := NUMBER.match(docname):
+                first = notebook["cells"][0]
+                first["source"] = first["source"].replace("# ", f"# {number[1]} ", 1)
             source[0] = json.dumps(notebook)
 
     app.connect("source-read", read)

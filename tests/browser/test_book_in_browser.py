@@ -136,6 +136,15 @@ def test_a_table_that_a_cell_prints_has_its_cells_on_the_page(book, lesson):
     assert [[len(row.select("th, td")) for row in table.select("tr")] for table in shown] == written
 
 
+def test_the_sidebar_has_the_numbers_of_the_lessons(book):
+    from bs4 import BeautifulSoup
+
+    html = BeautifulSoup((book / "README.html").read_text(encoding="utf-8"), "html.parser")
+    for notebook, title in LESSONS.values():
+        link = html.select_one(f"nav.bd-links a[href='notebooks/{notebook}.html']")
+        assert link.text.startswith(f"{notebook.partition('_')[0]} {title}")
+
+
 @pytest.fixture(scope="module")
 def address(book):
     class Quiet(SimpleHTTPRequestHandler):
