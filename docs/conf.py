@@ -19,7 +19,7 @@ import aslp_lib  # noqa: E402
 
 project = "Adaptive Stochastic Label Perturbation"
 version = release = aslp_lib.__version__
-copyright = "the aslp_lib authors"
+author = copyright = "the aslp_lib authors"
 root_doc = "README"
 
 CONTENTS = {
