@@ -19,7 +19,7 @@ import aslp_lib  # noqa: E402
 
 project = "Adaptive Stochastic Label Perturbation"
 version = release = aslp_lib.__version__
-copyright = "the aslp_lib authors"
+author = copyright = "the aslp_lib authors"
 root_doc = "README"
 
 CONTENTS = {
@@ -91,6 +91,7 @@ myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
 nb_merge_streams = True  # what a cell prints is one block
+nb_render_markdown_format = "myst"  # Markdown outputs may have tables and formulas
 
 default_role = "code"  # docstrings have single backticks
 autodoc_member_order = "bysource"

@@ -1,4 +1,4 @@
-"""Sphinx extension that replaces the widgets of notebooks by text and pictures."""
+"""Sphinx extension that turns notebooks into pages: without checks, with pictures for widgets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from live_pages import element, scripts
 
 from aslp_lib.course.live import KEY
+from aslp_lib.course.publishing.copies import CI_CHECK
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ABOUT = """
@@ -21,13 +22,22 @@ this browser. To run and change the code, open the course with `make lab`.
 :::
 """
 """Note that is added to the first cell of a notebook."""
+NUMBER = re.compile(r"notebooks/(e?\d+)_")
+"""Matches the number of a lesson in the name of its page."""
 ANSWER = re.compile(r"Answer: (.+)\.$", re.MULTILINE)
 """Matches the answer to a prediction in what a cell prints."""
 Notebook = dict[str, Any]
 
 
 def static(notebook: Notebook) -> None:
-    """Replace the outputs of a notebook, a JSON file's contents, by what a page can show."""
+    """Change a notebook, a JSON file's contents, to what a page can show.
+
+    Cells of `CI_CHECK` are removed, because their assertions give answers away. Outputs are
+    replaced by text and pictures.
+    """
+    notebook["cells"] = [
+        cell for cell in notebook["cells"] if CI_CHECK not in cell["metadata"].get("tags", ())
+    ]
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]) + ABOUT
     widgets: list[str] = []
@@ -104,6 +114,9 @@ def setup(app: Any) -> dict[str, bool]:
         if str(app.env.doc2path(docname)).endswith(".ipynb"):
             notebook = json.loads(source[0])
             static(notebook)
+            if number := NUMBER.match(docname):
+                first = notebook["cells"][0]
+                first["source"] = first["source"].replace("# ", f"# {number[1]} ", 1)
             source[0] = json.dumps(notebook)
 
     app.connect("source-read", read)

@@ -151,8 +151,9 @@ def page_of(tmp_path):
 
         data, metadata = widget._repr_mimebundle_()
         output = {"output_type": "execute_result", "data": data, "metadata": metadata}
+        first = {"cell_type": "markdown", "source": "", "metadata": {}}
         cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": [output]}
-        static_notebooks.static({"cells": [{"cell_type": "markdown", "source": ""}, cell]})
+        static_notebooks.static({"cells": [first, cell]})
         shown = [one["data"]["text/html"] for one in cell["outputs"]]
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>'
         file = tmp_path / "page.html"

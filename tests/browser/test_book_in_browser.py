@@ -115,6 +115,36 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(names, 
     assert not wrong, "\n".join(wrong)
 
 
+TABLE = re.compile(r"^\|.*\n\|-.*(?:\n\|.*)+", re.MULTILINE)
+"""A table in Markdown."""
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_table_that_a_cell_prints_has_its_cells_on_the_page(book, lesson):
+    """Cell by cell, since a page with the raw Markdown looks sound to every other test."""
+    from bs4 import BeautifulSoup
+
+    name = f"notebooks/{LESSONS[lesson].notebook}"
+    notebook = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    printed = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
+    tables = [table.split("\n") for text in printed for table in TABLE.findall(text)]
+    written = [[len(row.split("|")) - 2 for row in rows if row[1] != "-"] for rows in tables]
+
+    html = BeautifulSoup((book / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+    shown = html.select(".cell_output table.table")
+    assert [[len(row.select("th, td")) for row in table.select("tr")] for table in shown] == written
+
+
+def test_the_sidebar_has_the_numbers_of_the_lessons(book):
+    from bs4 import BeautifulSoup
+
+    html = BeautifulSoup((book / "README.html").read_text(encoding="utf-8"), "html.parser")
+    for notebook, title in LESSONS.values():
+        link = html.select_one(f"nav.bd-links a[href='notebooks/{notebook}.html']")
+        assert link.text.startswith(f"{notebook.partition('_')[0]} {title}")
+
+
 @pytest.fixture(scope="module")
 def address(book):
     class Quiet(SimpleHTTPRequestHandler):

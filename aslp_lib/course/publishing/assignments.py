@@ -24,9 +24,15 @@ GRADING = Path("grading")
 CONFIG = '''\
 """Settings of nbgrader. `make assignments` keeps this file if it exists."""
 
+import os
 import secrets
+import sysconfig
 
 c = get_config()  # noqa: F821
+
+# nbgrader runs `alembic`, which is installed beside it, by its name. The folder is on the PATH only
+# if the environment is activated.
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
 
 # The cell that students get has a blank answer already.
 c.ClearSolutions.code_stub = {"python": ""}
