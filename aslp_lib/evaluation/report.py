@@ -33,6 +33,10 @@ INTERVALS = (
     "difference is resolved if its interval excludes zero. Intervals say what other test images "
     "could change, not what another run could: see the command compare."
 )
+INDIVIDUAL = (
+    "The intervals are individual: of {} differences between equal methods, one in 20 would "
+    "exclude zero by chance. With several seeds, score and compare apply Holm's correction. "
+)
 RELIABILITY = (
     "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean confidence. "
     "Below, the width of a bar is the bin's share of the pixels, so that the coloured area is the "
@@ -132,13 +136,18 @@ def comparison_page(evaluation: Evaluation) -> Page:
             error, first = evaluation.interval(name, label, ECE), next(iter(methods))
             chance = ", which chance could explain" if error.low == 0 else ""
             text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
-            if label != first:
+            collapsed = [m for m in (label, first) if evaluation.one_class(name, m)]
+            if collapsed:
+                text += f" Not compared, because {collapsed[0]} predicts one class."
+            elif label != first:
                 changes = {score.name: difference(name, label, score) for score in JUDGED}
                 text += f" {verdict(first, changes)}"
             conclusions[name].append(bold(label) + text)
+    number = len(JUDGED) * sum(len(methods) - 1 for methods in evaluation.counts.values())
+    individual = INDIVIDUAL.format(number) if number else ""
     note = (
         "A difference is the method's score minus that of the first one. "
-        f"{INTERVALS} {tables.NOISE_FLOOR}"
+        f"{INTERVALS} {individual}{tables.NOISE_FLOOR}"
     )
     rows = tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
     counts = evaluation.counts
@@ -194,7 +203,7 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
         f"{' and '.join(logs)}, trained on {data.origin}: {train} images, "
         f"validated on {validation}."
     )
-    notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    texts = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
     page = comparison_page(evaluation)
     sections = []
     for name, rows in page.sections:
@@ -204,7 +213,7 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
     sections.append(Section("Training", [Row(history, wide=True)]))
     return page._replace(
         subject=subject,
-        notes=notes,
+        notes=texts,
         sections=sections,
         details=_recalibrations(run),
         settings=run.settings.to_json(),
