@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from aslp_lib.cli.base import Command
-from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
+from aslp_lib.console import command_line
+from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
 from aslp_lib.evaluation.notes import ignored
 from aslp_lib.evaluation.scores import TABLED, Evaluation, Results
 from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
@@ -104,13 +106,33 @@ class Score(Command):
                 drawn = page_over_seeds(groups)
             else:
                 drawn = report.comparison_page(evaluation)
-            return drawn._replace(notes=notes, appendix=[report.folders_table(methods, sets)])
+            command = partial(self._recalibrate, methods, len(sets))
+            seed = ", first seed," if len(seeds) > 1 else ""
+            return drawn._replace(
+                notes=notes,
+                appendix=[report.folders_table(methods, sets)],
+                next=[] if reading.min_max else report.next_steps(evaluation, command, seed),
+            )
 
         if self.out is not None:
             records = [evaluation.records() for evaluation in evaluations]
             write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
             print(f"scores: {self.out}")
         self.paper.publish(table, page, self.report)
+
+    def _recalibrate(
+        self, methods: Mapping[str, Sequence[Path]], sets: int, name: str, label: str, kind: str
+    ) -> str:
+        """Return the command that recalibrates the maps of a method on a set, of the first seed."""
+        maps = maps_folder(methods[label][0], name, sets)
+        level = self.reading.ignore_index
+        return command_line(
+            *("recalibrate", "--kind", kind, "--fit-maps", "VAL/maps", "--fit-masks", "VAL/GT"),
+            *(["--valid-masks", "VAL/valid"] * bool(self.valid_masks)),
+            *(["--ignore-index", level] if level is not None else []),
+            *(["--logits"] * self.reading.logits + ["--volumes"] * self.reading.volumes),
+            *("--maps", maps, "--out", f"{maps}+{kind}"),
+        )
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""

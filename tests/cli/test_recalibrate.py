@@ -1,6 +1,8 @@
 """Recalibrating anyone's maps from the command line, against the counts' own arithmetic."""
 
+import html
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -88,6 +90,17 @@ def test_maps_that_are_those_of_the_fit_are_noted(folders, capsys, images, copie
     )
     assert ("are those of the fit" in (printed := capsys.readouterr().out)) == noted
     assert printed.endswith(note) == noted
+
+
+def test_a_report_has_the_command_that_recalibrates_its_maps(folders, quick_reports, capsys):
+    words = ["score", "--maps", "my maps=test/maps", "--masks", "T=test/GT", "--report", "r.html"]
+    assert main([*words, "--no-weighted-f"]) == 0
+    (line,) = re.findall("<code>(.*)</code>", Path("r.html").read_text(encoding="utf-8"))
+    command = shlex.split(html.unescape(line).replace("VAL", "clean"))
+    assert main(command[command.index("recalibrate") :]) == 0
+    capsys.readouterr()
+    before, after = (counted(f"test/{m}", "test/GT") for m in ("maps", "maps+temperature_scaling"))
+    assert calibration.ece(after) < calibration.ece(before) / 2
 
 
 def test_a_known_dose_is_undone_without_a_fit(folders, capsys):

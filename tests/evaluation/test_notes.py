@@ -1,18 +1,22 @@
 """Notes: for each, maps that cause it and maps that do not."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
 
+from aslp_lib.config import Settings
 from aslp_lib.evaluation import notes
-from aslp_lib.evaluation.report import comparison_page
+from aslp_lib.evaluation.report import comparison_page, next_of_run, next_steps
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import PaperOptions as Options
 from aslp_lib.evaluation.tables import as_table, paper_table
 from aslp_lib.experiments import tables
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.runs import Run
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -109,7 +113,7 @@ def counts_of(maps, images=40):
     return Counts.from_maps([level] * images, [y.astype(np.uint8) for y in labels])
 
 
-OVER, GOOD, COLLAPSED = (0.99, 0.01), (0.9, 0.1), (0.49, 0.49)
+OVER, UNDER, GOOD, COLLAPSED = (0.99, 0.01), (0.7, 0.3), (0.9, 0.1), (0.49, 0.49)
 """Probabilities of the two halves. The ECE of the collapsed network is small, since all is 1/2."""
 
 
@@ -166,3 +170,46 @@ def test_holm_is_named_where_it_matters(methods):
     groups = {"SOD": {f"method {i}": records for i in range(methods)}}
     text = tables.terminal_text(groups, Options(scores=("ece",)))
     assert ("individual 95 % intervals" in text) == (methods > 2)
+
+
+@pytest.mark.parametrize(
+    ("maps", "kind", "words"),
+    [
+        (OVER, "temperature_scaling", "is overconfident on SOD. Scale its temperature, fitted on"),
+        (UNDER, "unperturb_temperature", "is underconfident on SOD. Undo the perturbation"),
+        ((1, 0), "temperature_scaling", "is overconfident on SOD. Save logits first, as the note"),
+        (GOOD, None, "needs no recalibration: chance could explain its ECE."),
+        (COLLAPSED, None, "predicts one class on SOD: look at its training first."),
+    ],
+)
+def test_a_report_says_what_to_do_next(maps, kind, words):
+    evaluation = Evaluation.of({"SOD": {"mine": counts_of(maps)}})
+    (step,) = next_steps(evaluation, lambda *names: " ".join(names))
+    assert step.startswith(f"<b>mine</b> {words}")
+    assert ("<code>" in step) == (kind is not None)
+    assert kind is None or step.endswith(f"<code>SOD mine {kind}</code>")
+
+
+COMMAND = "predict runs/mine --method bce --images"
+
+
+@pytest.mark.parametrize(
+    ("as_trained", "scaled", "words"),
+    [
+        (OVER, GOOD, [f"{COMMAND} DIR --out DIR --recalibration temperature_scaling"]),
+        (GOOD, GOOD, []),
+        (GOOD, OVER, []),
+        (UNDER, (0.6, 0.4), ["recalibration does not lower its ECE there"]),
+        (OVER, None, [f"{COMMAND} VAL/Image --out VAL/maps; ", "--fit-maps VAL/maps/bce",
+                      "--kind temperature_scaling", "--maps runs/mine/bce/maps/SOD --out DIR"]),
+        (COLLAPSED, None, ["look at its training first"]),
+    ],
+)  # fmt: skip
+def test_a_run_says_what_to_do_next(as_trained, scaled, words):
+    kinds = () if scaled is None else ("temperature_scaling",)
+    run = Run(Path("runs/mine"), Settings(methods=("bce",), recalibrate=kinds))
+    labels = (variant.label for variant in run.variants())
+    maps = {label: counts_of(p) for label, p in zip(labels, (as_trained, scaled), strict=False)}
+    (step,) = next_of_run(run, Evaluation.of({"SOD": maps}))
+    assert all(word in step for word in words)
+    assert ("<code>" in step) == any("predict" in word for word in words)
