@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -26,15 +27,15 @@ from aslp_lib.recalibration import RECALIBRATIONS
 SHAPES = "shapes"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
 """Largest side of the network's square input: no image file may have more pixels than that."""
+AUTO = "auto"
+"""Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
 REGISTRIES: dict[str, Mapping[str, object]] = {
     "network": NETWORKS,
     "methods": METHODS,
-    "recalibrate": RECALIBRATIONS,
+    "recalibrate": ChainMap[str, Any]({AUTO: "the one that suits each method"}, RECALIBRATIONS),
 }
 """Settings whose values are names in a registry. They are looked up when settings are made, so
 names that were registered after this import are accepted too."""
-AUTO = "auto"
-"""Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
 SMALLEST = math.ulp(0.0)
 BOUNDS: dict[str, tuple[float, str]] = {
     **dict.fromkeys(("epochs", "batch_size", "accumulation_steps"), (1, "at least 1")),
@@ -183,8 +184,7 @@ class Settings:
             names = (self.network,) if setting == "network" else getattr(self, setting)
             require(setting, names, isinstance(names, tuple), "a list")
             for name in names:
-                if (setting, name) != ("recalibrate", AUTO):
-                    require_name(setting, name, REGISTRIES[setting])
+                require_name(setting, name, REGISTRIES[setting])
             require(setting, names, len(set(names)) == len(names), "each name at most once")
         require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:

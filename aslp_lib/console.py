@@ -6,16 +6,32 @@ import errno
 import io
 import os
 import select
+import shlex
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
+    Path(sys.argv[0]).stem, "main_ASLP.py"
+)
+"""Name of the program in help texts: the installed command, the package or the script."""
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """Errors of a pipe whose reader has ended, such as `head`, and of a terminal that was closed."""
+
+
+def command_line(*words: object) -> str:
+    """Return a command of this program, as a user types it.
+
+    >>> command_line("evaluate", Path("my run"))[-17:]
+    "evaluate 'my run'"
+    """
+    program = f"python {PROGRAM}" if PROGRAM == "main_ASLP.py" else PROGRAM
+    return f"{program} {shlex.join(map(str, words))}"
 
 
 def run(command: Callable[[], int | None]) -> int:

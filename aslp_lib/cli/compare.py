@@ -12,7 +12,7 @@ from aslp_lib.cli.run import Configured
 from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
-from aslp_lib.experiments.tables import of_records, paper_table, terminal_text
+from aslp_lib.experiments.tables import notes, of_records, paper_table, terminal_text
 from aslp_lib.training import launch
 
 
@@ -65,6 +65,8 @@ class Compare(Configured):
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command continues the experiment") from None
         groups, paper = of_records(records), self.paper
+        for note in notes(groups):
+            announce(f"note: {note}")
         announce(f"\n{terminal_text(groups, paper)}")
         from aslp_lib.experiments.report import experiment_page  # loads matplotlib
 

@@ -42,11 +42,14 @@ def evaluate(
 ) -> None:
     """Score a run's maps, print the table, and write the report, tables and figures."""
     evaluation = evaluate_run(run, data, reading, {*TABLED, *paper.scores})
-    print(f"\n{as_table(evaluation.scores, paper.columns(MAIN))}\n")
+    table = as_table(evaluation.scores, paper.columns(MAIN), evaluation.one_class)
+    print(f"\n{table}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):
         announce("note: nothing says what the maps were made with: they are taken as they are")
+    for note in evaluation.notes_on_maps:
+        announce(f"note: {note}")
     from aslp_lib.evaluation.report import run_page  # loads matplotlib
 
     print(f"scores: {run.metrics}, {run.metrics.with_suffix('.csv')}")

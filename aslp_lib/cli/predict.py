@@ -11,6 +11,7 @@ from aslp_lib import networks
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
 from aslp_lib.config import PRESETS, one_of
+from aslp_lib.console import command_line
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests, require_sets
 from aslp_lib.files import check_new_folder
@@ -111,7 +112,8 @@ class Predict(Command):
             announce(f"note: {note}")
         for name, dataset in tests.items():
             predict(network, dataset, settings, {out / name: None})
-        announce(f"maps of {', '.join(tests)}: {out}; score them with score --maps --masks")
+        score = command_line("score", "--maps", out, "--masks", self.data / "Test" / "SET" / "GT")
+        announce(f"maps of {', '.join(tests)}: {out}; next: {score}")
 
 
 def predict_methods(run: Run, data: DataSplits) -> None:

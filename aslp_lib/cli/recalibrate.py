@@ -1,6 +1,7 @@
 """The command `recalibrate`, for folders of maps."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,11 @@ import tyro
 from aslp_lib.checks import require, require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.config import one_of
+from aslp_lib.console import command_line
+from aslp_lib.evaluation import notes
 from aslp_lib.files import check_new_folder, check_output
-from aslp_lib.maps.count import FileOptions, ReadOptions
+from aslp_lib.maps.count import FileOptions, ReadOptions, find_files
+from aslp_lib.maps.provenance import same_files
 from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -63,8 +67,25 @@ class Recalibrate(Command):
         change = self._change(reading)
         if self.maps is not None and self.out is not None:
             number = change_maps(change, self.maps, self.out, reading)
-            flags = " --logits" * self.files.logits + " --volumes" * self.files.volumes
-            print(f"{number} maps in {self.out}; score them with score --maps --masks{flags}")
+            words = ["--maps", f"before={self.maps}", f"after={self.out}", "--masks", "MASKS"]
+            flags = ["--logits"] * self.files.logits + ["--volumes"] * self.files.volumes
+            print(f"{number} maps in {self.out}; next: {command_line('score', *words, *flags)}")
+            if not change.needs_dose:
+                self._note_fit_maps(self.maps)
+
+    def _note_fit_maps(self, folder: Path) -> None:
+        """Print a note if at least half of the recalibrated maps are those of the fit.
+
+        A few equal maps may be those of different images without an object.
+        """
+        maps = find_files("maps", folder)
+        fitted = (same_files(maps, find_files("maps", other)) for other in self.fit_maps)
+        number = len({*chain.from_iterable(fitted)})
+        if 2 * number >= len(maps):
+            print(
+                f"note: {number} of {len(maps)} maps in {folder} are those of the fit, so their "
+                "scores flatter the recalibration. Test it on --maps of other images"
+            )
 
     def _change(self, reading: ReadOptions) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""
@@ -108,6 +129,8 @@ class Recalibrate(Command):
         if self.fit_maps:
             pairs = list(zip(self.fit_maps, masks, strict=True))
             change, before, after = fit_on_maps(unfitted, pairs, reading, self.valid_masks)
+            for note in notes.of_maps(str(pairs[0][0]), "the network", [notes.facts(before)]):
+                print(f"note: {note}")
             scores = (
                 f"{change.remark(before)}; where it was fitted, "
                 f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "

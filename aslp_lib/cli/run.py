@@ -16,6 +16,7 @@ from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import AUTO, PRESETS, SHAPES, Settings, default_preset, one_of
+from aslp_lib.console import command_line
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
@@ -81,8 +82,9 @@ class Train(Configured):
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(f"continue with --resume {run.path}") from None
         if not self.tested:
-            more = f"; evaluate {run.path}" if data.tests else " --images DIR --out DIR"
-            announce(f"next: predict {run.path}{more}")
+            predict = command_line("predict", run.path)
+            more = f"; {command_line('evaluate', run.path)}"
+            announce(f"next: {predict}{more if data.tests else ' --images DIR --out DIR'}")
 
     def _check(self, run: Run, data: DataSplits) -> None:
         """Check the data of a resumed run, and print what will be done."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from aslp_lib.cli.base import Command
-from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
-from aslp_lib.evaluation.scores import TABLED, Evaluation, Results, ignored_notes
+from aslp_lib.console import command_line
+from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
+from aslp_lib.evaluation.notes import ignored
+from aslp_lib.evaluation.scores import TABLED, Evaluation, Results
 from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
@@ -73,21 +76,26 @@ class Score(Command):
         seeds = count_methods(methods, sets, reading, valid)
         notes += _notes(seeds, sets)
         evaluations = [Evaluation.of(results, self.bins, self._names()) for results in seeds]
-        if self.out or self.report or self.paper.table or len(seeds) > 1:
-            # Without files, scores of one seed have no intervals.
-            notes += [note for evaluation in evaluations for note in evaluation.notes]
-        notes = list(dict.fromkeys(notes))
-        for note in notes:
-            print(f"note: {note}")
+        evaluation = evaluations[0]
         if len(seeds) > 1:
             from aslp_lib.experiments import tables  # loads torch and pandas
 
             groups = tables.of_evaluations(evaluations)
+            notes += tables.notes(groups)
+        elif self.out or self.report or self.paper.table:
+            notes += evaluation.notes
+        else:  # Without files, scores of one seed have no intervals.
+            notes += evaluation.notes_on_maps
+        notes = list(dict.fromkeys(notes))
+        for note in notes:
+            print(f"note: {note}")
+        if len(seeds) > 1:
             print(tables.terminal_text(groups, self.paper))
             table = tables.paper_table(groups, self.paper)
         else:
-            print(as_table(evaluations[0].scores, self.paper.columns(MAIN)))
-            table = paper_table(evaluations[0], self.paper)
+            columns = self.paper.columns(MAIN)
+            print(as_table(evaluation.scores, columns, evaluation.one_class))
+            table = paper_table(evaluation, self.paper)
 
         def page() -> Page:
             from aslp_lib.evaluation import report  # loads matplotlib
@@ -97,14 +105,34 @@ class Score(Command):
 
                 drawn = page_over_seeds(groups)
             else:
-                drawn = report.comparison_page(evaluations[0])
-            return drawn._replace(notes=notes, appendix=[report.folders_table(methods, sets)])
+                drawn = report.comparison_page(evaluation)
+            command = partial(self._recalibrate, methods, len(sets))
+            seed = ", first seed," if len(seeds) > 1 else ""
+            return drawn._replace(
+                notes=notes,
+                appendix=[report.folders_table(methods, sets)],
+                next=[] if reading.min_max else report.next_steps(evaluation, command, seed),
+            )
 
         if self.out is not None:
             records = [evaluation.records() for evaluation in evaluations]
             write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
             print(f"scores: {self.out}")
         self.paper.publish(table, page, self.report)
+
+    def _recalibrate(
+        self, methods: Mapping[str, Sequence[Path]], sets: int, name: str, label: str, kind: str
+    ) -> str:
+        """Return the command that recalibrates the maps of a method on a set, of the first seed."""
+        maps = maps_folder(methods[label][0], name, sets)
+        level = self.reading.ignore_index
+        return command_line(
+            *("recalibrate", "--kind", kind, "--fit-maps", "VAL/maps", "--fit-masks", "VAL/GT"),
+            *(["--valid-masks", "VAL/valid"] * bool(self.valid_masks)),
+            *(["--ignore-index", level] if level is not None else []),
+            *(["--logits"] * self.reading.logits + ["--volumes"] * self.reading.volumes),
+            *("--maps", maps, "--out", f"{maps}+{kind}"),
+        )
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""
@@ -134,7 +162,7 @@ def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:
                     notes.append(
                         f"{name}: masks without a map of {text}{nothing}, so left out: {missing}"
                     )
-        notes += ignored_notes(name, next(iter(seeds[0][name].values())))
+        notes += ignored(name, next(iter(seeds[0][name].values())))
         if len({counts.names for results in seeds for counts in results[name].values()}) > 1:
             notes.append(f"{name}: the methods have maps of different images, so none is paired")
             if len(seeds) > 1:

@@ -74,7 +74,7 @@ def count_methods(
             "as many folders of each, in the order of the seeds. Correct --maps."
         )
     paths = {
-        (name, label): [_maps(folder, name, len(sets)) for folder in folders]
+        (name, label): [maps_folder(folder, name, len(sets)) for folder in folders]
         for name in sets
         for label, folders in methods.items()
     }
@@ -191,8 +191,17 @@ def _refuse_copies(label: str, folders: Sequence[Path], seeds: Sequence[Counts])
             )
 
 
-def _maps(folder: Path, name: str, sets: int) -> Path:
-    """Return the folder with a method's maps of one set."""
+def maps_folder(folder: Path, name: str, sets: int) -> Path:
+    """Return the folder with a method's maps of one set.
+
+    Args:
+        folder: folder of the method.
+        name: name of the set.
+        sets: number of sets; a single one may have its maps in `folder` itself.
+
+    Raises:
+        ValueError: there are no maps.
+    """
     places = [folder / name, folder][: 2 if sets == 1 else 1]
     for place in places:
         if place.is_dir() and find_images(place, MAP_SUFFIXES):

@@ -84,6 +84,7 @@ class Page(NamedTuple):
         details: sentences on details.
         appendix: tables of details, each of which unfolds on a click.
         settings: settings as text; empty if there are none.
+        next: sentences that say what to do next.
     """
 
     title: str
@@ -96,6 +97,7 @@ class Page(NamedTuple):
     details: Sequence[str] = ()
     appendix: Sequence[Table] = ()
     settings: str = ""
+    next: Sequence[str] = ()
 
 
 def write_page(path: Path, page: Page) -> None:

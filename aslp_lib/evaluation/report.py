@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation import figures, tables
+from aslp_lib.console import command_line
+from aslp_lib.evaluation import figures, notes, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.maps.count import STRETCHED
@@ -33,6 +35,15 @@ INTERVALS = (
     "difference is resolved if its interval excludes zero. Intervals say what other test images "
     "could change, not what another run could: see the command compare."
 )
+INDIVIDUAL = (
+    "The intervals are individual: of {} differences between equal methods, one in 20 would "
+    "exclude zero by chance. With several seeds, score and compare apply Holm's correction. "
+)
+REMEDIES = {
+    "temperature_scaling": "Scale its temperature",
+    "unperturb_temperature": "Undo the perturbation of its labels and scale its temperature",
+}
+"""Recalibration of overconfident and of underconfident maps -> what it does."""
 RELIABILITY = (
     "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean confidence. "
     "Below, the width of a bar is the bin's share of the pixels, so that the coloured area is the "
@@ -132,13 +143,18 @@ def comparison_page(evaluation: Evaluation) -> Page:
             error, first = evaluation.interval(name, label, ECE), next(iter(methods))
             chance = ", which chance could explain" if error.low == 0 else ""
             text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
-            if label != first:
+            collapsed = [m for m in (label, first) if evaluation.one_class(name, m)]
+            if collapsed:
+                text += f" Not compared, because {collapsed[0]} predicts one class."
+            elif label != first:
                 changes = {score.name: difference(name, label, score) for score in JUDGED}
                 text += f" {verdict(first, changes)}"
             conclusions[name].append(bold(label) + text)
+    number = len(JUDGED) * sum(len(methods) - 1 for methods in evaluation.counts.values())
+    individual = INDIVIDUAL.format(number) if number else ""
     note = (
         "A difference is the method's score minus that of the first one. "
-        f"{INTERVALS} {tables.NOISE_FLOOR}"
+        f"{INTERVALS} {individual}{tables.NOISE_FLOOR}"
     )
     rows = tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
     counts = evaluation.counts
@@ -159,6 +175,54 @@ def comparison_page(evaluation: Evaluation) -> Page:
         sections,
         more=[Table("All scores", head, everything, definitions)],
     )
+
+
+def next_steps(
+    evaluation: Evaluation, recalibrate: Callable[[str, str, str], str], seed: str = ""
+) -> list[Markup]:
+    """Say what to do next with the maps of each method.
+
+    Args:
+        evaluation: the evaluation.
+        recalibrate: function from set, method and name of a recalibration to the command.
+        seed: words after the label that name the seed, if there are several.
+    """
+    steps = []
+    for label in next(iter(evaluation.counts.values())):
+        text, name, kind = _finding(evaluation, label)
+        command = ""
+        if kind:
+            hidden = notes.hidden(evaluation.facts[name, label])
+            text += ". Save logits first, as the note says." if hidden else "."
+            text += f" {REMEDIES[kind]}, fitted on images VAL that the network was not trained on:"
+            command = recalibrate(name, label, kind)
+        steps.append(_step(label, f"{seed} {text}", command))
+    return steps
+
+
+def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
+    """Say in which direction a method errs on the first set where chance is no explanation.
+
+    Returns:
+        The end of a sentence, the set, and the name of a recalibration; both names are empty if
+        recalibration does not help.
+    """
+    for name, methods in evaluation.counts.items():
+        if evaluation.one_class(name, label):
+            return f"predicts one class on {name}: look at its training first.", "", ""
+        (table,) = reliability_tables({label: methods[label]}, evaluation.bins).values()
+        calibrated = table.over + table.under < 0.0005
+        if calibrated or evaluation.interval(name, label, ECE).low == 0:
+            continue
+        if table.over > table.under:
+            return f"is overconfident on {name}", name, "temperature_scaling"
+        return f"is underconfident on {name}", name, "unperturb_temperature"
+    return "needs no recalibration: chance could explain its ECE.", "", ""
+
+
+def _step(label: str, text: str, command: str) -> Markup:
+    """Format what to do next with a method."""
+    return bold(label) + f"{text} " + Markup("<code>{}</code>").format(command) * bool(command)
 
 
 def folders_table(methods: Mapping[str, Sequence[Path]], sets: Mapping[str, Path]) -> Table:
@@ -194,7 +258,7 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
         f"{' and '.join(logs)}, trained on {data.origin}: {train} images, "
         f"validated on {validation}."
     )
-    notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    texts = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
     page = comparison_page(evaluation)
     sections = []
     for name, rows in page.sections:
@@ -204,11 +268,47 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
     sections.append(Section("Training", [Row(history, wide=True)]))
     return page._replace(
         subject=subject,
-        notes=notes,
+        notes=texts,
         sections=sections,
         details=_recalibrations(run),
         settings=run.settings.to_json(),
+        next=[] if run.settings.min_max_maps else next_of_run(run, evaluation),
     )
+
+
+def next_of_run(run: Run, evaluation: Evaluation) -> list[Markup]:
+    """Say what to do next with the network of each method of a run.
+
+    Args:
+        run: the run.
+        evaluation: evaluation of the run, with the variants named by their labels.
+    """
+    from aslp_lib.methods import METHOD_LABELS
+    from aslp_lib.runs import Variant
+
+    steps = []
+    for method in run.settings.methods:
+        label, command = METHOD_LABELS[method], ""
+        text, name, kind = _finding(evaluation, label)
+        predict = "predict", run.path, "--method", method, "--images"
+        fitted = run.settings.recalibrations(method)
+        errors = {
+            k: evaluation.scores[name][Variant(method, k).label]["ece"] for k in fitted if kind
+        }
+        if errors and min(errors.values()) >= evaluation.scores[name][label]["ece"]:
+            text += ", and recalibration does not lower its ECE there."
+        elif errors:
+            best = min(errors, key=errors.__getitem__)
+            text += f". Predict new images with {best}, which has the lowest ECE there:"
+            command = command_line(*predict, "DIR", "--out", "DIR", "--recalibration", best)
+        elif kind:
+            text += f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
+            maps = run.method(method).maps(name)
+            fit = "--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"
+            recalibrate = command_line("recalibrate", *fit, "--maps", maps, "--out", "DIR")
+            command = f"{command_line(*predict, 'VAL/Image', '--out', 'VAL/maps')}; {recalibrate}"
+        steps.append(_step(label, f" {text}", command))
+    return steps
 
 
 def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliability]) -> Section:

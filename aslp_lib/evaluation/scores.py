@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from aslp_lib.evaluation import notes
 from aslp_lib.files import write, write_csv
 from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
 from aslp_lib.maps.listing import refuse
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 TABLED = tuple(score.name for score in visible_scores(Visibility.TABLES))
 """Names of the scores that get intervals by default, as far as they have one."""
-
-FEW = 100
-"""Number of images below which a note warns that the intervals are too narrow."""
 
 Results = dict[str, dict[str, Counts]]
 """Counts by test set and method. The methods of a run are named by `Variant.label`."""
@@ -70,12 +68,33 @@ class Evaluation:
 
     @property
     def notes(self) -> list[str]:
-        """Notes on ignored pixels and on the intervals, at most one of each per test set."""
-        notes = []
+        """Notes on ignored pixels and intervals of each set, and those on the methods' maps."""
+        texts, sizes = [], {}
         for name, methods in self.counts.items():
             counts = min(methods.values(), key=lambda c: c.independent)
-            notes += ignored_notes(name, counts) + interval_notes(name, counts)
-        return notes
+            texts += notes.ignored(name, counts)
+            sizes[name] = counts.independent, len(counts)
+        return texts + notes.few_images(sizes) + self.notes_on_maps
+
+    @property
+    def notes_on_maps(self) -> list[str]:
+        """Notes on maps whose scores must not be taken as they are."""
+        pairs = [(name, method) for name, methods in self.counts.items() for method in methods]
+        texts = (notes.of_maps(*pair, [self.facts[pair]]) for pair in pairs)
+        return [text for found in texts for text in found]
+
+    @cached_property
+    def facts(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Facts on the maps of each test set and method, see `notes.facts`."""
+        return {
+            (name, method): notes.facts(counts)
+            for name, methods in self.counts.items()
+            for method, counts in methods.items()
+        }
+
+    def one_class(self, name: str, method: str) -> str:
+        """Return the class that a method predicts nearly everywhere, see `notes.one_class`."""
+        return notes.one_class(self.facts[name, method])
 
     @cached_property
     def resampled(self) -> dict[str, dict[str, dict[str, np.ndarray]]]:
@@ -121,7 +140,7 @@ class Evaluation:
         """Return a method's score minus that of another one, with the paired interval.
 
         Both are scored on the same resampled images. The interval is missing if the two have maps
-        of different images.
+        of different images. There is no difference, NaN, from a method that predicts one class.
 
         Args:
             name: name of the test set.
@@ -130,6 +149,8 @@ class Evaluation:
             transform: function of the scores whose difference is taken.
         """
         pair, key = (method, other), score.name
+        if any(self.one_class(name, label) for label in pair):
+            return Interval(math.nan)
         first, second = (transform(self.scores[name][label][key]) for label in pair)
         images = {(len(c), c.names) for c in (self.counts[name][label] for label in pair)}
         arrays = [self.resampled[name][label].get(key) for label in pair]
@@ -149,9 +170,10 @@ class Evaluation:
 
         Returns:
             The method whose paired differences from all others have intervals that exclude zero, as
-            rounded for tables; None if there is no such method.
+            rounded for tables; None if there is no such method. Methods that predict one class are
+            left out.
         """
-        rows = self.scores[name]
+        rows = {k: row for k, row in self.scores[name].items() if not self.one_class(name, k)}
         if score.better is None or len(rows) < 2:
             return None
         best, *others = sorted(rows, key=lambda method: score.cost(rows[method][score.name]))
@@ -180,52 +202,10 @@ class Evaluation:
                     **{key: value if math.isfinite(value) else None for key, value in row.items()},
                     "images": len(counts),
                     "intervals": ends,
-                    "notes": interval_notes(name, counts),
+                    "notes": notes.few_images({name: (counts.independent, len(counts))})
+                    + notes.of_maps(name, method, [self.facts[name, method]]),
                 }
         return records
-
-
-def interval_notes(name: str, counts: Counts) -> list[str]:
-    """Return a warning if a set has too few images, or groups of images, for reliable intervals.
-
-    Percentile intervals are too narrow if the scores of resamples are skewed. More images correct
-    this; other bootstrap intervals hardly do (bias-corrected and accelerated intervals cover the
-    truth in 86 % of trials with 30 images).
-
-    >>> import numpy as np
-    >>> interval_notes("SOD", Counts(np.ones((300, 2, 256), np.int64)))
-    []
-
-    Args:
-        name: name of the set.
-        counts: counts of the set.
-    """
-    if not 1 < counts.independent < FEW:
-        return []
-    units = "images" if "groups" not in counts.columns else "groups of images"
-    return [
-        f"{name}: 95 % intervals over {counts.independent} {units} are too narrow (of 30 images "
-        "they held the truth in 80 to 87 % of trials, of 100 images in 91 to 95 %)"
-    ]
-
-
-def ignored_notes(name: str, counts: Counts) -> list[str]:
-    """Return a note if pixels of a set were ignored, with their share.
-
-    >>> import numpy as np
-    >>> maps, labels = np.uint8([[255, 0, 9, 9]]), np.uint8([[1, 0, 0, 7]])
-    >>> (note,) = ignored_notes("SOD", Counts.from_map(maps, labels, ignore_index=7))
-    >>> note[:40]
-    'SOD: 25.0 % of the pixels are ignored; S'
-    """
-    ignored = counts.columns.get("ignored", np.zeros(1)).sum()
-    if not ignored:
-        return []
-    share = 100 * ignored / (ignored + counts.pixels)
-    return [
-        f"{name}: {share:.1f} % of the pixels are ignored; S and weighted F, which need whole "
-        "images, are missing"
-    ]
 
 
 def flat(

@@ -115,7 +115,9 @@ def main_table(
 
 
 def as_table(
-    rows: Mapping[str, Mapping[str, Mapping[str, float]]], scores: Sequence[Score] = MAIN
+    rows: Mapping[str, Mapping[str, Mapping[str, float]]],
+    scores: Sequence[Score] = MAIN,
+    one_class: Callable[[str, str], str] = lambda name, method: "",
 ) -> str:
     """Format scores as a plain-text table, with differences from the first method.
 
@@ -128,14 +130,18 @@ def as_table(
     Args:
         rows: scores by set, method and name, see `Evaluation.scores`.
         scores: the scores; the main ones by default.
+        one_class: function from set and method to the only class that it predicts; these methods
+            have a dash instead of a difference, see `Evaluation.one_class`.
     """
 
     def value(name: str, method: str, score: Score) -> str:
         return score.text(rows[name][method][score.name])
 
     def change(name: str, method: str, score: Score) -> str:
-        first = next(iter(rows[name].values()))
-        return score.text(rows[name][method][score.name] - first[score.name], "+")
+        first = next(iter(rows[name]))
+        if one_class(name, method) or one_class(name, first):
+            return "-"
+        return score.text(rows[name][method][score.name] - rows[name][first][score.name], "+")
 
     head, cells = main_table(rows, value, change, scores)
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
@@ -373,6 +379,15 @@ class PaperOptions:
                     print(f"note: {counted(noun, others)}")
 
 
+def first_sentence(note: str) -> str:
+    """Return the first sentence of a note, for captions, which give no advice.
+
+    >>> first_sentence("SOD: BCE predicts background on more than 99.9 %. Look at its training")
+    'SOD: BCE predicts background on more than 99.9 %.'
+    """
+    return note.partition(". ")[0] + "."
+
+
 def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
     """Return the table of an evaluation, with a method in bold where it is resolved to be the best.
 
@@ -390,12 +405,17 @@ def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
     resampled = any(counts.independent > 1 for methods in sets for counts in methods.values())
     intervals = INTERVALS if resampled else "There are no intervals over a single image."
     several = any(len(methods) > 1 for methods in sets)
-    note = " ".join([intervals] * options.intervals + [BOLD] * several)
+    notes = evaluation.notes if options.intervals or several else evaluation.notes_on_maps
+    parts = (
+        [intervals] * options.intervals
+        + [BOLD] * several
+        + [first_sentence(note) for note in notes]
+    )
     return PaperTable(
         evaluation.counts,
         options.columns(COLUMNS),
         cell,
         evaluation.best,
-        note,
+        " ".join(parts),
         lambda: flat(evaluation.records(), options.scores or SCORES),
     )

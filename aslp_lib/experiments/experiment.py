@@ -32,6 +32,7 @@ from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.shapes import SHIFTS, graded
+from aslp_lib.evaluation.notes import facts
 from aslp_lib.experiments import records
 from aslp_lib.files import check_output, locked, write
 from aslp_lib.maps.provenance import refuse_changed
@@ -480,6 +481,7 @@ def _scored(
     for kind, images in parts.items():
         counts = Counts.of_images(images, groups=dataset.fields)
         values = scores(counts, BINS, (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL))
+        values |= facts(counts)
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         if not isinstance(dataset, Corrupted) and counts.independent > 1:

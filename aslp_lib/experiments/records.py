@@ -8,8 +8,8 @@ are
   the training (NaN if it was interrupted and resumed);
 - where they are known, the scores of `OPTIONAL`; `posterior_error`, the mean squared
   difference from the true posterior; `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of
-  95 % intervals over images; and `alpha_mean`, `alpha_p10` and `alpha_p90`, the mean and the
-  deciles of the perturbation levels at the end of the training.
+  95 % intervals over images; the facts of `evaluation.notes`; and `alpha_mean`, `alpha_p10` and
+  `alpha_p90`, the mean and the deciles of the perturbation levels at the end of the training.
 """
 
 import json
@@ -53,6 +53,7 @@ LIMITS = {
     "nll": (0, 1000),  # the smallest positive probability in float64 has an NLL of 745 nats
     "seed": (0, LARGEST_INTEGER),
     "images": (1, LARGEST_INTEGER),
+    "units": (1, LARGEST_INTEGER),
     "seconds": (0, math.inf),
     "temperature": (LOWEST, HIGHEST),
 }

@@ -13,9 +13,9 @@ from aslp_lib.metrics import Score
 
 NOTE = (
     f"{tables.MEANS}{tables.INTERVALS}. A difference is the method's score minus that of the first "
-    "one, paired by seed, with Student's 95 % interval. It is resolved, and in bold, if the paired "
-    "t-test rejects a difference of zero, with Holm's correction over the methods. It is "
-    f"too small to matter if its interval lies within {tables.SMALLEST} nats or "
+    "one, paired by seed, with Student's individual 95 % interval. It is resolved, and in bold, if "
+    "the paired t-test rejects a difference of zero, with Holm's correction over the methods. It "
+    f"is too small to matter if its interval lies within {tables.SMALLEST} nats or "
     f"{100 * tables.SMALLEST:.0f} percentage point of zero. {NOISE_FLOOR}"
 )
 
@@ -74,6 +74,7 @@ def page_over_seeds(groups: tables.Groups) -> Page:
         {name: conclusions(name) for name in groups},
         Table("Main scores", *main_table(groups, value, change), NOTE),
         [Section(name, _figures(groups[name], compared[name], name)) for name in groups],
+        tables.notes(groups),
     )
 
 

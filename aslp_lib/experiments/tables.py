@@ -5,10 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 
+from aslp_lib.evaluation.notes import FACTS, few_images, of_maps, one_class
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COMPARED, PaperOptions, PaperTable, markdown_table
+from aslp_lib.evaluation.tables import (
+    COMPARED,
+    PaperOptions,
+    PaperTable,
+    first_sentence,
+    markdown_table,
+)
 from aslp_lib.experiments.records import by_label
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, holm, verdicts
 from aslp_lib.metrics import SCORES, Score, Visibility
@@ -28,6 +36,11 @@ MEANS = "Mean ± standard deviation over seeds"
 """Explanation of cells."""
 INTERVALS = ", and in brackets the 95 % interval over images, averaged over seeds"
 """Explanation of intervals in cells."""
+INDIVIDUAL = (
+    "The intervals are individual 95 % intervals; better and worse are decided with Holm's "
+    "correction over the methods."
+)
+"""Explanation of several differences."""
 BOLD = (
     "In bold the method of a set that is better than every other one by paired t-tests over seeds, "
     "with Holm's correction over the other methods at the level 0.05."
@@ -57,7 +70,8 @@ def of_evaluations(evaluations: Sequence[Evaluation]) -> Groups:
 
     def record(seed: int, name: str, method: str) -> dict[str, float]:
         evaluation = evaluations[seed]
-        row = {"seed": seed, **evaluation.scores[name][method]}
+        row = {"seed": seed, **evaluation.scores[name][method], **evaluation.facts[name, method]}
+        row["images"] = len(evaluation.counts[name][method])
         for key in evaluation.names:
             found = evaluation.interval(name, method, SCORES[key])
             row |= {f"{key}_low": found.low, f"{key}_high": found.high}
@@ -68,6 +82,29 @@ def of_evaluations(evaluations: Sequence[Evaluation]) -> Groups:
         name: {m: pd.DataFrame([record(seed, name, m) for seed in seeds]) for m in methods}
         for name, methods in evaluations[0].counts.items()
     }
+
+
+def notes(groups: Groups, *, intervals: bool = True) -> list[str]:
+    """Return the notes on the intervals over images of each set, and on the methods' maps.
+
+    Args:
+        groups: records by set and label. Records of earlier versions have no notes on maps.
+        intervals: intervals over images are shown.
+    """
+    texts, sizes = [], {}
+    for name, methods in groups.items():
+        parts = [part.reindex(columns=["ece_low", "units", "images"]) for part in methods.values()]
+        rows = [row for part in parts for row in part.to_numpy(float) if math.isfinite(row[0])]
+        if rows and intervals:  # Records of earlier versions have no number of units.
+            sizes[name] = np.min([[np.fmin(*row[1:]), row[2]] for row in rows], axis=0)
+        for label, part in methods.items():
+            texts += of_maps(name, label, _facts(part))
+    return few_images(sizes) + texts
+
+
+def _facts(records: pd.DataFrame) -> list[dict[str, float]]:
+    """Return the facts on the maps of each seed; NaN if they are unknown."""
+    return records.reindex(columns=["seed", *FACTS]).to_dict("records")
 
 
 def table(groups: Groups, name: str, columns: Sequence[Score] = COLUMNS) -> str:
@@ -103,7 +140,8 @@ def compare_with_first(
     """Compare each method of a set with the first one, paired by seed.
 
     Methods with other seeds than the first one, or for which the score is undefined for a seed, are
-    left out. Holm's correction is over the methods. Only for the scores of `COMPARED` is there a
+    left out; so are those that predict one class (`notes.one_class`), and all if the first one
+    does. Holm's correction is over the methods. Only for the scores of `COMPARED` is there a
     smallest difference that matters.
 
     >>> first, second = (pd.DataFrame({"seed": range(3), "ece": x}) for x in ([2, 3, 4], [1, 2, 3]))
@@ -130,6 +168,8 @@ def compare_with_first(
 def best(methods: Mapping[str, pd.DataFrame], score: Score) -> str | None:
     """Return the method that is better than every other one by the corrected verdicts, or None.
 
+    Methods that predict one class are left out.
+
     >>> first, second = (pd.DataFrame({"seed": range(3), "ece": x}) for x in ([2, 3, 4], [1, 2, 3]))
     >>> best({"BCE": first, "ASLP": second}, SCORES["ece"])
     'ASLP'
@@ -138,6 +178,7 @@ def best(methods: Mapping[str, pd.DataFrame], score: Score) -> str | None:
         methods: label -> records, one per seed.
         score: the score.
     """
+    methods = {label: part for label, part in methods.items() if not _collapsed(part)}
     costs = {
         label: records.assign(**{score.name: score.cost(records[score.name])})
         for label, records in methods.items()
@@ -158,10 +199,17 @@ def _differences(
     key, reference = score.name, methods[first]
 
     def paired(records: pd.DataFrame) -> bool:
+        if _collapsed(records) or _collapsed(reference):
+            return False
         defined = all(key in part and part[key].notna().all() for part in (records, reference))
         return defined and {*records.seed} == {*reference.seed}
 
     return {k: difference(methods[k], reference, key) for k in others if paired(methods[k])}
+
+
+def _collapsed(records: pd.DataFrame) -> bool:
+    """Return whether a method predicts one class with any seed."""
+    return any(map(one_class, _facts(records)))
 
 
 def sentences(
@@ -175,6 +223,9 @@ def sentences(
         scores: the scores.
     """
     first = next(iter(methods))
+    for label, records in methods.items():
+        if _collapsed(records):
+            yield "Not compared", f", because it predicts one class: {label}."
     for score, verdict in product(scores, get_args(Verdict)):
         found = [
             f"{label} ({paired.text(score, '+')})"
@@ -198,6 +249,8 @@ def terminal_text(groups: Groups, options: PaperOptions) -> str:
     for name, methods in groups.items():
         found = sentences(methods, compare_with_first(methods, judged), judged)
         parts += [table(groups, name, columns), "\n".join(map("".join, found))]
+    if judged and any(len(methods) > 2 for methods in groups.values()):
+        parts.append(INDIVIDUAL)
     return "\n\n".join(filter(None, parts))
 
 
@@ -214,7 +267,9 @@ def paper_table(groups: Groups, options: PaperOptions) -> PaperTable:
 
     columns = options.columns(COLUMNS)
     cells = (text(name, m, score) for name in groups for m in groups[name] for score in columns)
-    note = f"{MEANS}{INTERVALS if any('[' in cell for cell in cells) else ''}. {BOLD}"
+    intervals = any("[" in cell for cell in cells)
+    texts = map(first_sentence, notes(groups, intervals=intervals))
+    note = " ".join([f"{MEANS}{INTERVALS * intervals}. {BOLD}", *texts])
     return PaperTable(
         groups,
         options.columns(COLUMNS),

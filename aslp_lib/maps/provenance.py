@@ -1,5 +1,6 @@
 """Digests of files, which show whether they are still those that something was made from."""
 
+import filecmp
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,16 @@ def digests(paths: Mapping[str, Path]) -> dict[str, str]:
     with ThreadPoolExecutor() as pool:
         contents = pool.map(lambda path: digest(read(path)), paths.values())
         return dict(zip(paths, contents, strict=True))
+
+
+def same_files(first: Mapping[str, Path], second: Mapping[str, Path]) -> set[str]:
+    """Return the stems whose files are the same in both, or copies."""
+    return {
+        stem
+        for stem in first.keys() & second.keys()
+        if first[stem].samefile(second[stem])
+        or filecmp.cmp(first[stem], second[stem], shallow=False)
+    }
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

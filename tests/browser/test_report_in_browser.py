@@ -8,7 +8,7 @@ import pytest
 
 from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.pages import write_page
-from aslp_lib.evaluation.report import comparison_page, folders_table
+from aslp_lib.evaluation.report import comparison_page, folders_table, next_steps
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.experiments.records import ESTIMATORS, NAMES
 from aslp_lib.experiments.report import experiment_page
@@ -33,7 +33,10 @@ def pages(tmp_path_factory):
     sets = {name: {k: counts(s) for k, s in methods.items()} for name in ("SOD", "ECSSD", "DTD")}
     evaluation = Evaluation.of(sets)
     folders = folders_table({k: [folder] for k in methods}, dict.fromkeys(sets, folder))
-    page = comparison_page(evaluation)._replace(notes=evaluation.notes, appendix=[folders])
+    command = f"main_ASLP.py recalibrate --maps {'a-long-name-of-a-folder/' * 6}".format
+    page = comparison_page(evaluation)._replace(
+        notes=evaluation.notes, appendix=[folders], next=next_steps(evaluation, command)
+    )
     write_page(folder / "score.html", page)
     rows = [
         {"method": method, "options": {}, "recalibration": "none", "seed": seed, "set": name}

@@ -1,6 +1,9 @@
 """Recalibrating anyone's maps from the command line, against the counts' own arithmetic."""
 
+import html
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,34 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
         f"{kind}: {fitted.describe()}{fitted.remark(clean)}; " in printed
         and "12 maps in changed/test" in printed
     )
+
+
+@pytest.mark.parametrize(
+    ("images", "copied", "noted"),
+    [("clean", 0, True), ("test", 12, True), ("test", 6, True), ("test", 5, False)],
+)
+def test_maps_that_are_those_of_the_fit_are_noted(folders, capsys, images, copied, noted):
+    """They are the same files, or copies of at least half of them."""
+    for i in range(copied):
+        shutil.copy(f"clean/maps/m{i}.png", f"test/maps/m{i}.png")
+    assert main([*FIT, "--maps", f"{images}/maps", "--out", "new"]) == 0
+    note = (
+        f"note: {copied or 12} of 12 maps in {images}/maps are those of the fit, so their scores "
+        "flatter the recalibration. Test it on --maps of other images\n"
+    )
+    assert ("are those of the fit" in (printed := capsys.readouterr().out)) == noted
+    assert printed.endswith(note) == noted
+
+
+def test_a_report_has_the_command_that_recalibrates_its_maps(folders, quick_reports, capsys):
+    words = ["score", "--maps", "my maps=test/maps", "--masks", "T=test/GT", "--report", "r.html"]
+    assert main([*words, "--no-weighted-f"]) == 0
+    (line,) = re.findall("<code>(.*)</code>", Path("r.html").read_text(encoding="utf-8"))
+    command = shlex.split(html.unescape(line).replace("VAL", "clean"))
+    assert main(command[command.index("recalibrate") :]) == 0
+    capsys.readouterr()
+    before, after = (counted(f"test/{m}", "test/GT") for m in ("maps", "maps+temperature_scaling"))
+    assert calibration.ece(after) < calibration.ece(before) / 2
 
 
 def test_a_known_dose_is_undone_without_a_fit(folders, capsys):

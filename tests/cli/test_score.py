@@ -88,6 +88,26 @@ def test_intervals_over_few_images_are_said_to_be_too_narrow(elsewhere, capsys, 
     assert [note.startswith(said) for note in written()["notes"]] == [True] * few
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [(0, "predicts background on"), (255, "predicts foreground on"), (None, None)],
+)
+def test_the_terminal_and_the_files_say_that_maps_hold_one_class(elsewhere, capsys, level, words):
+    write_set(["a", "b"], "SOD/GT")
+    for path in Path("b").iterdir() if level is not None else ():
+        Image.new("L", (12, 9), level).save(path)
+    score = ["score", "--maps", "a", "b", "--masks", "SOD/GT", "--no-weighted-f"]
+    for more in ([], ["--out", "scores.json", "--table", "t.md"]):
+        assert main([*score, *more]) == 0
+        printed = capsys.readouterr().out
+        (row,) = (line for line in printed.splitlines() if line.startswith("SOD  b"))
+        assert (row.split().count("-") == 3) == (words is not None)  # and no noise floor
+        assert (f"note: SOD: b {words} more than 99.9 %" in printed) == (words is not None)
+    for text in (Path("t.md").read_text(encoding="utf-8"), str(written()["SOD"]["b"]["notes"])):
+        assert (f"SOD: b {words}" in text) == (words is not None)
+
+
 def test_weighted_f_may_be_left_out_or_missing(elsewhere, capsys, monkeypatch):
     """Who leaves it out needs no note that it is missing; who lacks the extra is told once."""
     monkeypatch.setattr("aslp_lib.maps.count.weighted_f", None)  # a call would fail

@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.evaluation import figures
+from aslp_lib.evaluation.notes import FACTS, facts
 from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
@@ -99,6 +100,7 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
             for name, ends in bootstrap.error_bounds(counts).items():
                 found = record[f"{name}_low"], record[f"{name}_high"]
                 assert found == pytest.approx(ends, abs=ONE_PIXEL)
+        assert {key: record[key] for key in FACTS} == pytest.approx(facts(counts), abs=ONE_PIXEL)
         assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
         error = against_posterior(found, part.posterior).total

@@ -1,0 +1,215 @@
+"""Notes: for each, maps that cause it and maps that do not."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from aslp_lib.config import Settings
+from aslp_lib.evaluation import notes
+from aslp_lib.evaluation.report import comparison_page, next_of_run, next_steps
+from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.evaluation.tables import PaperOptions as Options
+from aslp_lib.evaluation.tables import as_table, paper_table
+from aslp_lib.experiments import tables
+from aslp_lib.metrics import SCORES
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.runs import Run
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
+SHARES = [  # of foreground in the masks and in the predictions
+    (0.2, 0.0, "background"),
+    (0.2, 0.0009, "background"),
+    (0.2, 0.0011, ""),
+    (0.002, 0.0001, "background"),  # small objects, of which at most one in 20 is found
+    (0.002, 0.0009, ""),
+    (0.8, 1.0, "foreground"),
+    (0.8, 0.9989, ""),
+    (0.0, 0.0, ""),  # textures: no object in any mask
+    (0.0, 1.0, ""),
+    (0.00001, 0.0, ""),  # a stray pixel
+    (np.nan, np.nan, ""),  # a record of an earlier version
+]
+
+
+@pytest.mark.parametrize(("foreground", "predicted", "only"), SHARES)
+def test_a_method_predicts_one_class_if_the_masks_hold_clearly_more_of_the_other(
+    foreground, predicted, only
+):
+    facts = {"foreground": foreground, "predicted_foreground": predicted, "wrong_at_ends": 0.0}
+    assert notes.one_class(facts) == only
+    for text in notes.of_maps("SOD", "BCE", [facts]):
+        assert text == (
+            f"SOD: BCE predicts {only} on more than 99.9 % of the pixels, but "
+            f"{100 * foreground:.1f} % are foreground, so it is not compared. Look at its training "
+            "first"
+        )
+    assert len(notes.of_maps("SOD", "BCE", [facts])) == bool(only)
+
+
+WRONG_AND_RIGHT = np.array([-20, -3, 1, 30, 40.0]), np.array([-25.0, -200, 2, 300, 20])
+"""Logits of five wrong and five right pixels. In float32, 1 begins at a logit of 17."""
+
+
+@pytest.mark.parametrize(
+    ("convert", "share"),
+    [
+        (lambda z: np.rint(255 * expit(z)).astype(np.uint8), 0.6),
+        (lambda z: np.uint8(255 * (z > 0)), 1),  # thresholded maps
+        (lambda z: (z > 0).astype(np.float64), 1),
+        (lambda z: expit(z.astype(np.float32)), 0.4),  # -20 is not 0
+        (lambda z: expit(z.astype(np.float16)).astype(np.float16), 0.6),
+        (lambda z: expit(z / 40), 0),
+        (None, 0),  # the logits themselves
+    ],
+)
+def test_confidence_is_hidden_if_most_wrong_pixels_are_exactly_0_or_1(convert, share):
+    z = np.concatenate(WRONG_AND_RIGHT)[None]
+    labels = np.where(np.arange(10) < 5, z < 0, z >= 0).astype(np.uint8)
+    if convert is None:
+        counts = Counts.from_floats(z, labels, logits=True)
+    elif (maps := convert(z)).dtype == np.uint8:
+        counts = Counts.from_map(maps, labels)
+    else:
+        counts = Counts.from_floats(maps, labels)
+    facts = notes.facts(counts)
+    assert facts["wrong_at_ends"] == pytest.approx(share)
+    found = notes.of_maps("SOD", "BCE", [facts])
+    assert found == [
+        f"SOD: {100 * share:.0f} % of the wrong pixels of BCE are exactly 0 or 1, which hides how "
+        "confident they are: NLL is not that of the network, and recalibration cannot tell them "
+        "from right pixels. Save logits, np.save('STEM.npy', logits), and give --logits, or let a "
+        "run save floats, predict RUN --images DIR --out DIR --floats"
+    ] * (share > 0.5)
+
+
+@pytest.mark.parametrize(
+    ("units", "images", "words"),
+    [
+        (1, 1, None),
+        (20, 20, "20 images are too narrow: in trials they held the truth in 80 to 87 % with 30 "
+         "images, in 91 to 95 % with 100, and those of a calibrated predictor's ECE in 40, 58 and "
+         "77 % with 5, 10 and 20"),
+        (50, 50, "50 images are too narrow: in trials they held the truth in 80 to 87 % with 30 "
+         "images, in 91 to 95 % with 100"),
+        (20, 240, "20 groups of images are too narrow: in trials they held the truth in 80 to 87 % "
+         "with 30 images, in 91 to 95 % with 100"),
+        (100, 100, None),
+    ],
+)  # fmt: skip
+def test_intervals_from_few_images_are_too_narrow(units, images, words):
+    found = notes.few_images({"SOD": (units, images), "DTD": (units, images), "many": (200, 200)})
+    assert found == ([f"SOD, DTD: 95 % intervals over {words}"] if words else [])
+
+
+def counts_of(maps, images=40):
+    """Counts of images whose masks are drawn from the posterior 0.9 or 0.1, a half each."""
+    rng = np.random.default_rng(0)
+    labels = [(rng.random(400) < np.repeat([0.9, 0.1], 200))[None] for _ in range(images)]
+    level = np.rint(255 * np.repeat(maps, 200)).astype(np.uint8)[None]
+    return Counts.from_maps([level] * images, [y.astype(np.uint8) for y in labels])
+
+
+OVER, UNDER, GOOD, COLLAPSED = (0.99, 0.01), (0.7, 0.3), (0.9, 0.1), (0.49, 0.49)
+"""Probabilities of the two halves. The ECE of the collapsed network is small, since all is 1/2."""
+
+
+@pytest.mark.parametrize("order", [("over", "collapsed"), ("collapsed", "over")])
+def test_a_method_that_predicts_one_class_is_compared_with_none(order):
+    counts = {"over": counts_of(OVER), "collapsed": counts_of(COLLAPSED), "good": counts_of(GOOD)}
+    evaluation = Evaluation.of({"SOD": {name: counts[name] for name in (*order, "good")}})
+    scores = evaluation.scores["SOD"]
+    assert scores["collapsed"]["ece"] < scores["over"]["ece"]
+    page = comparison_page(evaluation)
+    of_method = dict(zip(evaluation.counts["SOD"], page.verdict["SOD"], strict=True))
+    of_first = of_method[order[1]]
+    assert "Not compared, because collapsed predicts one class." in of_first
+    assert "Better" not in of_first and "Worse" not in of_first
+    assert ("Better than over in ECE" in of_method["good"]) == (order[0] == "over")
+    head, *rows = as_table(evaluation.scores, one_class=evaluation.one_class).splitlines()
+    column = head.split().index("difference") - 1  # of the ECE; "ECE %" are two words
+    assert rows[1].split()[column] == "-"
+    assert evaluation.best("SOD", SCORES["ece"]) == "good"
+    caption = paper_table(evaluation, Options()).markdown()
+    assert "SOD: collapsed predicts background on more than 99.9 %" in caption
+    assert "Look at" not in caption
+
+
+def test_over_seeds_a_method_that_collapses_once_is_not_compared():
+    def records(name, ece, predicted):
+        same = {"seed": range(3), "nll": [0.5, 0.51, 0.52], "images": 40, "foreground": 0.5}
+        return pd.DataFrame({**same, "ece": ece, "predicted_foreground": predicted})
+
+    groups = {
+        "SOD": {
+            "BCE": records("BCE", [0.10, 0.11, 0.12], 0.4),
+            "ASLP": records("ASLP", [0.05, 0.0601, 0.07], [0.4, 0.0, 0.0]),
+            "focal": records("focal", [0.05, 0.0601, 0.07], 0.4),
+        }
+    }
+    judged = [SCORES["ece"]]
+    assert set(tables.compare_with_first(groups["SOD"], judged)["ece"]) == {"focal"}
+    text = tables.terminal_text(groups, Options(scores=("ece",)))
+    assert "Not compared, because it predicts one class: ASLP." in text
+    assert "ECE %, better, compared with BCE: focal (" in text
+    assert tables.best(groups["SOD"], SCORES["ece"]) == "focal"
+    assert tables.notes(groups) == [
+        "SOD: ASLP predicts background on more than 99.9 % of the pixels with seed 1, 2, but "
+        "50.0 % are foreground, so it is not compared. Look at its training first"
+    ]
+    first = {"ASLP": groups["SOD"]["ASLP"], "BCE": groups["SOD"]["BCE"]}
+    assert tables.compare_with_first(first, judged)["ece"] == {}
+
+
+@pytest.mark.parametrize("methods", [2, 3])
+def test_holm_is_named_where_it_matters(methods):
+    records = pd.DataFrame({"seed": range(3), "ece": [0.1, 0.2, 0.3], "images": 100})
+    groups = {"SOD": {f"method {i}": records for i in range(methods)}}
+    text = tables.terminal_text(groups, Options(scores=("ece",)))
+    assert ("individual 95 % intervals" in text) == (methods > 2)
+
+
+@pytest.mark.parametrize(
+    ("maps", "kind", "words"),
+    [
+        (OVER, "temperature_scaling", "is overconfident on SOD. Scale its temperature, fitted on"),
+        (UNDER, "unperturb_temperature", "is underconfident on SOD. Undo the perturbation"),
+        ((1, 0), "temperature_scaling", "is overconfident on SOD. Save logits first, as the note"),
+        (GOOD, None, "needs no recalibration: chance could explain its ECE."),
+        (COLLAPSED, None, "predicts one class on SOD: look at its training first."),
+    ],
+)
+def test_a_report_says_what_to_do_next(maps, kind, words):
+    evaluation = Evaluation.of({"SOD": {"mine": counts_of(maps)}})
+    (step,) = next_steps(evaluation, lambda *names: " ".join(names))
+    assert step.startswith(f"<b>mine</b> {words}")
+    assert ("<code>" in step) == (kind is not None)
+    assert kind is None or step.endswith(f"<code>SOD mine {kind}</code>")
+
+
+COMMAND = "predict runs/mine --method bce --images"
+
+
+@pytest.mark.parametrize(
+    ("as_trained", "scaled", "words"),
+    [
+        (OVER, GOOD, [f"{COMMAND} DIR --out DIR --recalibration temperature_scaling"]),
+        (GOOD, GOOD, []),
+        (GOOD, OVER, []),
+        (UNDER, (0.6, 0.4), ["recalibration does not lower its ECE there"]),
+        (OVER, None, [f"{COMMAND} VAL/Image --out VAL/maps; ", "--fit-maps VAL/maps/bce",
+                      "--kind temperature_scaling", "--maps runs/mine/bce/maps/SOD --out DIR"]),
+        (COLLAPSED, None, ["look at its training first"]),
+    ],
+)  # fmt: skip
+def test_a_run_says_what_to_do_next(as_trained, scaled, words):
+    kinds = () if scaled is None else ("temperature_scaling",)
+    run = Run(Path("runs/mine"), Settings(methods=("bce",), recalibrate=kinds))
+    labels = (variant.label for variant in run.variants())
+    maps = {label: counts_of(p) for label, p in zip(labels, (as_trained, scaled), strict=False)}
+    (step,) = next_of_run(run, Evaluation.of({"SOD": maps}))
+    assert all(word in step for word in words)
+    assert ("<code>" in step) == any("predict" in word for word in words)
