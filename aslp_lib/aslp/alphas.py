@@ -401,7 +401,7 @@ def check_images(index: Tensor, images: int) -> None:
     require_type("index", index, Tensor, "a tensor. Convert a list with torch.tensor.")
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
-    if index.device.type == "cpu":
+    if values_are_read(index):
         expected = f"0 to {images - 1}, for {images} training images"
         for i in index.flatten().tolist():
             require("an image index", i, 0 <= i < images, expected)
