@@ -87,6 +87,20 @@ def require_one_channel(name: str, shape: Sequence[int]) -> None:
         raise ValueError(f"{name} have {shape[1]} channels: shape {tuple(shape)}; {BINARY}")
 
 
+def require_shape_of(name: str, shape: Sequence[int], labels: Sequence[int]) -> None:
+    """Raise ValueError unless labels have the shape of the predictions; they may lack a channel.
+
+    >>> require_shape_of("logits", (8, 1, 64, 64), (8, 64, 64))
+    Traceback (most recent call last):
+    ValueError: the shape of labels is (8, 64, 64); expected that of logits, (8, 1, 64, 64). Add \
+the channel: labels[:, None].
+    """
+    shape, labels = tuple(shape), tuple(labels)
+    lacking = (*labels[:1], 1, *labels[1:]) == shape
+    remedy = ". Add the channel: labels[:, None]." if lacking else ""
+    require("the shape of labels", labels, labels == shape, f"that of {name}, {shape}{remedy}")
+
+
 @contextmanager
 def explained(problem: str, expected: str, *more: type[Exception]) -> Iterator[None]:
     """Turn the errors of malformed content into a ValueError `PROBLEM (ERROR); expected EXPECTED`.

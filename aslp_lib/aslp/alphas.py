@@ -11,12 +11,19 @@ lambda. Source: Liu et al., ICCV 2023, method figure.
 """
 
 import math
+import warnings
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.aslp.perturbation import RELEASE, Technique, check_pixels, check_technique
+from aslp_lib.aslp.perturbation import (
+    RELEASE,
+    Technique,
+    check_pixels,
+    check_technique,
+    values_are_read,
+)
 from aslp_lib.aslp.rules import RULES
 from aslp_lib.checks import require, require_type
 
@@ -24,6 +31,10 @@ Dynamics = Literal["stable", "release"]
 
 RELEASE_LOGIT = math.log(1e7 - 1)
 """Logit of the probability 1 - 1e-7, at which the release clamps predictions."""
+
+PASSES = 20
+"""Number of passes over the training images within which a validation must be observed. If it were
+later, a warm-up of 5 validations would last more than 100 epochs."""
 
 
 def alpha_gradient(
@@ -201,6 +212,7 @@ class AdaptiveAlpha(nn.Module):
             value = getattr(self, name)
             require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
         self.rule = RULES[rule](technique, bound_gain)
+        self._passes, self._seen = 0, set[int]()
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
         module: Any = self  # torch does not annotate this method
@@ -242,7 +254,7 @@ class AdaptiveAlpha(nn.Module):
         Each alpha moves once. If several rows belong to one image, such as patches, its gradient is
         the mean over the labelled pixels of all of them. An alpha keeps its value if its gradient
         is not finite. This happens if a logit is NaN or infinite, as in the first steps of mixed
-        precision, or if every pixel is ignored.
+        precision, or if every pixel is ignored. A RuntimeWarning says if `observe` was forgotten.
 
         Args:
             index: (N,) index in the training set of the image of each row. Indices are checked on a
@@ -267,6 +279,8 @@ class AdaptiveAlpha(nn.Module):
         gradient = gradient_of_rows(logits, labels, self.technique, ignore_index)
         expected = f"{tuple(gradient.shape)}, one index for each image of logits"
         require("the shape of index", tuple(index.shape), index.shape == gradient.shape, expected)
+        if self._passes <= PASSES and values_are_read(index):
+            self._count_passes(index)
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
         gradient = self._image_gradient(gradient.to(old), index, labels, ignore_index)
@@ -274,6 +288,25 @@ class AdaptiveAlpha(nn.Module):
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
+
+    def _count_passes(self, index: Tensor) -> None:
+        """Warn once if no validation has been observed in more than `PASSES` passes.
+
+        A pass ends when every image has occurred in an update, however many patches it has.
+        """
+        self._seen.update(index.tolist())
+        if len(self._seen) < len(self):
+            return
+        self._passes, self._seen = self._passes + 1, set()
+        if self._passes > PASSES and not self.observed:
+            warnings.warn(
+                f"no validation has been observed in {PASSES} passes over the training images; "
+                "expected one every few epochs, because the rule needs the accuracy, and during a "
+                f"warm-up of {self.warm_up} validations the loss is plain BCE. Call alphas.observe "
+                "after each validation.",
+                RuntimeWarning,
+                stacklevel=4,  # this method, `update` and its decorator
+            )
 
     def _image_gradient(
         self, gradient: Tensor, index: Tensor, labels: Tensor, ignore_index: int | None
@@ -311,6 +344,7 @@ class AdaptiveAlpha(nn.Module):
             require(name, value, 0.0 <= value <= 1.0, "a fraction in [0, 1]")
         self.rule.observe(accuracy, confidence, self.observed + 1 >= self.warm_up)
         self.observed += 1
+        self._passes = PASSES + 1  # nothing is left to warn of
 
     def _stable_step(self, alpha: Tensor, gradient: Tensor) -> Tensor:
         proposed = alpha + self.alpha_step_size * gradient
@@ -367,7 +401,7 @@ def check_images(index: Tensor, images: int) -> None:
     require_type("index", index, Tensor, "a tensor. Convert a list with torch.tensor.")
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
-    if index.device.type == "cpu":
+    if values_are_read(index):
         expected = f"0 to {images - 1}, for {images} training images"
         for i in index.flatten().tolist():
             require("an image index", i, 0 <= i < images, expected)

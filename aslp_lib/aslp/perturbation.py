@@ -15,7 +15,7 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import require, require_one_channel, require_type
+from aslp_lib.checks import require, require_one_channel, require_shape_of, require_type
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ def perturb(
         if noise is None:
             device = generator.device if generator is not None else labels.device
             noise = pixel_noise(labels.shape, technique, generator, labels.dtype, device)
-        check_shape("noise", noise, labels)
+        same, expected = noise.shape == labels.shape, f"that of labels, {tuple(labels.shape)}"
+        require("the shape of noise", tuple(noise.shape), same, expected)
         perturbed = perturbed + noise.to(labels.device, non_blocking=True)
     return perturbed
 
@@ -277,12 +278,6 @@ def check_tensors(**values: Tensor) -> None:
         require_type(name, value, Tensor, f"a tensor. {remedy}")
 
 
-def check_shape(name: str, values: Tensor, labels: Tensor) -> None:
-    """Raise ValueError unless values have the shape of the labels."""
-    expected = f"that of labels, {tuple(labels.shape)}"
-    require(f"the shape of {name}", tuple(values.shape), values.shape == labels.shape, expected)
-
-
 def values_are_read(values: Tensor) -> bool:
     """Return whether values may be checked: on a CPU, outside of a graph of `torch.compile`.
 
@@ -326,7 +321,7 @@ def check_pixels(
     """
     check_tensors(logits=logits, labels=labels)
     require_one_channel("logits", logits.shape)
-    check_shape("logits", logits, labels)
+    require_shape_of("logits", logits.shape, labels.shape)
     labels = labels.to(torch.promote_types(logits.dtype, torch.float32))
     labelled = None if ignore_index is None else labels != ignore_index
     valid = (labels >= 0) & (labels <= 1)

@@ -28,6 +28,8 @@ class Rule(nn.Module):
     """Name of ASLP with this rule in tables and figures."""
     has_constraint: ClassVar[bool] = True
     """True if the rule defines R_i, as the paper's rules do."""
+    pace: ClassVar[str] = "alpha_step_size"
+    """Name of the setting that decides how fast the alphas rise."""
 
     state: ClassVar[tuple[str, ...]] = ("accuracy",)
     """Names of the buffers, numbers that start at 0."""
@@ -50,6 +52,16 @@ class Rule(nn.Module):
             warm_up_over: boolean scalar; True if the warm-up ends with or before this validation.
         """
         self.accuracy.fill_(accuracy)
+
+    def ceiling(self, accuracy: float) -> float:
+        """Compute how far alphas rise at an accuracy A; by default, to MC's bound.
+
+            min(2 * (1 - A) / beta, alpha_limit)
+
+        Large margins raise the alphas of MC a little above it.
+        """
+        bound = 2 * (1 - accuracy) / max(self.technique.beta, 1e-12)
+        return min(bound, self.technique.alpha_limit)
 
     def constraint(self, alpha: Tensor) -> Tensor:
         """Compute R_i <= 0 of the explicit update `alpha_i + eta * (grad_i + lambda * R_i)`.
@@ -110,6 +122,9 @@ class Entropy(Rule):
         super().observe(accuracy, confidence, warm_up_over)
         self.best_accuracy.clamp_(min=accuracy)
 
+    def ceiling(self, accuracy: float) -> float:
+        return self.technique.alpha_limit
+
     def constraint(self, alpha: Tensor) -> Tensor:
         return (self.accuracy - self.best_accuracy).clamp(max=0.0)
 
@@ -128,6 +143,7 @@ class MeasuredGap(Rule):
     """
 
     name, label, has_constraint = "measured_gap", "ASLP (measured gap)", False
+    pace = "bound_gain"
     state = ("accuracy", "bound")
     bound: Tensor
     """b, the largest alpha that the rule allows."""
@@ -139,10 +155,9 @@ class MeasuredGap(Rule):
                 "the rule 'measured_gap' needs"
             )
         super().observe(accuracy, confidence, warm_up_over)
-        calibrated_alpha = 2 * (1 - accuracy) / max(self.technique.beta, 1e-12)
-        ceiling = min(calibrated_alpha, self.technique.alpha_limit)
         new_bound = self.bound + self.bound_gain * (confidence - accuracy)
-        self.bound.copy_(torch.where(warm_up_over, new_bound.clamp(0.0, ceiling), self.bound))
+        new_bound = new_bound.clamp(0.0, self.ceiling(accuracy))
+        self.bound.copy_(torch.where(warm_up_over, new_bound, self.bound))
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
         return torch.minimum(proposed, self.bound)

@@ -104,7 +104,9 @@ class Train(Configured):
     def steps(self, run: Run, data: DataSplits) -> None:
         """Run the steps of the command on an open run."""
         for method in run.settings.methods:
-            train(run.settings, data, method, run.method(method))
+            state = train(run.settings, data, method, run.method(method))
+            for note in state.method.notes(state.log):
+                announce(f"note: {note}")
 
     def _open(self) -> tuple[Run, DataSplits]:
         """Create the run, or open the one to resume, and load its data."""

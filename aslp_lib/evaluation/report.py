@@ -259,6 +259,8 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
         f"validated on {validation}."
     )
     texts = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    for name in run.settings.methods:
+        texts += run.settings.method(name, images=1).notes(logs[METHOD_LABELS[name]])
     page = comparison_page(evaluation)
     sections = []
     for name, rows in page.sections:

@@ -4,6 +4,7 @@ Each method trains with SC-BCE, and its rule adapts the perturbation level alpha
 image.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -19,6 +20,10 @@ from aslp_lib.checks import require
 from aslp_lib.methods.base import Draws, Method, require_range
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+
+RISING = 0.1
+"""Largest part of their final mean by which converged alphas rise in the last fifth of the epochs.
+In the recorded runs of MC it is up to 0.08, but 0.2 or more before 80 % of the bound is reached."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,26 @@ class ASLP(Method[ASLPOptions]):
         alpha = self.alphas.alpha
         low, high = torch.quantile(alpha, alpha.new_tensor([0.1, 0.9]))
         return {"alpha_mean": alpha.mean(), "alpha_p10": low, "alpha_p90": high}
+
+    def notes(self, log: Sequence[Mapping[str, float]]) -> list[str]:
+        epochs, warm_up = len(log), self.options.alpha_warm_up
+        if epochs <= warm_up:
+            return [
+                f"{self.label}: the alphas stayed 0, and the loss was plain BCE, because the "
+                f"warm-up of {warm_up} epochs did not end within the {epochs} of the run. Lower "
+                "--aslp.alpha-warm-up or raise --epochs"
+            ]
+        span = max(1, epochs // 5)
+        before, mean = ([0.0, *(row["alpha_mean"] for row in log)][i] for i in (-1 - span, -1))
+        ceiling = self.alphas.rule.ceiling(log[-1]["accuracy"])
+        if mean - before <= RISING * mean or mean >= ceiling:
+            return []
+        kind = "limit" if ceiling == self.technique.alpha_limit else "bound"
+        return [
+            f"{self.label}: the alphas still rose when the training ended. Their mean grew from "
+            f"{before:.3g} to {mean:.3g} in the last {span} of {epochs} epochs, and their {kind} "
+            f"is {ceiling:.3g}. Raise --aslp.{self.rule.pace.replace('_', '-')} or --epochs"
+        ]
 
     def per_image(self) -> dict[str, Tensor]:
         return {"alpha": self.alphas.alpha}

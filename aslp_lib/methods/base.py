@@ -1,7 +1,7 @@
 """The interface of training methods, and the random numbers that training passes to them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar, get_args
 
@@ -200,6 +200,10 @@ class Method(nn.Module, Generic[OptionsT]):
     def log(self) -> dict[str, Tensor]:
         """Return numbers to add to the log of an epoch, after its validation."""
         return {}
+
+    def notes(self, log: Sequence[Mapping[str, float]]) -> list[str]:
+        """Return what a user should know about a finished training, from the rows of its log."""
+        return []
 
     def finish(self, network: nn.Module) -> None:
         """Load the final weights into the network at the end of training."""

@@ -24,7 +24,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aslp_lib.checks import explained, require, require_one_channel, require_type, short_repr
+from aslp_lib.checks import (
+    explained,
+    require,
+    require_one_channel,
+    require_shape_of,
+    require_type,
+    short_repr,
+)
 from aslp_lib.metrics.float_levels import (
     EDGES,
     FLOAT_LEVELS,
@@ -643,9 +650,7 @@ def _counted_pixels(
     for what, values in ((name, predictions), ("labels", labels)):
         require_type(what, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
     require_one_channel(name, predictions.shape)
-    shape = tuple(predictions.shape)
-    expected = f"that of the {name}, {shape}"
-    require("the shape of the labels", tuple(labels.shape), shape == labels.shape, expected)
+    require_shape_of(name, predictions.shape, labels.shape)
     if predictions.device.type == "mps":  # which has no float64
         predictions, labels = predictions.cpu(), labels.cpu()
     predictions, labels = predictions.detach().ravel(), labels.ravel()

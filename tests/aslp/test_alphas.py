@@ -351,7 +351,7 @@ def test_a_step_of_0_from_an_infinite_push_moves_nothing():
         ({"index": [0.0, 1.0, 2.0]}, "torch.float32; expected an integer"),
         ({"index": [0j, 1j, 2j]}, "torch.complex64; expected an integer"),
         ({"index": [True, False, False]}, "torch.bool; expected an integer"),
-        ({"labels": [[1.0, 0.0]]}, r"expected .* labels, \(1, 2\)"),  # they would broadcast
+        ({"labels": [[1.0, 0.0]]}, r"of labels is \(1, 2\)"),  # they would broadcast
         ({"labels": 3 * [[0.0, 255.0]]}, "3 of 6 .* the first is 255"),
         ({"labels": 3 * [[1.0, -1.0]], "ignore_index": 254}, "3 of 6 .* the first is -1"),
         ({"labels": 3 * [[0.0, 1.1]]}, "3 of 6 .* the first is 1.1"),
@@ -465,3 +465,55 @@ def test_an_index_on_another_device_is_not_looked_at():
     with torch.device("meta"):
         logits, labels = torch.zeros(2, 1, 2, 2), torch.zeros(2, 1, 2, 2)
         alphas.update(torch.zeros(2, dtype=torch.long), logits, labels)
+
+
+# --- Loops without validations --------------------------------------------------------------------
+
+
+def train(alphas, passes, index=(0, 1, 2, 3)):
+    """Each pass updates its images in two steps."""
+    for _ in range(passes):
+        for half in torch.tensor(index).chunk(2):
+            alphas.update(half, torch.ones(len(half), 2), torch.ones(len(half), 2))
+
+
+def test_updates_without_any_validation_are_warned_of_once():
+    alphas = AdaptiveAlpha(4, P.MODERATION)
+    train(alphas, 20)
+    with pytest.warns(RuntimeWarning, match=r"20 passes .* Call alphas\.observe") as warned:
+        train(alphas, 40)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def validated_late(alphas):
+    train(alphas, 20)
+    alphas.observe(0.9)
+    train(alphas, 40)
+
+
+def resumed(alphas):
+    earlier = AdaptiveAlpha(4, P.MODERATION)
+    earlier.observe(0.9)
+    alphas.load_state_dict(earlier.state_dict())
+    train(alphas, 40)
+
+
+def drawn_with_replacement(alphas):
+    torch.manual_seed(0)
+    for _ in range(20):
+        train(alphas, 1, torch.randint(4, (4,)).tolist())
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        validated_late,
+        resumed,
+        drawn_with_replacement,
+        lambda alphas: train(alphas, 20, sorted(16 * [0, 1, 2, 3])),  # patches
+        lambda alphas: train(alphas, 40, [0, 1, 2]),  # one of two processes
+    ],
+    ids=["late", "resumed", "replacement", "patches", "processes"],
+)
+def test_other_loops_are_not_warned_of(loop):
+    loop(AdaptiveAlpha(4, P.MODERATION))

@@ -249,12 +249,14 @@ def test_doses_that_cannot_be_corrected_are_refused():
 def test_torch_compile_finds_one_graph(forward_correction):
     logits, labels = batch()
     labels[0] = 255
-    alpha, uniform = torch.tensor([0.0, 0.1, 0.2, 0.3]), torch.tensor([0.5, 0.05, 0.7, 0.2])
+    alphas, index = AdaptiveAlpha(4, P.HARD_INVERSION), torch.arange(4)
+    alphas.alpha.copy_(torch.tensor([0.0, 0.1, 0.2, 0.3]))
+    uniform = torch.tensor([0.5, 0.05, 0.7, 0.2])
 
     def loss(z):
         options = {"uniform": uniform, "ignore_index": 255, "reduction": "mean"}
         options["forward_correction"] = forward_correction
-        return sc_bce_with_logits(z, labels, alpha, P.HARD_INVERSION, **options)
+        return sc_bce_with_logits(z, labels, alphas[index], P.HARD_INVERSION, **options)
 
     results = []
     for function in (loss, torch.compile(loss, backend="eager", fullgraph=True)):

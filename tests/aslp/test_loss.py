@@ -5,8 +5,10 @@ import torch
 from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
+from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
 from aslp_lib.aslp.theory import loss_floor, minimiser
+from aslp_lib.metrics.accumulator import CountsAccumulator
 
 IGNORED = 255
 REDUCTIONS = ["mean", "sum", "none"]
@@ -216,10 +218,25 @@ def test_several_classes_are_refused():
         sc_bce_with_logits(several, several, 0.1, P.MODERATION)
 
 
+def test_labels_without_a_channel_are_refused_with_the_remedy(batch):
+    logits, labels = batch
+    without, alphas = labels[:, 0], AdaptiveAlpha(6, P.MODERATION)
+    accumulator = CountsAccumulator(logits=True)
+    for use in (
+        lambda y: sc_bce_with_logits(logits, y, 0.1, P.MODERATION),
+        lambda y: SCBCELoss(P.MODERATION)(logits, y, 0.1),
+        lambda y: alphas.update(torch.arange(6), logits, y),
+        lambda y: accumulator.update(logits, y),
+    ):
+        with pytest.raises(ValueError, match=r"of labels is \(6, 5, 5\); .* labels\[:, None\]\.$"):
+            use(without)
+        use(without[:, None])
+
+
 def test_what_would_broadcast_is_refused(batch):
     logits, labels = batch
     for short in (labels[:1], labels[:, :, :1], labels[0]):
-        with pytest.raises(ValueError, match="the shape of logits is"):
+        with pytest.raises(ValueError, match="the shape of labels is"):
             sc_bce_with_logits(logits, short, 0.1, P.MODERATION)
     for alpha in (torch.zeros(1), torch.zeros(6, 1), torch.zeros(6, 1, 1, 1)):
         with pytest.raises(ValueError, match=r"or the shape \(6,\)"):

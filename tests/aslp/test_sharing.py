@@ -1,6 +1,8 @@
 """Plain training loops, also those of the pages: in one process, and in two that share alphas."""
 
 import re
+import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,20 +90,33 @@ def blocks_of(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (PROJECT / page).read_text(encoding="utf-8"), re.S)
 
 
-def page_loop(page: str = "docs/own_loop.md", ignored: bool = True, seed: int = 1) -> dict:
+def loop_of(page: str) -> str:
+    (block,) = (block for block in blocks_of(page) if "for epoch in" in block)
+    return block
+
+
+def page_loop(
+    page: str = "docs/own_loop.md",
+    ignored: bool = True,
+    seed: int = 1,
+    block: str = "",
+    network: nn.Module | None = None,
+) -> dict:
     """The loop of a page, on images with or without unlabelled pixels.
 
     Args:
         seed: seed of the global generator, on which nothing should depend.
+        block: the code to run instead of the page's.
+        network: the network to train instead of a convolution.
     """
-    (block,) = (block for block in blocks_of(page) if "for epoch in" in block)
+    block = block or loop_of(page)
     block += "".join(more for more in blocks_of(page) if "Temperature()" in more)
     shapes = {name: Shapes(name, 7, seed=1, size=16) for name in ("train", "validation")}
     if ignored:
         for part in shapes.values():
             part.masks[..., 0] = 255
     train_set, validation = ([(x / 255, y, i) for x, y, i in part] for part in shapes.values())
-    network = network_of(0)
+    network = network or network_of(0)
     names = {
         "train_set": train_set,
         "device": "cpu",
@@ -122,6 +137,7 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True, seed: int = 
     return {
         "alpha": alphas.alpha,
         "loss": names["loss"].detach(),
+        "logits": names["logits"],
         "accuracy": correct[masks != 255].float().mean(),
         "observed": (alphas.observed, alphas.rule.accuracy),
         "settings": (alphas.alpha_step_size, alphas.constraint_weight, alphas.warm_up),
@@ -181,6 +197,49 @@ def test_the_page_starts_from_the_settings_of_the_presets_and_of_your_own_data(p
     for preset in ("demo", "small"):
         options = PRESETS[preset].hyperparameters.aslp
         assert settings[:2] == (options.alpha_step_size, options.constraint_weight)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by torch
+def test_the_page_s_loop_runs_compiled_and_in_half_precision(monkeypatch):
+    """With a network of another library, whose graph must not break."""
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    options = {"backend": "eager", "fullgraph": True}  # needs no C++ compiler
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, **options))
+    (lines,) = (block for block in blocks_of("docs/own_loop.md") if "autocast" in block)
+    once, in_loop = lines.split("\n", 1)
+    step = "        logits = network(images)\n"
+    loop = loop_of("docs/own_loop.md")
+    assert loop.count(step) == 1
+    torch.manual_seed(0)
+    small = {"encoder_weights": None, "encoder_depth": 3, "decoder_channels": (16, 8, 8)}
+    network = smp.Unet("resnet18", **small)
+    loop = f"{once}\n{loop.replace(step, textwrap.indent(in_loop, 8 * ' '))}"
+    results = page_loop(block=loop, network=network)
+    assert results["logits"].dtype == torch.bfloat16 and results["loss"].dtype == torch.float32
+    assert results["loss"].isfinite() and results["alpha"].gt(0).any()
+    assert results["observed"][1] == results["accuracy"]
+    # The loss in the block and after it.
+    labels, alpha, uniform = torch.zeros(3, 1, 16, 16), torch.full((3,), 0.3), torch.rand(3)
+    values = []
+    for inside in (True, False):
+        z = results["logits"].detach().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=inside):
+            loss = sc_bce_with_logits(z, labels, alpha, HARD_INVERSION, uniform=uniform)
+        values.append((loss, *torch.autograd.grad(loss, z)))
+    torch.testing.assert_close(*values, rtol=0, atol=0)
+
+
+def test_the_page_s_class_k_against_the_rest_has_the_softmax_s_probability():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 4, 5, 5, generator=generator, dtype=torch.float64)
+    names = {"torch": torch, "k": 2, "logits": logits}
+    names["labels"] = torch.tensor([[0, 1, 2, 3, 255]])
+    for block in blocks_of("docs/own_loop.md"):
+        if "labels == k" in block or "logsumexp" in block:
+            exec(block, names)
+    assert names["labels"].tolist() == [[0, 0, 1, 0, 255]]
+    torch.testing.assert_close(names["logits"].sigmoid(), logits.softmax(dim=1)[:, 2:3])
 
 
 FROM_THE_START = ("docs/own_loop.md", "README.md", "examples/aslp.py", "aslp_lib/lightning.py",

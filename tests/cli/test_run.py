@@ -60,7 +60,7 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
 def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
-    assert main([*QUICK, *small]) == 0
+    assert main([*QUICK, *small, "--aslp.alpha-warm-up", "2"]) == 0
     printed = capsys.readouterr().out
     assert (
         "preset small: network tiny, input 32 x 32 pixels\ndata: Train/DUTS-TR in Data" in printed
@@ -69,6 +69,9 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     run = elsewhere / "runs" / "small"
     assert len((run / "validation.txt").read_text().splitlines()) == 1
     assert (run / "measured_gap" / "maps" / "SOD").is_dir()
+    note = "ote: ASLP (measured gap): the alphas stayed 0, and the loss was plain BCE, because"
+    for text in (printed, (run / "report.html").read_text()):
+        assert text.count(note) == text.count("the alphas ") == 1
     assert main(["evaluate", str(run)]) == 0
 
 

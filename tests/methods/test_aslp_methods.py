@@ -1,5 +1,7 @@
 """ASLP as a training method: its options, and the hooks that move the alphas."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from aslp_lib import AdaptiveAlpha, Technique
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.rules import RULES
 from aslp_lib.config import Settings
+from aslp_lib.course import recorded
 from aslp_lib.methods import METHODS, Draws
 from aslp_lib.methods.aslp import ASLP_METHODS, ASLPOptions
 from aslp_lib.methods.constant_alpha import ConstantAlphaOptions
@@ -132,3 +135,46 @@ def test_the_measured_gap_sees_accuracy_and_confidence():
     table[0, :, 255] = 1, 9  # all predicted foreground, with confidence 1
     method.after_validation(Counts(table), nn.Identity())
     assert method.alphas.rule.bound.item() == pytest.approx(0.1)
+
+
+def log_of(means, accuracy=0.9):
+    return [{"alpha_mean": mean, "accuracy": accuracy} for mean in means]
+
+
+FIVE_OF_TEN = [0.0] * 5 + [0.01, 0.02, 0.03, 0.04, 0.05]
+GROWN = "rose .* from 0.03 to 0.05 in the last 2 of 10 epochs, and their"
+SLOWER = [*FIVE_OF_TEN[:8], 0.048, 0.05]  # by 0.02, more than a tenth
+CONVERGED = [*FIVE_OF_TEN[:7], 0.046, 0.048, 0.05]  # by 0.004, less than a tenth
+
+
+@pytest.mark.parametrize(
+    ("rule", "technique", "log", "note"),
+    [
+        # bounds of MC at an accuracy of 0.9 and beta = 2, 1: 0.1, 0.2; limit of ME: 1/2
+        ("calibration", "HI", log_of(FIVE_OF_TEN), f"{GROWN} bound is 0.1. .*alpha-step-size or"),
+        ("calibration", "M", log_of(SLOWER), f"{GROWN} bound is 0.2."),
+        ("measured_gap", "HI", log_of(FIVE_OF_TEN), f"{GROWN} bound is 0.1. .*--aslp.bound-gain"),
+        ("entropy", "HI", log_of(FIVE_OF_TEN), f"{GROWN} limit is 0.5. .*alpha-step-size"),
+        ("calibration", "HI", log_of(FIVE_OF_TEN, accuracy=0.96), None),  # above the bound, 0.04
+        ("calibration", "HI", log_of(CONVERGED), None),
+        ("calibration", "HI", log_of(FIVE_OF_TEN[::-1]), None),
+        ("entropy", "HI", log_of([0.0] * 10), None),  # pushed down by falling accuracies
+        ("calibration", "HI", log_of([0.0] * 5), "warm-up of 5 epochs did not end within the 5"),
+        ("calibration", "HI", log_of(FIVE_OF_TEN[:6]), "from 0 to 0.01 in the last 1 of 6 epochs"),
+    ],
+)
+def test_alphas_that_still_rise_at_the_end_are_noted(rule, technique, log, note):
+    notes = METHODS[rule](1, ASLPOptions(technique=technique)).notes(log)
+    assert len(notes) == (note is not None)
+    assert not notes or re.search(note, notes[0])
+
+
+@pytest.mark.parametrize(("rule", "data"), [
+    ("calibration", "shapes"), ("measured_gap", "shapes"), ("calibration", "nuclei")
+])  # fmt: skip
+def test_the_shipped_runs_have_no_note_but_would_have_stopped_early(rule, data):
+    settings, log = recorded.settings_of(data), recorded.load_log(rule, data)
+    method = settings.method(rule, images=1)
+    assert method.notes(log) == []
+    first = next(epoch for epoch, row in enumerate(log) if row["alpha_mean"] > 0)
+    assert "still rose" in method.notes(log[: first + 3])[0]
