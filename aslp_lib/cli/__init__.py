@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import make_dataclass
 from functools import partial, reduce
 from operator import or_
-from pathlib import Path
 from pkgutil import resolve_name
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ import tyro
 
 from aslp_lib import __version__, console
 from aslp_lib.checks import require_name
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.base import PROGRAM, Command
 from aslp_lib.cli.help import SHORT, described, short_help
 from aslp_lib.training import launch
 
@@ -30,11 +29,7 @@ COMMANDS: dict[str, str] = {
 }
 """Name of a command -> its module and class. A command is imported when it is called, because some
 commands take less time than importing torch."""
-PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
-    Path(sys.argv[0]).stem, "main_ASLP.py"
-)
-"""Name of the program in help texts: the installed command, the package or the script."""
-BARE = "run" if PROGRAM == "main_ASLP.py" else "--help"
+BARE = "run" if PROGRAM == "python main_ASLP.py" else "--help"
 """What a line without words stands for: the authors' script trains."""
 OF_THE_PROGRAM = ("-h", "--help", "--version")
 """Flags that are given instead of a command."""

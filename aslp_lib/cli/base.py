@@ -1,8 +1,15 @@
 """The base class of the commands."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Self
+
+PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
+    Path(sys.argv[0]).stem, "python main_ASLP.py"
+)
+"""How this process was started: by the installed command, the package or the script."""
 
 
 class Command(ABC):

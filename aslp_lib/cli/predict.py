@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.base import PROGRAM, Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
 from aslp_lib.config import PRESETS, one_of
 from aslp_lib.data.base import DataSplits
@@ -111,7 +111,8 @@ class Predict(Command):
             announce(f"note: {note}")
         for name, dataset in tests.items():
             predict(network, dataset, settings, {out / name: None})
-        announce(f"maps of {', '.join(tests)}: {out}; score them with score --maps --masks")
+        score = f"{PROGRAM} score --maps --masks"
+        announce(f"maps of {', '.join(tests)}: {out}; score them with {score}")
 
 
 def predict_methods(run: Run, data: DataSplits) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from aslp_lib.checks import require, require_name
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.base import PROGRAM, Command
 from aslp_lib.config import one_of
 from aslp_lib.files import check_new_folder, check_output
 from aslp_lib.maps.count import FileOptions, ReadOptions
@@ -64,7 +64,8 @@ class Recalibrate(Command):
         if self.maps is not None and self.out is not None:
             number = change_maps(change, self.maps, self.out, reading)
             flags = " --logits" * self.files.logits + " --volumes" * self.files.volumes
-            print(f"{number} maps in {self.out}; score them with score --maps --masks{flags}")
+            score = f"{PROGRAM} score --maps --masks{flags}"
+            print(f"{number} maps in {self.out}; score them with {score}")
 
     def _change(self, reading: ReadOptions) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""

@@ -11,7 +11,7 @@ import tyro
 
 from aslp_lib import networks
 from aslp_lib.checks import require_name
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.base import PROGRAM, Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
@@ -81,8 +81,9 @@ class Train(Configured):
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(f"continue with --resume {run.path}") from None
         if not self.tested:
-            more = f"; evaluate {run.path}" if data.tests else " --images DIR --out DIR"
-            announce(f"next: predict {run.path}{more}")
+            scored = f"; {PROGRAM} evaluate {run.path}"
+            more = scored if data.tests else " --images DIR --out DIR"
+            announce(f"next: {PROGRAM} predict {run.path}{more}")
 
     def _check(self, run: Run, data: DataSplits) -> None:
         """Check the data of a resumed run, and print what will be done."""

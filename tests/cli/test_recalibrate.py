@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib.cli import main
+from aslp_lib.cli import PROGRAM, main
 from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.metrics import calibration
 from aslp_lib.prediction.recalibrated_maps import ON_CORRUPTED, ON_MAPS
@@ -68,7 +68,7 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
     assert [float(each) for each in told.groups()] == pytest.approx(shown, abs=0.006)
     assert (
         f"{kind}: {fitted.describe()}{fitted.remark(clean)}; " in printed
-        and "12 maps in changed/test" in printed
+        and f"12 maps in changed/test; score them with {PROGRAM} score --maps" in printed
     )
 
 

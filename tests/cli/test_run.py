@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from aslp_lib.cli import main, parse
+from aslp_lib.cli import PROGRAM, main, parse
 from aslp_lib.config import PRESETS
 from aslp_lib.data.nuclei import nuclei
 from aslp_lib.maps.read import read_map
@@ -86,7 +86,7 @@ def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_ro
     assert "preset small: network tiny, input 32 x 32 pixels\n" in printed
     assert "split at random; run: " in printed
     assert "9 images to train, 3 to validate; tests: none" in printed
-    assert printed.endswith(f"next: predict {out} --images DIR --out DIR\n")
+    assert printed.endswith(f"next: {PROGRAM} predict {out} --images DIR --out DIR\n")
     split = [(out / f"{part}.txt").read_text() for part in ("train", "validation")]
     weights = (out / "bce" / "weights.safetensors").read_bytes()
     assert main(["train", "--resume", str(out)]) == 0
