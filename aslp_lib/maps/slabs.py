@@ -21,7 +21,7 @@ from PIL import Image
 
 from aslp_lib.checks import explained, require
 from aslp_lib.files import require_exists
-from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask
+from aslp_lib.maps.read import CLASSES_ADVICE, IGNORED, Grey, read_map, read_mask
 
 ARRAYS = (".npy", ".npz")
 """Suffixes of arrays of NumPy."""
@@ -105,10 +105,13 @@ def open_mask(
             ignored = np.zeros(part.shape, bool) if ignore_index is None else part == ignore_index
             if not ((part == 0) | (part == 1) | ignored).all():
                 values = np.unique(part[~ignored])[:10].tolist()
+                others = [k for k in values if k not in (0, 1)]
+                # The labels 0 and 1 and one other: it may mark pixels to ignore.
+                marks = ignore_index is None and len(values) == 3 and len(others) == 1
+                ignore = f" If {others[0]} marks pixels to ignore, use --ignore-index {others[0]}."
                 raise ValueError(
-                    f"{path} holds the labels {values}; expected 0 and 1. Of several classes, take "
-                    "one against the rest, labels == k; give the label of pixels to ignore as "
-                    "--ignore-index."
+                    f"{path} holds the labels {values}; expected 0 and 1. Save labels == k, where "
+                    f"k is the object; {CLASSES_ADVICE}.{ignore * marks}"
                 )
             yield np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
 
