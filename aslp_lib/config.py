@@ -83,7 +83,8 @@ class Settings:
     """Recalibration methods, fitted on the validation set after each training run.
     Each one adds maps and scores of its own, such as "BCE + temperature scaling".
     auto: unperturb after training on perturbed labels, else temperature_scaling.
-    It is the default of the command run."""
+    It is the default of the command run.
+    flip: averages the predictions of an image and its mirror image, which takes twice as long."""
     size: int = 48
     """Side of the network's square input, in pixels."""
     epochs: int = 140

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
-    Path(sys.argv[0]).stem, "main_ASLP.py"
+    Path(sys.argv[0]).stem, "python main_ASLP.py"
 )
-"""Name of the program in help texts: the installed command, the package or the script."""
+"""How this process was started: by the installed command, the package or the script."""
 NOBODY_READS = (errno.EPIPE, errno.EIO)
 """Errors of a pipe whose reader has ended, such as `head`, and of a terminal that was closed."""
 
@@ -30,8 +30,7 @@ def command_line(*words: object) -> str:
     >>> command_line("evaluate", Path("my run"))[-17:]
     "evaluate 'my run'"
     """
-    program = f"python {PROGRAM}" if PROGRAM == "main_ASLP.py" else PROGRAM
-    return f"{program} {shlex.join(map(str, words))}"
+    return f"{PROGRAM} {shlex.join(map(str, words))}"
 
 
 def run(command: Callable[[], int | None]) -> int:

@@ -144,7 +144,10 @@ class Run:
             raise FileNotFoundError(
                 f"{path} is not a run; expected a folder with a settings.json. Choose another."
             )
-        expected = "those of a run of this version. Correct the file, or start a new run."
+        expected = (
+            "those of a run of this version; an older one has other names. Correct the file, or "
+            "start a new run."
+        )
         with explained(f"cannot use the settings in {file}", expected):
             return cls(Path(path), Settings.from_json(file.read_text(encoding="utf-8")))
 

@@ -30,7 +30,7 @@ COMMANDS: dict[str, str] = {
 }
 """Name of a command -> its module and class. A command is imported when it is called, because some
 commands take less time than importing torch."""
-BARE = "run" if PROGRAM == "main_ASLP.py" else "--help"
+BARE = "run" if PROGRAM == "python main_ASLP.py" else "--help"
 """What a line without words stands for: the authors' script trains."""
 OF_THE_PROGRAM = ("-h", "--help", "--version")
 """Flags that are given instead of a command."""

@@ -45,7 +45,8 @@ class Recalibrate(Command):
     maps: Path | None = None
     """Folder of the maps to recalibrate."""
     out: Path | None = None
-    """New folder for the recalibrated maps, which hold the same as those of --maps."""
+    """New folder for the recalibrated maps, which hold the same as those of --maps. Arrays of shape
+    (1, H, W) become (H, W)."""
     files: Annotated[FileOptions, tyro.conf.arg(name="")] = FileOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:

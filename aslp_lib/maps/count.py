@@ -241,13 +241,7 @@ def count_files(
             f"the masks of {source or name} leave no pixel to count; expected one or more. Correct "
             "--valid-masks or --ignore-index."
         )
-    kinds = {part.levels is None: path for part, path in zip(images, paths.values(), strict=True)}
-    if len(kinds) > 1:
-        both = " and ".join(map(str, kinds.values()))
-        raise ValueError(
-            f"{both} are maps of 8 bits and of floats; expected one kind in a folder. Convert one "
-            "of them, or move it."
-        )
+    require_one_kind(zip((part.levels is None for part in images), paths.values(), strict=True))
     counts = Counts.of_images(images, names=list(paths), groups=groups)
     if reading.logits and change is None:
         used = counts.probabilities[counts.pooled.any(axis=0)]
@@ -257,6 +251,20 @@ def count_files(
                 "logits. Leave --logits out."
             )
     return counts
+
+
+def require_one_kind(maps: Iterable[tuple[bool, Path]]) -> None:
+    """Raise ValueError if some maps are of 8 bits and others of floats.
+
+    Args:
+        maps: for each map, whether it is of 8 bits, and its file.
+    """
+    if len(kinds := dict(maps)) > 1:
+        both = " and ".join(map(str, kinds.values()))
+        raise ValueError(
+            f"{both} are maps of 8 bits and of floats; expected one kind in a folder. Convert one "
+            "of them, or move it."
+        )
 
 
 def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

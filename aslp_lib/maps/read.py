@@ -47,11 +47,15 @@ averages over annotators."""
 IGNORED = 255
 """Label of the pixels to ignore in what `read_mask` returns."""
 
+CLASSES_ADVICE = (
+    "of several classes, write one against the rest, as docs/own_folders.md#several-classes shows"
+)
+"""What to do with masks of several classes, for messages."""
 OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."
 """What is expected of `ignore_index`, for the message if no mask has such a pixel."""
 NO_OBJECT = (
     "another grey level than the object's, because all other pixels of the masks are background. "
-    "Leave --ignore-index out if it is the object's."
+    "Leave --ignore-index out if it is the object's; " + CLASSES_ADVICE + "."
 )
 """What is expected of `ignore_index`, for the message if no pixel of the object is left."""
 
@@ -89,7 +93,7 @@ AREA_SHARE = 1 / 4
 at most 15 % in smooth edges and traces of JPEG compression (in 97 masks that were resized, blurred
 or compressed in 84 ways)."""
 
-MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
+MASK_ADVICE = f"Store the object as 255 and the background as 0, in greyscale; {CLASSES_ADVICE}"
 VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
 MAP_ADVICE = "Store round(255 * p), in greyscale"
 IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
@@ -166,7 +170,7 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
     if image.mode == "P":
         _check_palette_order(path, image, np.unique(values), first, ignore_index)
     if first > 1:
-        _check_binary(path, values, grey)
+        _check_binary(path, values, grey, ignoring=True)
         values = (values >= first).view(np.uint8)
     values[ignored] = IGNORED
     return values
@@ -193,30 +197,37 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     return values
 
 
-def _check_binary(path: Path, values: np.ndarray, grey: Grey) -> None:
-    """Raise ValueError unless grey levels are those of a mask, see `read_mask`."""
+def _check_binary(path: Path, values: np.ndarray, grey: Grey, ignoring: bool = False) -> None:
+    """Raise ValueError unless grey levels are those of a mask, see `read_mask`.
+
+    Args:
+        ignoring: pixels to ignore were named, and are 0 here.
+    """
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
     if 0 < values.max() < (128 if grey == "refuse" else DARK):
+        votes = f" {VOTES_ADVICE}." if values.max() >= DARK else ""
         raise ValueError(
             f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
-            f"background; expected a mask. {MASK_ADVICE}. {VOTES_ADVICE}."
+            f"background; expected a mask. {MASK_ADVICE}.{votes}"
         )
     if grey == "refuse":
         # A single comparison suffices: for dark levels, the 8-bit difference wraps round.
         share = np.count_nonzero(values - np.uint8(DARK) < BRIGHT - DARK) / values.size
         if share > GREY_LIMIT:
-            raise ValueError(
-                f"{path} is not a binary mask: {share:.0%} of its pixels are grey ({DARK} to "
-                f"{BRIGHT - 1}); expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
-            )
-        if not is_binary(values):
+            problem = f"{share:.0%} of its pixels are grey ({DARK} to {BRIGHT - 1})"
+            expected = f"at most {GREY_LIMIT:.0%}"
+        elif not is_binary(values):
             levels = short_repr(np.unique(values).tolist())
-            raise ValueError(
-                f"{path} is not a binary mask: its grey levels {levels} look like class indices, "
-                "or like a label for pixels to ignore; expected an object and a background, with "
-                f"smooth edges at most. {MASK_ADVICE}; of several classes, take one against the "
-                f"rest. {VOTES_ADVICE}; if one marks pixels to ignore, use --ignore-index."
-            )
+            problem = f"its grey levels {levels} look like class indices"
+            problem += "" if ignoring else ", or like a label for pixels to ignore"
+            expected = "an object and a background, with smooth edges at most"
+        else:
+            return
+        ignore = "" if ignoring else "; if one marks pixels to ignore, use --ignore-index"
+        raise ValueError(
+            f"{path} is not a binary mask: {problem}; expected {expected}. {MASK_ADVICE}. "
+            f"{VOTES_ADVICE}{ignore}."
+        )
 
 
 def _check_palette_order(
@@ -398,8 +409,8 @@ def _opaque(path: Path, image: Image.Image, advice: str, unscaled: int) -> Image
     image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
     if np.asarray(image.getchannel("A")).min() < 255:
         raise ValueError(
-            f"{path} has transparent pixels, whose colour is undefined; expected opaque ones. "
-            f"{advice}, without an alpha channel."
+            f"{path} has transparent pixels, whose colour is undefined; expected opaque ones, "
+            f"without an alpha channel. {advice}."
         )
     return image
 

@@ -1,8 +1,8 @@
 """Maps and masks as slabs: an image at once, a volume a few slices at a time.
 
-Images are read by `maps.read`. Arrays of NumPy (.npy, or .npz with one array) hold an image (H, W)
-or a volume (D, H, W); float TIFFs hold an image. What their numbers are is declared by
-`ReadOptions`, never inferred.
+Images are read by `maps.read`. Arrays of NumPy (.npy, or .npz with one array) hold an image or a
+volume (D, H, W); float TIFFs hold an image. An image is (H, W); the axis of a single channel,
+(1, H, W), is dropped. What the numbers are is declared by `ReadOptions`, never inferred.
 """
 
 import io
@@ -21,7 +21,7 @@ from PIL import Image
 
 from aslp_lib.checks import explained, require
 from aslp_lib.files import require_exists
-from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask
+from aslp_lib.maps.read import CLASSES_ADVICE, IGNORED, Grey, read_map, read_mask
 
 ARRAYS = (".npy", ".npz")
 """Suffixes of arrays of NumPy."""
@@ -63,7 +63,7 @@ def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slab
 
     Args:
         path: the file.
-        volumes: expect an array (D, H, W) instead of an image (H, W).
+        volumes: expect an array (D, H, W) instead of an image (H, W) or (1, H, W).
         logits: expect floats, which are logits.
 
     Raises:
@@ -90,7 +90,7 @@ def open_mask(
     Args:
         path: the file.
         grey, ignore_index: see `read_mask`; arrays may also have a negative `ignore_index`.
-        volumes: expect an array (D, H, W) instead of an image (H, W).
+        volumes: expect an array (D, H, W) instead of an image (H, W) or (1, H, W).
 
     Raises:
         FileNotFoundError, ValueError: see `open_map`.
@@ -105,10 +105,13 @@ def open_mask(
             ignored = np.zeros(part.shape, bool) if ignore_index is None else part == ignore_index
             if not ((part == 0) | (part == 1) | ignored).all():
                 values = np.unique(part[~ignored])[:10].tolist()
+                others = [k for k in values if k not in (0, 1)]
+                # The labels 0 and 1 and one other: it may mark pixels to ignore.
+                marks = ignore_index is None and len(values) == 3 and len(others) == 1
+                ignore = f" If {others[0]} marks pixels to ignore, use --ignore-index {others[0]}."
                 raise ValueError(
-                    f"{path} holds the labels {values}; expected 0 and 1. Of several classes, take "
-                    "one against the rest, labels == k; give the label of pixels to ignore as "
-                    "--ignore-index."
+                    f"{path} holds the labels {values}; expected 0 and 1. Save labels == k, where "
+                    f"k is the object; {CLASSES_ADVICE}.{ignore * marks}"
                 )
             yield np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
 
@@ -131,12 +134,18 @@ def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
         shape, _, dtype = header
     if dtype.kind not in kinds or dtype.itemsize > 8:
         raise ValueError(f"{path} holds {dtype}; expected {expected}. Convert it.")
-    if len(shape) != 2 + volumes:
-        needed = "(D, H, W), as --volumes says" if volumes else "(H, W); volumes need --volumes"
+    one_channel = not volumes and len(shape) == 3 and shape[0] == 1
+    if len(shape) != (3 if volumes or one_channel else 2):
+        needed = (
+            "(D, H, W), as --volumes says"
+            if volumes
+            else "(H, W) or (1, H, W). Save one channel, array[k], or give --volumes for a volume"
+        )
         raise ValueError(f"{path} has shape {shape}; expected {needed}.")
     if 0 in shape:
         raise ValueError(f"{path} has shape {shape}; expected one pixel or more.")
-    return Slabs(shape, _slabs(path))
+    parts = _slabs(path)
+    return Slabs(shape[1:], (part[0] for part in parts)) if one_channel else Slabs(shape, parts)
 
 
 def _slabs(path: Path) -> Iterator[np.ndarray]:

@@ -168,7 +168,7 @@ def check_fitted(file: Path, network: Mapping[str, str]) -> None:
     for name, value in network.items():
         require(
             f"the {name} of the network for which {file} was fitted",
-            metadata.get(name, "unknown"),
+            metadata.get(name, "not named, as in files of older versions"),
             metadata.get(name) == value,
             f"{value!r}. Remove the file, and fit it again with train --resume RUN, or compare.",
         )

@@ -12,7 +12,13 @@ import torch
 from tqdm.auto import tqdm
 
 from aslp_lib.files import whole_folder, write
-from aslp_lib.maps.count import ReadOptions, count_folders, find_files, require_ignored
+from aslp_lib.maps.count import (
+    ReadOptions,
+    count_folders,
+    find_files,
+    require_ignored,
+    require_one_kind,
+)
 from aslp_lib.maps.slabs import Slabs, open_map, write_slabs
 from aslp_lib.maps.write import to_png
 from aslp_lib.metrics.calibration import nll
@@ -117,7 +123,8 @@ def change_maps(
 
     Raises:
         FileNotFoundError: the folder of maps does not exist.
-        ValueError: there are no maps, or a map is damaged or coloured; the message names it.
+        ValueError: there are no maps, a map is damaged or coloured, or some are of 8 bits and
+            others of floats; the message names them.
         OSError: `out` exists and is not an empty folder, or it cannot be written.
     """
     paths = find_files("maps", maps)
@@ -139,6 +146,8 @@ def change_maps(
     with whole_folder(out, names) as partial_out, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         written = pool.map(write_recalibrated, paths.values())
         names.extend(tqdm(written, "maps", len(paths), leave=False))
+        of_8_bits = (name.endswith(".png") for name in names)
+        require_one_kind(zip(of_8_bits, paths.values(), strict=True))
     return len(names)
 
 
@@ -160,7 +169,8 @@ def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) 
         logits: floats are logits instead of probabilities.
 
     Raises:
-        ValueError: a probability is NaN or outside [0, 1], or a logit is not finite.
+        ValueError: a probability is outside [0, 1], or a logit is infinite; or a value is NaN, and
+            the result of other pixels depends on it.
     """
 
     def changed(part: np.ndarray) -> np.ndarray:
@@ -186,14 +196,14 @@ def _changed_grey_levels(change: Recalibration, grey_levels: np.ndarray) -> np.n
 
 
 def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> np.ndarray:
-    """Recalibrate probabilities or logits (..., H, W), in their data type.
+    """Recalibrate probabilities or logits (..., H, W), in their data type; see `changed_slabs`.
 
-    Raises:
-        ValueError: a probability is NaN or outside [0, 1], or a logit is not finite.
+    NaN, which a mask may ignore, remains NaN unless the method uses the whole map.
     """
     from scipy.special import expit
 
-    low, high = values.min(initial=0.5), values.max(initial=0.5)
+    known = values if change.uses_whole_map else values[~np.isnan(values)]
+    low, high = known.min(initial=0.5), known.max(initial=0.5)
     if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
         expected = "finite logits" if logits else "probabilities in [0, 1]; logits need --logits"
         raise ValueError(f"it spans [{low:g}, {high:g}]; expected {expected}")

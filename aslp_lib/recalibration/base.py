@@ -19,6 +19,11 @@ from aslp_lib.tensors import load_tensors, save_tensors
 
 VERSION = 2
 """Version of the files that `Recalibration.save` writes."""
+REMEDY = (
+    "Fit it again: with recalibrate --save FILE, or, in a run's folder, by removing the file and "
+    "train --resume RUN."
+)
+"""What to do with a file that cannot be read, for messages."""
 LARGEST = 1e18
 """Largest absolute value of a fitted number; its products with logits do not overflow float32."""
 IDENTITY = "the identity, which changes nothing"
@@ -324,7 +329,9 @@ class Recalibration(nn.Module):
         """
         require_exists("file", Path(path), f"the parameters of {cls.name!r}. Fit it and save it.")
         problem = f"{path} cannot be used as the recalibration {cls.name!r}"
-        with explained(problem, "a file from its save method. Fit it again."):
+        with explained(problem, f"a file from its save method. {REMEDY}"):
+            if Path(path).suffix == ".json":  # of the first version
+                check_version(1)
             return cls.from_tensors(*load_tensors(Path(path)))
 
     @classmethod
@@ -335,8 +342,8 @@ class Recalibration(nn.Module):
             ValueError: if they belong to another method or version, or a tensor is wrong.
             KeyError: if the metadata name none.
         """
+        check_version(facts["version"])
         require("its kind", facts["kind"], facts["kind"] == cls.name, cls.name)
-        require("its version", facts["version"], facts["version"] == VERSION, str(VERSION))
         if wrong := tensors.keys() ^ cls.defaults.keys():
             names = ", ".join(cls.defaults) or "none"
             raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {names}.")
@@ -353,6 +360,15 @@ class Recalibration(nn.Module):
             return buffer.to(device, torch.float32 if device.type == "mps" else buffer.dtype)
 
         return super()._apply(move, recurse)  # type: ignore[no-untyped-call]
+
+
+def check_version(version: object) -> None:
+    """Raise ValueError unless files of this version can be read."""
+    if version != VERSION:
+        age = "an older" if version in range(VERSION) else "another"
+        raise ValueError(
+            f"{age} version of this library wrote it, in format {version}; expected {VERSION}"
+        )
 
 
 def at_least_float32(logits: Tensor, *parameters: Tensor) -> list[Tensor]:

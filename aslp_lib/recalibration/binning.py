@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, pixels_to_fit
-from aslp_lib.recalibration.base import CorruptedSets, Recalibration, at_least_float32
+from aslp_lib.recalibration.base import LARGEST, CorruptedSets, Recalibration, at_least_float32
 
 
 class Isotonic(Recalibration):
@@ -69,7 +69,7 @@ class Isotonic(Recalibration):
             # Where steps meet, they must remain distinct in single precision.
             below = np.nextafter(low[1:].astype(np.float32), np.float32(-np.inf))
             high[:-1] = np.minimum(high[:-1], below)
-        knots, index = np.unique([low, high], return_index=True)
+        knots, index = np.unique(np.clip([low, high], -LARGEST, LARGEST), return_index=True)
         return type(self)(knots, np.tile(values[[0, *(rises + 1)]], 2)[index])
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:

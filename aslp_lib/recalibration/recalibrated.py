@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aslp_lib.checks import explained, require, require_one_channel, require_type
-from aslp_lib.recalibration.base import VERSION, Recalibration
+from aslp_lib.recalibration.base import VERSION, Recalibration, check_version
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
 Select = Callable[[Any], Tensor]
@@ -110,9 +110,10 @@ class Recalibrated(nn.Module):
         from aslp_lib.recalibration import RECALIBRATIONS  # That package imports this module.
 
         tensors, metadata = load_tensors(Path(path))
-        advice = "Save it again, or pass the network that was saved."
+        advice = "Fit and save it again, or pass the network that was saved."
         expected = f"a file that Recalibrated.save wrote for a {type(network).__name__}. {advice}"
         with explained(f"{path} cannot be loaded", expected):
+            check_version(metadata.get("version", VERSION))
             name, known = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
             require("its recalibration", name, name in RECALIBRATIONS, known)
             own = with_prefix(tensors, PREFIX)

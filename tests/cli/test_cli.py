@@ -201,7 +201,7 @@ def started(script, elsewhere, **options):
 @pytest.mark.parametrize(
     ("script", "name"),
     [
-        ([ROOT / "main_ASLP.py"], "main_ASLP.py"),
+        ([ROOT / "main_ASLP.py"], "python main_ASLP.py"),
         ([ROOT / "Dataset" / "Process_Texture_Dataset.py"], "Process_Texture_Dataset.py"),
         (["-m", "aslp_lib"], "python -m aslp_lib"),
         (["aslp"], "aslp"),
@@ -213,7 +213,7 @@ def test_the_scripts_start_from_any_folder_and_know_their_names(elsewhere, scrip
     result = started([*script, *words, "--help"], elsewhere)
     assert result.returncode == 0, result.stderr
     assert re.match(" ".join([rf"usage: \S*{name}", *words, r"\["]), result.stdout)
-    assert name == "main_ASLP.py" or "main_ASLP.py" not in result.stdout
+    assert name == "python main_ASLP.py" or "main_ASLP.py" not in result.stdout
 
 
 @pytest.mark.fault

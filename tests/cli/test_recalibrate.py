@@ -71,7 +71,7 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
     assert [float(each) for each in told.groups()] == pytest.approx(shown, abs=0.006)
     assert (
         f"{kind}: {fitted.describe()}{fitted.remark(clean)}; " in printed
-        and "12 maps in changed/test" in printed
+        and "12 maps in changed/test; next: " in printed
     )
 
 
@@ -176,11 +176,45 @@ def test_logits_may_be_recalibrated_to_small_positive_ones(elsewhere, capsys):
 
 
 @pytest.mark.fault
-@pytest.mark.filterwarnings("ignore:no temperature")
-def test_a_map_that_cannot_be_recalibrated_is_named(elsewhere, capsys):
-    write_arrays(np.float32([np.nan, 0.2, 0.9]), np.uint8([7, 0, 1]))
-    assert main([*FIT, "--ignore-index", "7"]) == 1
-    assert "error: clean/maps/a.npy: it spans [nan, nan]" in capsys.readouterr().err
+@pytest.mark.parametrize("options", [[], ["--logits"]])
+def test_nan_that_a_mask_ignores_changes_no_other_pixel_and_remains(elsewhere, options):
+    """A third of the pixels contradict logits of 2, so that T = 2 / log 2."""
+    z, labels = np.tile(np.float32([2, 2, -2, -2, 2, -2]), 2), np.tile([1, 1, 0, 0, 0, 1], 2)
+    values = z if options else 1 / (1 + np.exp(-z))
+    write_arrays(np.append(values, np.float32(np.nan)), np.append(labels, 7))
+    words = [*FIT, *options, "--ignore-index", "7", "--maps", "clean/maps", "--out", "new"]
+    assert main(words) == 0
+    *others, last = np.load("new/a.npy")[0]
+    half = z * np.log(2) / 2
+    expected = half if options else 1 / (1 + np.exp(-half))
+    np.testing.assert_allclose(others, expected, rtol=1e-3)
+    assert np.isnan(last)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("kind", "value", "why"),
+    [
+        ("temperature_scaling", 1.5, r"it spans [0.2, 1.5]"),
+        ("image_wise_shrinkage", np.nan, "it spans [nan, nan]"),
+    ],
+)
+def test_a_map_that_cannot_be_recalibrated_is_named(elsewhere, capsys, kind, value, why):
+    write_arrays(np.float32([value, 0.2, 0.9]), np.uint8([7, 0, 1]))
+    RECALIBRATIONS[kind]().save(Path("fitted.safetensors"))
+    fitted = ["recalibrate", "--kind", kind, "--fitted", "fitted.safetensors"]
+    assert main([*fitted, "--maps", "clean/maps", "--out", "new"]) == 1
+    assert f"error: clean/maps/a.npy: {why}" in capsys.readouterr().err
+
+
+@pytest.mark.fault
+def test_maps_of_two_kinds_are_named_and_none_is_written(folders, capsys):
+    RECALIBRATIONS["temperature_scaling"](2.0).save(Path("t.safetensors"))
+    np.save("test/maps/z.npy", np.float32([[0.5]]))
+    assert main(["recalibrate", "--fitted", "t.safetensors", *APPLY]) == 1
+    error = capsys.readouterr().err
+    assert "test/maps/m9.png and test/maps/z.npy are maps of 8 bits and of floats" in error
+    assert not Path("changed/test").exists()
 
 
 def test_what_was_saved_serves_other_maps(folders, capsys):

@@ -161,6 +161,34 @@ def test_what_is_written_has_the_kind_of_what_was_read(elsewhere, kind, shape, l
             assert np.ptp(ratio[middle]) < 1e-2 * ratio.mean()
 
 
+@pytest.mark.parametrize("folders", [["maps"], ["masks"], ["valid"], ["maps", "masks", "valid"]])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_axis_of_one_channel_is_dropped(elsewhere, folders, order):
+    """Scores and what is written are those of (H, W)."""
+    Path("valid").mkdir()
+    for i, (z, y) in enumerate(made((13, 9))):
+        for name, values in (("maps", z), ("masks", y), ("valid", z < 4)):
+            np.save(f"{name}/{i}.npy", values)
+    fit = ["recalibrate", "--fit-maps", "maps", "--fit-masks", "masks", "--logits"]
+    score = [*SCORE, "--logits", "--valid-masks", "valid"]
+
+    def results(out):
+        assert main([*fit, "--valid-masks", "valid", "--maps", "maps", "--out", out]) == 0
+        assert main(score) == 0
+        return [np.load(path) for path in sorted(Path(out).iterdir())], found()
+
+    (arrays, scored), names = results("plain"), ("maps", "masks", "valid")
+    for path in (path for name in folders for path in Path(name).iterdir()):
+        np.save(path, np.array(np.load(path)[None], order=order))
+    again, rescored = results("again")
+    np.testing.assert_array_equal(again, arrays)
+    assert rescored == scored
+    for path in (path for name in names for path in Path(name).iterdir()):  # volumes of one slice
+        np.save(path, np.load(path).reshape(1, 13, 9))
+    assert main([*score, "--volumes"]) == 0
+    assert found()["nll"] == scored["nll"] and found()["s_measure"] is None
+
+
 def write(path, array):
     Path(path).parent.mkdir(exist_ok=True)
     np.save(path, array)
@@ -183,7 +211,15 @@ HALF = np.full((4, 5), 0.5, np.float32)
         (LABELS, LABELS, [], r"a\.npy holds uint8; expected float16, float32 or float64"),
         (HALF.astype(complex), LABELS, [], r"a\.npy holds complex128; expected float16"),
         (HALF, LABELS[:3], [], r"a\.npy is 5 x 4, but its mask is 5 x 3"),
-        (HALF[None], LABELS, [], r"a\.npy has shape \(1, 4, 5\).*volumes need --volumes"),
+        (
+            HALF[None][[0, 0]],
+            LABELS,
+            [],
+            r"a\.npy has shape \(2, 4, 5\); .*array\[k\], or give --vol",
+        ),
+        (HALF[None, None], LABELS, [], r"a\.npy has shape \(1, 1, 4, 5\); expected \(H, W\) or"),
+        (HALF[None, :0], LABELS, [], r"a\.npy has shape \(1, 0, 5\); expected one pixel or more"),
+        (HALF[None], LABELS, ["--volumes"], r"masks/a\.npy has shape \(4, 5\); expected \(D, H"),
         (HALF[:0], LABELS, [], r"a\.npy has shape \(0, 5\); expected one pixel or more"),
         (HALF, LABELS, ["--volumes"], r"a\.npy has shape \(4, 5\); expected \(D, H, W\)"),
         (
@@ -192,7 +228,7 @@ HALF = np.full((4, 5), 0.5, np.float32)
             ["--volumes"],
             r"5 x 4 x 1, but its mask is 5 x 4 x 2",
         ),
-        (HALF, 7 * LABELS + 2, [], r"masks/a\.npy holds the labels \[2\].*--ignore-index"),
+        (HALF, 7 * LABELS + 2, [], r"masks/a\.npy holds the labels \[2\].*labels == k"),
         (HALF, HALF, [], r"masks/a\.npy holds float32; expected integers or booleans"),
         (HALF, LABELS, ["--min-max", "--logits"], "min_max is True; expected False with logits"),
     ],

@@ -159,6 +159,64 @@ def test_the_object_cannot_be_what_is_ignored(folders, paper_root, capsys):
     assert not {"scores.json", "x.safetensors", "run"}.intersection(map(str, Path().iterdir()))
 
 
+def classes(levels):
+    """Labels of a background, of an object, and of another class inside it."""
+    labels = np.zeros((30, 40), np.uint8)
+    labels[4:26, 4:36], labels[10:20, 10:30] = levels
+    return labels
+
+
+WRITE, VOTES, IGNORE = "#several-classes", "--grey threshold", "--ignore-index"
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("levels", "suffix", "options", "advice"),
+    [
+        ((1, 2), "png", [], {WRITE}),
+        ((1, 2), "png", ["--grey", "threshold"], {WRITE}),
+        ((1, 2), "png", ["--ignore-index", "255"], {WRITE}),
+        ((1, 2), "png", ["--ignore-index", "1"], {WRITE}),
+        ((127, 255), "png", [], {WRITE, VOTES, IGNORE}),
+        ((127, 255), "png", ["--ignore-index", "7"], {WRITE, VOTES}),
+        ((127, 255), "png", ["--ignore-index", "255"], {WRITE, VOTES}),
+        ((127, 255), "png", ["--ignore-index", "255", "--grey", "threshold"], {WRITE, IGNORE}),
+        ((15, 255), "png", [], {WRITE, VOTES, IGNORE}),
+        ((15, 255), "png", ["--ignore-index", "255"], {WRITE}),
+        ((1, 2), "npy", [], {WRITE, IGNORE}),
+        ((1, 2), "npy", ["--ignore-index", "255"], {WRITE}),
+        ((1, 2), "npy", ["--ignore-index", "1"], {WRITE}),
+        ((255, 255), "npy", [], {WRITE}),
+        ((255, 255), "npy", ["--ignore-index", "255"], {WRITE, IGNORE}),
+    ],
+)
+def test_masks_of_several_classes_lead_to_no_advice_that_fails(
+    elsewhere, capsys, levels, suffix, options, advice
+):
+    """Each message names what changes its outcome, and nothing else."""
+    for name in ("maps", "masks"):
+        Path(name).mkdir()
+    labels = classes(levels)
+    picture(labels).save("maps/a.png")
+    picture(labels).save("masks/a.png") if suffix == "png" else np.save("masks/a.npy", labels)
+    assert main([*SCORE, "masks", *options]) == 1
+    remedy = capsys.readouterr().err.partition("; expected")[2]
+    assert {words for words in (WRITE, VOTES, IGNORE) if words in remedy} == advice, remedy
+
+
+@pytest.mark.parametrize("palette", [False, True])
+def test_the_lines_of_the_page_write_one_class_against_the_rest(elsewhere, palette):
+    page = (Path(__file__).parents[2] / "docs" / "own_folders.md").read_text(encoding="utf-8")
+    section = page.partition("## Several classes")[2]
+    Path("labels").mkdir()
+    labels = classes((1, 2))
+    labels[0] = 255
+    picture(labels, palette).save("labels/a.png")
+    exec(re.search(r"```python\n(.*?)```", section, re.S)[1], {})
+    mask = read_mask(Path("GT/a.png"), ignore_index=128)
+    np.testing.assert_array_equal(mask, np.where(labels == 255, 255, labels == 2))
+
+
 @pytest.mark.fault
 def test_several_classes_beside_the_ignored_one_are_refused(folders):
     labels = np.asarray(Image.open("voc/0.png"))

@@ -238,6 +238,9 @@ def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_pat
         path.write_bytes(bad)
         with pytest.raises(ValueError, match=f"{path.name} cannot be used.*'{kind.name}'"):
             kind.load(path)
+    path.rename(tmp_path / "temperature.json")
+    with pytest.raises(ValueError, match=r"temperature\.json .*older version.* --resume RUN"):
+        kind.load(tmp_path / "temperature.json")
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.json"):
         kind.load(tmp_path / "none.json")
 
@@ -247,7 +250,12 @@ def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_pat
     ("tensors", "facts", "message"),
     [
         ({}, {"kind": "offset"}, "its kind is 'offset'; expected temperature_scaling"),
-        ({}, {"version": 1}, "its version is 1; expected 2"),
+        (
+            {},
+            {"kind": "two_temperatures", "version": 1},
+            "an older version .* in format 1; .*--save",
+        ),
+        ({}, {"version": 3}, "another version of this library wrote it, in format 3; expected 2"),
         ({"value": None}, {}, "wrong tensors: value; expected value"),
         ({"colour": torch.zeros(1)}, {}, "wrong tensors: colour; expected value"),
         ({"value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),

@@ -116,6 +116,16 @@ def test_bins_are_those_of_sorted_pixels(bins, bumps):
     assert 1 <= len(fitted.values) <= bins
 
 
+@pytest.mark.fault
+def test_the_largest_logits_that_can_be_counted_are_fitted():
+    """They exceed the largest parameter."""
+    logits = np.array([[-3e38, -2.0, 2.0, 3e38]])
+    counts = Counts.from_floats(logits, np.uint8([[0, 1, 0, 1]]), logits=True)
+    low, *middle, high = Isotonic().fit(counts)(torch.from_numpy(logits))[0].tolist()
+    assert middle == [0, 0]  # one of two pixels is foreground
+    assert low == -high < -8
+
+
 def test_bins_by_hand():
     """Of 16 pixels a third is reached with level 1, two thirds only with the last one."""
     table = np.array([[[4, 1, 3, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0, 5]]])

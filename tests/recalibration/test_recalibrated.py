@@ -217,7 +217,11 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
         ({}, {"kind": "logistic"}, "wrong tensors: offset, slope, value; expected slope, offset"),
         ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
-        ({}, {"version": 1}, "its version is 1"),
+        (
+            {},
+            {"kind": "per_image", "version": 1},
+            "an older version .*; expected 2.*Fit and save it",
+        ),
         ({"network.bias": None}, {}, "another network: 1 .*such as network.bias"),
         ({"recalibration.value": None}, {}, "wrong tensors: value"),
         ({"network.scale": torch.ones(1)}, {}, "another network: 1 .*such as network.scale"),
