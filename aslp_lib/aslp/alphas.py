@@ -254,7 +254,8 @@ class AdaptiveAlpha(nn.Module):
         Each alpha moves once. If several rows belong to one image, such as patches, its gradient is
         the mean over the labelled pixels of all of them. An alpha keeps its value if its gradient
         is not finite. This happens if a logit is NaN or infinite, as in the first steps of mixed
-        precision, or if every pixel is ignored. A RuntimeWarning says if `observe` was forgotten.
+        precision, or if every pixel is ignored. A RuntimeWarning says if the warm-up does not end,
+        because `observe` was forgotten.
 
         Args:
             index: (N,) index in the training set of the image of each row. Indices are checked on a
@@ -279,7 +280,7 @@ class AdaptiveAlpha(nn.Module):
         gradient = gradient_of_rows(logits, labels, self.technique, ignore_index)
         expected = f"{tuple(gradient.shape)}, one index for each image of logits"
         require("the shape of index", tuple(index.shape), index.shape == gradient.shape, expected)
-        if self._passes <= PASSES and values_are_read(index):
+        if self.warm_up and self._passes <= PASSES and values_are_read(index):
             self._count_passes(index)
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]

@@ -517,3 +517,9 @@ def drawn_with_replacement(alphas):
 )
 def test_other_loops_are_not_warned_of(loop):
     loop(AdaptiveAlpha(4, P.MODERATION))
+
+
+def test_without_a_warm_up_alphas_move_and_no_validation_is_asked_for():
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    train(alphas, 40)
+    assert alphas.alpha.all()
