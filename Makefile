@@ -145,6 +145,10 @@ trial: $(CORE_STAMP)  ## a step of the trial of docs/trial.md: STEP=tune, power,
 	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
 		OMP_NUM_THREADS=1 $(python) benchmarks/trial.py "$${STEP:-run}"
 
+second-trial: $(CORE_STAMP)  ## a step of docs/second_trial.md: STEP=tune, power, run, after or repeat
+	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
+		OMP_NUM_THREADS=1 $(python) benchmarks/second_trial.py "$${STEP:-run}"
+
 weights: $(STAMP)  ## the shipped weights, the explorers' records and the README's picture
 	$(ONE_THREAD) $(python) -m aslp_lib.course.recorded
 	$(ONE_THREAD) $(python) -m aslp_lib.course.recorded.perturbations

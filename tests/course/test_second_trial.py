@@ -1,0 +1,155 @@
+"""The analysis of the second trial, on made-up records, against SciPy and plain arithmetic."""
+
+import numpy as np
+import pandas
+import pytest
+from scipy import stats
+
+from aslp_lib.course import second_trial
+
+SEEDS, GROUPS = 10, 50
+ARMS = ("B", "C", "C_ES", "L", "N", "M", "R")
+EFFECTS = {"B": 0.03, "C": 0.0, "C_ES": 0.0, "L": 0.02, "N": -0.03, "M": 0.04, "R": 0.04}
+"""Mean NLL of each arm at the last epoch above 0.2 nats."""
+
+
+def made(effects=EFFECTS, groups=GROUPS, seeds=SEEDS, noise=0.002, spread=0.3):
+    """Records of a regime whose arms differ as `effects` says, in every recalibration and set."""
+    rng, rows = np.random.default_rng(0), []
+    of_seed, of_group = rng.normal(0, 0.02, seeds), rng.normal(0, 0.05, max(groups, 1))
+    for arm, effect in effects.items():
+        for weights in ("last", "best"):
+            for seed in range(seeds):
+                for how in ("as trained", "temperature", "(d, T)", "insurance"):
+                    for name in ("validation", "test", "SOD", "DTD"):
+                        value = 0.2 + of_seed[seed] + (effect if weights == "last" else 0.0)
+                        value += 0.1 * (how == "insurance") * (name == "SOD")
+                        each = value + of_group + rng.normal(0, noise, max(groups, 1))
+                        groups_of = {
+                            f"{score}_groups": " ".join(f"{x * share:.7g}" for x in each)
+                            for score, share in (("nll", 1), ("ece", 0.25))
+                        }
+                        rows.append((groups_of if groups else {}) | {
+                            "seed": 200 + seed, "arm": arm, "weights": weights, "set": name,
+                            "recalibration": how, "nll": each.mean(), "ece": each.mean() / 4,
+                            "alpha": 0.1, "alpha_p10": 0.09, "alpha_p90": 0.09 + spread / 10,
+                        })  # fmt: skip
+    return pandas.DataFrame(rows)
+
+
+def values(frame, method, how="(d, T)", name="test"):
+    arm = method if method == "C_ES" else method.removesuffix("_ES")
+    weights = "best" if method.endswith("_ES") else "last"
+    rows = frame[(frame.arm == arm) & (frame.weights == weights) & (frame["set"] == name)]
+    rows = rows[rows.recalibration == how].sort_values("seed")
+    return np.array([[float(x) for x in text.split()] for text in rows.nll_groups])
+
+
+def test_each_primary_contrast_is_computed_once_more_by_independent_lines():
+    frame = made()
+    judged = second_trial.primary(frame, "shapes")
+    p_values = []
+    for (first, second, _), effect, _ in judged:
+        change = values(frame, first) - values(frame, second)
+        variance = change.mean(1).var(ddof=1) / SEEDS + change.mean(0).var(ddof=1) / GROUPS
+        t = change.mean() / np.sqrt(variance)
+        p_values.append(2 * stats.t.sf(abs(t), SEEDS - 1))
+        assert effect.mean == pytest.approx(change.mean(), abs=1e-9)
+        assert effect.p_value == pytest.approx(p_values[-1], rel=1e-6)
+        half = stats.t.ppf(1 - 0.025 / len(judged), SEEDS - 1) * np.sqrt(variance)
+        assert effect.high - effect.mean == pytest.approx(half, rel=1e-6)
+        sides = [(0.01 - s * change.mean()) / np.sqrt(variance) for s in (-1, 1)]
+        assert effect.equivalence == pytest.approx(stats.t.sf(min(sides), SEEDS - 1), rel=1e-6)
+    order = np.argsort(p_values)
+    adjusted = np.maximum.accumulate([(6 - k) * p_values[i] for k, i in enumerate(order)])
+    for place, p in zip(order, np.minimum(adjusted, 1), strict=True):
+        word = judged[place].word
+        assert (p <= 0.05) >= (word in ("better", "worse"))
+
+
+def test_words_say_what_is_true_of_made_up_records():
+    words = {j.contrast.label: j.word for j in second_trial.primary(made(), "shapes")}
+    assert words == {
+        "C - B": "better", "C - L": "better", "C - B_ES": "too small to matter",
+        "N - B_ES": "better", "C_ES - B_ES": "too small to matter", "M - R": "too small to matter",
+    }  # fmt: skip
+    alike = second_trial.primary(made(spread=0.1), "shapes", untestable=["C - B", "C_ES - B_ES"])
+    words["M - R"] = "alphas hardly differ"
+    assert {j.contrast.label: j.word for j in alike} == words  # what is resolved stays
+    noisy = second_trial.primary(made(noise=1.0), "shapes", untestable=["C - B"])
+    assert [j.word for j in noisy] == ["untestable"] + ["not resolved"] * 5
+
+
+def test_without_groups_seeds_are_the_sample():
+    frame = made(groups=0)
+    judged = second_trial.primary(frame, "shapes")[0]
+    by_seed = frame.query("weights == 'last' and recalibration == '(d, T)'")
+    by_seed = by_seed[by_seed["set"] == "test"].pivot_table(
+        values="nll", index="seed", columns="arm"
+    )
+    test = stats.ttest_rel(by_seed["C"], by_seed["B"])
+    assert judged.effect.p_value == pytest.approx(test.pvalue, rel=1e-6)
+
+
+def test_photographs_have_no_r_and_their_c_es_is_the_best_epoch_of_c():
+    frame = made({k: v for k, v in EFFECTS.items() if k not in ("R", "C_ES")})
+    judged = {j.contrast.label: j for j in second_trial.primary(frame, "photos")}
+    assert "M - R" not in judged
+    best = frame.query("arm == 'C' and weights == 'best' and recalibration == '(d, T)'")
+    stopped = frame.query("arm == 'B' and weights == 'best' and recalibration == '(d, T)'")
+    change = best.groupby("set").nll.mean()["test"] - stopped.groupby("set").nll.mean()["test"]
+    assert judged["C_ES - B_ES"].effect.mean == pytest.approx(change, abs=1e-6)
+
+
+def test_the_paper_s_family_and_insurance_take_networks_as_trained():
+    frame = made()
+    paper = second_trial.paper(frame, "photos")
+    assert [j.contrast.question for j in paper] == ["ece of test", "nll of SOD", "nll of DTD"]
+    assert paper[0].effect.mean == pytest.approx(0.01 / 4, abs=2e-4)
+    insured = {j.contrast.question: j for j in second_trial.insurance(frame, "photos")}
+    assert insured["nll of SOD"].effect.mean == pytest.approx(0.01 - 0.1, abs=1e-3)
+    assert insured["nll of SOD"].word == "better"
+    assert insured["nll of DTD"].effect.mean == pytest.approx(0.01, abs=1e-3)
+    assert insured["nll of DTD"].word == "worse"  # within the margin of equivalence, but resolved
+    lacking = frame.drop(frame[(frame.seed == 203) & (frame.recalibration == "insurance")].index)
+    with pytest.raises(ValueError, match=r"the seeds \[203\] have no temperature"):
+        second_trial.insurance(lacking, "photos")
+
+
+def test_secondary_differences_may_join_recalibrations_and_regimes():
+    frame, longer = made(), made({"C": -0.05}, seeds=5)
+    contrast = second_trial.Contrast("C", "B_ES", "")
+    mixed = second_trial.individual(frame, contrast, ("as trained", "temperature"))
+    change = values(frame, "C", "as trained") - values(frame, "B_ES", "temperature")
+    assert mixed.mean == pytest.approx(change.mean())
+    assert mixed.seeds == SEEDS
+    twice = second_trial.individual(longer, second_trial.Contrast("C", "C", ""), other=frame)
+    assert twice.mean == pytest.approx(-0.05, abs=2e-3)
+    assert twice.seeds == 5
+
+
+def test_missing_and_repeated_records_are_named():
+    frame = made()
+    with pytest.raises(ValueError, match="0 records of arm N"):
+        second_trial.table(frame[frame.arm != "N"], "N")
+    with pytest.raises(ValueError, match="20 records of arm B"):
+        second_trial.table(pandas.concat([frame, frame]), "B")
+
+
+def simulated(rng, trials, seeds, groups, true=0.0):
+    """Differences of trials whose seeds and groups each have effects of their own."""
+    of_seed = rng.normal(0, 0.01, (trials, seeds, 1))
+    of_group = rng.normal(0, 0.03 * (groups > 1), (trials, 1, groups))
+    return true + of_seed + of_group + rng.normal(0, 0.01 * (groups > 1), (trials, seeds, groups))
+
+
+@pytest.mark.parametrize(("seeds", "groups"), [(20, 1), (10, 10), (10, 50)])
+def test_power_is_that_of_simulated_trials(seeds, groups):
+    rng, level = np.random.default_rng(1), 0.05 / 6
+    tuning = simulated(rng, 400, 5, 6 if groups > 1 else 1)
+    powers = [second_trial.power(pandas.DataFrame(each), seeds, groups, level) for each in tuning]
+    found = [
+        second_trial.effect(pandas.DataFrame(each)).p_value <= level
+        for each in simulated(rng, 400, seeds, groups, true=0.02)
+    ]
+    assert np.mean(powers) == pytest.approx(np.mean(found), abs=0.12)
