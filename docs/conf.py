@@ -52,6 +52,7 @@ CONTENTS = {
         "CLAIMS.md",
         "benchmarks/README.md",
         "docs/trial.md",
+        "docs/second_trial.md",
         "docs/reproducibility.md",
         "aslp_lib/course/recorded/*.md",
     ],
