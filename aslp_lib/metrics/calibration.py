@@ -354,7 +354,7 @@ def brier_parts(counts: Counts) -> BrierParts:
     With w_v and y_v the share of pixels and the foreground frequency of grey level v, and y the
     foreground frequency of the set, the terms are `sum_v w_v (p_v - y_v)^2`,
     `sum_v w_v (y_v - y)^2` and `y (1 - y)`. The decomposition is exact, because each grey level is
-    a bin.
+    a bin. In a small sample, reliability and resolution are both biased upwards, as the ECE is.
 
     Source: Murphy, Journal of Applied Meteorology 1973.
 
