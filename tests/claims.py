@@ -44,7 +44,7 @@ Scores are means over seeds, in percent. In brackets is the mean difference, pai
 Student's 95 % interval, in points. A claim about such a difference holds if the whole interval
 agrees with it, and is contradicted if the whole interval disagrees. A claim about a contrast of the
 [trial](docs/trial.md) is decided by its tests, with Holm's correction over both data sets. It holds
-in the trial's regime: a small network, 140 epochs on some 160 images, and one temperature.
+in the trial's regime: a small network, 140 epochs on some 160 images, temperature-scaled.
 """
 COLUMNS = ("claim", "status", "measured", "code", "test", "lesson")
 
