@@ -141,10 +141,6 @@ assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercis
 	$(python) -m aslp_lib.course.publishing.assignments
 
 # The same kernels on every processor with AVX-512, and one thread for each run.
-trial: $(CORE_STAMP)  ## a step of the trial of docs/trial.md: STEP=tune, power, run or repeat
-	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
-		OMP_NUM_THREADS=1 $(python) benchmarks/trial.py "$${STEP:-run}"
-
 second-trial: $(CORE_STAMP)  ## a step of docs/second_trial.md: STEP=tune, power, run, after or repeat
 	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
 		OMP_NUM_THREADS=1 $(python) benchmarks/second_trial.py "$${STEP:-run}"

@@ -16,14 +16,16 @@ import argparse
 import json
 import os
 import re
+import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from timing import put_in_readme, spread
+from harness import RESULTS, ROOT, put
 
 from aslp_lib import console
 from aslp_lib.aslp.perturbation import TECHNIQUES
@@ -32,7 +34,6 @@ from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect
 from aslp_lib.experiments.records import NONE, by_label, of_method, one_per_seed, read, select
 from aslp_lib.experiments.seed_statistics import (
-    Difference,
     difference,
     rank_correlation_with_posterior_error,
 )
@@ -41,12 +42,10 @@ from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import SCORES
 from aslp_lib.recalibration import RECALIBRATIONS
 
-RESULTS = Path(__file__).parent / "results"
 GRID_FILE = "comparison_grid.json"
 FILES = {"demo": "comparison_shapes.json", "small": "comparison_photographs.json"}
 TECHNIQUE_FILE = "techniques_shapes.json"
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-START, END = "<!-- comparison -->", "<!-- end of comparison -->"
+PAGE = ROOT / "docs" / "results.md"
 RULES = ("calibration", "entropy", "measured_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
     **dict.fromkeys(RULES, ("technique", ("M", "SI", "HI"))),
@@ -75,6 +74,8 @@ STRENGTH = 0.2
 """Expected perturbation alpha * beta at which every technique has a run with a constant alpha."""
 EVERYWHERE = ("temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
 """Recalibrations of every method."""
+DIFFERENCES = (NONE, *EVERYWHERE)
+"""Recalibrations whose differences are shown."""
 CLOSELY = ("bce", *RULES)
 """Methods that are compared with all recalibrations."""
 REAL = (
@@ -115,7 +116,7 @@ def compared(best: dict[str, RunConfiguration], preset: str) -> list[RunConfigur
     """
     strength = strength_of(best["constant_alpha"])
     configurations = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
-    configurations.append(RunConfiguration("label_smoothing", {"epsilon": strength}))
+    configurations.append(smoothing(strength))
     if preset == "demo":
         configurations += [constant(strength, name) for name in ("SI", "M", "DM")]
     return [*{configuration.name: configuration for configuration in configurations}.values()]
@@ -132,21 +133,19 @@ def constant(strength: float, technique: str) -> RunConfiguration:
     return RunConfiguration("constant_alpha", {"technique": technique, "alpha": alpha})
 
 
+def smoothing(strength: float) -> RunConfiguration:
+    """Return the configuration of label smoothing with the same expected targets."""
+    return RunConfiguration("label_smoothing", {"epsilon": strength})
+
+
 def techniques() -> list[RunConfiguration]:
     """Return every rule with three techniques, and sampled targets beside their expectations."""
-    rules = [
-        RunConfiguration(rule, {"technique": name}) for rule in RULES for name in ("HI", "SI", "M")
-    ]
-    pairs = [
-        configuration
-        for strength in (STRENGTH, 0.25, 0.3)
-        for configuration in (
-            constant(strength, "HI"),
-            RunConfiguration("label_smoothing", {"epsilon": strength}),
-        )
-    ]
-    others = [constant(STRENGTH, name) for name in ("SI", "M", "DM")]
-    return [RunConfiguration("bce"), *rules, *pairs, *others]
+    configurations = [RunConfiguration("bce")]
+    for rule, name in product(RULES, ("HI", "SI", "M")):
+        configurations.append(RunConfiguration(rule, {"technique": name}))
+    for strength in (STRENGTH, 0.25, 0.3):
+        configurations += [constant(strength, "HI"), smoothing(strength)]
+    return [*configurations, *(constant(STRENGTH, name) for name in ("SI", "M", "DM"))]
 
 
 def make_grid(path: Path, processes: int) -> None:
@@ -294,9 +293,12 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
     return table(rows, [*columns, (corrupted, "ece")], "")
 
 
-def markers(preset: str) -> tuple[str, str]:
-    """Return the comments before and after a preset's table."""
-    return f"<!-- summary, {preset} -->", f"<!-- end of summary, {preset} -->"
+def spread(values: Sequence[float], factor: float = 100, digits: int = 2) -> str:
+    """Format mean ± standard deviation, in percent by default; a single value has no deviation."""
+    text = f"{factor * statistics.mean(values):.{digits}f}"
+    if len(values) > 1:
+        text += f" ± {factor * statistics.stdev(values):.{digits}f}"
+    return text
 
 
 def of_differences(
@@ -306,46 +308,25 @@ def of_differences(
 
     Both have the same recalibration. Differences are paired over seeds, with 95 % intervals.
     """
-    pairs = [
-        (
-            f"{METHOD_LABELS[rule]} - BCE, both {_with(kind)}",
-            best[rule],
-            RunConfiguration("bce"),
-            kind,
-        )
-        for kind in (NONE, "temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
-        for rule in ("calibration", "measured_gap")
-    ]
-    noisy = best["constant_alpha"]
-    smooth = RunConfiguration("label_smoothing", {"epsilon": strength_of(noisy)})
-    pairs += [
-        (f"constant alpha: sampled - expected targets, both {_with(kind)}", noisy, smooth, kind)
-        for kind in (NONE, "temperature_scaling", "image_wise_shrinkage")
-    ]
+    bce, noisy = RunConfiguration("bce"), best["constant_alpha"]
+    rules = {f"{METHOD_LABELS[k]} - BCE": (best[k], bce) for k in ("calibration", "measured_gap")}
+    pair = noisy, smoothing(strength_of(noisy))
+    targets = {"constant alpha: sampled - expected targets": pair}
+    pairs = [*product(DIFFERENCES, rules.items()), *product(DIFFERENCES[:3], targets.items())]
     sets = [name for name in names if ", " not in name][:4]
-    scores = ("ece", "brier")
+    cells = [*product(sets, ("ece", "brier"))]
     rows = []
-    for label, *pair, kind in pairs:
-        rows.append([label])
-        for name in sets:
-            first, second = (
-                one_per_seed(records, name, training.method, kind, **training.options)
-                for training in pair
-            )
-            rows[-1] += [_points(difference(first, second, key)) for key in scores]
-    head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
+    for kind, (label, pair) in pairs:
+        how = "as trained" if kind == NONE else f"with {RECALIBRATIONS[kind].label}"
+        row = [f"{label}, both {how}"]
+        for name, score in cells:
+            runs = (one_per_seed(records, name, c.method, kind, **c.options) for c in pair)
+            change = difference(*runs, score)
+            text = f"{100 * change.value:+.2f} [{100 * change.low:+.2f}, {100 * change.high:+.2f}]"
+            row.append(f"**{text}**" if change.excludes_zero else text)
+        rows.append(row)
+    head = [f"{name} {SCORES[score].title}" for name, score in cells]
     return markdown_table(["difference, points", *head], rows)
-
-
-def _with(kind: str) -> str:
-    """Describe a recalibration in the label of a row."""
-    return "as trained" if kind == NONE else f"with {RECALIBRATIONS[kind].label}"
-
-
-def _points(paired: Difference) -> str:
-    """Format a difference in percentage points, in bold if its interval excludes zero."""
-    text = f"{100 * paired.value:+.2f} [{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]"
-    return f"**{text}**" if paired.excludes_zero else text
 
 
 def of_alphas(records: pd.DataFrame, name: str) -> str:
@@ -399,9 +380,9 @@ def main() -> None:
         for name in (GRID_FILE, FILES[preset], TECHNIQUE_FILE):
             if (made := path / name).exists():
                 write(RESULTS / name, recorded(made.read_text(encoding="utf-8"), preset))
-        put_in_readme(tables(), START, END)
+        put(tables(), "comparison")
         for name in FILES:
-            put_in_readme(summary(name), *markers(name), PAGE)
+            put(summary(name), f"summary, {name}", PAGE)
 
 
 if __name__ == "__main__":

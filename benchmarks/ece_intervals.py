@@ -8,30 +8,25 @@ ECE of all its predictions with their expected labels. All test sets consist of 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
+from harness import facts, publish
 from scipy.optimize import brentq
 from scipy.stats import norm
-from timing import facts, put_in_readme
 from tqdm import trange
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.files import write
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import image_bins
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 
-RESULTS = Path(__file__).parent / "results" / "ece_intervals.json"
-START, END = "<!-- coverage -->", "<!-- end of coverage -->"
 BLOCKS, BLOCK = 20, 3_000
 """Number of blocks, and of the images that a block generates and divides into test sets."""
 SIZES = (100, 300)
@@ -154,38 +149,26 @@ def covered(truth: float, ends: list[tuple[float, float]]) -> dict[str, float]:
 
 def table(record: dict) -> str:
     """Format the coverage as a Markdown table."""
-    kinds = list(record["coverage"][0]["intervals"])
+    shares: dict[str, list[float]] = {kind: [] for kind in record["coverage"][0]["intervals"]}
     rows = []
     for row in record["coverage"]:
-        shares = [f"{100 * row['intervals'][kind]['covered']:.0f} %" for kind in kinds]
+        for kind, interval in row["intervals"].items():
+            shares[kind].append(100 * interval["covered"])
         low, high = (100 * row["intervals"][CHOSEN][end] for end in ("low", "high"))
-        name = row["predictor"].split(",")[0]
-        rows.append([name, f"{100 * row['ece']:.1f}", str(row["images"]), str(row["sets"]),
-                     *shares, f"{low:.1f} to {high:.1f}"])  # fmt: skip
-
-    def shares_of(kind: str) -> str:
-        shares = [row["intervals"][kind]["covered"] for row in record["coverage"]]
-        return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
-
-    head = ["predictor", "true ECE %", "images", "sets", *kinds, f"mean ends, {CHOSEN}"]
-    return "\n\n".join(
-        [
-            "Share of 95 % intervals that contain the true ECE:",
-            markdown_table(head, rows, "lr"),
-            f"The percentile interval contains the true ECE in {shares_of('percentile')} of the "
-            f"test sets, and the {CHOSEN} in {shares_of(CHOSEN)}.",
-            f"{record['population']:,} synthetic images; {record['date']}, "
-            f"commit {record['commit']}.",
-        ]
+        cells = [row["predictor"].split(",")[0], f"{100 * row['ece']:.1f}", str(row["images"])]
+        cells += [str(row["sets"]), *(f"{each[-1]:.0f} %" for each in shares.values())]
+        rows.append([*cells, f"{low:.1f} to {high:.1f}"])
+    head = ["predictor", "true ECE %", "images", "sets", *shares, f"mean ends, {CHOSEN}"]
+    ends = {k: f"{min(shares[k]):.0f} to {max(shares[k]):.0f} %" for k in ("percentile", CHOSEN)}
+    return (
+        "Share of 95 % intervals that contain the true ECE:\n\n"
+        f"{markdown_table(head, rows, 'lr')}\n\n"
+        f"The percentile interval contains the true ECE in {ends['percentile']} of the test sets, "
+        f"and the {CHOSEN} in {ends[CHOSEN]}.\n\n"
+        f"{record['population']:,} synthetic images; {record['date']}, commit {record['commit']}."
     )
 
 
-def main() -> None:
-    """Write the record and the tables."""
-    record = measure()
-    write(RESULTS, json.dumps(record, indent=1) + "\n")
-    put_in_readme(table(record), START, END)
-
-
 if __name__ == "__main__":
-    main()
+    record = measure()
+    publish("ece_intervals", record, table(record))

@@ -14,7 +14,6 @@ table in `benchmarks/README.md`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
@@ -24,26 +23,23 @@ import time
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 
 import numpy as np
 import torch
+from harness import peak, publish, rounds
 from PIL import Image, ImageFilter
-from timing import peak_megabytes, put_in_readme, rounds
 from tqdm import tqdm
 
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.files import write
 from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.maps.read import read_map, read_mask
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 
-RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 COMMAND_MAPS = 1000
 """Number of maps that the command scores."""
-START, END = "<!-- evaluation -->", "<!-- end of evaluation -->"
 LOWEST, HIGHEST = 0.67, 0.15
 """Shares of pixels with grey level 0 and 255, as in U2-Net's maps of ECSSD."""
 
@@ -186,30 +182,27 @@ def processor_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def peak(name: str, folder: Path) -> float:
-    """Measure the peak memory of a contender in a separate process, in MB (Linux)."""
-    command = [sys.executable, __file__, "--peak", name, str(folder)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def measure(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
     """Measure seconds, ratio to decoding and memory of the contenders that are installed."""
-    missing = [package for package in PACKAGES if not installed(package)]
-    names = [name for name in CONTENDERS if name.removesuffix("_ece") not in missing]
-    memory = {name: peak(name, folder) for name in names}
-    jobs = {name: partial(CONTENDERS[name][1], folder) for name in names}
-    threaded = jobs.pop("ours_two_workers")
-    seconds = rounds(jobs, repeats, time.process_time, min)
-    wall_clock = rounds({"decode": jobs["decode"], "ours": threaded}, repeats, take=min)
-    timings = {name: (duration, seconds["decode"]) for name, duration in seconds.items()}
-    timings["ours_two_workers"] = wall_clock["ours"], wall_clock["decode"]
+    missing = {*PACKAGES} - versions().keys()
+    jobs = {
+        name: partial(function, folder)
+        for name, (_, function) in CONTENDERS.items()
+        if name.removesuffix("_ece") not in missing
+    }
+    memory = {name: peak(job) for name, job in jobs.items()}
+    workers = {name: jobs[name] for name in ("decode", "ours_two_workers")}
+    wall_clock = rounds(workers, repeats, take=min)
+    del jobs["ours_two_workers"]
+    processor = rounds(jobs, repeats, time.process_time, min)
     return {
         name: {
-            "seconds": duration,
-            "ratio": duration / decoding,
+            "seconds": times[name],
+            "ratio": times[name] / times["decode"],
             "megabytes_over_decoding": memory[name] - memory["decode"],
         }
-        for name, (duration, decoding) in timings.items()
+        for names, times in ((jobs, processor), (["ours_two_workers"], wall_clock))
+        for name in names
     }
 
 
@@ -249,27 +242,20 @@ def table(results: dict) -> str:
     return "\n\n".join(parts)
 
 
-def installed(package: str) -> bool:
-    """Return True if a package is installed."""
-    try:
-        return bool(version(package))
-    except PackageNotFoundError:
-        return False
+def versions() -> dict[str, str]:
+    """Return the versions of those of `PACKAGES` that are installed."""
+    known = {each.name.lower(): each.version for each in distributions()}
+    return {name: known[name] for name in PACKAGES if name in known}
 
 
 def main() -> None:
     """Measure, and write the record and its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--masks", type=Path)
+    parser.add_argument("--masks", type=Path, required=True)
     parser.add_argument("--maps", type=int, default=5000, help="number of maps in the memory test")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.peak:
-        CONTENDERS[arguments.peak[0]][1](Path(arguments.peak[1]))
-        print(peak_megabytes())
-        return
     with tempfile.TemporaryDirectory() as temporary:
         few, many, thousand = (Path(temporary) / n for n in ("few", "many", "thousand"))
         images = make_maps(arguments.masks, few)
@@ -278,14 +264,14 @@ def main() -> None:
         start = time.process_time()
         counts = ours(many)
         spent = time.process_time() - start
-        over = peak("ours", many) - peak("decode", many)
+        over = peak(ours, many) - peak(decode, many)
         repeat(few, thousand, COMMAND_MAPS)
         commands = measure_command(thousand, COMMAND_MAPS, min(arguments.repeats, 3))
         grey_levels = ours(few).pooled.sum(axis=0)
     results = {
         "date": str(date.today()),
         "machine": f"{platform.machine()}, one thread of {os.cpu_count()} processors",
-        "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES if installed(name)),
+        "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
         "images": images,
         "megapixels": int(grey_levels.sum()) / 1e6,
         "lowest": grey_levels[0] / grey_levels.sum(),
@@ -300,9 +286,7 @@ def main() -> None:
             "counts_megabytes": (counts.table.nbytes + counts.columns["quadrants"].nbytes) / 2**20,
         },
     }
-    write(RESULTS, json.dumps(results, indent=1) + "\n")
-    put_in_readme(table(results), START, END)
-    print(table(results))
+    publish("evaluation", results, table(results))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 python benchmarks/float_maps.py [--before CHECKOUT]   # minutes; writes record and table
 
 The commands are run on the logits of a shipped network, also multiplied, as longer training would
-do, and on large synthetic maps for time and memory. Another checkout is measured in turn with this
-one.
+do, and on large synthetic maps for time and memory. Another checkout is measured, too.
 """
 
 from __future__ import annotations
@@ -19,18 +18,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
+from harness import ROOT, facts, publish
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from timing import facts, put_in_readme
 
 from aslp_lib.course import recorded
+from aslp_lib.course.recorded.perturbations import logits_of
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.files import write
-from aslp_lib.training.batches import outputs
 
-RESULTS = Path(__file__).parent / "results" / "float_maps.json"
-START, END = "<!-- float maps -->", "<!-- end of float maps -->"
 FACTORS = (1, 3, 9)
 """Factors on the network's logits."""
 MAPS, SIDE = 200, 512
@@ -38,33 +33,34 @@ MAPS, SIDE = 200, 512
 PRINTED = re.compile(r"T = (\S+?)[,;].*ECE \S+ -> (\S+) %, NLL \S+ -> (\S+)")
 
 
+COMMAND = """
+from aslp_lib.__main__ import main
+failed = main()
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+raise SystemExit(failed)
+"""
+"""A command that also prints its peak memory. What the system says includes that of the parent."""
+
+
 def call(checkout: Path, *words: str) -> tuple[str, float, float]:
     """Run a command of a checkout; return its output, seconds and peak memory in MB."""
-    # The peak that the system reports of a child process includes that of its parent.
-    code = (
-        "from aslp_lib.__main__ import main; failed = main(); "
-        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]); "
-        "raise SystemExit(failed)"
-    )
-    start = time.perf_counter()
-    result = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        capture_output=True,
-        text=True,
-        cwd=checkout,
-        check=True,
-    )
-    seconds = time.perf_counter() - start
+    start, command = time.perf_counter(), [sys.executable, "-c", COMMAND, *words]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=checkout, check=True)
     printed, memory = result.stdout.rstrip().rsplit("\n", 1)
-    return printed + "\n", seconds, int(memory) / 1024
+    return printed, time.perf_counter() - start, int(memory) / 1024
 
 
-def save(folder: Path, logits: np.ndarray, labels: np.ndarray) -> None:
-    """Write maps of logits and their masks."""
+def commands(folder: Path, logits: np.ndarray, labels: np.ndarray) -> dict[str, list[str]]:
+    """Write maps of logits and their masks, and return the commands that are run on them."""
     for kind, arrays in (("maps", logits.astype(np.float32)), ("masks", labels.astype(np.uint8))):
         (folder / kind).mkdir(parents=True)
         for number, array in enumerate(arrays):
             np.save(folder / kind / f"{number:03}.npy", array)
+    maps, masks = str(folder / "maps"), str(folder / "masks")
+    score = ["score", "--maps", maps, "--masks", masks, "--logits", "--no-weighted-f"]
+    fit = ["recalibrate", "--fit-maps", maps, "--fit-masks", masks, "--logits"]
+    out = [*score, "--out", str(folder / "scores.json")]
+    return {"score": score, "score --out": out, "recalibrate": fit}
 
 
 def nll(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
@@ -78,15 +74,13 @@ def numbers(checkout: Path, logits: np.ndarray, labels: np.ndarray) -> dict[str,
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        save(folder, logits, labels)
-        maps, masks, new = (str(folder / kind) for kind in ("maps", "masks", "new"))
-        fit = ["recalibrate", "--fit-maps", maps, "--fit-masks", masks, "--logits"]
-        printed, *_ = call(checkout, *fit, "--maps", maps, "--out", new)
-        score = ["score", "--maps", maps, "--masks", masks, "--logits", "--no-weighted-f"]
-        call(checkout, *score, "--out", str(folder / "scores.json"))
+        folder, new = Path(name), Path(name) / "new"
+        words = commands(folder, logits, labels)
+        maps = ["--maps", str(folder / "maps"), "--out", str(new)]
+        printed, *_ = call(checkout, *words["recalibrate"], *maps)
+        call(checkout, *words["score --out"])
         scores = json.loads((folder / "scores.json").read_text())
-        after = np.stack([np.load(path) for path in sorted(Path(new).iterdir())])
+        after = np.stack([np.load(path) for path in sorted(new.iterdir())])
     match = PRINTED.search(printed)
     assert match is not None, printed
     best = minimize_scalar(
@@ -106,23 +100,16 @@ def numbers(checkout: Path, logits: np.ndarray, labels: np.ndarray) -> dict[str,
     }  # fmt: skip
 
 
-def costs(checkouts: dict[str, Path]) -> dict[str, dict[str, list[float]]]:
-    """Measure seconds and peak memory of the commands on large maps, in turn."""
+def costs(checkouts: dict[str, Path]) -> dict[str, dict[str, tuple[float, ...]]]:
+    """Measure seconds and peak memory of the commands on large maps."""
     rng = np.random.default_rng(0)
-    found: dict[str, dict[str, list[float]]] = {name: {} for name in checkouts}
+    z = rng.normal(-1, 6, (MAPS, SIDE, SIDE)).astype(np.float32)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        z = rng.normal(-1, 6, (MAPS, SIDE, SIDE)).astype(np.float32)
-        save(folder, z, rng.random(z.shape) < expit(z / 2))
-        maps, masks = str(folder / "maps"), str(folder / "masks")
-        score = ["score", "--maps", maps, "--masks", masks, "--logits", "--no-weighted-f"]
-        fit = ["recalibrate", "--fit-maps", maps, "--fit-masks", masks, "--logits"]
-        words = {"score": score, "score --out": [*score, "--out", str(folder / "s.json")],
-                 "recalibrate": fit}  # fmt: skip
-        for command, of_command in words.items():
-            for checkout, path in checkouts.items():
-                found[checkout][command] = [*call(path, *of_command)[1:]]
-    return found
+        words = commands(Path(name), z, rng.random(z.shape) < expit(z / 2))
+        return {
+            checkout: {command: call(path, *each)[1:] for command, each in words.items()}
+            for checkout, path in checkouts.items()
+        }
 
 
 def table(record: dict) -> str:
@@ -151,12 +138,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--before", type=Path, help="another checkout, to compare with")
     before = parser.parse_args().before
-    checkouts = {"now": Path(__file__).parents[1]} | ({"before": before} if before else {})
+    checkouts = {"now": ROOT} | ({"before": before} if before else {})
     validation = recorded.SETTINGS.load_data().validation
-    network, images = recorded.load("bce"), range(len(validation))
-    parts = [part for part, *_ in outputs(network, validation, recorded.SETTINGS, images)]
-    logits = torch.cat(parts)[:, 0].numpy()
-    labels = np.stack([validation.mask(i) for i in images])
+    logits = logits_of(recorded.load("bce"), validation)
+    labels = np.stack([validation.mask(i) for i in range(len(validation))])
     found = {
         str(factor): {
             name: numbers(path, factor * logits, labels) for name, path in checkouts.items()
@@ -164,8 +149,7 @@ def main() -> None:
         for factor in FACTORS
     }
     record = {"numbers": found, "costs": costs(checkouts), **facts()}
-    write(RESULTS, json.dumps(record, indent=1))
-    put_in_readme(table(record), START, END)
+    publish("float_maps", record, table(record))
 
 
 if __name__ == "__main__":

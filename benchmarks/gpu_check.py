@@ -12,15 +12,13 @@ import time
 from pathlib import Path
 
 import torch
+from harness import RESULTS, ROOT, facts
 from PIL import Image
-from timing import facts
 from tqdm import tqdm
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.files import write
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
 LINES = 15
 """Number of last lines that are kept of each step's output."""
 
@@ -90,33 +88,26 @@ def main() -> int:
     )
     parser.add_argument("--images", type=int, default=1000, help="maximal number to train on")
     arguments = parser.parse_args()
-    properties = torch.cuda.get_device_properties(0)
     with tempfile.TemporaryDirectory() as temporary:
-        data, run = arguments.data, Path(temporary) / "run"
-        if data is None:
-            data = Path(temporary) / "embedded"
+        data = arguments.data or Path(temporary) / "embedded"
+        if arguments.data is None:
             write_embedded(data)
-        data = data.resolve()
-        results = [perform(*step, data) for step in steps(data, run, arguments.images).items()]
-        metrics = run / "metrics.json"
-        scores = json.loads(metrics.read_text()) if metrics.exists() else None
-    benchmarks, machine = json.loads((RESULTS / "training.json").read_text()), facts()
-    result = {
-        **machine,
+        commands = steps(data.resolve(), Path(temporary) / "run", arguments.images)
+        results = [perform(*step, data.resolve()) for step in commands.items()]
+    passed = all(step["passed"] for step in results)
+    record = {
+        **facts(),
         "cuda": torch.version.cuda,
         "cards": torch.cuda.device_count(),
-        "gigabytes": round(properties.total_memory / 2**30, 1),
+        "gigabytes": round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1),
         "images": "synthetic data" if arguments.data is None else "given",
-        "passed": all(step["passed"] for step in results),
+        "passed": passed,
         "steps": results,
-        "benchmarks": [b for b in benchmarks if b["device"] == machine["device"]],
-        "scores": scores,
     }
-    write(RESULTS / "gpu.json", json.dumps(result, indent=1) + "\n")
+    write(RESULTS / "gpu.json", json.dumps(record, indent=1) + "\n")
     for step in results:
         print(f"{'passed' if step['passed'] else 'FAILED'}  {step['step']}, {step['seconds']} s")
-    print(f"written: {RESULTS / 'gpu.json'}")
-    return 0 if result["passed"] else 1
+    return not passed
 
 
 if __name__ == "__main__":

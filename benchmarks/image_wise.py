@@ -12,14 +12,14 @@ under the nine other corruptions, and scored on the copies left out. The script 
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import mean
 
 import torch
-from timing import put_in_readme
+from harness import publish, record_of
 from torch import nn
 from tqdm import tqdm
 
@@ -29,8 +29,7 @@ from aslp_lib.data.base import DataSplits
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.files import write
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network
 from aslp_lib.recalibration import (
@@ -42,8 +41,6 @@ from aslp_lib.recalibration import (
 from aslp_lib.runs import Run
 from aslp_lib.training.validation import validate
 
-RESULTS = Path(__file__).parent / "results" / "image_wise.json"
-START, END = "<!-- image-wise -->", "<!-- end of image-wise -->"
 TRIED = {
     ImageWiseShrinkage: ((1e-2, 40), (1e-1, 40)),
     ImageWiseTemperature: ((3e-2, 40), (1e-1, 40)),
@@ -70,16 +67,19 @@ def left_out(kind: type, clean: Counts, corrupted: dict[str, Counts]) -> dict[st
         clean: counts of the validation set.
         corrupted: name of a corruption -> counts of the validation set under it.
     """
-    nll, ece = [], []
+    after = []
     for corruption in dict.fromkeys(c.kind for c in CORRUPTIONS.values()):
         excluded = {n: c for n, c in corrupted.items() if CORRUPTIONS[n].kind == corruption}
         others = [c for name, c in corrupted.items() if name not in excluded]
         fit = kind().fit(clean, others)
-        for counts in excluded.values():
-            after = fit.apply_counts(counts)
-            nll.append(calibration.nll(after))
-            ece.append(calibration.ece(after))
-    return {"nll": mean(nll), "ece": mean(ece)}
+        after += [fit.apply_counts(counts) for counts in excluded.values()]
+    return mean_scores(after, "nll", "ece")
+
+
+def mean_scores(sets: Sequence[Counts], *names: str) -> dict[str, float]:
+    """Return the means of scores over several sets."""
+    every = [scores(counts, names=names) for counts in sets]
+    return {name: mean(each[name] for each in every) for name in names}
 
 
 def measure(run: Path | None) -> tuple[str, dict]:
@@ -102,7 +102,6 @@ def measure(run: Path | None) -> tuple[str, dict]:
     }
     everything = Counts.join([clean, *corrupted.values()])
     fits = {
-        "as trained": None,
         "temperature scaling": Temperature().fit(clean),
         "class-wise temperature": ClassWiseTemperature().fit(clean),
         "temperature scaling on corrupted images": Temperature().fit(everything),
@@ -110,24 +109,17 @@ def measure(run: Path | None) -> tuple[str, dict]:
     }
     sets = {"validation": clean, **{name: count(part) for name, part in data.tests.items()}}
     first = next(iter(data.tests.values()))
-    shifted = [count(Corrupted(first, corruption)) for corruption in CORRUPTIONS]
-    rows = {}
+    scored = {part: [counts] for part, counts in sets.items()}
+    scored[f"{first.name}, corrupted"] = [count(Corrupted(first, name)) for name in CORRUPTIONS]
+    rows = {"as trained": {part: mean_scores(each, "ece", "oe") for part, each in scored.items()}}
     for label, fit in fits.items():
-
-        def scored(counts: Counts, fit=fit) -> dict[str, float]:
-            after = counts if fit is None else fit.apply_counts(counts)
-            return {"ece": calibration.ece(after), "oe": calibration.oe(after)}
-
-        rows[label] = {part: scored(counts) for part, counts in sets.items()}
-        rows[label][f"{first.name}, corrupted"] = {
-            score: mean(scored(counts)[score] for counts in shifted) for score in ("ece", "oe")
-        }
-    uncalibrated = {"ece": mean(calibration.ece(counts) for counts in corrupted.values())}
+        after = {part: [*map(fit.apply_counts, each)] for part, each in scored.items()}
+        rows[label] = {part: mean_scores(each, "ece", "oe") for part, each in after.items()}
     return name, {
         "date": str(date.today()),
         "network": settings.network,
         "images": {part: len(counts) for part, counts in sets.items()},
-        "left_out": {"as trained": uncalibrated, **without},
+        "left_out": {"as trained": mean_scores([*corrupted.values()], "ece"), **without},
         "rows": rows,
     }
 
@@ -163,11 +155,8 @@ def main() -> None:
     parser.add_argument("--run", type=Path)
     torch.set_num_threads(1)
     name, result = measure(parser.parse_args().run)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[name] = result
-    write(RESULTS, json.dumps(results, indent=1) + "\n")
-    put_in_readme(table(results), START, END)
-    print(table(results))
+    results = record_of("image_wise") | {name: result}
+    publish("image_wise", results, table(results))
 
 
 if __name__ == "__main__":

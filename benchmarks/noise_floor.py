@@ -7,25 +7,20 @@ The units of a test set are synthetic images, or groups of them, drawn with repl
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 from ece_intervals import count, covered, draw
-from timing import facts, put_in_readme
+from harness import facts, publish
 from tqdm import trange
 
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.files import write
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.calibration import image_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 
-RESULTS = Path(__file__).parent / "results" / "noise_floor.json"
-START, END = "<!-- noise floor -->", "<!-- end of noise floor -->"
 POOL, DRAWS = 12_000, 500
 """Number of images of the pool, and of test sets of each size."""
 FACTORS = {"true posterior": 1, "logits doubled": 2}
@@ -104,5 +99,4 @@ def table(record: dict) -> str:
 
 if __name__ == "__main__":
     record = measure()
-    write(RESULTS, json.dumps(record, indent=1) + "\n")
-    put_in_readme(table(record), START, END)
+    publish("noise_floor", record, table(record))

@@ -37,8 +37,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from harness import commit
 from scipy.optimize import brentq
-from timing import commit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 

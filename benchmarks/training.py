@@ -15,19 +15,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import torch
+from harness import facts, peak, publish, record_of, rounds
 from PIL import Image
 from plain import Plain
-from timing import facts, peak_megabytes, put_in_readme, rounds, wait
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -35,12 +33,9 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.folders import Folder
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.files import write
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.loop import prepare, run_epoch
 
-RESULTS = Path(__file__).parent / "results" / "training.json"
-START, END = "<!-- training -->", "<!-- end of training -->"
 LOADING_WORKERS = 2
 """Number of workers when the loader is timed alone."""
 SPEED = (
@@ -106,17 +101,9 @@ LOOPS = {
 """Name of a loop -> function from settings and data to a function that trains for an epoch."""
 
 
-def peak(name: str) -> float:
-    """Measure a loop's peak memory in MB in a separate process, see `print_peak`."""
-    command = [sys.executable, *sys.argv, "--peak", name]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-def print_peak(name: str, settings: Settings) -> None:
-    """Print a loop's peak memory in MB: that of the GPU, or of this process without a GPU."""
+def epoch(name: str, settings: Settings) -> None:
+    """Train for an epoch by a loop."""
     LOOPS[name](settings, settings.load_data().train)()
-    cuda = torch.cuda.is_available()
-    print(torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_megabytes())
 
 
 def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
@@ -132,7 +119,8 @@ def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
         for _ in range(updates):
             alphas[index]
             alphas.update(index, logits, labels)
-        wait()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
 
     return rounds({"alphas": update}, 1)["alphas"] / updates
 
@@ -187,7 +175,7 @@ def measure(settings: Settings, repeats: int) -> dict:
         "workers": settings.num_workers,
         "threads": torch.get_num_threads(),
         "images_per_second": {name: images / value for name, value in seconds.items()},
-        "peak_megabytes": {name: peak(name) for name in LOOPS},
+        "peak_megabytes": {name: peak(epoch, name, settings) for name in LOOPS},
         "alpha_share": alpha_seconds(settings, images) / step,
         "loading": loading(settings, repeats),
     }
@@ -224,19 +212,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--workers", type=int, default=0, help="workers of the timed loops")
-    parser.add_argument("--peak", choices=LOOPS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    settings = settings_for(arguments)
-    if arguments.peak:
-        print_peak(arguments.peak, settings)
-        return
-    record = measure(settings, arguments.repeats)
-    records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    same = [all(r[k] == record[k] for k in ("device", "network", "size")) for r in records]
-    records = [r for r, known in zip(records, same, strict=True) if not known] + [record]
-    write(RESULTS, json.dumps(records, indent=1) + "\n")
-    put_in_readme(table(records), START, END)
-    print(table(records))
+    record = measure(settings_for(arguments), arguments.repeats)
+    key = itemgetter("device", "network", "size")
+    records = [r for r in record_of("training") if key(r) != key(record)] + [record]
+    publish("training", records, table(records))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ LIBRARY = [path for path in CODE if path.is_relative_to(ROOT / "aslp_lib")]
 NOTEBOOKS = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks/solutions").glob("*.ipynb")]
 MANUAL = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
 RECALIBRATION = ROOT / "docs" / "recalibration.md"
+OF_THE_PAST = ("CHANGELOG.md", "trial.md")
+"""Pages that name files and commands of earlier commits."""
 
 
 def name(path: Path) -> str:
@@ -77,8 +79,8 @@ def test_links_lead_to_files_and_headings(path):
 @pytest.mark.parametrize("path", PAGES, ids=name)
 def test_files_that_are_named_exist(path):
     """In backticks, relative to the page, the project, the library or the tests."""
-    if path.name == "CHANGELOG.md":
-        return  # it names files of the past
+    if path.name in OF_THE_PAST:
+        return
     folders = [path.parent, *(ROOT / x for x in ("", "aslp_lib", "aslp_lib/course", "tests"))]
     for file in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|json|ipynb|sh|toml))`", prose(path)):
         placeholder = re.search(r"NAME|NN|METHOD|^runs/|^my-notebooks/|gpu\.json$", file)
@@ -106,7 +108,8 @@ def test_no_text_advises_a_package_that_is_not_published(path):
 
 
 def test_targets_of_make_exist():
-    used = {word for path in PAGES for word in re.findall(r"`make ([a-z][\w-]*)", text_of(path))}
+    pages = [path for path in PAGES if path.name not in OF_THE_PAST]
+    used = {word for path in pages for word in re.findall(r"`make ([a-z][\w-]*)", text_of(path))}
     used |= {word for words in commands("make ") for word in re.findall(r"^[a-z][\w-]*", words)}
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert used and used <= set(targets)

@@ -98,5 +98,5 @@ class TestNotebook:
 def test_the_tables_of_the_benchmarks_are_those_of_the_records():
     importlib.import_module("measured")  # which reads each record once
     tables = importlib.import_module("tables")
-    for table, start, end, page in tables.tables():
-        assert f"{start}\n{table}\n{end}" in page.read_text(), start
+    for table, name, page in tables.tables():
+        assert f"<!-- {name} -->\n{table}\n<!-- end of {name} -->" in page.read_text(), name

@@ -1,18 +1,25 @@
-"""Functions that the benchmarks share: timing, peak memory, description of the machine, tables."""
+"""What the benchmarks share: timing, peak memory, facts about the machine, records and tables.
+
+The record of a benchmark NAME is `results/NAME.json`. Its table stands in `README.md` between the
+comments `<!-- NAME -->` and `<!-- end of NAME -->`.
+"""
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
 import platform
 import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -21,7 +28,9 @@ from aslp_lib.files import write
 
 T = TypeVar("T")
 
-README = Path(__file__).parent / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "benchmarks" / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def rounds(
@@ -48,37 +57,45 @@ def rounds(
     return {name: take(values) for name, values in seconds.items()}
 
 
-def peak_megabytes() -> float:
-    """Return the peak memory of this process in MB, on Linux.
+def peak(function: Callable[..., object], *arguments: object) -> float:
+    """Call a function of a module in a new process, and return the peak memory in MB (Linux).
 
-    It is read from /proc, because getrusage may return the peak of the parent process.
+    The memory is that of the GPU, or of the process without a GPU.
     """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_peak, function, *arguments).result()
+
+
+def _peak(function: Callable[..., object], *arguments: object) -> float:
+    function(*arguments)
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    # getrusage may return the peak of the parent process.
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def spread(values: Sequence[float], factor: float = 100, digits: int = 2) -> str:
-    """Format mean ± standard deviation, in percent by default; a single value has no deviation."""
-    text = f"{factor * statistics.mean(values):.{digits}f}"
-    if len(values) > 1:
-        text += f" ± {factor * statistics.stdev(values):.{digits}f}"
-    return text
+def record_of(name: str) -> Any:
+    """Return the record of a benchmark."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def put_in_readme(table: str, start: str, end: str, readme: Path = README) -> None:
-    """Replace the text between two markers in `benchmarks/README.md` or another page."""
-    text = readme.read_text(encoding="utf-8")
+def publish(name: str, record: object, table: str) -> None:
+    """Write the record of a benchmark and its table, and print the table."""
+    write(RESULTS / f"{name}.json", json.dumps(record, indent=1) + "\n")
+    put(table, name)
+    print(table)
+
+
+def put(table: str, name: str, page: Path = README) -> None:
+    """Replace a table of a page."""
+    text = page.read_text(encoding="utf-8")
+    start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
     before, after = text.split(start)[0], text.split(end)[1]
-    write(readme, f"{before}{start}\n{table}\n{end}{after}")
+    write(page, f"{before}{start}{table}{end}{after}")
 
 
-def wait() -> None:
-    """Wait until the GPU, if there is one, has finished its work."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def facts() -> dict:
+def facts() -> dict[str, Any]:
     """Return device, versions, date and commit, which a result is recorded with."""
     return {
         "device": device_name(),
@@ -100,5 +117,5 @@ def device_name() -> str:
 def commit() -> str | None:
     """Return the short hash of the commit, with a + if the code has uncommitted changes."""
     words = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
-    result = subprocess.run(words, capture_output=True, text=True, cwd=README.parent)
+    result = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
     return result.stdout.strip() or None
