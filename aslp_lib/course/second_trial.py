@@ -1,23 +1,19 @@
 """Analysis of the second trial, by the rules of `docs/second_trial.md`.
 
-A record is a row per regime, seed, arm, kept weights, recalibration and set. "B" is arm B with the
-weights of the last epoch, "B_ES" with those of the selected one. Differences are first minus
-second, paired by seed, so that a negative difference in NLL favours the first method.
-
-On the synthetic sets, seeds are the only sample. The other regimes have test images that are the
-same for each seed: the squared standard error is then the sum of that over seeds and that over
-groups of images (fields of view of the nuclei, 50 groups of photographs), as in the first trial.
+A record is a row per regime, seed, arm, kept weights, recalibration and set; `contrasts` says what
+a method is. On the synthetic sets, seeds are the only sample. The other regimes have test images
+that are the same for each seed, in groups: fields of view of the nuclei, 50 groups of photographs.
 """
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas
 
+from aslp_lib.course.contrasts import Contrast, Effect, effect, paired, select, verdicts
 from aslp_lib.course.recorded import FOLDER
-from aslp_lib.course.trial import Contrast, Effect, effect, verdict
-from aslp_lib.experiments.seed_statistics import SIGNIFICANCE, holm
+from aslp_lib.experiments.seed_statistics import SIGNIFICANCE
 
 RECORDS = FOLDER / "second_trial.csv"
 CRITERION = "(d, T)"
@@ -91,18 +87,11 @@ def table(
     Raises:
         ValueError: there are no such records, or two of a seed.
     """
-    arm, weights = method.removesuffix("_ES"), "best" if method.endswith("_ES") else "last"
-    arm = method if method in set(frame.arm) else arm
-    rows = frame[
-        (frame.arm == arm)
-        & (frame.weights == weights)
-        & (frame.recalibration == recalibration)
-        & (frame["set"] == name)
-    ]
-    if rows.empty or rows.seed.duplicated().any():
+    rows = select(frame, method, recalibration, name)
+    if rows.seed.duplicated().any():
         raise ValueError(
-            f"{len(rows)} records of arm {arm}, weights {weights}, recalibration {recalibration}, "
-            f"set {name}; expected one for each seed. Run the missing units."
+            f"{len(rows)} records of {method}, recalibration {recalibration}, set {name}; expected "
+            "one for each seed. Remove the others."
         )
     rows = rows.set_index("seed").sort_index()
     if "nll_groups" not in rows or rows.nll_groups.isna().all():
@@ -110,15 +99,28 @@ def table(
     return rows[f"{score}_groups"].str.split(expand=True).astype(float)
 
 
-def differences(first: pandas.DataFrame, second: pandas.DataFrame) -> pandas.DataFrame:
-    """Return paired differences, seeds x groups, over the seeds of both tables."""
-    seeds = first.index.intersection(second.index)
-    if len(seeds) < 2 or first.shape[1] != second.shape[1]:
-        raise ValueError(
-            f"the seeds are {[*first.index]} and {[*second.index]}, the groups {first.shape[1]} "
-            f"and {second.shape[1]}; expected two common seeds or more, and equal groups."
-        )
-    return first.loc[seeds] - second.loc[seeds].to_numpy()
+def differences(
+    frame: pandas.DataFrame,
+    contrast: Contrast,
+    recalibrations: tuple[str, str] = (CRITERION, CRITERION),
+    name: str = "test",
+    score: str = "nll",
+    other: pandas.DataFrame | None = None,
+) -> pandas.DataFrame:
+    """Return the paired differences of a contrast, seeds x groups.
+
+    Args:
+        frame: the records of the first method's regime.
+        recalibrations: those of the first and of the second method, such as ("undone",
+            "temperature").
+        name, score: set and score, see `table`.
+        other: the records of the second method's regime, if it is another one.
+    """
+    (first, how), (second, instead) = zip(contrast[:2], recalibrations, strict=True)
+    frames = frame, frame if other is None else other
+    return paired(
+        table(frames[0], first, how, name, score), table(frames[1], second, instead, name, score)
+    )
 
 
 def judge(
@@ -130,14 +132,14 @@ def judge(
         tables: contrast -> its differences, seeds x groups.
         equivalence: also judge equivalence within 0.01 nats, a family of its own.
     """
-    found = [effect(each, 1 - SIGNIFICANCE / len(tables)) for each in tables.values()]
-    different = holm([each.p_value for each in found])
-    equivalent = holm([each.equivalence if equivalence else 1.0 for each in found])
-    words = [
-        verdict(each.mean, *adjusted)
-        for each, *adjusted in zip(found, different, equivalent, strict=True)
-    ]
-    return [Judged(*row) for row in zip(tables, found, words, strict=True)]
+    effects = [effect(each, 1 - SIGNIFICANCE / len(tables)) for each in tables.values()]
+    words = verdicts(effects, equivalence=equivalence)
+    return [Judged(*row) for row in zip(tables, effects, words, strict=True)]
+
+
+def family(regime: str) -> Sequence[Contrast]:
+    """Return the primary family of a regime."""
+    return PRIMARY[:-1] if regime == "photos" else PRIMARY
 
 
 def primary(
@@ -154,16 +156,9 @@ def primary(
         score: "nll", or the NLL with another clip, see `table`.
         untestable: labels of the contrasts that the second freeze declared untestable.
     """
-    family = PRIMARY[:-1] if regime == "photos" else PRIMARY
-    judged = judge(
-        {
-            contrast: differences(
-                *(table(frame, m, recalibration, score=score) for m in contrast[:2])
-            )
-            for contrast in family
-        },
-        equivalence=True,
-    )
+    how = (recalibration, recalibration)
+    tables = {each: differences(frame, each, how, score=score) for each in family(regime)}
+    judged = judge(tables, equivalence=True)
     words = {label: ("untestable", ["not resolved"]) for label in untestable}
     if "R" in set(frame.arm) and alpha_spread(frame) < LEAST_SPREAD:
         words["M - R"] = "alphas hardly differ", ["not resolved", "too small to matter"]
@@ -180,14 +175,11 @@ def paper(frame: pandas.DataFrame, regime: str) -> list[Judged]:
     The family has the ECE in distribution and the NLL of each shifted set.
     """
     places = [("test", "ece"), *((name, "nll") for name in SHIFTED[regime])]
-    return judge(
-        {
-            Contrast("M", "B", f"{score} of {name}"): differences(
-                *(table(frame, m, "as trained", name, score) for m in "MB")
-            )
-            for name, score in places
-        }
-    )
+    tables = {}
+    for name, score in places:
+        contrast = Contrast("M", "B", f"{score} of {name}")
+        tables[contrast] = differences(frame, contrast, ("as trained", "as trained"), name, score)
+    return judge(tables)
 
 
 def insurance(frame: pandas.DataFrame, regime: str) -> list[Judged]:
@@ -206,41 +198,16 @@ def insurance(frame: pandas.DataFrame, regime: str) -> list[Judged]:
             f"the seeds {sorted(missing)} have no temperature of equal cost; expected one for each "
             "seed. The test is void."
         )
-    return judge(
-        {
-            Contrast("M", "B at a temperature", f"nll of {name}"): differences(
-                table(frame, "M", "as trained", name), table(frame, "B", "insurance", name)
-            )
-            for name in SHIFTED[regime]
-        }
-    )
+    tables = {}
+    for name in SHIFTED[regime]:
+        change = differences(frame, Contrast("M", "B", ""), ("as trained", "insurance"), name)
+        tables[Contrast("M", "B at a temperature", f"nll of {name}")] = change
+    return judge(tables)
 
 
-def individual(
-    frame: pandas.DataFrame,
-    contrast: Contrast,
-    recalibrations: tuple[str, str] = (CRITERION, CRITERION),
-    name: str = "test",
-    score: str = "nll",
-    other: pandas.DataFrame | None = None,
-) -> Effect:
-    """Compute a secondary difference, with an individual 95 % interval.
-
-    Args:
-        frame: the records of the first method's regime.
-        recalibrations: those of the first and of the second method, such as ("undone",
-            "temperature").
-        other: the records of the second method's regime, if it is another one.
-    """
-    frames = frame, frame if other is None else other
-    return effect(
-        differences(
-            *(
-                table(records, method, how, name, score)
-                for records, method, how in zip(frames, contrast[:2], recalibrations, strict=True)
-            )
-        )
-    )
+def individual(frame: pandas.DataFrame, contrast: Contrast, *options: Any, **names: Any) -> Effect:
+    """Compute a secondary difference, see `differences`, with an individual 95 % interval."""
+    return effect(differences(frame, contrast, *options, **names))
 
 
 def oracle(frame: pandas.DataFrame) -> dict[tuple[str, str], Effect]:
@@ -269,13 +236,11 @@ def powers(frame: pandas.DataFrame, regime: str) -> dict[str, float]:
     epoch, alpha, d and T were chosen, so that the power is optimistic.
     """
     name = "test" if regime == "shapes" else "validation"
-    family = PRIMARY[:-1] if regime == "photos" else PRIMARY
-    level = SIGNIFICANCE / len(family)
+    contrasts = family(regime)
+    level = SIGNIFICANCE / len(contrasts)
     return {
-        contrast.label: power(
-            differences(*(table(frame, m, name=name) for m in contrast[:2])), *TESTED[regime], level
-        )
-        for contrast in family
+        each.label: power(differences(frame, each, name=name), *TESTED[regime], level)
+        for each in contrasts
     }
 
 

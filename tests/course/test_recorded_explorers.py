@@ -1,7 +1,6 @@
 """The records that explorers show are the networks' predictions."""
 
 import json
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,7 +14,6 @@ from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.course.recorded.perturbations import RECORDED
 from aslp_lib.metrics import calibration
 
-SETTINGS = replace(recorded.SETTINGS, device="cpu")
 LAST = EPOCHS[-1]
 
 
@@ -135,7 +133,7 @@ class TestEpochRecords:
     [
         (perturbations.at_perturbation, (0.22,), "perturbation is 0.22; expected one of"),
         (perturbations.at_perturbation, (0.2, "far"), "set is 'far'; .*: test, shifted, text"),
-        (perturbations.at, (0.2, SETTINGS, "mean"), "targets is 'mean'; .*: expected, sampled"),
+        (perturbations.at_perturbation, (0.2, "test", "mean"), "targets is 'mean'; .*: expected"),
         (perturbations.of_rule, ("entropy",), "rule is 'entropy'; .*: measured_gap, calibration"),
         (perturbations.at_temperature, (2.0, "test", "cats"), "data is 'cats'; .*: shapes, nuclei"),
         (epochs.seen, ("mixup", 2), "method is 'mixup'; .*: bce, calibration, entropy"),

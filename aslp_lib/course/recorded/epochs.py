@@ -31,7 +31,7 @@ GREYS = 32
 """Number of grey levels of a recorded map."""
 STEP = 1e-4
 """Quantisation step of the recorded alphas."""
-FILE, HOW = "epochs.npz", "epochs.json"
+FILE = "epochs.npz"
 SCORES = ("accuracy", "confidence", "ece")
 
 
@@ -112,20 +112,8 @@ def main() -> None:
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
     runs = [recorded(method, data, settings) for method in METHODS]
-    arrays = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
-    write_arrays(FILE, arrays)
-    ends = {
-        method: {
-            "level": levels(method)[-1].mean().item(),
-            **{part: _scores(seen(method, EPOCHS[-1], part)) for part in PICKS},
-        }
-        for method in METHODS
-    }
-    write_how(HOW, "aslp_lib.course.recorded.epochs", METHODS, epochs=list(EPOCHS), ends=ends)
-
-
-def _scores(outcome: Seen) -> dict[str, float]:
-    return {name: getattr(outcome, name) for name in SCORES}
+    write_arrays(FILE, {name: np.stack([run[name] for run in runs]) for name in runs[0]})
+    write_how("epochs.json", "aslp_lib.course.recorded.epochs", METHODS)
 
 
 if __name__ == "__main__":

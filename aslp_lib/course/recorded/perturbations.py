@@ -29,7 +29,7 @@ from aslp_lib.course.recorded import (
     write_how,
 )
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.metrics import calibration, scores
+from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
 
@@ -47,14 +47,13 @@ class Recorded:
         picks: test set -> indices of the images whose maps are recorded.
         targets: targets of the networks, of `TARGETS`.
         rules: rules of the shipped networks with adapted alphas.
-        file, how: names of the files of the records and of their provenance.
+        file: name of the file of the records.
     """
 
     picks: Mapping[str, tuple[int, ...]]
     targets: tuple[str, ...]
     rules: tuple[str, ...]
     file: str
-    how: str
 
     @property
     def rows(self) -> list[tuple[str, float]]:
@@ -68,21 +67,19 @@ RECORDED = {
         ("expected", "sampled"),
         ("measured_gap", "calibration"),
         "perturbations.npz",
-        "perturbations.json",
     ),
     "nuclei": Recorded(
         {"test": (1, 3, 9, 11), "fluorescence": (1, 25, 35, 38), "brightfield": (5, 9, 29, 41)},
         ("expected",),
         ("calibration",),
         "nuclei_perturbations.npz",
-        "nuclei_perturbations.json",
     ),
 }
 """Data set -> what is recorded for it."""
 LOGITS = np.arange(-32, 32, 0.04) + 0.02
 """Centres of the bins in which BCE's logits are counted."""
-KINDS = ("ambiguous", "background", "other")
-SCORES = ("ece", "oe", "brier", "accuracy", "confidence")
+AMBIGUOUS, BACKGROUND, OTHER = range(3)
+"""Kinds of pixels, see `kinds`."""
 
 
 @dataclass(frozen=True)
@@ -202,14 +199,15 @@ def logits_of(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
 
 
 def kinds(dataset: Any) -> np.ndarray:
-    """Return the index in `KINDS` of each pixel's kind, which its true probability determines.
+    """Return the kind of each pixel, which its true probability determines.
 
-    If that is unknown, as in `nuclei`, all pixels are "other".
+    If that is unknown, as in `nuclei`, all pixels are `OTHER`.
     """
     posterior = getattr(dataset, "posterior", None)
     if posterior is None:
-        return np.full(dataset.masks[:, 0].shape, KINDS.index("other"))
-    return np.select([np.abs(posterior - 0.5) < 0.25, posterior == 0], [0, 1], 2)
+        return np.full(dataset.masks[:, 0].shape, OTHER)
+    of_kind = [np.abs(posterior - 0.5) < 0.25, posterior == 0]
+    return np.select(of_kind, [AMBIGUOUS, BACKGROUND], OTHER)
 
 
 def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome:
@@ -223,8 +221,11 @@ def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome
         torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_GREY_LEVELS
     )
     kind, confidence = kinds(dataset), np.maximum(p, 1 - p)
-    means = [confidence[kind == k].mean() if (kind == k).any() else np.nan for k in (0, 1)]
-    return Outcome(Counts(counts.pooled[None]), p[list(picks)], *means)
+    means = [
+        confidence[kind == k].mean() if (kind == k).any() else np.nan
+        for k in (AMBIGUOUS, BACKGROUND)
+    ]
+    return Outcome(counts.as_one_image(), p[list(picks)], *means)
 
 
 def logit_table(logits: np.ndarray, dataset: Any) -> np.ndarray:
@@ -235,8 +236,7 @@ def logit_table(logits: np.ndarray, dataset: Any) -> np.ndarray:
     width = LOGITS[1] - LOGITS[0]
     bins = np.floor((logits - LOGITS[0]) / width + 0.5).astype(int).clip(0, len(LOGITS) - 1)
     cell = (kinds(dataset) * 2 + dataset.masks[:, 0].numpy()) * len(LOGITS) + bins
-    pixels = np.bincount(cell.ravel(), minlength=len(KINDS) * 2 * len(LOGITS))
-    return pixels.reshape(len(KINDS), 2, len(LOGITS))
+    return np.bincount(cell.ravel(), minlength=3 * 2 * len(LOGITS)).reshape(3, 2, -1)
 
 
 def at(perturbation: float, settings: Settings, targets: str = "expected") -> Settings:
@@ -245,11 +245,7 @@ def at(perturbation: float, settings: Settings, targets: str = "expected") -> Se
     Args:
         perturbation: alpha * beta.
         targets: one of `TARGETS`.
-
-    Raises:
-        ValueError: the targets are not in `TARGETS`.
     """
-    position("targets", targets, TARGETS)
     technique = TARGETS[targets]
     options = {
         "technique": technique.name,
@@ -270,19 +266,17 @@ def network_of(row: tuple[str, float], data: str, splits: DataSplits) -> nn.Modu
     return train(at(perturbation, settings, kind), splits, "constant_alpha").network
 
 
-def record(data: str, networks: Mapping[tuple[str, float], nn.Module], splits: DataSplits) -> None:
-    """Write the records of a data set.
-
-    Args:
-        networks: network of each of the rows.
-    """
-    recorded, tests = RECORDED[data], splits.tests
+def record(data: str) -> None:
+    """Train the networks of a data set, and replace its files when all runs are done."""
+    recorded, splits = RECORDED[data], settings_of(data).load_data()
+    tests = {part: splits.tests[part] for part in recorded.picks}
+    networks = [network_of(row, data, splits) for row in recorded.rows]
     rows = [
-        [outcome(networks[row], tests[part], picks) for part, picks in recorded.picks.items()]
-        for row in recorded.rows
+        [outcome(network, tests[part], picks) for part, picks in recorded.picks.items()]
+        for network in networks
     ]
-    logits = {part: logits_of(load("bce", data), tests[part]) for part in recorded.picks}
-    tables = [logit_table(values, tests[part]) for part, values in logits.items()]
+    logits = {part: logits_of(load("bce", data), dataset) for part, dataset in tests.items()}
+    tables = [logit_table(logits[part], dataset) for part, dataset in tests.items()]
     maps = [logits[part][list(picks)] for part, picks in recorded.picks.items()]
     arrays: dict[str, np.ndarray] = {
         "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
@@ -292,21 +286,11 @@ def record(data: str, networks: Mapping[tuple[str, float], nn.Module], splits: D
         "map_logits": np.array(maps, np.float16),
     }
     write_arrays(recorded.file, arrays)
-    techniques = {targets: TARGETS[targets].name for targets in recorded.targets}
-    results: dict[str, Any] = {"perturbations": PERTURBATIONS, "targets": techniques, "scores": {}}
-    for targets in recorded.targets:
-        counts = {s: at_perturbation(s, "test", targets, data).counts for s in PERTURBATIONS}
-        results["scores"][targets] = {s: scores(c, names=SCORES) for s, c in counts.items()}
-    module, settings = "aslp_lib.course.recorded.perturbations", settings_of(data)
-    write_how(recorded.how, module, ["constant_alpha"], settings, **results)
-
-
-def main() -> None:
-    """Train all networks of each data set, and replace its files when all its runs are done."""
-    for data, recorded in RECORDED.items():
-        splits = settings_of(data).load_data()
-        record(data, {row: network_of(row, data, splits) for row in recorded.rows}, splits)
+    how = recorded.file.replace(".npz", ".json")
+    module = "aslp_lib.course.recorded.perturbations"
+    write_how(how, module, ["constant_alpha"], settings_of(data))
 
 
 if __name__ == "__main__":
-    main()
+    for name in RECORDED:
+        record(name)
