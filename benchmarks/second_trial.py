@@ -19,6 +19,7 @@ import hashlib
 import itertools
 import json
 import math
+import multiprocessing
 import os
 import re
 import shutil
@@ -26,18 +27,18 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from harness import commit
+from harness import RESULTS, ROOT, commit
 from scipy.optimize import brentq
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -60,18 +61,12 @@ from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 from aslp_lib.metrics.temperature import HIGHEST, best_temperature, pixel_margins
-from aslp_lib.recalibration import (
-    Isotonic,
-    Temperature,
-    Unperturb,
-    UnperturbTemperature,
-)
+from aslp_lib.recalibration import Isotonic, Temperature, Unperturb, UnperturbTemperature
 from aslp_lib.recalibration.unperturb import best_dose, clip_of
 from aslp_lib.tensors import load_tensors, save_tensors
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train
 
-ROOT = Path(__file__).parents[1]
 INSTRUCTIONS = {
     "ATEN_CPU_CAPABILITY": "avx512",
     "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
@@ -80,7 +75,6 @@ INSTRUCTIONS = {
 }
 """Environment of every run, with which processors that have AVX-512 use the same kernels."""
 RUNS = Path("build/second_trial")
-RESULTS = ROOT / "benchmarks" / "results"
 TUNING, POWER, CURVE, ENSEMBLES, LOG = (
     RESULTS / f"second_trial_{name}.csv"
     for name in ("tuning", "power", "curve", "ensembles", "log")
@@ -158,17 +152,17 @@ class Arm:
 
     Args:
         name: its name in the records.
+        value: alpha or lambda; of R, the lambda of the M whose mean alphas it replays.
         method: key of `METHODS`.
         options: hyperparameters of the method.
-        value: alpha or lambda; of R, the lambda of the M whose mean alphas it replays.
         dose: alpha * beta that can be undone; None if it is twice the mean alpha of the epoch.
     """
 
     name: str
+    value: float
     method: str
-    options: Mapping[str, object] = field(default_factory=dict)
-    value: float = 0.0
-    dose: float | None = 0.0
+    options: Mapping[str, object]
+    dose: float | None
 
     @property
     def key(self) -> str:
@@ -177,31 +171,27 @@ class Arm:
         return "_".join([self.method, *map(str, self.options.values()), *own])
 
 
-def arm(name: str, value: float = 0.0) -> Arm:
+def arm_of(name: str, value: float = 0.0) -> Arm:
     """Return an arm by its name, with its alpha or lambda."""
-    alpha = {"technique": "HI", "alpha": value}
-    match name:
-        case "B" | "B+":
-            return Arm(name, "bce")
-        case "C" | "C_ES":
-            return Arm(name, "constant_alpha", alpha, value, 2 * value)
-        case "L":
-            return Arm(name, "label_smoothing", {"epsilon": 2 * value}, value, 2 * value)
-        case "N":
-            return Arm(name, "constant_alpha", alpha | {"forward_correction": True}, value)
-        case "M":
-            rule = {"technique": "HI", "constraint_weight": value}
-            return Arm(name, "calibration", rule, value, None)
-    return Arm(name, "replay", {}, value, None)
+    alpha, dose = {"technique": "HI", "alpha": value}, 2 * value
+    rule = {"technique": "HI", "constraint_weight": value}
+    known: dict[str, tuple[str, dict[str, object], float | None]] = {
+        **dict.fromkeys(("B", "B+"), ("bce", {}, 0.0)),
+        **dict.fromkeys(("C", "C_ES"), ("constant_alpha", alpha, dose)),
+        "L": ("label_smoothing", {"epsilon": dose}, dose),
+        "N": ("constant_alpha", alpha | {"forward_correction": True}, 0.0),
+        "M": ("calibration", rule, None),
+    }
+    return Arm(name, value, *known.get(name, ("replay", {}, None)))
 
 
 def arms(regime: str) -> list[Arm]:
     """Return the arms of a regime, in order, with the values of the second freeze."""
-    values = {"B": 0.0, "B+": 0.0, **dict.fromkeys("OPQ", 0.0)}
+    values: dict[str, float] = {}
     if regime != "kinds":
-        values |= json.loads(VALUES.read_text())["photos" if regime == LATE else regime]
+        values = json.loads(VALUES.read_text())["photos" if regime == LATE else regime]
         values |= {"L": values["C"], "R": values["M"]}
-    return [arm(name, values[name]) for name in REGIMES[regime].arms]
+    return [arm_of(name, values.get(name, 0.0)) for name in REGIMES[regime].arms]
 
 
 class Replay(Method[NoOptions]):
@@ -209,11 +199,7 @@ class Replay(Method[NoOptions]):
 
     name, label = "replay", "replayed alphas"
     schedule: Tensor
-    epoch: Tensor
-
-    def __init__(self, images: int, options: NoOptions) -> None:
-        super().__init__(images, options)
-        self.register_buffer("epoch", torch.tensor(0))
+    epoch = 0
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return sc_bce(logits, labels, self.schedule[self.epoch][index], HARD_INVERSION, draws)
@@ -235,13 +221,12 @@ class Kinds(Shapes):
 
     def __init__(self, name: str, images: int, seed: int, size: int) -> None:
         SaliencySet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
-        annotators, contrasts = Annotators(sharpness=24.0), ((0.5, 0.6), (0.08, 0.18), (0.28, 0.4))
+        quarters, contrasts = (1, 1, 2), ((0.5, 0.6), (0.08, 0.18), (0.28, 0.4))
         parts = [
-            Shapes(name, n, derived_seed(seed, k), annotators, size, scene=Scene(contrast=ends))
-            for k, (ends, n) in enumerate(
-                zip(contrasts, (images // 4, images // 4, images // 2), strict=True)
-            )
-        ]
+            Shapes(name, n * images // 4, derived_seed(seed, k), Annotators(sharpness=24.0), size,
+                   scene=Scene(contrast=ends))
+            for k, (n, ends) in enumerate(zip(quarters, contrasts, strict=True))
+        ]  # fmt: skip
         self.images = torch.cat([part.images for part in parts])
         self.masks = torch.cat([part.masks for part in parts])
         self.posterior = np.concatenate([part.posterior for part in parts])
@@ -256,49 +241,43 @@ class Kinds(Shapes):
 def load(regime: str, seed: int, arm_name: str = "") -> tuple[Settings, DataSplits]:
     """Load the data of a seed; B+ trains on most of the validation images, too."""
     settings = replace(REGIMES[regime].settings, seed=seed, data_seed=seed)
-    size = settings.size
     if regime.startswith("photos"):
         return settings, photographs(regime, settings)
     if regime == "kinds":
-        train, validation = (
-            Kinds(name, images, derived_seed(seed, part), size)
-            for name, images, part in (("train", 160, 0), ("validation", 100, 1))
-        )
+        train = Kinds("train", 160, derived_seed(seed, 0), settings.size)
+        validation = Kinds("validation", 100, derived_seed(seed, 1), settings.size)
         return settings, DataSplits(regime, train, validation, {})
     data = settings.load_data()
     if arm_name != "B+":
         return settings, data
-    old, rng = data.validation, np.random.default_rng(seed)
+    old: Any = data.validation
     groups = np.arange(len(old)) if old.fields is None else old.fields
-    parts = rng.permutation(np.unique(groups))
-    kept = np.isin(groups, parts[: len(parts) // 5 if old.fields is None else 2])
-    joined = [part_of(data.train, slice(None)), part_of(old, ~kept)]
-    for name in ("images", "masks"):
-        setattr(joined[0], name, torch.cat([getattr(part, name) for part in joined]))
-    joined[0].stems = joined[0].stems + joined[1].stems
-    return settings, replace(data, train=joined[0], validation=part_of(old, kept))
+    drawn = np.random.default_rng(seed).permutation(np.unique(groups))
+    kept = np.isin(groups, drawn[: len(drawn) // 5 if old.fields is None else 2])
+    train, rest = copy(data.train), part_of(old, ~kept)
+    train.stems = train.stems + rest.stems
+    train.images = torch.cat([train.images, rest.images])
+    train.masks = torch.cat([train.masks, rest.masks])
+    return settings, replace(data, train=train, validation=part_of(old, kept))
 
 
-def part_of(dataset: Any, rows: Any) -> Any:
+def part_of(dataset: Any, chosen: np.ndarray) -> Any:
     """Return some images of a set in memory."""
-    part, numbers = copy(dataset), np.arange(len(dataset))[rows]
-    part.stems = [dataset.stems[i] for i in numbers]
-    part.images, part.masks = dataset.images[numbers], dataset.masks[numbers]
-    for name in ("fields", "posterior"):
+    part = copy(dataset)
+    part.stems = [*itertools.compress(dataset.stems, chosen)]
+    for name in ("images", "masks", "fields", "posterior"):
         if (values := getattr(dataset, name, None)) is not None:
-            setattr(part, name, values[numbers])
+            setattr(part, name, values[chosen])
     return part
 
 
 def prepare() -> None:
     """Unpack the photographs once, and put the encoder's weights where torchvision looks."""
-    root = RUNS / "photos128"
     if not DATA.exists():
         raise SystemExit(f"there is no folder {DATA}; set ASLP_DATA, or leave out the photographs.")
-    if not root.exists():
+    if not (root := RUNS / "photos128").exists():
         partial = root.with_suffix(".partial")
-        with zipfile.ZipFile(DATA / "photos128.zip") as archive:
-            archive.extractall(partial)
+        shutil.unpack_archive(DATA / "photos128.zip", partial)
         partial.rename(root)
     os.environ["TORCH_HOME"] = str((RUNS / "torch").resolve())
     if not (checkpoints := RUNS / "torch/hub/checkpoints").exists():
@@ -308,16 +287,16 @@ def prepare() -> None:
 def photographs(regime: str, settings: Settings) -> DataSplits:
     """Load the photographs: training images drawn by the seed, validation, and three test sets."""
     root, size = RUNS / "photos128", settings.size
-    lists = {k: (root / f"{k}.txt").read_text().split() for k in ("train", "validation", "test")}
     rng = np.random.default_rng(derived_seed(settings.data_seed, PHOTO_DRAW))
-    lists["train"] = rng.permutation(sorted(lists["train"]))[:PHOTOS].tolist()
 
     def part(name: str, **options: Any) -> Folder:
-        images = {stem: root / "Image" / f"{stem}.jpg" for stem in lists[name]}
-        masks = {stem: root / "GT" / f"{stem}.png" for stem in lists[name]}
+        stems = (root / f"{name}.txt").read_text().split()
+        if name == "train":
+            stems = rng.permutation(sorted(stems))[:PHOTOS].tolist()
+        images = {stem: root / "Image" / f"{stem}.jpg" for stem in stems}
+        masks = {stem: root / "GT" / f"{stem}.png" for stem in stems}
         return Folder(name, images, masks, size, **options)
 
-    augment = augmentation(size, round(size * 60 / 384))
     sod, dtd = DATA / "Test" / "SOD", DATA / "Test" / "DTD_Texture_500" / "Image"
     tests: dict[str, SaliencySet] = {
         "test": part("test"),
@@ -328,6 +307,7 @@ def photographs(regime: str, settings: Settings) -> DataSplits:
     for dataset in (validation, *tests.values()):
         names = [hashlib.sha256(stem.encode()).hexdigest() for stem in dataset.stems]
         dataset.fields = np.argsort(np.argsort(names)) % GROUPS
+    augment = augmentation(size, round(size * 60 / 384))
     train = part("train", augment=augment, seed=settings.seed)
     return DataSplits(regime, train, validation, tests)
 
@@ -364,18 +344,15 @@ def selection_nll(counts: Counts) -> float:
     return best_dose(np.concatenate(pixels), np.concatenate(margins))[2]
 
 
-def schedule(arm: Arm, seed_folder: Path, data: DataSplits, seed: int, epochs: int) -> Tensor:
-    """Return the alphas that an arm replays, (epochs, images)."""
-    if arm.name == "R":
-        of_m = seed_folder / globals()["arm"]("M", arm.value).key
+def schedule(name: str, of_m: Path, data: DataSplits, seed: int, epochs: int) -> Tensor:
+    """Return the alphas that an arm replays, (epochs, images); `of_m` is the run that R replays."""
+    if name == "R":
         learned = load_tensors(of_m / "alphas.safetensors")[0]["alpha"]
         return learned.mean(1, keepdim=True).expand_as(learned)
     assert isinstance(data.train, Kinds)
     alpha = oracle_alphas(data.train.ambiguity)
-    if arm.name == "P":
-        alpha = np.random.default_rng(derived_seed(seed, PERMUTATION)).permutation(alpha)
-    if arm.name == "Q":
-        alpha = np.full_like(alpha, ORACLE)
+    order = np.random.default_rng(derived_seed(seed, PERMUTATION)).permutation(len(alpha))
+    alpha = {"O": alpha, "P": alpha[order], "Q": np.full_like(alpha, ORACLE)}[name]
     return torch.from_numpy(alpha).float().expand(epochs, -1)
 
 
@@ -389,17 +366,20 @@ def oracle_alphas(ambiguity: np.ndarray) -> np.ndarray:
 
 
 def run_arm(
-    regime: str, seed: int, arm: Arm, where: Mapping[str, str], runs: Path | None = None
-) -> Path:
-    """Train an arm unless it is done; keep its last and its best weights, with facts about them."""
-    seed_folder = (runs or RUNS) / regime / str(seed)
-    folder = seed_folder / arm.key
-    if (folder / "facts.json").exists():
-        return folder
+    regime: str, seed: int, arm: Arm, where: Mapping[str, str], runs: Path = RUNS
+) -> tuple[Path, dict[str, Any]]:
+    """Train an arm unless it is done; return its folder and the facts about its two weights.
+
+    The folder has the last and the best weights, and `facts.json`.
+    """
+    folder = runs / regime / str(seed) / arm.key
+    if (file := folder / "facts.json").exists():
+        return folder, json.loads(file.read_text())
     settings, data = load(regime, seed, arm.name)
-    if arm.method == "replay":
+    if replayed := arm.method == "replay":
+        of_m = folder.with_name(arm_of("M", arm.value).key)
+        Replay.schedule = schedule(arm.name, of_m, data, seed, settings.epochs)
         METHODS["replay"] = Replay
-        Replay.schedule = schedule(arm, seed_folder, data, seed, settings.epochs)
     if arm.options:
         settings = settings.tuned(**{METHODS[arm.method].family: arm.options})
     settings = replace(settings, methods=(arm.method,))
@@ -413,11 +393,11 @@ def run_arm(
         known: dict[str, Any] = {"epoch": epoch, "selection_nll": selection_nll(counts)}
         known |= {"nll": calibration.nll(counts), "accuracy": calibration.accuracy(counts)}
         if arm.dose is None:
-            replayed = arm.method == "replay"
             alpha = Replay.schedule[epoch - 1] if replayed else learned[-1]
-            learned.append(alpha if replayed else state.method.dose / HARD_INVERSION.beta)
             low, high = np.quantile(alpha.numpy(), [0.1, 0.9]).tolist()
             known |= {"alpha": float(alpha.mean()), "alpha_p10": low, "alpha_p90": high}
+        if arm.name == "M":
+            learned.append(state.method.dose / HARD_INVERSION.beta)
         better = known["selection_nll"] < facts["best"]["selection_nll"]
         for name in ("last", "best") if better else ("last",):
             facts[name] = known
@@ -432,10 +412,10 @@ def run_arm(
         save_tensors(folder / f"{name}.safetensors", tensors, {})
         content = b"".join(tensor.numpy().tobytes() for tensor in tensors.values())
         facts[name] = facts[name] | {"weights_hash": hashlib.sha256(content).hexdigest()[:12]}
-    if arm.method == "calibration":
+    if arm.name == "M":
         save_tensors(folder / "alphas.safetensors", {"alpha": torch.stack(learned[:-1])}, {})
-    write(folder / "facts.json", json.dumps(facts))
-    return folder
+    write(file, json.dumps(facts))
+    return folder, facts
 
 
 # Scores
@@ -449,31 +429,27 @@ class Outputs:
     logits: Tensor
     labels: Tensor
 
-    @classmethod
-    def of(cls, network: torch.nn.Module, dataset: SaliencySet) -> Outputs:
-        """Compute the logits of a set."""
-        items = [dataset.loaded(i) for i in range(len(dataset))]
-        images, labels = (torch.stack(part) for part in zip(*items, strict=True))
-        with torch.inference_mode():
-            logits = torch.cat([network(batch).float() for batch in images.split(50)])
-        return cls(dataset, logits, labels)
-
     def counts(self, rows: np.ndarray | slice = slice(None)) -> Counts:
         """Count the logits of some images, pooled."""
         return Counts.from_logits(self.logits[rows], self.labels[rows]).as_one_image()
 
-    def nll(self, logits: Tensor) -> Tensor:
-        """Return the NLL of other logits, pixel by pixel."""
+    def groups(self, values: Callable[[np.ndarray], float]) -> str:
+        """Write a number of each group of images, which is computed from a mask of its images."""
+        fields = self.dataset.fields
+        return " ".join(f"{values(fields == f):.7g}" for f in np.unique(fields))
+
+    def nll(self, logits: Tensor, name: str = "nll") -> dict[str, object]:
+        """Return the NLL of other logits, of the set and by group."""
         y = self.labels.double()
-        return binary_cross_entropy_with_logits(logits.double(), y, reduction="none")
+        pixels = binary_cross_entropy_with_logits(logits.double(), y, reduction="none")
+        return self.of_images(name, pixels)
 
     def of_images(self, name: str, pixels: Tensor) -> dict[str, object]:
         """Average a score over the set and, on test sets and for the NLL, over groups."""
-        images, fields = pixels.flatten(1).mean(1).numpy(), self.dataset.fields
+        images, grouped = pixels.flatten(1).mean(1).numpy(), self.dataset.fields is not None
         row: dict[str, object] = {name: images.mean()}
-        if fields is not None and (name == "nll" or self.dataset.name == "test"):
-            means = [images[fields == f].mean() for f in np.unique(fields)]
-            row[f"{name}_groups"] = " ".join(f"{v:.7g}" for v in means)
+        if grouped and (name == "nll" or self.dataset.name == "test"):
+            row[f"{name}_groups"] = self.groups(lambda chosen: images[chosen].mean())
         return row
 
     def scores(self, logits: Tensor) -> dict[str, object]:
@@ -483,7 +459,7 @@ class Outputs:
         """
         p, y, fields = torch.sigmoid(logits.double()), self.labels.double(), self.dataset.fields
         counts = Counts.from_probabilities(p, self.labels, GREY_LEVELS)
-        row: dict[str, object] = {"images": len(p)} | self.of_images("nll", self.nll(logits))
+        row: dict[str, object] = {"images": len(p)} | self.nll(logits)
         row |= self.of_images("brier", (p - y) ** 2)
         row |= self.of_images("accuracy", ((logits >= 0) == (y == 1)).double())
         if isinstance(self.dataset, Shapes):
@@ -492,71 +468,78 @@ class Outputs:
         row |= scores(counts, names=("ece", "oe", "gap"))
         if self.dataset.name == "test":
             row["ece_floor"] = noise_floor(counts.with_columns(groups=fields))
-        if fields is not None and self.dataset.name == "test":
-            groups = np.unique(fields)
-            parts = Counts(np.stack([counts[fields == f].pooled for f in groups]))
-            whole, others = calibration.ece(parts), len(groups) - 1
-            values = [
-                (others + 1) * whole - others * calibration.ece(parts[np.arange(len(groups)) != k])
-                for k in range(len(groups))
-            ]
-            row["ece_groups"] = " ".join(f"{v:.7g}" for v in values)
+        if self.dataset.name == "test" and fields is not None:
+            n, whole = len(np.unique(fields)), calibration.ece(counts)
+            row["ece_groups"] = self.groups(
+                lambda chosen: n * whole - (n - 1) * calibration.ece(counts[~chosen])
+            )
         return row
 
 
-def outputs(regime: str, folder: Path, weights: str, sets: Mapping[str, SaliencySet]) -> Any:
+def outputs(
+    regime: str, folder: Path, weights: str, sets: Mapping[str, SaliencySet]
+) -> dict[str, Outputs]:
     """Compute the outputs of kept weights on each set."""
     network = networks.build(REGIMES[regime].settings.network)
     network.load_state_dict(load_tensors(folder / f"{weights}.safetensors")[0])
     network.eval()
-    known = {name: Outputs.of(network, each) for name, each in sets.items() if name != "shifted"}
-    if "shifted" in sets:  # the first images of the test set, with other labels
-        shifted = sets["shifted"]
-        labels = torch.stack([shifted.loaded(i)[1] for i in range(len(shifted))])
-        known["shifted"] = Outputs(shifted, known["test"].logits[: len(shifted)], labels)
+    known: dict[str, Outputs] = {}
+    for name in sorted(sets, key="shifted".__eq__):  # after the test set, whose logits it shares
+        dataset = sets[name]
+        items = [dataset.loaded(i) for i in range(len(dataset))]
+        images, labels = (torch.stack(part) for part in zip(*items, strict=True))
+        if name == "shifted":  # the same images with other labels
+            logits = known["test"].logits[: len(images)]
+        else:
+            with torch.inference_mode():
+                logits = torch.cat([network(batch).float() for batch in images.split(50)])
+        known[name] = Outputs(dataset, logits, labels)
     return known
 
 
-def scored_rows(arm: Arm, facts: Mapping[str, Any], sets: Any) -> Iterator[dict[str, object]]:
+Row = dict[str, Any]
+Sets = Mapping[str, Outputs]
+
+
+def scored_rows(arm: Arm, facts: Mapping[str, Any], sets: Sets) -> Iterator[Row]:
     """Score weights on each set in every way of recalibration, fitted on `validation`."""
-    dose = 2 * facts["alpha"] if arm.dose is None else arm.dose
     counts = sets["validation"].counts()
     for label, change in {
         "as trained": None,
         "temperature": Temperature().fit(counts),
-        "undone": Unperturb(dose),
+        "undone": Unperturb(2 * facts["alpha"] if arm.dose is None else arm.dose),
         "(d, T)": UnperturbTemperature().fit(counts),
         "isotonic": Isotonic().fit(counts),
     }.items():
         fitted = {} if change is None else dict(change.named_buffers())
-        known: dict[str, Any] = {"recalibration": label}
+        known: Row = {"recalibration": label}
         known |= {k: fitted[name].item() for k, name in FITTED.items() if name in fitted}
-        of_test = label == "isotonic" and "test" in sets
-        for name, each in sets.items() if not of_test else [("test", sets["test"])]:
+        for name, each in sets.items():
+            if label == "isotonic" and name != "test" and "test" in sets:
+                continue
             z = each.logits.double()
-            row = each.scores(z if change is None else change(z))
-            if "d" in known:
-                d = known["d"]
+            row = known | {"set": name} | each.scores(z if change is None else change(z))
+            if (d := known.get("d")) is not None:
                 p = (torch.sigmoid(z) - d / 2) / (1 - d)
                 clipped = (p - 0.5).abs() > 0.5 - clip_of(d)
                 row["clipped"] = float(clipped.double().mean()) if d else 0.0
                 for clip in CLIPS if label == "(d, T)" and name == "test" else ():
                     logits = (p.clamp(clip, 1 - clip).logit() if d else z) / known["T"]
-                    row |= each.of_images(f"nll_{clip:g}", each.nll(logits))
-            yield known | {"set": name} | row
+                    row |= each.nll(logits, f"nll_{clip:g}")
+            yield row
 
 
-def by_kind(sets: Any) -> dict[str, object]:
+def by_kind(sets: Sets) -> Row:
     """Score the test set of `kinds` after (d, T), fitted for each kind of images on its own."""
     logits = sets["test"].logits.double().clone()
     for kind in (False, True):
-        rows = [np.flatnonzero(sets[k].dataset.ambiguous == kind) for k in ("validation", "test")]
+        rows = [sets[k].dataset.ambiguous == kind for k in ("validation", "test")]
         change = UnperturbTemperature().fit(sets["validation"].counts(rows[0]))
         logits[rows[1]] = change(logits[rows[1]])
     return {"recalibration": "(d, T) by kind", "set": "test"} | sets["test"].scores(logits)
 
 
-def insurance(bce: Any, aslp: Any) -> Iterator[dict[str, object]]:
+def insurance(bce: Sets, aslp: Sets) -> Iterator[Row]:
     """Score BCE at the temperature, above the fitted one, at which it costs as much as ASLP.
 
     The cost is the validation NLL of ASLP as trained. If it is below that of temperature-scaled
@@ -580,18 +563,16 @@ def unit(regime: str, seed: int, where: Mapping[str, str]) -> None:
     """Train all arms of a seed, score them, and write the rows of the unit."""
     tuning = seed in REGIMES[regime].tuning
     needed = [each for each in arms(regime) if not (tuning and each.name == "B+")]
-    made = [(each, run_arm(regime, seed, each, where)) for each in needed]
+    made = [(each, *run_arm(regime, seed, each, where)) for each in needed]
     sets: dict[str, SaliencySet] = {}
-    rows: list[dict[str, object]] = []
-    bce: Any = None
-    for each, folder in made:
-        facts = json.loads((folder / "facts.json").read_text())
+    rows: list[Row] = []
+    for each, folder, facts in made:
         _, data = load(regime, seed, each.name)
         if not sets:
             sets = tests(regime, seed, data)
             for dataset in sets.values():
                 dataset.cache()
-        sets = sets | {"validation": data.validation}
+        sets["validation"] = data.validation
         run = {"regime": regime, "seed": seed, "arm": each.name, "value": each.value}
         run |= {k: facts[k] for k in ("seconds", *where)}
         for weights in ("best", "last"):
@@ -615,56 +596,59 @@ def here(*patterns: str) -> dict[str, str]:
     library = Path(aslp_lib.__file__).parent
     if library.parent != ROOT:
         raise SystemExit(f"aslp_lib is {library}; expected that of {ROOT}. Set PYTHONPATH={ROOT}.")
-    command = ["git", "status", "--porcelain", "--", "*.py", "*.toml", *patterns]
-    if text := subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout:
-        raise SystemExit(f"changes in files:\n{text}expected a clean tree. Commit them.")
-    entries = re.findall(r"(family|model|model name|stepping)\s*: (.*)", CPU_INFO.read_text())
-    cpu = dict(entries)
+    if changes := git("status", "--porcelain", "--", "*.py", "*.toml", *patterns):
+        raise SystemExit(f"changes in files:\n{changes}expected a clean tree. Commit them.")
+    cpu = dict(re.findall(r"(family|model|model name|stepping)\s*: (.*)", CPU_INFO.read_text()))
     processor = f"{cpu['model name']} {cpu['family']}-{cpu['model']}-{cpu['stepping']}"
     return {"commit": str(commit()).rstrip("+"), "processor": processor, "torch": torch.__version__}
 
 
-def side_by_side(processes: int, jobs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+def git(*words: str) -> str:
+    """Run git, and return what it prints."""
+    command = ["git", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def side_by_side(processes: int, jobs: Iterable[Row]) -> Iterator[Row]:
     """Do jobs in processes of their own, and yield each when it ends; pause while others measure.
 
     Jobs are taken from the iterator as processes become free.
     """
-    command = ["git", "rev-parse", "--git-common-dir"]
-    common = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    measuring = ROOT / common.strip() / "measuring"
-    running: dict[subprocess.Popen[bytes], Mapping[str, Any]] = {}
+    measuring = ROOT / git("rev-parse", "--git-common-dir").strip() / "measuring"
+    running: dict[BaseProcess, Row] = {}
     waiting, paused = iter(jobs), False
     try:
         while True:
             while not paused and len(running) < processes and (job := next(waiting, None)):
-                words = [sys.executable, __file__, "job", "--job", json.dumps(job)]
-                running[subprocess.Popen(words)] = job
+                process = multiprocessing.get_context("spawn").Process(target=do, kwargs=job)
+                process.start()
+                running[process] = job
             if not running and not paused:
                 return
             if measuring.exists() != paused:
                 paused = not paused
                 for process in running:
-                    process.send_signal(signal.SIGSTOP if paused else signal.SIGCONT)
+                    os.kill(process.pid, signal.SIGSTOP if paused else signal.SIGCONT)
             time.sleep(1)
-            for process in [p for p in running if p.poll() is not None]:
+            for process in [p for p in running if not p.is_alive()]:
                 job = running.pop(process)
-                if process.returncode:
-                    raise SystemExit(f"this job failed: {json.dumps(job)}")
-                print(f"{datetime.now(UTC):%H:%M:%S} done: {json.dumps(job)}", flush=True)
+                if process.exitcode:
+                    raise SystemExit(f"this job failed: {job}")
+                print(f"{datetime.now(UTC):%H:%M:%S} done: {job}", flush=True)
                 yield job
     finally:
         for process in running:
-            process.send_signal(signal.SIGCONT)
+            os.kill(process.pid, signal.SIGCONT)
             process.terminate()
 
 
-def do(regime: str, seed: int, where: Mapping[str, str], arm_name: str, value: float) -> None:
+def do(regime: str, seed: int, where: Mapping[str, str], arm: str = "", value: float = 0) -> None:
     """Do a job in this process: a run of one arm, or a whole unit if no arm is named."""
     torch.set_num_threads(1)
     if (now := here()) != where:
         raise SystemExit(f"this is {now}; expected {where}. Start the step again.")
-    if arm_name:
-        run_arm(regime, seed, arm(arm_name, value), where)
+    if arm:
+        run_arm(regime, seed, arm_of(arm, value), where)
         return
     try:
         unit(regime, seed, where)
@@ -686,9 +670,8 @@ def log(event: str, regime: str, seed: int, where: Mapping[str, str], why: str =
     append(LOG, pd.DataFrame([row]))
 
 
-def read(file: Path) -> pd.DataFrame:
-    """Read records; an empty table if there are none."""
-    columns = ["regime", "seed", "arm", "value", "weights", "selection_nll"]
+def read(file: Path, *columns: str) -> pd.DataFrame:
+    """Read records; an empty table with these columns if there are none."""
     return pd.read_csv(file, dtype=TEXT) if file.exists() else pd.DataFrame(columns=columns)
 
 
@@ -700,12 +683,10 @@ def units(processes: int, only: Sequence[str], file: Path) -> None:
     """
     where, done, trial = here("*.json"), finished(file), file == RECORDS
     seeds = {r: REGIMES[r].seeds if trial else REGIMES[r].tuning for r in only}
-    order = [(lateness(r, n), n, r, s) for r in only for n, s in enumerate(seeds[r])]
+    order = sorted((lateness(r, n), n, r, s) for r in only for n, s in enumerate(seeds[r]))
 
-    def jobs() -> Iterator[Mapping[str, Any]]:
-        for *_, regime, seed in sorted(order):
-            if (regime, seed) in done:
-                continue
+    def jobs() -> Iterator[Row]:
+        for *_, regime, seed in [place for place in order if place[2:] not in done]:
             folder = RUNS / regime / str(seed)
             (folder / "rows.csv").unlink(missing_ok=True)
             for facts in folder.glob("*/facts.json"):
@@ -714,20 +695,20 @@ def units(processes: int, only: Sequence[str], file: Path) -> None:
                     log("discarded", regime, seed, made, f"{facts.parent.name}: made elsewhere")
                     shutil.rmtree(facts.parent)
             log("started", regime, seed, where)
-            yield {"regime": regime, "seed": seed, "where": where, "arm_name": "", "value": 0.0}
+            yield {"regime": regime, "seed": seed, "where": where}
 
     for job in side_by_side(processes, jobs()):
-        rows = RUNS / job["regime"] / str(job["seed"]) / "rows.csv"
-        if rows.exists():
+        if (rows := RUNS / job["regime"] / str(job["seed"]) / "rows.csv").exists():
             append(file, pd.read_csv(rows, dtype=TEXT))
-        event = "complete" if rows.exists() else "left out"
-        log(event, job["regime"], job["seed"], where, "" if rows.exists() else "loss not finite")
+            log("complete", **job)
+        else:
+            log("left out", **job, why="loss not finite")
 
 
 def finished(file: Path) -> set[tuple[str, int]]:
     """Return regime and seed of the units that are recorded, or left out as the log says."""
-    events = pd.read_csv(LOG) if LOG.exists() else pd.DataFrame(columns=["event"])
-    both = pd.concat([read(file), events[events["event"] == "left out"]])
+    events = read(LOG, "event", "regime", "seed")
+    both = pd.concat([read(file, "regime", "seed"), events[events["event"] == "left out"]])
     return set(zip(both["regime"], both["seed"].astype(int), strict=True))
 
 
@@ -738,19 +719,13 @@ def lateness(regime: str, number: int) -> int:
 
 def tune_arms(regime: str, tried: Iterable[tuple[str, float]], processes: int) -> None:
     """Run arms with values on the tuning seeds, as far as they are not recorded."""
-    table, where = read(TUNING), here()
-    known = set(zip(table["regime"], table["seed"], table["arm"], table["value"], strict=True))
-    jobs = [
-        {"regime": regime, "seed": seed, "where": where, "arm_name": name, "value": value}
-        for seed in REGIMES[regime].tuning
-        for name, value in tried
-        if (regime, seed, name, value) not in known
-    ]
+    key, where = ["regime", "seed", "arm", "value"], here()
+    known = set(read(TUNING, *key)[key].itertuples(index=False, name=None))
+    keys = [(regime, s, *each) for s in REGIMES[regime].tuning for each in tried]
+    jobs = [dict(zip(key, k, strict=True)) | {"where": where} for k in keys if k not in known]
     for job in side_by_side(processes, jobs):
-        each = arm(job["arm_name"], job["value"])
-        facts = json.loads((RUNS / regime / str(job["seed"]) / each.key / "facts.json").read_text())
-        run = {"regime": regime, "seed": job["seed"], "arm": each.name, "value": each.value}
-        run |= {k: facts[k] for k in ("seconds", *where)}
+        _, facts = run_arm(regime, job["seed"], arm_of(job["arm"], job["value"]), where)
+        run = {k: job[k] for k in key} | {k: facts[k] for k in ("seconds", *where)}
         rows = [run | {"weights": weights} | facts[weights] for weights in ("last", "best")]
         append(TUNING, pd.DataFrame(rows))
 
@@ -777,68 +752,74 @@ def widened(nll: pd.Series) -> float | None:
 def tune(processes: int, only: Sequence[str]) -> None:
     """Tune C and N, and find the smallest lambda at which M obeys its rule."""
     for regime in [name for name in only if REGIMES[name].tuning]:
-        searched = [("C", "last"), ("C", "best"), ("N", "last")]
+        searched = {"C": ("C", "last"), "C_ES": ("C", "best"), "N": ("N", "last")}
         if regime == "photos":  # there, N has the alpha of C
-            searched.pop()
-        starts = [(name, v) for name in dict(searched) for v in REGIMES[regime].first]
-        tune_arms(regime, [("B", 0.0), *starts], processes)
-        while more := {(k, v) for k, w in searched if (v := widened(means(regime, k, w)))}:
+            del searched["N"]
+        starts = {(name, v) for name, _ in searched.values() for v in REGIMES[regime].first}
+        tune_arms(regime, [("B", 0.0), *sorted(starts)], processes)
+        while more := {(k, v) for k, w in searched.values() if (v := widened(means(regime, k, w)))}:
             tune_arms(regime, sorted(more), processes)
         for weight in WEIGHTS:
             tune_arms(regime, [("M", weight)], processes)
             alpha, accuracy = (means(regime, "M", "last", k)[weight] for k in ("alpha", "accuracy"))
             if alpha <= OBEYED * 2 * (1 - accuracy) / HARD_INVERSION.beta:
                 break
-        last, best, *own = (float(means(regime, *place).idxmin()) for place in searched)
-        chosen = {"C": last, "C_ES": best, "N": own[0] if own else last, "M": weight}
+        best = {name: float(means(regime, *place).idxmin()) for name, place in searched.items()}
         values = json.loads(VALUES.read_text()) if VALUES.exists() else {}
-        write(VALUES, json.dumps(values | {regime: chosen}, indent=1) + "\n")
+        values[regime] = {**best, "N": best.get("N", best["C"]), "M": weight}
+        write(VALUES, json.dumps(values, indent=1) + "\n")
 
 
 # The curve, ensembles, and runs once more
 
 
-def after(only: Sequence[str]) -> None:
-    """Score the insurance curve, with the tuning seeds, and ensembles of five networks.
-
-    The curve has BCE at temperatures from 1 to 6, and C over its ladder.
-    """
-    if missing := {(r, s) for r in only for s in REGIMES[r].seeds} - finished(RECORDS):
-        raise SystemExit(f"{sorted(missing)} are not complete; expected all. Run them first.")
-    known = read(RECORDS)
-    complete = set(zip(known.regime, known.seed, strict=True))
-    rows: list[dict[str, object]] = []
+def curve() -> Iterator[Row]:
+    """Score BCE of the tuning seeds at temperatures from 1 to 6, and C over its ladder."""
     for regime in CURVES:
         tried = [("B", 0.0), *(("C", alpha) for alpha in means(regime, "C", "last").index)]
         for seed, (name, value) in itertools.product(REGIMES[regime].tuning, tried):
             sets = {k: v for k, v in load(regime, seed)[1].tests.items() if k != "pink"}
-            folder = RUNS / regime / str(seed) / arm(name, value).key
+            folder = RUNS / regime / str(seed) / arm_of(name, value).key
+            point = {"regime": regime, "seed": seed, "arm": name, "alpha": value}
             for set_name, each in outputs(regime, folder, "last", sets).items():
                 for t in np.linspace(1, 6, 21) if name == "B" else (1.0,):
-                    point = {"regime": regime, "seed": seed, "arm": name, "alpha": value, "T": t}
-                    rows.append(point | {"set": set_name} | each.scores(each.logits / t))
-    CURVE.unlink(missing_ok=True)
-    append(CURVE, pd.DataFrame(rows)[["regime", "seed", "arm", "alpha", "T", "set", *PLAIN]])
-    rows = []
+                    yield point | {"T": t, "set": set_name} | each.scores(each.logits / t)
+
+
+def ensembles(complete: set[tuple[str, int]]) -> Iterator[Row]:
+    """Score averages of five networks, each after its own (d, T)."""
     for regime, name, first in itertools.product(COMMON, "BC", (200, 205)):
-        if not complete.issuperset((regime, seed) for seed in range(first, first + 5)):
+        seeds = range(first, first + 5)
+        if not complete.issuperset((regime, seed) for seed in seeds):
             continue
-        (each_arm,) = (each for each in arms(regime) if each.name == name)
+        (member,) = (each for each in arms(regime) if each.name == name)
         members: dict[str, list[Tensor]] = {}
-        for seed in range(first, first + 5):
+        for seed in seeds:
             _, data = load(regime, seed)
             sets = {"validation": data.validation, **tests(regime, seed, data)}
-            folder = RUNS / regime / str(seed) / each_arm.key
-            predicted = outputs(regime, folder, "last", sets)
-            change = UnperturbTemperature().fit(predicted["validation"].counts())
+            predicted = outputs(regime, RUNS / regime / str(seed) / member.key, "last", sets)
+            change = UnperturbTemperature().fit(predicted.pop("validation").counts())
             for set_name, each in predicted.items():
                 members.setdefault(set_name, []).append(change(each.logits.double()).sigmoid())
-        for set_name in [k for k in members if k != "validation"]:
-            logits = torch.stack(members[set_name]).mean(0).logit(eps=1e-12)
+        for set_name, probabilities in members.items():
+            logits = torch.stack(probabilities).mean(0).logit(eps=1e-12)
             row = {"regime": regime, "arm": name, "first_seed": first, "set": set_name}
-            rows.append(row | predicted[set_name].scores(logits))
-    ENSEMBLES.unlink(missing_ok=True)
-    append(ENSEMBLES, pd.DataFrame(rows)[["regime", "arm", "first_seed", "set", *PLAIN]])
+            yield row | predicted[set_name].scores(logits)
+
+
+def after(only: Sequence[str]) -> None:
+    """Record the insurance curve, which scores the tuning seeds, and ensembles."""
+    if missing := {(r, s) for r in only for s in REGIMES[r].seeds} - finished(RECORDS):
+        raise SystemExit(f"{sorted(missing)} are not complete; expected all. Run them first.")
+    known = read(RECORDS, "regime", "seed")
+    complete = set(zip(known.regime, known.seed, strict=True))
+    for file, rows, key in (
+        (CURVE, curve(), ("regime", "seed", "arm", "alpha", "T", "set")),
+        (ENSEMBLES, ensembles(complete), ("regime", "arm", "first_seed", "set")),
+    ):
+        table = pd.DataFrame(rows)[[*key, *PLAIN]]
+        file.unlink(missing_ok=True)
+        append(file, table)
 
 
 def repeat(count: int = 5) -> None:
@@ -853,8 +834,7 @@ def repeat(count: int = 5) -> None:
     for k in sorted(drawn.choice(len(rows.index.unique()), count, replace=False)):
         regime, seed, name = rows.index.unique()[k]
         (again,) = (each for each in arms(regime) if each.name == name)
-        folder = run_arm(regime, int(seed), again, where, RUNS / "repeated")
-        facts = json.loads((folder / "facts.json").read_text())
+        _, facts = run_arm(regime, int(seed), again, where, RUNS / "repeated")
         for _, row in rows.loc[[(regime, seed, name)]].iterrows():
             new = facts[row.weights]
             same = "the same" if new["weights_hash"] == row.weights_hash else "other"
@@ -866,29 +846,24 @@ def repeat(count: int = 5) -> None:
 def main() -> None:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    steps = ("tune", "power", "run", "after", "repeat", "job")
-    parser.add_argument("command", choices=steps)
+    parser.add_argument("command", choices=("tune", "power", "run", "after", "repeat"))
     parser.add_argument("--regimes", choices=REGIMES, nargs="+", default=list(REGIMES))
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--job", help="a job as JSON, for the processes that the others start")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that jobs are stopped, too
     if not INSTRUCTIONS.items() <= os.environ.items():
         words = " ".join(f"{name}={value}" for name, value in INSTRUCTIONS.items())
         raise SystemExit(f"another environment than the trial's; expected {words}. Set it.")
-    if given.command == "job":
-        do(**json.loads(given.job))
-        return
     if any(name.startswith("photos") for name in given.regimes):
         prepare()
-    if given.command in ("power", "run"):
-        units(given.processes, given.regimes, RECORDS if given.command == "run" else POWER)
-    elif given.command == "tune":
-        tune(given.processes, given.regimes)
-    elif given.command == "after":
-        after(given.regimes)
-    else:
-        repeat()
+    steps = {
+        "tune": lambda: tune(given.processes, given.regimes),
+        "power": lambda: units(given.processes, given.regimes, POWER),
+        "run": lambda: units(given.processes, given.regimes, RECORDS),
+        "after": lambda: after(given.regimes),
+        "repeat": repeat,
+    }
+    steps[given.command]()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from scipy.special import expit, log_expit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import second_trial
-from second_trial import REGIMES, Kinds, Regime, arm, arms
+from second_trial import REGIMES, Kinds, Regime, arm_of, arms
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -27,19 +27,27 @@ VALUES = {"C": 0.2, "C_ES": 0.1, "N": 0.2, "M": 20.0}
 SHORT = replace(second_trial.SHAPES, epochs=7, limit=12, size=16, batch_size=6)
 
 
-@pytest.fixture
-def short(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
     """Short runs of a regime `shapes`, in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(second_trial, "TEST_IMAGES", 20)
-    monkeypatch.setattr(second_trial, "SHIFTED_IMAGES", 10)
-    monkeypatch.setattr(second_trial, "VALUES", tmp_path / "values.json")
-    (tmp_path / "values.json").write_text(json.dumps({"shapes": VALUES}))
     names = ("B", "C", "C_ES", "L", "N", "M", "R")
-    monkeypatch.setitem(REGIMES, "shapes", Regime(SHORT, range(2), range(200, 202), names))
-    monkeypatch.setitem(REGIMES, "kinds", Regime(SHORT, (), range(200, 202), ("O", "P", "Q")))
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("short"))
+        patch.setattr(second_trial, "TEST_IMAGES", 20)
+        patch.setattr(second_trial, "SHIFTED_IMAGES", 10)
+        patch.setattr(second_trial, "VALUES", Path("values.json"))
+        second_trial.VALUES.write_text(json.dumps({"shapes": VALUES}))
+        patch.setitem(REGIMES, "shapes", Regime(SHORT, range(2), range(200, 202), names))
+        patch.setitem(REGIMES, "kinds", Regime(SHORT, (), range(200, 202), ("O", "P", "Q")))
+        yield
     second_trial.METHODS.pop("replay", None)
+
+
+@pytest.fixture(scope="module")
+def rows(short):
+    """The rows of a unit."""
+    second_trial.unit("shapes", 200, WHERE)
+    return pd.read_csv("build/second_trial/shapes/200/rows.csv", dtype=second_trial.TEXT)
 
 
 def nll(logits, labels):
@@ -47,9 +55,7 @@ def nll(logits, labels):
 
 
 @pytest.mark.slow
-def test_the_rows_of_a_unit_are_those_of_plain_arithmetic(short):
-    second_trial.unit("shapes", 200, WHERE)
-    rows = pd.read_csv("build/second_trial/shapes/200/rows.csv")
+def test_the_rows_of_a_unit_are_those_of_plain_arithmetic(rows):
     _, data = second_trial.load("shapes", 200)
     sets = second_trial.tests("shapes", 200, data) | {"validation": data.validation}
     assert set(rows["set"]) == {"test", "shifted", "textures", "validation"}
@@ -57,7 +63,7 @@ def test_the_rows_of_a_unit_are_those_of_plain_arithmetic(short):
         sets["shifted"].images, sets["test"].images[:10]
     )  # so that logits are shared
     for arm_name, value, dose in (("B", 0.0, 0.0), ("C", 0.2, 0.4), ("N", 0.2, 0.0)):
-        folder = second_trial.RUNS / "shapes" / "200" / arm(arm_name, value).key
+        folder = second_trial.RUNS / "shapes" / "200" / arm_of(arm_name, value).key
         each = second_trial.outputs("shapes", folder, "last", sets)["shifted"]
         z, y = each.logits.double().numpy(), each.labels.numpy() == 1
         of_set = (rows.arm == arm_name) & (rows.weights == "last") & (rows["set"] == "shifted")
@@ -80,9 +86,7 @@ def test_the_rows_of_a_unit_are_those_of_plain_arithmetic(short):
 
 
 @pytest.mark.slow
-def test_insurance_costs_as_much_as_aslp_where_a_temperature_can(short):
-    second_trial.unit("shapes", 200, WHERE)
-    rows = pd.read_csv("build/second_trial/shapes/200/rows.csv")
+def test_insurance_costs_as_much_as_aslp_where_a_temperature_can(rows):
     validation = rows[(rows["set"] == "validation") & (rows.weights == "last")]
     cost = validation.set_index(["arm", "recalibration"]).nll
     aslp, fitted = cost["M", "as trained"], cost["B", "temperature"]
@@ -91,29 +95,19 @@ def test_insurance_costs_as_much_as_aslp_where_a_temperature_can(short):
 
 @pytest.mark.slow
 def test_a_finished_run_is_kept_and_another_one_repeats_its_numbers(short):
-    folder = second_trial.run_arm("shapes", 200, arm("M", 20.0), WHERE)
-    before = (folder / "facts.json").read_text()
-    weights = load_tensors(folder / "best.safetensors")[0]
-    assert second_trial.run_arm("shapes", 200, arm("M", 20.0), {}) == folder
-    assert (folder / "facts.json").read_text() == before
+    folder, facts = second_trial.run_arm("shapes", 200, arm_of("M", 20.0), WHERE)
+    before = {path: path.read_bytes() for path in folder.glob("*.safetensors")}
+    assert second_trial.run_arm("shapes", 200, arm_of("M", 20.0), {}) == (folder, facts)
     folder.rename("elsewhere")
-    second_trial.run_arm("shapes", 200, arm("M", 20.0), WHERE)
-    again = load_tensors(folder / "best.safetensors")[0]
-    assert all(torch.equal(again[name], value) for name, value in weights.items())
-    facts, same = json.loads(before), json.loads((folder / "facts.json").read_text())
+    _, same = second_trial.run_arm("shapes", 200, arm_of("M", 20.0), WHERE)
+    assert {path: path.read_bytes() for path in folder.glob("*.safetensors")} == before
     assert same | {"seconds": 0} == facts | {"seconds": 0}
     learned = load_tensors(folder / "alphas.safetensors")[0]["alpha"]
     assert learned.shape == (7, 12)
     assert not learned[:6].any()  # they move from the 6th epoch on
     assert facts["last"]["alpha"] == pytest.approx(float(learned[6].mean())) != 0
-
-
-@pytest.mark.slow
-def test_r_replays_the_mean_alpha_of_each_epoch(short):
-    m = second_trial.run_arm("shapes", 200, arm("M", 20.0), WHERE)
-    learned = load_tensors(m / "alphas.safetensors")[0]["alpha"]
     _, data = second_trial.load("shapes", 200)
-    replayed = second_trial.schedule(arm("R", 20.0), m.parent, data, 200, 7)
+    replayed = second_trial.schedule("R", folder, data, 200, 7)
     assert torch.equal(replayed, learned.mean(1, keepdim=True).expand(7, 12))
 
 
@@ -123,10 +117,9 @@ def test_a_dose_is_known_unless_alphas_are_learned(short):
 
 
 def test_arms_with_the_same_hyperparameters_share_a_run():
-    assert arm("C", 0.2).key == arm("C_ES", 0.2).key
-    others = [arm("C", 0.2), arm("C", 0.1), arm("N", 0.2), arm("L", 0.2), arm("M", 20.0)]
-    others += [arm(name) for name in ("B", "B+", "O", "P", "Q")]
-    others += [arm("R", 20.0), arm("R", 50.0)]
+    assert arm_of("C", 0.2).key == arm_of("C_ES", 0.2).key
+    others = [arm_of(name) for name in ("B", "B+", "O", "P", "Q")]
+    others += [arm_of(name, value) for name in "CNLMR" for value in (0.1, 0.2)]
     assert len({each.key for each in others}) == len(others)
 
 
@@ -156,7 +149,7 @@ def test_oracle_alphas_follow_the_ambiguity():
 
 def test_permuted_alphas_are_those_of_the_oracle_in_another_order(short):
     _, data = second_trial.load("kinds", 200)
-    o, p, q = (second_trial.schedule(arm(k), second_trial.RUNS, data, 200, 3)[0] for k in "OPQ")
+    o, p, q = (second_trial.schedule(k, second_trial.RUNS, data, 200, 3)[0] for k in "OPQ")
     assert torch.equal(o.sort().values, p.sort().values)
     assert not torch.equal(o, p)
     assert q.tolist() == pytest.approx([0.1] * 160)
@@ -173,8 +166,8 @@ def test_the_selection_merges_levels_and_hardly_changes_the_nll():
     assert second_trial.selection_nll(counts) == pytest.approx(exact, abs=1e-4)
 
 
-def test_more_training_images_come_from_the_validation_set():
-    for regime, kept in (("shapes", 20), ("nuclei", None)):
+def test_more_training_images_come_from_the_validation_set(short):
+    for regime, kept in (("shapes", 2), ("nuclei", None)):
         _, usual = second_trial.load(regime, 200)
         _, more = second_trial.load(regime, 200, "B+")
         assert kept is None or len(more.validation) == kept
@@ -220,7 +213,7 @@ def test_the_ece_of_groups_is_that_of_the_whole_set_and_not_of_small_sets():
     """The predictor is calibrated, and then its temperature is 2."""
     rng = np.random.default_rng(3)
     p = torch.from_numpy(rng.uniform(0.02, 0.98, (300, 1, 8, 8)))
-    data = second_trial.part_of(Kinds("test", 4, 1, 8), np.zeros(300, int))
+    data = Kinds("test", 300, 1, 8)
     data.fields = np.arange(300) % 50
     y = torch.from_numpy(rng.random(p.shape) < p.numpy())
     each = second_trial.Outputs(data, p.logit(), y)
@@ -239,16 +232,22 @@ def ece(p, y):
 
 
 @pytest.mark.slow
-def test_repeated_runs_have_the_weights_of_their_records(short, monkeypatch, capsys):
+def test_repeated_runs_have_the_weights_of_their_records(rows, monkeypatch, capsys):
     monkeypatch.setattr(second_trial, "RECORDS", Path("records.csv"))
     monkeypatch.setattr(second_trial, "here", lambda: WHERE)
-    second_trial.unit("shapes", 200, WHERE)
-    rows = pd.read_csv("build/second_trial/shapes/200/rows.csv", dtype=second_trial.TEXT)
     second_trial.append(second_trial.RECORDS, rows)
     second_trial.repeat(2)
     printed = capsys.readouterr().out
     assert printed.count(": the same weights") == 4
     assert second_trial.read(second_trial.RECORDS)["commit"].unique().tolist() == ["0123456"]
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_a_job_of_another_commit_fails_and_is_named():
+    job = {"regime": "kinds", "seed": 200, "where": {"commit": "another"}}
+    with pytest.raises(SystemExit, match=r"this job failed: .*'commit': 'another'"):
+        list(second_trial.side_by_side(1, [job]))
 
 
 def test_what_is_dropped_first_runs_last():
