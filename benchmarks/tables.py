@@ -23,7 +23,7 @@ from aslp_lib.experiments.seed_statistics import difference
 from aslp_lib.methods import FAMILIES
 from aslp_lib.metrics import SCORES
 
-RECORDED = ("evaluation", "training", "float_maps", "image_wise", "noise_floor", "ece_intervals")
+RECORDED = ("evaluation", "training", "image_wise", "noise_floor", "ece_intervals")
 """Modules with a record and its table in `README.md`."""
 
 

@@ -39,6 +39,7 @@ MADE_BY = dict.fromkeys(
 )
 MADE_BY["comparison_photographs"] = "benchmarks/comparison.py --preset small"
 MADE_BY["gpu"] = "benchmarks/gpu_check.sh"
+MADE_BY["float_maps"] = "benchmarks/float_maps.py of e2b3fd50"
 """Record -> what makes it, if that is not the script of the same name."""
 
 
