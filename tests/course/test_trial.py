@@ -283,15 +283,6 @@ def test_training_set_sizes_are_compared_at_the_same_seeds():
             assert found[label][size].seeds == 10
 
 
-def test_secondary_effects_have_individual_intervals():
-    frame = records("shapes", arms=[*ARMS, "P_h"], seeds=range(100, 110))
-    effects = trial.effects(frame, trial.SECONDARY)
-    assert len(effects) == 7
-    values = column(frame, "M", "best") - column(frame, "B", "best")
-    interval = ttest_1samp(values, 0).confidence_interval(0.95)
-    assert effects["M_ES - B_ES"][1:3] == pytest.approx((interval.low, interval.high))
-
-
 @pytest.mark.fault
 def test_errors_name_the_arm_and_the_seeds():
     frame = records("shapes", seeds=(100, 101))
@@ -326,22 +317,6 @@ def test_a_damaged_file_of_records_is_refused(tmp_path, monkeypatch, column, val
     frame.to_csv(tmp_path / "trial_shapes.csv", index=False)
     message = rf"trial_shapes\.csv holds no .*\({column} of record 1 is '?{re.escape(str(value))}"
     with pytest.raises(ValueError, match=message):
-        trial.read("shapes")
-
-
-def test_temperatures_of_runs_may_exceed_1():
-    temperatures = trial.scores(
-        trial.read("nuclei"), "B", ("temperature", *trial.SCALED[1:]), pooled=True
-    )
-    assert 1.5 < temperatures.min().item() < temperatures.max().item() < 2.5
-
-
-def test_records_survive_their_file(tmp_path, monkeypatch):
-    frame = records("nuclei", seeds=(100, 101))
-    monkeypatch.setattr(trial, "FOLDER", tmp_path)
-    frame.to_csv(tmp_path / "trial_nuclei.csv", index=False)
-    pandas.testing.assert_frame_equal(trial.read("nuclei"), frame, rtol=1e-12)
-    with pytest.raises(FileNotFoundError):
         trial.read("shapes")
 
 
