@@ -54,7 +54,7 @@ Precision = Literal["no", "bf16", "fp16", "auto"]
 
 def one_of(names: Iterable[str]) -> Any:
     """Return the mark of a flag whose value is one of the names, for its help."""
-    return tyro.conf.arg(metavar="|".join(names))
+    return tyro.conf.arg(metavar=" | ".join(names))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,12 @@ from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
 @dataclass(frozen=True)
 class Recalibrate(Command):
-    """Fit a recalibration on maps of labelled images, and apply it to other maps."""
+    """Fit a recalibration on maps of labelled images, and apply it to other maps.
+
+    Examples:
+      aslp recalibrate --fit-maps validation/maps --fit-masks validation/GT --maps test/maps --out new
+      aslp recalibrate --kind isotonic --fit-maps val/maps --fit-masks val/GT --save fit.safetensors
+    """
 
     kind: Annotated[str, one_of(ON_MAPS)] = "temperature_scaling"
     """Recalibration method."""
