@@ -25,7 +25,7 @@ class Recalibrate(Command):
     """Fit a recalibration on maps of labelled images, and apply it to other maps.
 
     Examples:
-      aslp recalibrate --fit-maps validation/maps --fit-masks validation/GT --maps test/maps --out new
+      aslp recalibrate --fit-maps val/maps --fit-masks val/GT --maps test/maps --out new
       aslp recalibrate --kind isotonic --fit-maps val/maps --fit-masks val/GT --save fit.safetensors
     """
 
