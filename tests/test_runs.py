@@ -49,32 +49,39 @@ def test_no_two_runs_have_one_folder(tmp_path):
 
 HOLD = """
 import sys, time
-from filelock import FileLock
-lock = FileLock(sys.argv[1])
-lock.acquire()
-print("held", flush=True)
-time.sleep(600)
+from pathlib import Path
+from aslp_lib import files
+
+lock, maps = Path(sys.argv[1]) / ".lock", Path(sys.argv[2])
+with files.locked(lock, "busy"), files.whole_folder(maps) as folder:
+    files.write(folder / "a.png", "a")
+    print("held", flush=True)
+    time.sleep(600)
 """
 
 
 @pytest.mark.parametrize("command", ["--resume", "predict", "evaluate"])
 @pytest.mark.fault
-def test_a_run_is_one_process_s_while_it_lives(tmp_path, command, monkeypatch, capsys, leave_half):
+def test_a_run_is_one_process_s_while_it_lives(tmp_path, command, monkeypatch, capsys):
     """The second process touches nothing; once the first is killed, the next one clears up."""
     run = runs.Run.create(tmp_path / "demo", replace(Settings(), limit=1, epochs=1))
-    leave_half(run.path / "bce" / "maps" / "test").mkdir()
-    hold = [sys.executable, "-c", HOLD, run.path / ".lock"]
+    hold = [sys.executable, "-c", HOLD, run.path, run.path / "bce" / "maps" / "test"]
+    theirs = {run.path / "maps.partial", run.path / f".aslp-{16 * '0'}.partial"}  # `predict --out`
+    for folder in theirs:
+        folder.mkdir()
     with subprocess.Popen(hold, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         before = set(run.path.rglob("*"))
+        assert len(list(run.path.rglob("a.png"))) == 1
         monkeypatch.setattr(runs, "PATIENCE", 0.1)
         assert main([command, str(run.path)]) == 1
         assert f"another process is at work on {run.path}" in capsys.readouterr().err
         assert set(run.path.rglob("*")) == before
         holder.kill()
+    (run.path / f".aslp-{16 * 'f'}.partial").touch()  # of metrics.json
     with run.held():
-        left = {path.name for path in run.path.rglob("*")}
-        assert left == {".lock", "settings.json", "bce", "maps"}
+        ours = {run.path / name for name in (".lock", "settings.json", "bce", "bce/maps")}
+        assert set(run.path.rglob("*")) == ours | theirs
 
 
 @pytest.mark.parametrize("part", ["Image", "GT"])
