@@ -131,7 +131,7 @@ def _rename_folder(partial: Path, target: Path) -> None:
     try:
         partial.rename(target)
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        if not target.exists():
             raise
         raise FileExistsError(
             f"{target} exists, perhaps because another command has just written it; expected a new "
@@ -181,13 +181,10 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
         OSError: the file cannot be written; the message says why.
     """
     target = _followed(path)
-    if target.is_dir():
-        example = path / f"scores{''.join(suffixes[:1])}"
-        raise ValueError(f"{flag} is a folder: {path}; expected a file, such as {example}.")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{flag} is a folder or a device: {path}; expected a file. Choose one.")
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
-    if target.exists() and not target.is_file():
-        raise ValueError(f"{flag} is not a regular file: {path}; expected one. Choose another.")
     _check_writable(flag, path, target)
 
 

@@ -25,8 +25,10 @@ def test_a_taken_folder_gets_a_number_and_each_keeps_its_settings(tmp_path):
 
 
 @pytest.mark.fault
-def test_a_run_that_no_number_helps_is_refused(tmp_path):
-    (tmp_path / "file").touch()
+def test_a_run_needs_a_folder_of_its_own(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"is not a run; expected .* settings\.json"):
+        runs.Run.open(tmp_path)
+    (tmp_path / "file").touch()  # no number helps
     with pytest.raises(OSError, match="file"):
         runs.Run.create(tmp_path / "file" / "demo", Settings())
 
@@ -84,40 +86,41 @@ def test_a_run_is_one_process_s_while_it_lives(tmp_path, command, monkeypatch, c
         assert set(run.path.rglob("*")) == ours | theirs
 
 
-@pytest.mark.parametrize("part", ["Image", "GT"])
-@pytest.mark.fault
-def test_a_run_knows_its_images_by_their_contents(paper_root, tmp_path, part):
-    run = runs.Run.create(tmp_path / "run", Settings())
-    run.check_lists(paper_layout(paper_root, size=16))  # killed before it wrote anything down
-    run.keep_lists(paper_layout(paper_root, size=16))
-    run.check_lists(paper_layout(paper_root, size=16))
-    first, second, *_ = sorted((paper_root / "Train/DUTS-TR" / part).iterdir())
-    first.write_bytes(second.read_bytes())
-    with pytest.raises(ValueError, match=f"images or masks .*: 1, such as {first.stem}; expected"):
-        run.check_lists(paper_layout(paper_root, size=16))
+def swapped(part):
+    def swap(root):
+        first, second = sorted((root / "Train/leaves" / part).iterdir())[2:4]
+        first.write_bytes(second.read_bytes())
+
+    return swap
 
 
 @pytest.mark.fault
-def test_a_file_more_or_less_counts_once_although_it_moves_the_split(own_root, tmp_path):
-    """Of the 11 images that remain, other ones would be held out."""
+@pytest.mark.parametrize(
+    ("change", "share", "why"),
+    [
+        (swapped("Image"), 0.5, "images or masks .*: 1, such as leaves_0002; expected"),
+        (swapped("GT"), 0.5, "images or masks .*: 1, such as leaves_0002; expected"),
+        # Of the 11 images that remain, others are held out, but each file counts once.
+        (
+            lambda root: [path.unlink() for path in root.glob("Train/*/*/leaves_0002.*")],
+            *(0.5, "images or masks .*: 2, such as leaves_0002; expected"),
+        ),
+        (lambda _: None, 0.25, r"images or masks of the set train .* start a new run"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_images_or_another_split(
+    own_root, tmp_path, change, share, why
+):
     run = runs.Run.create(tmp_path / "run", Settings())
-    before = paper_layout(own_root, size=16, validation_share=0.5)
-    run.keep_lists(before)
-    for path in [*own_root.glob("Train/*/*/leaves_0002.*")]:
-        path.unlink()
-    after = paper_layout(own_root, size=16, validation_share=0.5)
-    assert len({*after.train.stems} - {*before.train.stems}) > 1
-    with pytest.raises(ValueError, match=r"images or masks .*: 2, such as leaves_0002; expected"):
+    data = paper_layout(own_root, size=16, validation_share=0.5)
+    run.check_lists(data)  # killed before it wrote anything down
+    run.keep_lists(data)
+    run.check_lists(data)
+    change(own_root)
+    after = paper_layout(own_root, size=16, validation_share=share)
+    with pytest.raises(ValueError, match=why):
         run.check_lists(after)
     assert run.split_sizes(after) == [6, 6]
-
-
-@pytest.mark.fault
-def test_another_split_of_the_same_images_is_refused(own_root, tmp_path):
-    run = runs.Run.create(tmp_path / "run", Settings())
-    run.keep_lists(paper_layout(own_root, size=16, validation_share=0.5))
-    with pytest.raises(ValueError, match=r"images or masks of the set train .* start a new run"):
-        run.check_lists(paper_layout(own_root, size=16, validation_share=0.25))
 
 
 @pytest.mark.fault
@@ -165,12 +168,6 @@ def test_fingerprints_are_of_the_contents_alone():
 
 
 @pytest.mark.fault
-def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"is not a run; expected .* settings\.json"):
-        runs.Run.open(tmp_path)
-
-
-@pytest.mark.fault
 def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
     """Be it of a value, a name, a shape, or of what is said of them."""
     path = tmp_path / "t.safetensors"
@@ -198,6 +195,8 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
         load_tensors(path)
     with pytest.raises(FileNotFoundError, match="no file"):
         load_tensors(tmp_path / "none")
+    save_file({"a": torch.ones(2)}, path, {"facts": '{"network": "tiny"}'})  # without a checksum
+    assert load_tensors(path)[1] == {"network": "tiny"}
 
 
 def test_a_fingerprint_is_of_names_types_shapes_and_values():
@@ -216,11 +215,6 @@ def test_a_fingerprint_is_of_names_types_shapes_and_values():
     assert fingerprint({"b": channels_last, "a": picture}) == fingerprint(
         {"a": picture, "b": picture}
     )
-
-
-def test_files_of_before_have_no_digest(tmp_path):
-    save_file({"a": torch.ones(2)}, tmp_path / "old.safetensors", {"facts": '{"network": "tiny"}'})
-    assert load_tensors(tmp_path / "old.safetensors")[1] == {"network": "tiny"}
 
 
 @pytest.mark.parametrize(

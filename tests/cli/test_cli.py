@@ -10,12 +10,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, get_args, get_origin, get_type_hints
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from aslp_lib import __version__
-from aslp_lib.cli import COMMANDS, PROGRAM, load, main, parse
+from aslp_lib.cli import COMMANDS, PROGRAM, load, parse
 from aslp_lib.cli.base import Command
 from aslp_lib.config import PRESETS
 
@@ -209,13 +207,3 @@ def test_the_line_may_be_stopped_while_it_is_imported(elsewhere, script):
     path = os.pathsep.join([str(elsewhere), str(ROOT)])
     result = started(script, elsewhere, env={**os.environ, "PYTHONPATH": path})
     assert (result.returncode, result.stderr) == (130, "\nstopped\n")
-
-
-def test_textures_from_the_command_line(elsewhere, capsys):
-    folder = elsewhere / "dtd" / "images" / "banded"
-    folder.mkdir(parents=True)
-    Image.fromarray(np.zeros((5, 6, 3), np.uint8)).save(folder / "banded_0001.jpg")
-    Path("names.txt").write_text("banded_0001.jpg\n")
-    arguments = ["--dtd", "dtd", "--names", "names.txt", "--target", "Test/T"]
-    assert main(["textures", *arguments]) == 0
-    assert "1 textures in Test/T" in capsys.readouterr().out
