@@ -1,8 +1,9 @@
 """Atomic writing of files and folders: they appear complete or not at all.
 
 Each file or folder is written beside its target, as `.aslp-RANDOM.partial`, and renamed when it is
-complete. An error or Ctrl-C removes the partial. A killed process leaves it, and `Run.held`, whose
-lock shows that no process works on the run any more, removes it.
+complete. An error or Ctrl-C removes the partial. A killed process leaves it. `Run.held`, whose lock
+shows that no process works on the run any more, removes it at once; elsewhere, `whole_folder` does
+so after a day.
 """
 
 import csv
@@ -14,6 +15,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,8 @@ from filelock import FileLock, Timeout
 
 PARTIAL = f".aslp-{16 * '[0-9a-f]'}.partial"
 """Glob pattern of files and folders that are being written."""
+ABANDONED = 24 * 3600
+"""Seconds after which a partial that did not change is taken for that of a killed process."""
 FORMULA = re.compile(r"'*[=+@-]")
 """Beginning of a text that a spreadsheet would take for a formula, possibly after apostrophes."""
 MAX_BYTES = 2**30
@@ -97,7 +101,7 @@ def write(path: Path, content: str | bytes) -> None:
 def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """Yield a temporary folder, which is renamed to `target` at the end and removed on an error.
 
-    A link is followed to its target.
+    A link is followed to its target. Abandoned partials beside it are removed.
 
     Args:
         names: files that must be in the folder at the end. A list may be filled until then.
@@ -109,6 +113,11 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """
     target = _followed(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    for other in target.parent.glob(PARTIAL):
+        with suppress(OSError):  # it has just been renamed or removed
+            changed = max(path.stat().st_mtime for path in (other, *other.rglob("*")))
+            if changed < time.time() - ABANDONED:
+                remove(other)
     with _partial(target) as partial:
         try:
             partial.mkdir()

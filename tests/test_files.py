@@ -1,5 +1,7 @@
 import csv
 import errno
+import os
+import time
 
 import pytest
 
@@ -88,6 +90,23 @@ def test_of_two_that_make_one_folder_the_second_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError, match="file exists"), files.whole_folder(tmp_path / "file"):
         pass
+
+
+@pytest.mark.fault
+def test_what_a_killed_process_left_beside_a_folder_is_removed_after_a_day(tmp_path):
+    """Not what has changed since, nor a folder of the user's that has a similar name."""
+    names = [f".aslp-{digit * 16}.partial" for digit in "01"]
+    kept = {names[1], "maps.partial", ".aslp-my.partial"}
+    for name in (names[0], *kept):
+        (tmp_path / name / "maps").mkdir(parents=True)
+        (tmp_path / name / "maps" / "a.png").touch()
+    before = time.time() - files.ABANDONED - 60
+    for path in tmp_path.rglob("*"):
+        if names[1] not in path.parts or path.name != "a.png":
+            os.utime(path, (before, before))
+    with files.whole_folder(tmp_path / "new"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"new"}
 
 
 @pytest.mark.fault

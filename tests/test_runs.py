@@ -144,27 +144,18 @@ def test_damaged_fingerprints_are_named(paper_root, tmp_path, content, why):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("epoch,loss\n1,low\n", "not the log of a training run .*could not convert .*'low'"),
-        ("epoch,loss\n", "not the log of a training run .*there are no rows"),
-        ("epoch,loss\n1\n", "not the log of a training run .*could not convert .*''"),
-        ("epoch\n1,2\n", "not the log of a training run .*'list'"),
-        ("loss\n1\n", "not the log of a training run .*there are no rows with an epoch"),
-        ('epoch\n"1', "not the log of a training run .*unexpected end of data"),
+        ("epoch,loss\n1,low\n", "could not convert .*'low'"),
+        ("epoch,loss\n", "there are no rows"),
+        ("epoch,loss\n1\n", "could not convert .*''"),
+        ("epoch\n1,2\n", "'list'"),
+        ("loss\n1\n", "there are no rows with an epoch"),
+        ('epoch\n"1', "unexpected end of data"),
     ],
 )
 def test_a_damaged_log_is_named(tmp_path, content, why):
     (tmp_path / "log.csv").write_text(content)
-    with pytest.raises(ValueError, match=rf"log\.csv is {why}"):
+    with pytest.raises(ValueError, match=rf"log\.csv is not the log of a training run .*{why}"):
         runs.read_log(tmp_path / "log.csv")
-
-
-def test_fingerprints_are_of_the_contents_alone():
-    """Another seed makes other shapes; so does another size."""
-    one, again = (Settings(limit=3).load_data().train.fingerprints() for _ in range(2))
-    assert one == again
-    assert list(one) == [f"train_{i:04d}" for i in range(3)]
-    for other in (Settings(limit=3, data_seed=1), Settings(limit=3, size=32)):
-        assert not set(one.values()) & set(other.load_data().train.fingerprints().values())
 
 
 @pytest.mark.fault
@@ -195,8 +186,11 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
         load_tensors(path)
     with pytest.raises(FileNotFoundError, match="no file"):
         load_tensors(tmp_path / "none")
-    save_file({"a": torch.ones(2)}, path, {"facts": '{"network": "tiny"}'})  # without a checksum
-    assert load_tensors(path)[1] == {"network": "tiny"}
+
+
+def test_a_file_may_lack_the_checksum(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors", {"facts": '{"network": "tiny"}'})
+    assert load_tensors(tmp_path / "a.safetensors")[1] == {"network": "tiny"}
 
 
 def test_a_fingerprint_is_of_names_types_shapes_and_values():
@@ -222,7 +216,6 @@ def test_a_fingerprint_is_of_names_types_shapes_and_values():
     [
         (lambda t: t.fill_(float("nan")), "NaN or infinity"),
         (lambda t: t.index_fill_(0, torch.tensor(1), -float("inf")), "NaN or infinity"),
-        (lambda t: t.to(torch.int8), "is torch.int8; expected torch.float32"),
         (lambda t: t.to(torch.complex64), "is torch.complex64; expected torch.float32"),
         (lambda t: t.double(), "is torch.float64; expected torch.float32"),
     ],
@@ -248,6 +241,4 @@ def test_weights_of_another_network(tmp_path):
         fill(torch.nn.Linear(1, 1), load_tensors(path)[0], path)
     with pytest.raises(ValueError, match="of another shape"):
         fill(networks.TinyUNet(width=8), load_tensors(path)[0], path)
-    tensors, metadata = load_tensors(path)
-    fill(networks.build("tiny"), tensors, path)
-    assert metadata == {"network": "tiny"}
+    fill(networks.build("tiny"), load_tensors(path)[0], path)

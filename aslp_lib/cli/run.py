@@ -23,12 +23,9 @@ from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 
 
-@dataclass(frozen=True)
-class Asked:
-    """The flags that determine the preset."""
-
-    preset: str | None = None
-    data: str | None = None
+def preset_of(preset: str | None = None, data: str | None = None) -> str:
+    """Return the preset that is named by its flag, or else that of the data."""
+    return preset or default_preset(data)
 
 
 @dataclass(frozen=True)
@@ -52,14 +49,13 @@ class Configured(Command):
         Raises:
             ValueError: the preset is unknown.
         """
-        asked, _ = tyro.cli(
-            Asked,
+        preset, _ = tyro.cli(
+            preset_of,
             args=words,
             return_unknown_args=True,
             add_help=False,
             console_outputs=launch.is_main(),
         )
-        preset = asked.preset or default_preset(asked.data)
         require_name("--preset", preset, PRESETS)
         return cls(preset, PRESETS[preset])
 

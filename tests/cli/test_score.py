@@ -9,14 +9,15 @@ import platform
 import re
 import shlex
 import shutil
-from html.parser import HTMLParser
 from importlib.metadata import version
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import mistune
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from PIL import Image
 from scipy import stats
 
@@ -265,33 +266,13 @@ def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
     assert rows == {(s, m): ece for s in ("ECSSD", "SOD") for m in ("u2net", "basnet")}
 
 
-class Cells(HTMLParser):
-    """The texts of a page's cells, row by row; of which are bold; and its pictures' words."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.rows, self.bold, self.alts, self.inside = [], set(), [], ()
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.inside = (*self.inside, tag)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-        elif tag == "b" and "td" in self.inside:
-            self.bold.add((len(self.rows) - 1, len(self.rows[-1]) - 1))
-        elif tag in ("img", "meta"):
-            self.inside = self.inside[:-1]
-            self.alts += [value for key, value in attributes if key == "alt"]
-
-    def handle_endtag(self, tag):
-        assert self.inside[-1] == tag
-        self.inside = self.inside[:-1]
-
-    def handle_data(self, data):
-        if {"td", "th"} & set(self.inside):
-            self.rows[-1][-1] += data
+def cells(page):
+    """The texts of a page's cells, row by row; which of them are bold; and its pictures' words."""
+    soup = BeautifulSoup(page, "html.parser")
+    rows = [row.find_all(["th", "td"]) for row in soup.find_all("tr")]
+    bold = {(i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell.b}
+    texts = [[cell.text for cell in row] for row in rows]
+    return SimpleNamespace(rows=texts, bold=bold, alts=[each["alt"] for each in soup("img")])
 
 
 ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
@@ -304,12 +285,12 @@ def test_a_label_is_shown_to_the_letter(elsewhere):
     write_set(["a", "b"], f"{SET}/GT")
     given = ["--maps", f"{ODD}=a", "_b=b", "--masks", f"{SET}/GT"]
     assert score(*given, "--report", "r.html", "--table", "t.md", "t.tex") == 0
-    page = Cells(Path("r.html").read_text())
+    page = cells(Path("r.html").read_text())
     assert [row[:2] for row in page.rows[1:3]] == [[SET, ODD], [SET, "_b"]]
     assert page.rows[4][:3] == [SET, ODD, "4"]
     assert sum(ODD in alt for alt in page.alts) == 5  # three of its own, two with both
     shown = mistune.create_markdown(plugins=["table", "strikethrough", "url", "math"])
-    rendered = Cells(shown(Path("t.md").read_text()))
+    rendered = cells(shown(Path("t.md").read_text()))
     assert [row[:2] for row in rendered.rows[1:]] == [[SET, ODD], [SET, "_b"]]
     line = Path("t.tex").read_text().splitlines()[9]
     assert line.startswith(
@@ -428,7 +409,7 @@ def test_a_report_over_seeds(elsewhere, capsys):
     write_set(["a/s0", "a/s1", "b/s0", "b/s1"], "SOD/GT")
     files = ["--report", "r.html", "--figures", "figures", "--format", "svg"]
     assert score(*SEEDS, *files) == 0
-    page = Cells(Path("r.html").read_text())
+    page = cells(Path("r.html").read_text())
     assert [row[:2] for row in page.rows[1:3]] == [["SOD", "A"], ["SOD", "B"]]
     assert page.rows[-2:] == [["maps of B", "b/s1"], ["masks of SOD", "SOD/GT"]]
     assert "±" in page.rows[1][2] and "too narrow" in Path("r.html").read_text()
@@ -466,7 +447,7 @@ def test_a_report_says_what_it_is_of(elsewhere):
     assert f"Python {platform.python_version()}" in page
     assert f"torch {version('torch')}" in page and f"numpy {version('numpy')}" in page
     assert f'<p class="note">Note: {STRETCHED}' in html.unescape(page)
-    assert Cells(page).rows[-2:] == [["maps of B", "runs/two"], ["masks of SOD", "SOD/GT"]]
+    assert cells(page).rows[-2:] == [["maps of B", "runs/two"], ["masks of SOD", "SOD/GT"]]
     assert score(*arguments, "again.html") == 0
     date = re.compile("<time[^>]*>[^<]*</time>")
     assert date.sub("", Path("again.html").read_text()) == date.sub("", page)
@@ -481,7 +462,7 @@ def test_a_report_says_which_differences_are_resolved(elsewhere):
             (Path(method) / mask.name).write_bytes(mask.read_bytes())
     assert score("--maps", "a", "b", "noise", "--masks", "SOD/GT", "--report", "r.html") == 0
     text = Path("r.html").read_text()
-    page = Cells(text)
+    page = cells(text)
     head, first, same, other = page.rows[:4]
     differences = [i for i, title in enumerate(head) if title == "difference"]
     assert {first[i] for i in differences} == {""}

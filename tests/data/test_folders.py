@@ -8,7 +8,7 @@ from PIL import Image
 
 from aslp_lib.config import Settings
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout, paper_tests
-from aslp_lib.data.shapes import Shapes, shapes
+from aslp_lib.data.shapes import Shapes
 from aslp_lib.maps.listing import find_images, read_list
 
 
@@ -207,16 +207,9 @@ def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_pat
         paper_tests(tmp_path, 32)
 
 
-def test_a_set_is_loaded_by_its_name_or_from_its_folder(paper_root):
-    loaded = Settings(size=24, seed=3, data_seed=2, limit=4).load_data()
-    made = shapes(24, seed=3, data_seed=2, limit=4)
-    assert loaded.origin == made.origin
-    assert torch.equal(loaded.train.images, made.train.images)
-    assert loaded.train.seed == 3
-    assert {name: len(part) for name, part in loaded.tests.items()} == dict.fromkeys(made.tests, 4)
-    loaded = Settings(
-        data=str(paper_root), size=32, limit=4, grey="threshold", soft_masks=True
-    ).load_data()
+def test_settings_load_a_folder(paper_root):
+    options = {"size": 32, "limit": 4, "grey": "threshold", "soft_masks": True}
+    loaded = Settings(data=str(paper_root), **options).load_data()
     assert loaded.origin == paper_layout(paper_root, 32).origin
     assert (len(loaded.train), loaded.train.soft_masks) == (4, True)
     assert loaded.tests["SOD"].grey == "threshold"
