@@ -113,11 +113,7 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """
     target = _followed(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    for other in target.parent.glob(PARTIAL):
-        with suppress(OSError):  # it has just been renamed or removed
-            changed = max(path.stat().st_mtime for path in (other, *other.rglob("*")))
-            if changed < time.time() - ABANDONED:
-                remove(other)
+    _remove_abandoned(target.parent)
     with _partial(target) as partial:
         try:
             partial.mkdir()
@@ -133,6 +129,15 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
                 raise  # The error concerns another file.
             reason = str(error).removeprefix(f"[Errno {error.errno}] ")
             raise OSError(error.errno, reason.replace(str(partial), str(target))) from error
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the abandoned partials in a folder."""
+    for partial in folder.glob(PARTIAL):
+        with suppress(OSError):  # it has just been renamed or removed
+            changed = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
+            if changed < time.time() - ABANDONED:
+                remove(partial)
 
 
 def _rename_folder(partial: Path, target: Path) -> None:
