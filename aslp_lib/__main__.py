@@ -1,11 +1,9 @@
-"""The command line: `python -m aslp_lib`, the script `aslp` and `main_ASLP.py`.
-
-Everything slow, including imports, is inside functions, so that Ctrl-C is handled from the start.
-"""
+"""The command line: `python -m aslp_lib`, the script `aslp` and `main_ASLP.py`."""
 
 import sys
 
-from aslp_lib import console
+from aslp_lib import cli
+from aslp_lib.training import launch
 
 
 def main() -> int:
@@ -13,13 +11,6 @@ def main() -> int:
 
     If several processes run, each of them exits here and does not return.
     """
-    return console.run(_command)
-
-
-def _command() -> int:
-    from aslp_lib import cli
-    from aslp_lib.training import launch
-
     status = cli.main()
     launch.leave(status)
     return status

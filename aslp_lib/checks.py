@@ -190,6 +190,8 @@ def fits(value: object, hint: Any) -> bool:
         return any(fits(value, part) for part in parts)
     if origin is Literal:
         return isinstance(value, str) and value in parts
+    if origin is tuple:
+        return isinstance(value, tuple) and all(fits(item, parts[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
     if hint in (int, float):
@@ -210,5 +212,7 @@ def in_words(hint: Any) -> str:
         return ", or ".join(map(in_words, parts))
     if origin is Literal:
         return f"one of {', '.join(parts)}"
+    if origin is tuple:
+        return "a list"
     words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return "None" if hint is type(None) else words.get(hint, hint.__name__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,23 +28,23 @@ LARGEST_SIZE = math.isqrt(MAX_PIXELS)
 """Largest side of the network's square input: no image file may have more pixels than that."""
 AUTO = "auto"
 """Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
-REGISTRIES: dict[str, Mapping[str, object]] = {
-    "network": NETWORKS,
-    "methods": METHODS,
-    "recalibrate": ChainMap[str, Any]({AUTO: "the one that suits each method"}, RECALIBRATIONS),
-}
-"""Settings whose values are names in a registry. They are looked up when settings are made, so
-names that were registered after this import are accepted too."""
-SMALLEST = math.ulp(0.0)
-BOUNDS: dict[str, tuple[float, str]] = {
-    **dict.fromkeys(("epochs", "batch_size", "accumulation_steps"), (1, "at least 1")),
-    **dict.fromkeys(("seed", "data_seed"), (0, "0 or more")),
-    **dict.fromkeys(("learning_rate", "encoder_lr_factor"), (SMALLEST, "a positive number")),
-    "max_grad_norm": (SMALLEST, "a positive number, or None"),
-    "num_workers": (0, "0 or more, or None"),
-    "limit": (1, "at least 1, or None"),
-}
-"""Smallest value of each numeric setting, and its description for error messages."""
+BOUNDS: list[tuple[tuple[str, ...], float, float, str]] = [
+    (("epochs", "batch_size", "accumulation_steps", "limit"), 1, math.inf, "at least 1"),
+    (("seed", "data_seed", "num_workers"), 0, math.inf, "0 or more"),
+    (
+        ("learning_rate", "encoder_lr_factor", "max_grad_norm"),
+        *(math.ulp(0.0), math.inf, "a positive number"),
+    ),
+    (("validation_share",), math.ulp(0.0), math.nextafter(1, 0), "a number between 0 and 1"),
+    (("size",), 1, LARGEST_SIZE, f"1 to {LARGEST_SIZE}"),
+    (("ignore_index",), 0, 255, "a grey level, 0 to 255"),
+]
+"""Numeric settings with their smallest and largest value, and a description for error messages."""
+MAY_CHANGE = {"may_change": True}
+"""Metadata of a setting that may change after a training, because a prediction uses it, or because
+it concerns the place of the data, other methods or the machine."""
+IN_MAPS = {**MAY_CHANGE, "in_maps": True}
+"""Metadata of such a setting that affects the maps, which record it."""
 OF_FOLDERS = ("validation_share", "grey", "ignore_index", "augment_at", "soft_masks")
 """Settings that apply to folders of images only."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
@@ -54,7 +53,7 @@ Precision = Literal["no", "bf16", "fp16", "auto"]
 
 def one_of(names: Iterable[str]) -> Any:
     """Return the mark of a flag whose value is one of the names, for its help."""
-    return tyro.conf.arg(metavar="|".join(names))
+    return tyro.conf.arg(metavar=" | ".join(names))
 
 
 @dataclass(frozen=True)
@@ -70,26 +69,30 @@ class Settings:
 
     # These docstrings are the command line's help texts. tyro keeps their line breaks, so that a
     # line should hold whole sentences.
-    data: str = SHAPES
+    data: str = field(default=SHAPES, metadata=MAY_CHANGE)
     """Folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md), or the
     name of an embedded data set, shapes or nuclei."""
     network: Annotated[str, one_of(NETWORKS)] = "tiny"
     """Architecture of the network."""
     weights: str | None = None
     """torchvision's name of pretrained encoder weights. None: random initialisation."""
-    methods: Annotated[tuple[str, ...], one_of(METHODS)] = ("bce", "calibration")
+    methods: Annotated[tuple[str, ...], one_of(METHODS)] = field(
+        default=("bce", "calibration"), metadata=MAY_CHANGE
+    )
     """Training methods, trained one after another."""
-    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATIONS))] = ()
+    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATIONS))] = field(
+        default=(), metadata=MAY_CHANGE
+    )
     """Recalibration methods, fitted on the validation set after each training run.
     Each one adds maps and scores of its own, such as "BCE + temperature scaling".
     auto: unperturb after training on perturbed labels, else temperature_scaling.
     It is the default of the command run.
     flip: averages the predictions of an image and its mirror image, which takes twice as long."""
-    size: int = 48
+    size: int = field(default=48, metadata=IN_MAPS)
     """Side of the network's square input, in pixels."""
     epochs: int = 140
     """Number of passes over the training set."""
-    batch_size: int = 10
+    batch_size: int = field(default=10, metadata=MAY_CHANGE)
     """Number of images in a batch."""
     learning_rate: float = 2e-3
     """Largest learning rate of Adam; the schedule scales it."""
@@ -132,70 +135,70 @@ class Settings:
     validation_share: float = VALIDATION_SHARE
     """Share of a folder's training images that are held out for validation if no lists name them.
     Default: the share of the authors."""
-    limit: int | None = None
+    limit: int | None = field(default=None, metadata=MAY_CHANGE)
     """Use only this many images of each set, the first ones. None: use all."""
-    grey: Grey = "refuse"
+    grey: Grey = field(default="refuse", metadata=MAY_CHANGE)
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     ignore_index: int | None = None
     """Grey level of masks, or index of a palette, whose pixels are ignored: trained and counted
     nowhere. None: there are none."""
-    cache_images: bool = True
+    cache_images: bool = field(default=True, metadata=MAY_CHANGE)
     """Keep the training and validation images in memory, before augmentation."""
-    num_workers: int | None = 0
+    num_workers: int | None = field(default=0, metadata=MAY_CHANGE)
     """Number of processes that load images; 0 loads them in the main process.
     None: one per CPU, up to 12, if the device is a GPU; else 0."""
-    device: Literal["auto", "cpu"] = "auto"
+    device: Literal["auto", "cpu"] = field(default="auto", metadata=MAY_CHANGE)
     """Device to train on. auto: a GPU if there is one, else the CPU."""
-    precision: Precision = "no"
+    precision: Precision = field(default="no", metadata=IN_MAPS)
     """Mixed precision. no: float32 throughout. fp16: on CUDA only; elsewhere the same as no.
     auto: bf16 if a CUDA device supports it, else no."""
-    compile: bool = False
+    compile: bool = field(default=False, metadata=MAY_CHANGE)
     """Compile the network with torch.compile, which requires a C++ compiler."""
-    min_max_maps: bool = False
+    min_max_maps: bool = field(default=False, metadata=IN_MAPS)
     """Stretch each predicted map to the full range of grey levels, as the authors' code does.
     This changes every confidence; use it only to compare with numbers made that way."""
-    resize_logits: bool = False
+    resize_logits: bool = field(default=False, metadata=IN_MAPS)
     """Resize logits, not probabilities, to each image's own size, as the authors' code does."""
     hyperparameters: Annotated[Hyperparameters, tyro.conf.arg(name="")] = field(
-        default_factory=Hyperparameters
+        default_factory=Hyperparameters, metadata=MAY_CHANGE
     )
     """Hyperparameters of the training methods, in one group per family of methods."""
 
     def __post_init__(self) -> None:
-        check_types(Settings, {k: v for k, v in vars(self).items() if k not in REGISTRIES})
+        check_types(type(self), vars(self))
         for family, options in vars(self.hyperparameters).items():
             check_types(FAMILIES[family], vars(options), f"{family}.")
-        for name, (least, expected) in BOUNDS.items():
-            value = getattr(self, name)
-            require(name, value, value is None or value >= least, expected)
-        if self.ignore_index is not None:
-            expected = "a grey level, 0 to 255, or None"
-            require("ignore_index", self.ignore_index, 0 <= self.ignore_index <= 255, expected)
-            expected = "False with ignore_index, whose pixels have no grey level"
-            require("soft_masks", self.soft_masks, not self.soft_masks, expected)
-            whole = not self.augment or self.augment_at == "network"
-            expected = "network with ignore_index, because augment_at=image interpolates masks"
-            require("augment_at", self.augment_at, whole, expected)
-        share = self.validation_share
-        require("validation_share", share, 0 < share < 1, "a number between 0 and 1")
-        require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
-        croppable = self.augment_at == "network" or self.crop == "centred"
-        require("crop", self.crop, croppable, "'centred' with augment_at=image")
-        for setting in REGISTRIES:
-            names = (self.network,) if setting == "network" else getattr(self, setting)
-            require(setting, names, isinstance(names, tuple), "a list")
+        for names, least, most, expected in BOUNDS:
             for name in names:
-                require_name(setting, name, REGISTRIES[setting])
-            require(setting, names, len(set(names)) == len(names), "each name at most once")
+                value = getattr(self, name)
+                require(name, value, value is None or least <= value <= most, expected)
+        require_name("network", self.network, NETWORKS)
+        self._check_names("methods", METHODS)
+        self._check_names("recalibrate", {**RECALIBRATIONS, AUTO: AUTO})
         require("methods", self.methods, bool(self.methods), "one method or more")
+        if self.augment_at == "image" and self.crop != "centred":
+            raise ValueError(f"crop is {self.crop!r}; expected 'centred' with augment_at=image")
+        if self.ignore_index is not None and self.soft_masks:
+            raise ValueError("soft_masks is True; expected False with ignore_index")
+        if self.ignore_index is not None and self.augment and self.augment_at == "image":
+            raise ValueError(
+                "augment_at is 'image'; expected 'network' with ignore_index, because the other "
+                "interpolates masks"
+            )
         for name in self.methods:
             method = self.method(name, images=1)  # A bad hyperparameter stops the run here.
-            possible = not (self.soft_masks and method.hard_masks)
-            expected = f"False with {name}, which needs masks of 0 and 1"
-            require("soft_masks", self.soft_masks, possible, expected)
+            if self.soft_masks and method.hard_masks:
+                raise ValueError(f"soft_masks is True; expected False with {name}")
             if "unperturb" in self.recalibrations(name):
                 dose, expected = method.dose.max().item(), "less than 1, as unperturb needs"
                 require(f"the dose of {name}", dose, dose < 1, f"{expected}. Perturb less")
+
+    def _check_names(self, setting: str, known: Mapping[str, object]) -> None:
+        """Raise ValueError unless the names of a setting are known and differ."""
+        names = getattr(self, setting)
+        for name in names:
+            require_name(setting, name, known)
+        require(setting, names, len(set(names)) == len(names), "each name at most once")
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:

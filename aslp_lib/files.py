@@ -1,11 +1,9 @@
 """Atomic writing of files and folders: they appear complete or not at all.
 
 Each file or folder is written beside its target, as `.aslp-RANDOM.partial`, and renamed when it is
-complete. Until then the process that writes it holds a lock on the file `.aslp-RANDOM.lock`, which
-the system releases when the process ends, even if it is killed. A lock that can be taken therefore
-shows that its process has ended, in whatever container or on whatever machine it ran, and only then
-is the partial removed. A partial without a lock file, as on a file system without locks, is never
-removed.
+complete. An error or Ctrl-C removes the partial. A killed process leaves it. `Run.held`, whose lock
+shows that no process works on the run any more, removes it at once; elsewhere, `whole_folder` does
+so after a day.
 """
 
 import csv
@@ -17,15 +15,17 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-NAME = f".aslp-{16 * '[0-9a-f]'}"
-"""Glob pattern of partial files and their lock files, without the suffixes."""
+PARTIAL = f".aslp-{16 * '[0-9a-f]'}.partial"
+"""Glob pattern of files and folders that are being written."""
+ABANDONED = 24 * 3600
+"""Seconds after which a partial that did not change is taken for that of a killed process."""
 FORMULA = re.compile(r"'*[=+@-]")
 """Beginning of a text that a spreadsheet would take for a formula, possibly after apostrophes."""
 MAX_BYTES = 2**30
@@ -73,27 +73,26 @@ def write(path: Path, content: str | bytes) -> None:
     """Write a file atomically: under another name first, then renamed to `path`.
 
     A replaced file keeps its mode, links are followed to their targets, and missing folders are
-    created. Inside a `whole_folder`, which is itself renamed when it is complete, the file is
-    written under its final name; a missing folder there has been removed by something else, which
-    is an error.
+    created, but not inside a `whole_folder`: what is missing there has been removed meanwhile.
 
     Raises:
         OSError: the file cannot be written, for example because the disk is full. A previous
             version of the file is untouched.
     """
-    data = content.encode() if isinstance(content, str) else content
     target = _followed(path)
-    within = any(parent.match(f"{NAME}.partial") for parent in target.parents)
     try:
-        if within:
-            _write(target, data)
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not any(parent.match(PARTIAL) for parent in target.parents):
+            target.parent.mkdir(parents=True, exist_ok=True)
         with _partial(target) as partial:
-            _write(partial, data, like=target)
+            with partial.open("xb") as file:
+                with suppress(OSError):  # there is no target, or the file system has no modes
+                    shutil.copymode(target, partial)
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
             partial.replace(target)
     except OSError as error:
-        previous = "; its last version is untouched" if target.exists() and not within else ""
+        previous = "; its last version is untouched" if target.exists() else ""
         reason = f"could not write {path} ({error.strerror}){previous}"
         raise OSError(error.errno, reason) from error
 
@@ -102,8 +101,7 @@ def write(path: Path, content: str | bytes) -> None:
 def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """Yield a temporary folder, which is renamed to `target` at the end and removed on an error.
 
-    Partial files that dead processes left beside `target` are removed first. A link is followed to
-    its target.
+    A link is followed to its target. Abandoned partials beside it are removed.
 
     Args:
         names: files that must be in the folder at the end. A list may be filled until then.
@@ -114,8 +112,8 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             folder was filled.
     """
     target = _followed(target)
-    discard_dead(target.parent)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target.parent)
     with _partial(target) as partial:
         try:
             partial.mkdir()
@@ -133,12 +131,21 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             raise OSError(error.errno, reason.replace(str(partial), str(target))) from error
 
 
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the abandoned partials in a folder."""
+    for partial in folder.glob(PARTIAL):
+        with suppress(OSError):  # it has just been renamed or removed
+            changed = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
+            if changed < time.time() - ABANDONED:
+                remove(partial)
+
+
 def _rename_folder(partial: Path, target: Path) -> None:
     """Rename a folder, which replaces an empty folder but nothing else."""
     try:
         partial.rename(target)
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        if not target.exists():
             raise
         raise FileExistsError(
             f"{target} exists, perhaps because another command has just written it; expected a new "
@@ -146,20 +153,13 @@ def _rename_folder(partial: Path, target: Path) -> None:
         ) from error
 
 
-def discard_partials(folder: Path) -> None:
-    """Remove the partial files of dead processes from a folder and all folders below it."""
-    for path, _, _ in os.walk(folder):
-        discard_dead(Path(path))
-
-
-def discard_dead(folder: Path) -> None:
-    """Remove the partial files of dead processes from a folder, but not from folders below it."""
-    for lock_file in folder.glob(f"{NAME}.lock"):
-        # The file may have been removed since, or belong to another user.
-        with suppress(OSError), lock_file.open("r+b") as lock:
-            if _take(lock, wait=False):
-                _remove(lock_file.with_suffix(".partial"))
-                _remove(lock_file)
+def remove(path: Path) -> None:
+    """Remove a file or a folder, ignoring errors."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
@@ -195,20 +195,15 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
         OSError: the file cannot be written; the message says why.
     """
     target = _followed(path)
-    if target.is_dir():
-        example = path / f"scores{''.join(suffixes[:1])}"
-        raise ValueError(f"{flag} is a folder: {path}; expected a file, such as {example}.")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{flag} is a folder or a device: {path}; expected a file. Choose one.")
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
-    if target.exists() and not target.is_file():
-        raise ValueError(f"{flag} is not a regular file: {path}; expected one. Choose another.")
     _check_writable(flag, path, target)
 
 
 def check_new_folder(flag: str, path: Path) -> None:
     """Check before a long computation that its output folder can be created.
-
-    Partial files that dead processes left in the folder are removed.
 
     Args:
         flag: command-line option that names the folder, for messages.
@@ -218,7 +213,6 @@ def check_new_folder(flag: str, path: Path) -> None:
         OSError: the folder cannot be created; the message says why.
     """
     target = _followed(path)
-    discard_dead(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise FileExistsError(f"{flag} exists: {path}; expected a new or an empty folder. Use one.")
     _check_writable(flag, path, target)
@@ -250,58 +244,14 @@ def _followed(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _write(path: Path, data: bytes, like: Path | None = None) -> None:
-    """Write data to disk, with the mode of the file `like` if that exists."""
-    with path.open("wb") as file:
-        if like is not None:
-            with suppress(OSError):  # `like` does not exist, or the file system has no modes.
-                shutil.copymode(like, path)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`, with its lock held; remove what is left there."""
+    """Yield a temporary path beside `target`, and remove what is left there."""
     partial = target.with_name(f".aslp-{secrets.token_hex(8)}.partial")
-    lock_file = partial.with_suffix(".lock")
     try:
-        with lock_file.open("xb") as lock:
-            # Wait, as another process may have taken the lock since it was created: it removes
-            # partials of dead processes, and finds none here.
-            if not _take(lock, wait=True):
-                _remove(lock_file)
-            try:
-                yield partial
-            finally:
-                _remove(partial)
+        yield partial
     finally:
-        _remove(lock_file)
-
-
-def _take(lock: BinaryIO, *, wait: bool) -> bool:
-    """Take the lock on an open file; return False if another process holds it or locks are missing.
-
-    flock ties the lock to the open file: threads do not share it, and forked children, such as
-    loading workers, keep it until the last of them has ended.
-    """
-    try:
-        import fcntl  # does not exist on Windows
-
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except (ImportError, OSError):
-        return False
-    return True
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, ignoring errors."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+        remove(partial)
 
 
 def _check_writable(flag: str, path: Path, target: Path) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from aslp_lib.checks import explained, fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import discard_partials, locked, whole_folder, write
+from aslp_lib.files import PARTIAL, locked, remove, whole_folder, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -162,7 +162,10 @@ class Run:
         """
         busy = f"another process is at work on {self.path}; expected none. Wait for it, or stop it."
         with locked(self.path / ".lock", busy, PATIENCE):
-            discard_partials(self.path)
+            for partial in list(self.path.rglob(PARTIAL)):
+                # A folder directly in the run is the output of `predict --images`, without a lock.
+                if partial.is_file() or partial.parent != self.path:
+                    remove(partial)
             yield
 
     def keep_lists(self, data: DataSplits) -> None:

@@ -1,6 +1,4 @@
 import os
-import secrets
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,20 +55,6 @@ def real_data() -> Path:
     if not (root / "Train" / "DUTS-TR").is_dir():
         pytest.skip(f"no real images in {root}; set ASLP_DATA to a folder in the paper's layout")
     return root
-
-
-@pytest.fixture
-def leave_half() -> Callable[[Path], Path]:
-    """Leave beside a path what a process leaves there that is killed while it makes the path: a
-    name, which the caller fills, and its lock file."""
-
-    def leave(path: Path) -> Path:
-        half = path.with_name(f".aslp-{secrets.token_hex(8)}.partial")
-        half.parent.mkdir(parents=True, exist_ok=True)
-        half.with_suffix(".lock").touch()
-        return half
-
-    return leave
 
 
 @pytest.fixture

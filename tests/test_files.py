@@ -1,16 +1,11 @@
 import csv
 import errno
-import fcntl
-import subprocess
-import sys
-from contextlib import ExitStack
-from pathlib import Path
+import os
+import time
 
 import pytest
 
 from aslp_lib import files
-from aslp_lib.config import Settings
-from aslp_lib.runs import Run
 
 
 def raise_full(path, *_):
@@ -60,89 +55,14 @@ def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeyp
     if stop is raise_full:
         assert f"could not write {path} (No space left on device)" in str(error.value)
         assert ("its last version is untouched" in str(error.value)) == bool(before)
-    with pytest.raises((OSError, KeyboardInterrupt)), files.whole_folder(tmp_path / "maps") as maps:
+    with (
+        pytest.raises((OSError, KeyboardInterrupt)) as error,
+        files.whole_folder(tmp_path / "maps") as maps,
+    ):
         files.write(maps / "a.png", "new")
+    if stop is raise_full:
+        assert f"could not write {tmp_path}/maps/a.png (No space left" in str(error.value)
     assert [p.read_text() for p in tmp_path.iterdir()] == ([before] if before else [])
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("function", ["fsync", "mkdir"])
-def test_a_full_disk_is_told_of_the_folder_that_was_made(tmp_path, monkeypatch, function):
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, function, raise_full)
-        with pytest.raises(OSError) as error, files.whole_folder(tmp_path / "maps") as folder:
-            files.write(folder / "a.png", "new")
-    assert f"{tmp_path}/maps" in str(error.value) and "No space left" in str(error.value)
-    assert ".aslp-" not in str(error.value) and "untouched" not in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-HOLDER = """
-import os, sys
-from pathlib import Path
-from aslp_lib import files
-
-with files.whole_folder(Path(sys.argv[1])) as folder:
-    files.write(folder / "a.png", "a")
-    if sys.argv[2] == "forks" and not os.fork():
-        sys.stdin.read()  # as a worker that outlives its parent
-        os._exit(0)
-    print("half made", flush=True)
-    sys.stdin.readline()
-    files.write(folder / "b.png", "b")
-"""
-
-
-@pytest.fixture
-def holder(tmp_path):
-    """Start a process that makes a folder, and goes on when it is sent a line."""
-    with ExitStack() as started:
-
-        def start(name: str, how: str = "alone") -> subprocess.Popen:
-            process = subprocess.Popen(
-                [sys.executable, "-c", HOLDER, tmp_path / name, how],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            started.enter_context(process)
-            started.callback(process.kill)
-            assert process.stdout.readline() == b"half made\n"
-            return process
-
-        yield start
-
-
-def clear_as_a_run(folder: Path) -> None:
-    with Run(folder, Settings()).held():
-        pass
-    (folder / ".lock").unlink()
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("clear", [files.discard_dead, files.discard_partials, clear_as_a_run])
-def test_what_is_half_made_is_removed_once_its_process_and_its_children_ended(
-    tmp_path, holder, clear
-):
-    """It is left alone while its process lives, also where nobody can see that process."""
-
-    def half_made() -> int:
-        return len(list(tmp_path.glob(".aslp-*.partial/a.png")))
-
-    living, killed, parent = holder("maps"), holder("other"), holder("third", "forks")
-    assert half_made() == 3
-    for process in (killed, parent):
-        process.kill()
-        process.wait()
-    clear(tmp_path)
-    assert half_made() == 2
-    parent.stdin.close()
-    assert parent.stdout.read() == b""  # its end, when the child has closed it too
-    clear(tmp_path)
-    assert half_made() == 1
-    living.communicate(b"go on\n")
-    assert living.returncode == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
-    assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a.png", "b.png"}
 
 
 @pytest.mark.fault
@@ -152,58 +72,41 @@ def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
     names = ["a.png", "b.png"]
     with pytest.raises(OSError), files.whole_folder(tmp_path / "maps", names) as folder:
         files.write(folder / "b.png", "b")
-        files._remove(folder / what)
+        files.remove(folder / what)
         files.write(folder / "a.png", "a")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.fault
-def test_of_two_processes_that_make_one_folder_the_second_is_told(tmp_path, holder):
+def test_of_two_that_make_one_folder_the_second_is_told(tmp_path):
     """Both have found that there is no such folder."""
-    process, target = holder("maps"), tmp_path / "maps"
+    target = tmp_path / "maps"
     why = f"{target} exists, perhaps because another .* new or an empty folder. Repeat"
-    with pytest.raises(FileExistsError, match=why), files.whole_folder(target) as folder:
-        files.write(folder / "c.png", "c")
-        process.communicate(b"go on\n")
-    assert process.returncode == 0
-    assert {path.name for path in tmp_path.rglob("*")} == {"maps", "a.png", "b.png"}
+    with pytest.raises(FileExistsError, match=why), files.whole_folder(target) as second:
+        files.write(second / "b.png", "b")
+        with files.whole_folder(target) as first:
+            files.write(first / "a.png", "a")
+    assert {path.name for path in tmp_path.rglob("*")} == {"maps", "a.png"}
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError, match="file exists"), files.whole_folder(tmp_path / "file"):
         pass
 
 
 @pytest.mark.fault
-def test_without_locks_nothing_is_taken_for_dead(tmp_path, monkeypatch):
-    def none(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    with files.whole_folder(tmp_path / "before") as before:
-        monkeypatch.setattr(fcntl, "flock", none)
-        files.discard_partials(tmp_path)
-        with files.whole_folder(tmp_path / "maps") as folder:
-            monkeypatch.undo()
-            files.write(folder / "a.png", "a")
-            files.discard_partials(tmp_path)
-        (before / "b.png").touch()
-    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
-    assert found == {"maps", "maps/a.png", "before", "before/b.png"}
-
-
-@pytest.mark.fault
-def test_only_what_is_surely_ours_is_removed(tmp_path, leave_half):
-    """A user may own a folder TARGET.partial, or hidden files that end so."""
-    ours = leave_half(tmp_path / "maps")
-    unlocked = leave_half(tmp_path / "maps")
-    unlocked.with_suffix(".lock").unlink()
-    names = "maps.partial", ".maps.1.partial", ".aslp-my.partial", ".aslp-my.lock"
-    theirs = [tmp_path / name for name in names]
-    for folder in (ours, unlocked, *theirs):
-        folder.mkdir()
-        (folder / "file").touch()
-    with files.whole_folder(tmp_path / "maps") as folder:
-        (folder / "file").touch()
-    files.discard_partials(tmp_path)
-    assert set(tmp_path.iterdir()) == {unlocked, *theirs, tmp_path / "maps"}
+def test_what_a_killed_process_left_beside_a_folder_is_removed_after_a_day(tmp_path):
+    """Not what has changed since, nor a folder of the user's that has a similar name."""
+    names = [f".aslp-{digit * 16}.partial" for digit in "01"]
+    kept = {names[1], "maps.partial", ".aslp-my.partial"}
+    for name in (names[0], *kept):
+        (tmp_path / name / "maps").mkdir(parents=True)
+        (tmp_path / name / "maps" / "a.png").touch()
+    before = time.time() - files.ABANDONED - 60
+    for path in tmp_path.rglob("*"):
+        if names[1] not in path.parts or path.name != "a.png":
+            os.utime(path, (before, before))
+    with files.whole_folder(tmp_path / "new"):
+        pass
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"new"}
 
 
 @pytest.mark.fault

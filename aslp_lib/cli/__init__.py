@@ -1,19 +1,13 @@
 """The command line `aslp [COMMAND] [flags]`, where flags alone are those of `run`."""
 
+import inspect
 import sys
 from collections.abc import Sequence
-from dataclasses import make_dataclass
-from functools import partial, reduce
-from operator import or_
 from pkgutil import resolve_name
-from typing import Annotated, Any
-
-import tyro
 
 from aslp_lib import __version__, console
 from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
-from aslp_lib.cli.help import SHORT, described, short_help
 from aslp_lib.console import PROGRAM
 from aslp_lib.training import launch
 
@@ -32,15 +26,13 @@ COMMANDS: dict[str, str] = {
 commands take less time than importing torch."""
 BARE = "run" if PROGRAM == "python main_ASLP.py" else "--help"
 """What a line without words stands for: the authors' script trains."""
-OF_THE_PROGRAM = ("-h", "--help", "--version")
-"""Flags that are given instead of a command."""
 DESCRIPTION = f"""Train, predict with and evaluate Adaptive Stochastic Label Perturbation (ASLP).
 
 Examples:
   {PROGRAM} run               train and compare BCE and ASLP on embedded images
   {PROGRAM} COMMAND --help    flags of a command, with examples
 
-Flags with the defaults of a preset: {PROGRAM} run --preset NAME --help-all
+Flags with the defaults of a preset: {PROGRAM} run --preset NAME --help
 
 Training on several GPUs: torchrun --standalone --nproc-per-node 4 -m aslp_lib ..."""
 """Description of the program in its help."""
@@ -56,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status, see `console.run`.
 
     Raises:
-        SystemExit: tyro printed help (status 0) or refused the flags (status 2).
+        SystemExit: help or the version was printed (status 0), or there is no such command or flag
+            (status 2).
     """
 
     def run() -> None:
@@ -71,38 +64,45 @@ def parse(words: Sequence[str]) -> Command:
     """Parse a command line into a command with its flags.
 
     Raises:
-        ValueError: there is no such command, or a setting is invalid.
-        SystemExit: help or the version was printed, or tyro refused the words.
+        ValueError: a setting is invalid.
+        SystemExit: see `main`.
     """
-    name, *rest = words = words or [BARE]
-    if name.startswith("-") and name not in OF_THE_PROGRAM:
-        name, *rest = words = ["run", *words]
-    cli = partial(tyro.cli, console_outputs=launch.is_main())
+    import tyro  # here, because Ctrl-C must be handled while it is imported
+
+    name, *rest = words or [BARE]
+    visible = launch.is_main()
     if name == "--version":
-        if launch.is_main():
+        if visible:
             print(f"aslp_lib {__version__}")
         raise SystemExit(0)
-    if name not in OF_THE_PROGRAM:
+    if name in ("-h", "--help"):
+        tyro.extras.subcommand_cli_from_dict(
+            {each: load(each) for each in COMMANDS},
+            prog=PROGRAM,
+            description=DESCRIPTION,
+            args=["--help"],
+            console_outputs=visible,
+        )
+    if name.startswith("-"):
+        name, rest = "run", [name, *rest]
+    try:
         require_name("the command", name, COMMANDS)
-    if name not in COMMANDS:  # tyro prints help on all commands, and exits.
-        choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
-        one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
-        # Without a named field, tyro's messages would name an internal one.
-        line: Any = make_dataclass("Line", [("command", one_of)])
-        cli(line, prog=PROGRAM, description=DESCRIPTION, args=[name])
-    command = kind(name)
-    options: dict[str, Any] = {"description": described(name, command.__doc__, PROGRAM)}
-    default = command.defaults(words)
-    if name in SHORT and {"-h", "--help"}.intersection(rest):
-        if launch.is_main():
-            print(short_help(name, default or command, PROGRAM), end="")
-        raise SystemExit(0)
-    if default:
-        options["default"] = default
-    rest = ["--help" if word == "--help-all" else word for word in rest]
-    return cli(command, prog=f"{PROGRAM} {name}", args=rest, **options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    command = load(name)
+    default = command.defaults(rest)
+    return tyro.cli(
+        command,
+        prog=f"{PROGRAM} {name}",
+        description=(inspect.getdoc(command) or "").replace("  aslp ", f"  {PROGRAM} "),
+        args=rest,
+        default=default or tyro.MISSING_NONPROP,
+        compact_help=default is not None,  # it has all settings; --help-verbose explains them
+        console_outputs=visible,
+    )
 
 
-def kind(name: str) -> type[Command]:
+def load(name: str) -> type[Command]:
     """Import and return the class of a command in `COMMANDS`."""
     return resolve_name(f"aslp_lib.cli.{COMMANDS[name]}")

@@ -16,7 +16,12 @@ from aslp_lib.maps.read import Grey
 
 @dataclass(frozen=True)
 class CheckData(Command):
-    """Check a data folder and list all its problems before training."""
+    """Check a data folder and list all its problems before training.
+
+    Examples:
+      aslp check-data Dataset
+      aslp check-data DIR --ignore-index 255            masks as in PASCAL VOC
+    """
 
     root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ROOT")]
     """Data folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md)."""

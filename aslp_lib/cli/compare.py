@@ -22,6 +22,10 @@ class Compare(Configured):
 
     A call with the same --out continues an experiment. It keeps the finished training runs and
     their records, and adds any new methods, recalibrations, sets or seeds.
+
+    Examples:
+      aslp compare --methods bce early_stopping calibration --recalibrate auto --seeds 5
+      aslp compare --preset nuclei --seeds 3 --corruptions noise2 blur2
     """
 
     seeds: int = 3

@@ -18,7 +18,12 @@ from aslp_lib.runs import Run
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """Score a run's maps: print a table and write metrics.json, metrics.csv and report.html."""
+    """Score a run's maps: print a table and write metrics.json, metrics.csv and report.html.
+
+    Examples:
+      aslp evaluate runs/mine
+      aslp evaluate runs/mine --no-weighted-f         without the slowest score
+    """
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """Folder of a run whose maps were predicted."""

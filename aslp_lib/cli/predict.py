@@ -30,7 +30,12 @@ SETTING_FLAGS = ("size", "batch_size", "limit", "grey", "device", "min_max_maps"
 @dataclass(frozen=True)
 class Predict(Command):
     """Predict the maps of test sets or of unlabelled images, with a trained run or the authors'
-    checkpoint."""
+    checkpoint.
+
+    Examples:
+      aslp predict runs/mine --images photographs --out maps
+      aslp predict --official Model_30_Gen.pth --data Dataset --out maps
+    """
 
     every_process = True
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from aslp_lib.checks import require, require_name
+from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.config import one_of
 from aslp_lib.console import command_line
@@ -22,7 +22,12 @@ from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
 @dataclass(frozen=True)
 class Recalibrate(Command):
-    """Fit a recalibration on maps of labelled images, and apply it to other maps."""
+    """Fit a recalibration on maps of labelled images, and apply it to other maps.
+
+    Examples:
+      aslp recalibrate --fit-maps val/maps --fit-masks val/GT --maps test/maps --out new
+      aslp recalibrate --kind isotonic --fit-maps val/maps --fit-masks val/GT --save fit.safetensors
+    """
 
     kind: Annotated[str, one_of(ON_MAPS)] = "temperature_scaling"
     """Recalibration method."""
@@ -65,12 +70,19 @@ class Recalibrate(Command):
                     f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
                 )
         reading = ReadOptions(weighted_f=False, **vars(self.files))
-        change = self._change(reading)
+        if self.fitted is None:
+            change, scores = self._fit(reading)
+        else:
+            self._refuse_all_but_fitted()
+            change, scores = RECALIBRATIONS[self.kind].load(self.fitted), ""
+        if self.save is not None:
+            change.save(self.save)
+        print(f"{self.kind}: {change.describe()}{scores}")
         if self.maps is not None and self.out is not None:
             number = change_maps(change, self.maps, self.out, reading)
             words = ["--maps", f"before={self.maps}", f"after={self.out}", "--masks", "MASKS"]
-            flags = ["--logits"] * self.files.logits + ["--volumes"] * self.files.volumes
-            print(f"{number} maps in {self.out}; next: {command_line('score', *words, *flags)}")
+            words += ["--logits"] * self.files.logits + ["--volumes"] * self.files.volumes
+            print(f"{number} maps in {self.out}; next: {command_line('score', *words)}")
             if not change.needs_dose:
                 self._note_fit_maps(self.maps)
 
@@ -88,29 +100,30 @@ class Recalibrate(Command):
                 "scores flatter the recalibration. Test it on --maps of other images"
             )
 
-    def _change(self, reading: ReadOptions) -> Recalibration:
-        """Load the recalibration, or fit it, and print a description."""
-        if self.fitted is not None:
-            others = self.fit_maps, self.fit_masks, self.save, self.dose
-            if others != ((), (), None, None):
-                raise ValueError(
-                    "--fitted is given together with --fit-maps, --fit-masks, --save or --dose; "
-                    "expected it alone, because it replaces them. Leave them out."
-                )
-            if self.valid_masks is not None or self.files.ignore_index is not None:
-                raise ValueError(
-                    "--fitted is given together with --valid-masks or --ignore-index; expected it "
-                    "without them, because they concern masks, of which it needs none. Leave them "
-                    "out."
-                )
-            change = RECALIBRATIONS[self.kind].load(self.fitted)
-            print(f"{self.kind}: {change.describe()}")
-            return change
+    def _refuse_all_but_fitted(self) -> None:
+        """Raise ValueError for flags that concern a fit, which `--fitted` replaces."""
+        others = {
+            "--fit-maps": self.fit_maps,
+            "--fit-masks": self.fit_masks,
+            "--save": self.save,
+            "--dose": self.dose,
+            "--valid-masks": self.valid_masks,
+            "--ignore-index": self.files.ignore_index,
+        }
+        if given := [flag for flag, value in others.items() if value not in ((), None)]:
+            raise ValueError(
+                f"--fitted is given together with {', '.join(given)}; expected it without them, "
+                "because nothing is fitted. Leave them out."
+            )
+
+    def _fit(self, reading: ReadOptions) -> tuple[Recalibration, str]:
+        """Fit the recalibration; return it with a description of its scores before and after."""
         kind = RECALIBRATIONS[self.kind]
-        expected = (
-            "a number with --kind unperturb, and none with the others, which fit what they need"
-        )
-        require("--dose", self.dose, (self.dose is not None) == kind.needs_dose, expected)
+        if (self.dose is not None) != kind.needs_dose:
+            raise ValueError(
+                f"--dose is {self.dose}; expected a number with --kind unperturb, and none with "
+                "the others, which fit what they need."
+            )
         unfitted = kind() if self.dose is None else kind(self.dose)
         of_masks = self.valid_masks is not None or self.files.ignore_index is not None
         if of_masks and not self.fit_maps:
@@ -118,26 +131,23 @@ class Recalibrate(Command):
                 "--valid-masks or --ignore-index is given without --fit-maps; expected both or "
                 "neither, because they concern the masks of --fit-maps. Leave them out."
             )
-        masks = self.fit_masks * max(1, len(self.fit_maps) if len(self.fit_masks) == 1 else 1)
+        masks = self.fit_masks
+        if len(masks) == 1:
+            masks *= max(1, len(self.fit_maps))
         if len(masks) != len(self.fit_maps) or not (self.fit_maps or kind.needs_dose):
             raise ValueError(
                 f"there are {len(self.fit_maps)} folders of maps and {len(self.fit_masks)} of "
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        scores = ""
-        change = unfitted
-        if self.fit_maps:
-            pairs = list(zip(self.fit_maps, masks, strict=True))
-            change, before, after = fit_on_maps(unfitted, pairs, reading, self.valid_masks)
-            for note in notes.of_maps(str(pairs[0][0]), "the network", [notes.facts(before)]):
-                print(f"note: {note}")
-            scores = (
-                f"{change.remark(before)}; where it was fitted, "
-                f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "
-                f"NLL {nll(before):.4f} -> {nll(after):.4f}"
-            ).replace("fitted", "measured" if kind.needs_dose else "fitted")
-        if self.save is not None:
-            change.save(self.save)
-        print(f"{self.kind}: {change.describe()}{scores}")
-        return change
+        if not self.fit_maps:
+            return unfitted, ""
+        pairs = list(zip(self.fit_maps, masks, strict=True))
+        change, before, after = fit_on_maps(unfitted, pairs, reading, self.valid_masks)
+        for note in notes.of_maps(str(pairs[0][0]), "the network", [notes.facts(before)]):
+            print(f"note: {note}")
+        return change, (
+            f"{change.remark(before)}; where it was {'measured' if kind.needs_dose else 'fitted'}, "
+            f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "
+            f"NLL {nll(before):.4f} -> {nll(after):.4f}"
+        )

@@ -1,6 +1,5 @@
 """The commands `run` and `train`."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,11 @@ from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 
 
+def preset_of(preset: str | None = None, data: str | None = None) -> str:
+    """Return the preset that is named by its flag, or else that of the data."""
+    return preset or default_preset(data)
+
+
 @dataclass(frozen=True)
 class Configured(Command):
     """A command with the settings of a run as flags."""
@@ -45,11 +49,13 @@ class Configured(Command):
         Raises:
             ValueError: the preset is unknown.
         """
-        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        parser.add_argument("--preset", nargs="?")
-        parser.add_argument("--data", nargs="?")
-        arguments, _ = parser.parse_known_args(words)
-        preset = arguments.preset or default_preset(arguments.data)
+        preset, _ = tyro.cli(
+            preset_of,
+            args=words,
+            return_unknown_args=True,
+            add_help=False,
+            console_outputs=launch.is_main(),
+        )
         require_name("--preset", preset, PRESETS)
         return cls(preset, PRESETS[preset])
 
@@ -60,7 +66,12 @@ class Configured(Command):
 
 @dataclass(frozen=True)
 class Train(Configured):
-    """Train the methods of the settings."""
+    """Train the methods of the settings.
+
+    Examples:
+      aslp train --data DIR --preset small --epochs 20 --out runs/mine
+      aslp train --resume runs/mine                goes on where a training run was stopped
+    """
 
     every_process = True
     tested: ClassVar[bool] = False
@@ -129,7 +140,12 @@ class Train(Configured):
 
 @dataclass(frozen=True)
 class Everything(Train):
-    """Train the methods of the settings, predict the maps of the test sets and evaluate them."""
+    """Train the methods of the settings, predict the maps of the test sets and evaluate them.
+
+    Examples:
+      aslp run --preset nuclei        the embedded images of cell nuclei
+      aslp run --data DIR --preset small --size 256 --methods bce early_stopping
+    """
 
     tested = True
 

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Score(Command):
     """Score and compare folders of maps, and write JSON, CSV, Markdown, LaTeX, figures or an HTML
-    report."""
+    report.
+
+    Examples:
+      aslp score --maps BCE=maps/bce ASLP=maps/aslp --masks SOD/GT --report comparison.html
+      aslp score --maps volumes --masks labels --volumes --logits --out scores.json
+    """
 
     maps: tuple[str, ...]
     """Folders of maps: 8-bit greyscale images, where 255 is foreground with probability 1, or

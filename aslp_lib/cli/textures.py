@@ -9,7 +9,12 @@ from aslp_lib.data.textures import prepare_textures
 
 @dataclass(frozen=True)
 class Textures(Command):
-    """Prepare the paper's 500 texture images of DTD, with masks that are all background."""
+    """Prepare the paper's 500 texture images of DTD, with masks that are all background.
+
+    Examples:
+      aslp textures --dtd dtd
+      aslp textures --dtd dtd --target DIR/Test/DTD_Texture_500
+    """
 
     dtd: Path
     """Folder of the unpacked Describable Textures Dataset."""

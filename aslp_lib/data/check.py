@@ -4,6 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,7 @@ from aslp_lib.checks import require
 from aslp_lib.data import folders
 from aslp_lib.files import require_exists
 from aslp_lib.maps.listing import SUFFIXES, counted, find_images, other_files, refuse
-from aslp_lib.maps.read import (
-    IGNORED,
-    OF_A_MASK,
-    Grey,
-    read_image,
-    read_mask,
-    refuse_other_size,
-)
+from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, read_mask, refuse_other_size
 
 SIZES = {
     folders.TRAIN.as_posix(): 10553,
@@ -73,54 +67,51 @@ def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = Non
     >>> len(result.problems)  # no training set
     1
     """
-    result = CheckResult()
     require_exists("folder", root, "one with Train/NAME/Image and GT. See docs/own_folders.md.")
-    result.notes = folders.missing_sets(root)
+    result = CheckResult(notes=folders.missing_sets(root))
     train, tests = (
         {path: _files(path / "Image", result) for path in paths if path.suffix != ".partial"}
         for paths in (folders.find_folders(root, part) for part in ("Train", "Test"))
     )
     result.attempt(folders.require_sets, root, "Train", train)
+    result.attempt(folders.refuse_shared_stems, train)
+    lists = folders.read_lists(root, {s for files in train.values() for s in files}, result.attempt)
     if not tests:
         result.notes.append(f"no test set in {root / 'Test'}: {folders.WITHOUT_TEST_SETS}")
-    result.attempt(folders.refuse_shared_stems, train)
-    stems = {stem for files in train.values() for stem in files}
-    lists = folders.read_lists(root, stems, result.attempt)
     if not lists:
         result.notes.append(f"no {folders.LISTS[''][0]} in {root}: images are held out at random")
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
-    copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
-    level_used = ignore_index is None  # or a mask has a pixel of this grey level
-    drawn = np.zeros(3)  # numbers of pixels of training masks, see `_check_set`
+    copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)  # by their pixels
+    drawn = {"Train": np.zeros(3), "Test": np.zeros(3)}  # numbers of pixels, see `_check_set`
     for folder, files in (train | tests).items():
-        reading = (grey, ignore_index)
-        digests, pixels = _check_set(folder, files, reading, result)
-        drawn += pixels * (folder in train)
-        for stem in sorted(digests):
+        digests, pixels = _check_set(folder, files, (grey, ignore_index), result)
+        drawn[folder.parent.name] += pixels
+        for stem, digest in sorted(digests.items()):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
-            copies[digests[stem]].append((part, files[stem]))
-        if pixels[2]:
-            level_used = True
-            share = pixels[2] / pixels.sum()
-            result.notes.append(f"{_name(folder)}: {share:.1%} of the pixels are ignored")
+            copies[digest].append((part, files[stem]))
+    level_used = ignore_index is None or any(pixels[2] for pixels in drawn.values())
     result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
     if train:
-        place, shown = str(root / "Train"), bool(drawn[1] or not drawn.any())
+        place, pixels = str(root / "Train"), drawn["Train"]
+        shown = bool(pixels[1] or not pixels.any())
         result.attempt(folders.require_object, place, ignore_index, shown)
         number = sum(map(len, train.values()))
         expected = "two or more: one to train, one to validate. Add some."
         result.attempt(require, f"the number of images in {place}", number, number > 1, expected)
     for same in copies.values():
-        if len(same) > 1:
-            _report_duplicates(same, result)
+        parts, places = {part for part, _ in same}, [f"{path} ({part})" for part, path in same]
+        if len(parts) > 1 and parts & {"train", "validation", "Train"}:
+            result.problems.append(
+                f"the same image occurs in several sets: {', '.join(places)}; expected it in one. "
+                "Remove the rest."
+            )
+        elif len(same) > 1:
+            result.notes.append(f"the same image occurs in several files: {', '.join(places)}")
     return result
 
 
 def _check_set(
-    folder: Path,
-    images: dict[str, Path],
-    reading: tuple[Grey, int | None],
-    result: CheckResult,
+    folder: Path, images: dict[str, Path], reading: tuple[Grey, int | None], result: CheckResult
 ) -> tuple[dict[str, bytes], np.ndarray]:
     """Check the files of a set.
 
@@ -128,8 +119,7 @@ def _check_set(
         The SHA-256 of the pixels of each readable image, and the numbers of pixels of the readable
         masks: background, object, ignored.
     """
-    name = _name(folder)
-    masks: dict[str, Path] = {}
+    name, masks = _name(folder), dict[str, Path]()
     result.images[name] = len(images)
     if not folders.without_masks(folder):
         masks = _files(folder / "GT", result)
@@ -138,9 +128,8 @@ def _check_set(
         result.attempt(refuse, f"masks in {folder} without an image (add it)", unused)
     if (published := SIZES.get(name, len(images))) != len(images):
         result.notes.append(f"{name} has {len(images)} images; the published set has {published}")
-
     digests: dict[str, bytes] = {}
-    labels: dict[str, np.ndarray] = {}  # numbers of pixels: background, object, ignored
+    labels: dict[str, np.ndarray] = {}
 
     def check_item(stem: str) -> list[str]:
         item = CheckResult()
@@ -155,15 +144,18 @@ def _check_set(
         return item.problems
 
     stems = sorted(images.keys() | masks)
-    for problems in thread_map(check_item, stems, desc=name, leave=False):
-        result.problems += problems
-    with_object = {stem for stem, (_, pixels, _) in labels.items() if pixels}
+    result.problems += chain(*thread_map(check_item, stems, desc=name, leave=False))
+    pixels = sum(labels.values(), np.zeros(3))
+    if pixels[2]:
+        share = pixels[2] / pixels.sum()
+        result.notes.append(f"{name}: {share:.1%} of the pixels are ignored")
+    with_object = {stem for stem, (_, inside, _) in labels.items() if inside}
     if folder.name == folders.TEXTURES:
         noun = f"masks of {folder} show an object (textures have none)"
         result.attempt(refuse, noun, with_object)
     elif blank := labels.keys() - with_object:
         result.notes.append(counted(f"masks of {name} are all background", blank))
-    return digests, sum(labels.values(), np.zeros(3))
+    return digests, pixels
 
 
 def _name(folder: Path) -> str:
@@ -181,15 +173,3 @@ def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
     if others := other_files(folder):
         result.notes.append(counted(f"files in {folder} are not images", others))
     return images
-
-
-def _report_duplicates(files: list[tuple[str, Path]], result: CheckResult) -> None:
-    """Add a problem or a note about files with equal pixels, given with the set of each."""
-    parts = {part for part, _ in files}
-    places = ", ".join(f"{path} ({part})" for part, path in files)
-    if len(parts) > 1 and parts & {"train", "validation", "Train"}:
-        result.problems.append(
-            f"the same image occurs in several sets: {places}; expected it in one. Remove the rest."
-        )
-    else:
-        result.notes.append(f"the same image occurs in several files: {places}")

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require_name
 from aslp_lib.data.base import SaliencySet, derived_seed
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 
@@ -36,16 +36,16 @@ class Corrupted(SaliencySet):
 
     def __init__(self, dataset: SaliencySet, corruption: str, seed: int = 0) -> None:
         super().__init__(f"{dataset.name}, {corruption}", dataset.stems)
-        known = f"one of {', '.join(CORRUPTIONS)}"
-        require("corruption", corruption, corruption in CORRUPTIONS, known)
+        require_name("corruption", corruption, CORRUPTIONS)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
         self.fields, self.ignored = dataset.fields, dataset.ignored
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
-        soft, images = dataset.soft_masks, len(dataset)
-        require(f"soft_masks of the set {dataset.name}", soft, not soft, "False: masks of 0 and 1")
-        enough = images > 1 or not self.corruption.mixes
-        expected = f"two or more, as {corruption} mixes two"
-        require(f"the number of images of the set {dataset.name}", images, enough, expected)
+        if dataset.soft_masks:
+            raise ValueError(f"the set {dataset.name} has soft masks; expected masks of 0 and 1.")
+        if self.corruption.mixes and len(dataset) == 1:
+            raise ValueError(
+                f"the set {dataset.name} has one image; expected more, as {corruption} mixes two."
+            )
 
     def load(self, index: int) -> Item:
         return self._corrupted(self.dataset.loaded, index)

@@ -134,7 +134,7 @@ class Folder(SaliencySet):
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
-            return np.zeros(self.shape(index), np.uint8)
+            return self.mask(index)
         return read_mask_grey_levels(self.masks[self.stems[index]], self.grey)
 
     def stored(self, index: int) -> tuple[bytes, bytes]:
@@ -193,20 +193,20 @@ def paper_layout(
     require_sets(root, "Train", folders)
     found = {folder: find_images(folder / "Image") for folder in folders}
     refuse_shared_stems(found)
-    images: dict[str, Path] = {}
-    masks: dict[str, Path] = {}
+    images, masks = dict[str, Path](), dict[str, Path]()
     for folder, own in found.items():
+        of_folder = find_images(folder / "GT")
         images |= own
-        masks |= {stem: path for stem, path in find_images(folder / "GT").items() if stem in own}
+        masks |= {stem: of_folder[stem] for stem in own if stem in of_folder}
     place = f"{' and '.join(f'Train/{folder.name}' for folder in folders)} in {root}"
     lists = read_lists(root, images)
-    tests, more_notes = paper_tests(root, size, limit=limit, **reading)
-    notes += more_notes
-    if lists:
-        expected = f"the default, as there are lists in {root}. Leave it out, or remove the lists."
-        is_default = validation_share == VALIDATION_SHARE
-        require("validation_share", validation_share, is_default, expected)
-    else:
+    tests, notes_on_tests = paper_tests(root, size, limit=limit, **reading)
+    if lists and validation_share != VALIDATION_SHARE:
+        raise ValueError(
+            f"validation_share is {validation_share}; expected the default, as there are lists in "
+            f"{root}. Leave it out, or remove the lists."
+        )
+    if not lists:
         lists = _split(root, sorted(images), validation_share)
         place += ", split at random"
 
@@ -220,7 +220,7 @@ def paper_layout(
         train=part("train", side, augment=augment, soft_masks=soft_masks),
         validation=part("validation"),
         tests=tests,
-        notes=notes,
+        notes=notes + notes_on_tests,
     )
 
 

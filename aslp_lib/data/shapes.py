@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_name
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
 
 SIZE = 48
@@ -223,7 +223,7 @@ def graded(
     images, seed = min(TEST_IMAGES, limit or TEST_IMAGES), derived_seed(data_seed, TEST)
     sets = {}
     for name in names:
-        require("shift", name, name in SHIFTS, f"one of {', '.join(SHIFTS)}")
+        require_name("shift", name, SHIFTS)
         shift = SHIFTS[name]
         changed: Any = {"scene" if isinstance(shift, Scene) else "annotators": shift}
         sets[name] = Shapes(name, images, seed, size=size, **changed)

@@ -6,6 +6,7 @@ It is compared before the maps are used.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,9 @@ from aslp_lib.methods import METHODS
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
 
-SETTINGS = ("size", "precision", "min_max_maps", "resize_logits")
-"""Settings that affect the maps."""
-MAY_CHANGE = {
-    *("data", "methods", "recalibrate", "limit", "grey", "hyperparameters"),
-    *("batch_size", "cache_images", "num_workers", "device", "compile"),
-    *SETTINGS,
-}
-"""Settings of a run that may change after its training, because a prediction uses them, or because
-they concern other methods or the machine."""
-
 Made = dict[str, str | int | bool | None]
 """Provenance of a folder of maps: fingerprints of the weights, the recalibration and the images,
-and the values of `SETTINGS`."""
+and the values of the settings `IN_MAPS`."""
 
 
 def record(maps: Path) -> Path:
@@ -68,11 +59,12 @@ def made_with(
         images: fingerprint of the images, see `of_images`.
     """
     fitted = None if recalibration is None else folder.recalibration(recalibration).read_bytes()
+    of_maps = (each for each in fields(settings) if "in_maps" in each.metadata)
     return {
         "weights": weights,
         "recalibration": None if fitted is None else hashlib.sha256(fitted).hexdigest(),
         "images": images,
-        **{name: getattr(settings, name) for name in SETTINGS},
+        **{each.name: getattr(settings, each.name) for each in of_maps},
     }
 
 
@@ -132,11 +124,12 @@ def check_training(
             names them.
     """
     family = METHODS[method].family
+    may_change = {each.name for each in fields(settings) if "may_change" in each.metadata}
 
     def identity(values: Mapping[str, Any]) -> dict[str, Any]:
         options = values.get("hyperparameters", {}).get(family, {})
         return {
-            **{name: value for name, value in values.items() if name not in MAY_CHANGE},
+            **{name: value for name, value in values.items() if name not in may_change},
             **{f"{family}.{name}": value for name, value in options.items()},
         }
 

@@ -82,6 +82,7 @@ def run(folder: Path, arguments: list[str], variables: dict[str, str]) -> None:
         os.chdir(folder)
         os.environ |= variables
         files.os = SimpleNamespace(**{**vars(os), "fsync": lambda _: time.sleep(WRITING)})
+        files.ABANDONED = 0
         status = cli.main(arguments)
     finally:
         os._exit(status)

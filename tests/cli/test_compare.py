@@ -61,7 +61,10 @@ def test_nuclei_are_compared_with_a_split_for_each_seed(elsewhere, capsys):
     words = ["compare", "--data", "nuclei", "--epochs", "1", "--limit", "4", "--methods", "bce"]
     words += ["--device", "cpu"]
     assert main([*words, "--seeds", "2", "--corruptions", "noise1"]) == 0
-    assert "input 64 x 64 pixels\ndata: the real set nuclei" in capsys.readouterr().out
+    assert (
+        "preset nuclei: network tiny, input 64 x 64 pixels\ndata: the real set nuclei"
+        in capsys.readouterr().out
+    )
     file = Path("runs/compare-nuclei/comparison.json")
     records, data = read(file), read_data(file)
     tests = ("test", "fluorescence", "rare_formats", "brightfield", "pink")
@@ -79,17 +82,19 @@ def test_nuclei_are_compared_with_a_split_for_each_seed(elsewhere, capsys):
 
 
 @pytest.mark.fault
-def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
-    """`compare` starts its own processes, so torchrun must not start it."""
-    for words, message in (
-        (["--processes", "0"], "--processes is 0"),
-        (["--seed", "3"], "--seed or --data-seed is set; expected neither"),
-        (["--seeds", "0"], "seeds is 0"),
-        (["--scores", "weighted_f"], "a name in scores is 'weighted_f'; expected one of ece, oe"),
-        (["--table", "t.xls"], "--table has another suffix: t.xls"),
-        ([], "Call it without torchrun"),
-    ):
-        monkeypatch.setenv("WORLD_SIZE", "1" if words else "2")
-        assert main([*WORDS, *words]) == 1
-        assert message in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--processes 0", "--processes is 0"),
+        ("--seed 3", "--seed or --data-seed is set; expected neither"),
+        ("--seeds 0", "seeds is 0"),
+        ("--scores weighted_f", "a name in scores is 'weighted_f'; expected one of ece, oe"),
+        ("--table t.xls", "--table has another suffix: t.xls"),
+        ("", "Call it without torchrun"),  # `compare` starts its own processes
+    ],
+)
+def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch, words, message):
+    monkeypatch.setenv("WORLD_SIZE", "1" if words else "2")
+    assert main([*WORDS, *words.split()]) == 1
+    assert message in capsys.readouterr().err
     assert not Path("runs").exists()

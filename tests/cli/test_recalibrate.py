@@ -18,8 +18,6 @@ from aslp_lib.prediction.recalibrated_maps import ON_CORRUPTED, ON_MAPS
 from aslp_lib.recalibration import RECALIBRATIONS
 
 FIT = ["recalibrate", "--fit-maps", "clean/maps", "--fit-masks", "clean/GT"]
-FITTED = ["recalibrate", "--kind", "logistic", "--fitted", "other.safetensors"]
-UNDO = ["recalibrate", "--kind", "unperturb", "--dose", "0.2"]
 APPLY = ["--maps", "test/maps", "--out", "changed/test"]
 
 
@@ -240,40 +238,44 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         np.testing.assert_array_equal(*maps)
 
 
+FIT_BOTH = "--fit-maps clean/maps --fit-masks clean/GT"
+FITTED = "--kind logistic --fitted other.safetensors"
+UNDO = "--kind unperturb --dose 0.2 --maps test/maps --out changed/test"
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["recalibrate"], "expected --fit-maps DIR"),
-        (["recalibrate", "--kind", "unperturb"], "--dose is None; expected a number with"),
-        (["recalibrate", "--dose", "0.1"], "--dose is 0.1; expected a number with"),
-        (["recalibrate", "--kind", "unperturb", "--dose", "1"], "the dose is 1.0; expected"),
-        ([*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"], "as many folders of"),
-        ([*FIT[:3], "corrupted/maps", *FIT[3:]], "because temperature_scaling is fitted to"),
-        ([*FIT, *APPLY[:2]], "only --maps is given; expected both"),
-        ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
-        ([*FIT, *APPLY, "--save", "changed/test/t.safetensors"], "--save lies in --out"),
-        ([*FIT, *APPLY, "--save", "link/t.safetensors"], "--save lies in --out"),
-        ([*FIT, "--save", "test/maps/m0.png"], "--save has another suffix: test/maps/m0.png"),
-        ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "there are no masks in few; "),
-        ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
-        ([*FIT, "--fitted", "t.safetensors"], "--fitted is given together with --fit-maps"),
-        ([*FITTED, "--ignore-index", "255", *APPLY], "--fitted is given together with --valid"),
-        ([*FITTED, "--valid-masks", "clean/GT", *APPLY], "--fitted is given together with --valid"),
-        ([*UNDO, "--fit-masks", "clean/GT", *APPLY], "0 folders of maps and 1 of masks"),
-        ([*UNDO, "--valid-masks", "clean/GT", *APPLY], "without --fit-maps; expected both or"),
-        ([*UNDO, "--ignore-index", "255", *APPLY], "without --fit-maps; expected both or"),
-        (["recalibrate", "--fitted", "nowhere.safetensors"], "no file nowhere.safetensors"),
-        (["recalibrate", "--fitted", "other.safetensors"], "its kind is 'logistic'"),
+        ("", "expected --fit-maps DIR"),
+        ("--kind unperturb", "--dose is None; expected a number with"),
+        ("--dose 0.1", "--dose is 0.1; expected a number with"),
+        ("--kind unperturb --dose 1", "the dose is 1.0; expected"),
+        ("--fit-maps clean/maps corrupted/maps test/maps --fit-masks clean/GT test/GT", "as many"),
+        (FIT_BOTH.replace(" --", " corrupted/maps --"), "because temperature_scaling is fitted to"),
+        (f"{FIT_BOTH} --maps test/maps", "only --maps is given; expected both"),
+        (f"{FIT_BOTH} --maps test/maps --out test", "--out exists: test; expected a new or an"),
+        (f"{FIT_BOTH} --maps test/maps --out new --save new/t.safetensors", "--save lies in --out"),
+        (f"{FIT_BOTH} --maps test/maps --out new --save link/t.safetensors", "lies in --out"),
+        (f"{FIT_BOTH} --save test/maps/m0.png", "--save has another suffix: test/maps/m0.png"),
+        ("--fit-maps clean/GT --fit-masks few", "there are no masks in few; "),
+        (f"{FIT_BOTH} --maps few --out new", "no maps in few"),
+        (f"{FITTED} {FIT_BOTH}", "--fitted is given together with --fit-maps, --fit-masks; expect"),
+        (f"{FITTED} --ignore-index 255", "--fitted is given together with --ignore-index"),
+        (f"{FITTED} --valid-masks clean/GT", "--fitted is given together with --valid-masks"),
+        (f"{UNDO} --fit-masks clean/GT", "0 folders of maps and 1 of masks"),
+        (f"{UNDO} --valid-masks clean/GT", "without --fit-maps; expected both or"),
+        (f"{UNDO} --ignore-index 255", "without --fit-maps; expected both or"),
+        ("--fitted nowhere.safetensors", "no file nowhere.safetensors"),
+        ("--fitted other.safetensors", "its kind is 'logistic'"),
     ],
 )
 def test_what_cannot_be_is_refused(folders, capsys, words, says):
-    for name in ("few", "empty"):
-        Path(name).mkdir()
+    Path("few").mkdir()
     RECALIBRATIONS["logistic"]().save(Path("other.safetensors"))
-    Path("link").symlink_to("changed/test")
+    Path("link").symlink_to("new")
     before = sorted(Path().rglob("*"))
-    assert main(words) == 1
+    assert main(["recalibrate", *words.split()]) == 1
     assert says in " ".join(capsys.readouterr().err.split())
     assert sorted(Path().rglob("*")) == before
 

@@ -5,7 +5,6 @@ import io
 import math
 import pickle
 import re
-from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -16,17 +15,11 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from aslp_lib.config import PRESETS
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import calibration
-from aslp_lib.networks import TinyUNet
-from aslp_lib.prediction.predict import predict
-from aslp_lib.training.validation import validate
 
 PHOTOMETRIC = {
     "noise": (12, 25, 50),
@@ -309,33 +302,16 @@ def test_another_image_of_another_size_takes_the_image_s_frame(name):
         assert set(image.unique().tolist()) == {10, 200}
 
 
-def test_it_is_validated_and_predicted_as_any_set(paper_root, tmp_path):
-    corrupted = Corrupted(paper_layout(paper_root, 24).tests["SOD"], "paste3")
-    images, labels, _ = zip(*corrupted, strict=True)
-    network, settings = TinyUNet().eval(), replace(PRESETS["demo"], device="cpu", batch_size=2)
-    p = torch.sigmoid(network(torch.stack(images))).detach()
-    brier = (p - torch.stack(labels)).square().mean().item()
-    for at in ("network", "image"):
-        counts = validate(network, corrupted, replace(settings, validate_at=at))
-        assert counts.pixels == p.numel()
-        assert calibration.brier(counts) == pytest.approx(brier, abs=2e-3)
-    predict(network, corrupted, settings, {tmp_path / "maps": None})
-    for stem, expected in zip(corrupted.stems, p[:, 0], strict=True):
-        assert (
-            np.abs(read_map(tmp_path / "maps" / f"{stem}.png") - 255 * expected.numpy()).max()
-            < 0.51
-        )
-
-
 @pytest.mark.fault
-def test_sets_that_cannot_be_corrupted(paper_root):
-    shapes = Shapes("test", 1, 0, size=16)
-    with pytest.raises(ValueError, match="corruption is 'fog1'; expected one of noise1"):
-        Corrupted(shapes, "fog1")
-    with pytest.raises(
-        ValueError, match="of the set test is 1; expected two or more, as pair3 mixes"
-    ):
-        Corrupted(shapes, "pair3")
-    soft = paper_layout(paper_root, 16, soft_masks=True).train
-    with pytest.raises(ValueError, match="soft_masks of the set train is True; expected False"):
-        Corrupted(soft, "noise1")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("fog1", "corruption is 'fog1'; expected one of noise1"),
+        ("pair3", "expected more, as pair3"),
+    ],
+)
+def test_sets_that_cannot_be_corrupted(paper_root, name, message):
+    with pytest.raises(ValueError, match=message):
+        Corrupted(Shapes("test", 1, 0, size=16), name)
+    with pytest.raises(ValueError, match="set train has soft masks; expected masks of 0 and 1"):
+        Corrupted(paper_layout(paper_root, 16, soft_masks=True).train, "noise1")

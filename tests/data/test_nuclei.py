@@ -1,7 +1,6 @@
 """The nuclei, against their file as NumPy reads it."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,34 +129,10 @@ def test_fingerprints_are_those_of_the_stored_crops_at_any_size():
         assert fingerprint == "".join(hashes)
 
 
-def test_a_limit_keeps_the_first_crops():
-    data, limited = nuclei(data_seed=3), nuclei(data_seed=3, limit=10)
-    for part, short in zip(sets(data).values(), sets(limited).values(), strict=True):
-        assert short.stems == part.stems[:10]
-        assert len(short) == len(short.images) == len(short.classes) == len(short.fields)
-
-
-def test_only_training_crops_are_augmented_by_their_seed():
-    def inverse(image, mask):
-        return 255 - image, mask
-
-    data = nuclei(augment=inverse, seed=5, limit=2)
-    assert data.train.seed == 5
-    assert torch.equal(data.train[1][0], 255 - data.train.load(1)[0])
-    for part in (data.validation, *data.tests.values()):
-        assert torch.equal(part[1][0], part.load(1)[0])
-
-
 def test_a_change_of_the_classes_does_not_reach_another_set():
     first = Nuclei("pink", ["pink"])
     first.classes[:] = 0
     assert Nuclei("pink", ["pink"]).classes.any()
-
-
-def test_nuclei_load_by_name():
-    loaded = replace(PRESETS["nuclei"], seed=3, data_seed=2, limit=4).load_data()
-    assert loaded.train.stems == nuclei(data_seed=2, limit=4).train.stems
-    assert loaded.train.seed == 3
 
 
 def test_counts_of_crops_are_grouped_by_fields_of_view():

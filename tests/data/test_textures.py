@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aslp_lib.cli import main
 from aslp_lib.data.textures import prepare_textures
 
 
@@ -16,14 +17,15 @@ def dtd(tmp_path):
     return tmp_path / "dtd", names, tmp_path / "Test" / "DTD_Texture_500"
 
 
-def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd):
+def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd, capsys):
     source, names, target = dtd
-    assert prepare_textures(source, names, target) == 2
+    words = ["--dtd", str(source), "--names", str(names), "--target", str(target)]
+    assert main(["textures", *words]) == 0
+    assert f"2 textures in {target}" in capsys.readouterr().out
     image = target / "Image" / "banded_0007.jpg"
     assert image.read_bytes() == (source / "images/banded/banded_0007.jpg").read_bytes()
     with Image.open(target / "GT" / "banded_0007.png") as mask:
-        assert mask.mode == "L"
-        assert mask.size == (9, 6)
+        assert (mask.mode, mask.size) == ("L", (9, 6))
         assert not np.asarray(mask).any()
 
 
