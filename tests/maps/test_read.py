@@ -188,28 +188,28 @@ REFUSED = {
     "a damaged PNG": (flipped(PNG), "checksum in b'IDAT'"),
     "a PNG whose pixels end early": (
         png(header(4, 4, 8, 0), rows=b"\0" + bytes([200] * 4)),
-        "some of its pixels are missing",
+        "truncated",
     ),
     "an interlaced PNG whose pixels end early": (
         # The rows of all passes but the last, which would fill every second row.
         png(header(4, 4, 8, 0, 1), rows=2 * b"\0\xc8" + 3 * b"\0\xc8\xc8"),
-        "some of its pixels are missing",
+        "truncated",
     ),
     "black and white that ends early": (
         png(header(9, 2, 1, 0), rows=b"\0\xff\x80"),
-        "some of its pixels are missing",
+        "truncated",
     ),
     "a PNG that a decoder must not ignore parts of": (
         PNG[:33] + chunk(b"CgBI", bytes(4)) + PNG[33:],
-        "needs an extension of PNG, CgBI",
+        "ignore a chunk CgBI",
     ),
     "a PNG of two sizes": (
         png(header(4, 4, 8, 0), header(4, 2, 8, 0), rows=bytes(20)),
-        "2 chunks IHDR",
+        "ignore a chunk IHDR",
     ),
     "a PNG of two palettes": (
         png(header(4, 4, 8, 3), palette(2), palette(2), rows=bytes(20)),
-        "2 chunks PLTE",
+        "ignore a chunk PLTE",
     ),
     "a palette that is missing": (png(header(2, 2, 8, 3), rows=bytes(6)), "palette is missing"),
     "a colour that the palette lacks": (
@@ -229,7 +229,7 @@ REFUSED = {
     ),
     "EXIF before and after the pixels": (
         saved(GREY, exif=TURNED)[:-12] + LATE_EXIF[-12 - len(TURNED.tobytes()) - 6 :],
-        "2 chunks eXIf",
+        "ignore a chunk eXIf",
     ),
     "a JPEG cut off": (JPEG[:-40], "truncated"),
     "a progressive JPEG cut off": (saved(COLOURS, "JPEG", progressive=True)[:-40], "truncated"),
