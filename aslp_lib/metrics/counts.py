@@ -233,14 +233,14 @@ class Counts:
             columns["ignored_values"] = map_values(ignored).sum(axis=1)[None]
         whole = labels.ndim == 2
         row, column = centroid(labels) if whole else (labels.size, labels.size)
-        groups = np.zeros(labels.shape[-1], np.uint8)
-        groups[column:] = 2  # right
-        groups = labels | groups
+        right = np.zeros(labels.shape[-1], np.uint8)
+        right[column:] = 2
+        groups = labels.astype(np.uint8, copy=False) | right
         groups[row:] |= 4  # lower
         quadrants = _joint_histogram(levels, groups, number).reshape(1, 4, 2, number)
         means = None
         if logits is not None:
-            cells = (labels * number + levels).ravel()
+            cells = (labels * np.int64(number) + levels).ravel()
             total: np.ndarray = np.bincount(cells, logits.ravel(), 2 * number)
             means = mean_logits(total.reshape(2, number), quadrants.sum(axis=(0, 1)))
         if whole:
