@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -101,17 +101,6 @@ NO_OBJECT = (
 
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
-
-TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""Transposition that makes an image upright, by its EXIF orientation."""
 
 DARK, BRIGHT = 32, 224
 """Grey levels below `DARK` are almost black, those from `BRIGHT` are almost white, and those in
@@ -380,8 +369,11 @@ def stored_size(path: Path) -> tuple[int, int]:
     if isinstance(image, TiffImageFile) or (isinstance(image, PNG) and image.late):
         with _decoding(path):
             image.load()
-    height, width = image.height, image.width
-    return (width, height) if _orientation(image) >= 5 else (height, width)
+    with suppress(Exception):  # EXIF may be damaged
+        # PngImageFile's own `getexif` would decode the image.
+        if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in (5, 6, 7, 8):
+            return image.width, image.height
+    return image.height, image.width
 
 
 def refuse_other_size(path: Path, shape: tuple[int, ...], mask: tuple[int, ...]) -> None:
@@ -496,8 +488,9 @@ def _decoded(path: Path) -> Image.Image:
         image.load()
         if image.mode == "P":
             _check_palette(image)
-    transposition = TRANSPOSITIONS.get(_orientation(image))
-    return image if transposition is None else image.transpose(transposition)
+    with suppress(Exception):  # EXIF may be damaged
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _opened(path: Path) -> ImageFile:
@@ -572,15 +565,6 @@ def _check_palette(image: Image.Image) -> None:
     largest, colours = np.asarray(image).max(), len(image.palette.palette) // 3
     if largest >= colours:
         raise ValueError(f"pixels have colour {largest} of a palette of {colours}")
-
-
-def _orientation(image: ImageFile) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if it is missing, damaged or invalid."""
-    with suppress(Exception):
-        # PngImageFile's own `getexif` would decode the image.
-        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-        return int(orientation) if orientation in TRANSPOSITIONS else 1
-    return 1
 
 
 def _decoding(path: Path) -> AbstractContextManager[None]:
