@@ -147,9 +147,9 @@ class Counts:
         grey, labels, ignored = _labelled_pixels(prediction, mask, ignore_index, {2: "(H, W)"})
         if grey.dtype != np.uint8:
             raise ValueError(f"the map is {grey.dtype}; expected 8-bit grey levels (uint8).")
-        from aslp_lib.metrics.grey_levels import grey_level_logits
-
         if ignored is not None:
+            from aslp_lib.metrics.grey_levels import grey_level_logits
+
             ignored = grey_level_logits(MAP_GREY_LEVELS)[ignored]
         return cls._from_pixels(grey, labels, MAP_GREY_LEVELS, ignored)
 
@@ -422,6 +422,8 @@ class Counts:
                 recalibrated differently.
         """
         require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
+        if len(parts) == 1:
+            return parts[0]
         numbers = sorted({part.table.shape[2] for part in parts})
         expected = "one number. Count all parts in the same way."
         require("the number of levels", numbers, len(numbers) == 1, expected)
@@ -513,6 +515,12 @@ class Counts:
 
     def as_one_image(self) -> Counts:
         """Return the pixels of all images as those of one image, without columns."""
+        return self._as_one_image
+
+    @cached_property
+    def _as_one_image(self) -> Counts:
+        if len(self) == 1 and not self.columns:
+            return self
         return Counts(self.pooled[None], levels=self.levels)
 
     @property
@@ -595,10 +603,16 @@ class Counts:
         """Number of pixels of the set; a float for expected numbers."""
         return self.table.sum().item()
 
-    @property
+    @cached_property
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, levels)."""
-        return self.table.sum(axis=0)
+        pooled: np.ndarray = self.table.sum(axis=0)
+        return pooled
+
+    @cached_property
+    def image_means(self) -> dict[object, np.ndarray]:
+        """Means over the images that scores share, such as the F curve, by what they are of."""
+        return {}
 
     @property
     def ranked(self) -> np.ndarray:
@@ -715,7 +729,8 @@ def _labelled_pixels(
         ignored = prediction[~labelled]
         if ignored.size:
             prediction, mask = prediction[labelled], mask[labelled]
-    if mask.dtype.kind not in "biu" or mask.min(initial=0) < 0 or mask.max(initial=1) > 1:
+    kind = mask.dtype.kind
+    if kind not in "biu" or mask.max(initial=1) > 1 or (kind == "i" and mask.min(initial=0) < 0):
         values = short_repr(np.unique(mask).tolist())
         raise ValueError(
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
