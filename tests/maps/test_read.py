@@ -483,3 +483,22 @@ def test_what_is_no_regular_file_is_not_read(tmp_path, reader, make):
     make(path)
     with pytest.raises(ValueError, match=f"not a regular file: {re.escape(str(path))}"):
         reader(path)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("compression", range(10))
+def test_a_png_is_read_if_all_rows_are_there_however_its_data_are_cut(file, compression):
+    rng = np.random.default_rng(compression)
+    for height, width in ((1, 1), (2, 300), (90, 3), (40, 40)):
+        levels = rng.choice([0, 7, 255], (height, width)).astype(np.uint8)
+        rows = [b"\0" + row.tobytes() for row in levels]
+        for number in (height, height - 1):
+            data = zlib.compress(b"".join(rows[:number]), compression)
+            cut = rng.integers(len(data))
+            parts = [chunk(b"IDAT", part) for part in (data[:cut], data[cut:-1], data[-1:])]
+            path = file(PNG[:8] + header(width, height, 8, 0) + b"".join(parts) + PNG[-12:])
+            if number == height:
+                np.testing.assert_array_equal(read_map(path), levels)
+            else:
+                with pytest.raises(ValueError, match="truncated"):
+                    read_map(path)
