@@ -318,7 +318,7 @@ def is_binary(values: np.ndarray) -> bool:
 def _intermediate(values: np.ndarray, lowest: int = 1) -> int:
     """Count the pixels from a grey level to almost white."""
     # A single comparison suffices: for darker levels, the 8-bit difference wraps round.
-    return np.count_nonzero(values - np.uint8(lowest) < BRIGHT - lowest)
+    return int(np.count_nonzero(values - np.uint8(lowest) < BRIGHT - lowest))
 
 
 def read_map(path: Path, *, floats: bool = False) -> np.ndarray:
@@ -518,7 +518,8 @@ def _opened(path: Path) -> ImageFile:
     with _decoding(path):
         # Pillow leaves pixels of no part as they are: of a TIFF without its last strip, or of a GIF
         # whose frame is smaller than the image. A planar TIFF has parts for each channel.
-        areas = [(right - left) * (low - top) for _, (left, top, right, low), *_ in image.tile]
+        extents = [tile[1] or (0, 0, *image.size) for tile in image.tile]
+        areas = [(right - left) * (low - top) for left, top, right, low in extents]
         planes = tags.get(277, 1) if tags.get(284) == 2 else 1
         if areas and sum(areas) < planes * pixels:
             raise ValueError("some of its pixels are missing")
