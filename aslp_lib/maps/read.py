@@ -9,12 +9,13 @@ marker cannot be detected.
 """
 
 import io
+from collections import Counter
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -25,10 +26,49 @@ from PIL.WebPImagePlugin import WebPImageFile
 from aslp_lib.checks import explained, require, short_repr
 from aslp_lib.files import read
 
+
+class PNG(PngImageFile):
+    """Pillow's decoder of PNG, which here refuses files that it would read otherwise than a viewer.
+
+    Pillow alone neither compares the checksums of pixel data, nor notices if these end early.
+    """
+
+    once = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
+    """Chunks that determine how a PNG looks. If one is repeated, Pillow uses the last one, and a
+    viewer uses the first one or refuses the file."""
+    held = b""
+    """Last byte of the compressed data that were read."""
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        self.fp.seek(8)  # after the signature
+        kinds = ChunkStream(self.fp).verify()
+        for kind, number in Counter(kinds).items():
+            # A capital letter marks what a decoder must understand.
+            critical = kind[:1].isupper() and kind != b"IDAT"
+            if number > 1 if kind in self.once else critical:
+                raise ValueError(f"Pillow would ignore a chunk {kind.decode()}")
+        self.late = {b"eXIf", b"tEXt", b"zTXt", b"iTXt"} & {*kinds[kinds.index(b"IDAT") :]}
+        """Kinds of chunks after the pixels that may hold the orientation."""
+        self.fp.seek(0)
+        super()._open()
+
+    def load_read(self, read_bytes: int) -> bytes:
+        """Return the next compressed data, all but the last byte, which belongs to a checksum.
+
+        Without it, the data have no end at which Pillow would stop before the last row.
+        """
+        data = self.held
+        while len(data) < 2 and (more := super().load_read(read_bytes)):
+            data += more
+        self.held = data[-1:]
+        return data[:-1]
+
+
 FORMATS: dict[bytes, type[ImageFile]] = {
     # MPO files, which phones write, hold several JPEGs; only the first one is read.
     b"\xff\xd8\xff": JpegImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImageFile,
+    b"\x89PNG\r\n\x1a\n": PNG,
     b"II*\0": TiffImageFile,
     b"MM\0*": TiffImageFile,
     b"GIF8": GifImageFile,
@@ -61,28 +101,6 @@ NO_OBJECT = (
 
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
-
-PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT"}
-"""Chunks of a PNG that a decoder must understand, and which Pillow does."""
-PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
-"""Beginnings of the chunks of a PNG that may hold its orientation."""
-PNG_ONCE = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
-"""Chunks of a PNG that determine how it looks. If one is repeated, Pillow uses the last one, and a
-viewer uses the first one or refuses the file."""
-
-FILLS = (77, 0)
-"""Values that the memory of an image holds before it is decoded, to notice missing pixels."""
-
-TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""Transposition that makes an image upright, by its EXIF orientation."""
 
 DARK, BRIGHT = 32, 224
 """Grey levels below `DARK` are almost black, those from `BRIGHT` are almost white, and those in
@@ -203,16 +221,17 @@ def _check_binary(path: Path, values: np.ndarray, grey: Grey, ignoring: bool = F
     Args:
         ignoring: pixels to ignore were named, and are 0 here.
     """
+    if not _intermediate(values):
+        return
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
-    if 0 < values.max() < (128 if grey == "refuse" else DARK):
+    if values.max() < (128 if grey == "refuse" else DARK):
         votes = f" {VOTES_ADVICE}." if values.max() >= DARK else ""
         raise ValueError(
             f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
             f"background; expected a mask. {MASK_ADVICE}.{votes}"
         )
     if grey == "refuse":
-        # A single comparison suffices: for dark levels, the 8-bit difference wraps round.
-        share = np.count_nonzero(values - np.uint8(DARK) < BRIGHT - DARK) / values.size
+        share = _intermediate(values, DARK) / values.size
         if share > GREY_LIMIT:
             problem = f"{share:.0%} of its pixels are grey ({DARK} to {BRIGHT - 1})"
             expected = f"at most {GREY_LIMIT:.0%}"
@@ -279,7 +298,7 @@ def is_binary(values: np.ndarray) -> bool:
     >>> is_binary(mask), is_binary(classes)
     (True, False)
     """
-    if not np.count_nonzero(values - np.uint8(1) < BRIGHT - 1):  # black and almost white only
+    if not _intermediate(values):
         return True
     counts = np.bincount(values.ravel(), minlength=256)
     levels = np.flatnonzero(counts)
@@ -294,6 +313,12 @@ def is_binary(values: np.ndarray) -> bool:
     filled = np.flatnonzero(areas[:BRIGHT])
     runs = np.count_nonzero(np.diff(filled) > 1) + min(1, len(filled))
     return bool(runs + (levels[-1] >= BRIGHT) <= 2)
+
+
+def _intermediate(values: np.ndarray, lowest: int = 1) -> int:
+    """Count the pixels from a grey level to almost white."""
+    # A single comparison suffices: for darker levels, the 8-bit difference wraps round.
+    return int(np.count_nonzero(values - np.uint8(lowest) < BRIGHT - lowest))
 
 
 def read_map(path: Path, *, floats: bool = False) -> np.ndarray:
@@ -340,8 +365,15 @@ def stored_size(path: Path) -> tuple[int, int]:
     (2, 3)
     """
     image = _opened(path)
-    height, width = image.height, image.width
-    return (width, height) if _orientation(image) >= 5 else (height, width)
+    # Pillow applies the orientation of a TIFF when it decodes the image.
+    if isinstance(image, TiffImageFile) or (isinstance(image, PNG) and image.late):
+        with _decoding(path):
+            image.load()
+    with suppress(Exception):  # EXIF may be damaged
+        # PngImageFile's own `getexif` would decode the image.
+        if Image.Image.getexif(image).get(ExifTags.Base.Orientation) in (5, 6, 7, 8):
+            return image.width, image.height
+    return image.height, image.width
 
 
 def refuse_other_size(path: Path, shape: tuple[int, ...], mask: tuple[int, ...]) -> None:
@@ -453,31 +485,21 @@ def _decoded(path: Path) -> Image.Image:
     """
     image = _opened(path)
     with _decoding(path):
-        _load(image, FILLS[0])
-        if _may_be_partial(image):
-            again = _opened(path, FILLS[1])
-            _load(again, FILLS[1])
-            if image.tobytes() != again.tobytes():
-                raise ValueError("some of its pixels are missing")
+        image.load()
         if image.mode == "P":
             _check_palette(image)
-    transposition = TRANSPOSITIONS.get(_orientation(image))
-    return image if transposition is None else image.transpose(transposition)
+    with suppress(Exception):  # EXIF may be damaged
+        ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
-def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
-    """Open an image and check its frame count, size, numbers and, for PNG, its chunks.
-
-    Args:
-        fill: see `_load`.
-    """
+def _opened(path: Path) -> ImageFile:
+    """Open an image and check its frame count, size, numbers, and that no part is missing."""
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
     with _decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
-        if decoder is PngImageFile:
-            _check_chunks(data)
         image = decoder(io.BytesIO(data))
         frames = getattr(image, "n_frames", 1)
         image.tile = [_in_native_order(tile) for tile in image.tile]
@@ -487,39 +509,21 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     require(f"the number of pixels of {path}", pixels, pixels <= MAX_PIXELS, expected)
     # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
     tags = getattr(image, "tag_v2", {})
-    bits = data[24] if decoder is PngImageFile else max(tags.get(258, (8,)))
+    bits = data[24] if decoder is PNG else max(tags.get(258, (8,)))
     if problem := _numbers_problem(image, bits):
         raise ValueError(
             f"{path} is {image.mode} {problem}; expected 8 bits, or 16 bits in greyscale, where 0 "
             f"is black. {IMAGE_ADVICE}."
         )
-    # The orientation of a PNG may follow its pixels. Pillow applies that of a TIFF when it decodes
-    # the image, so only then is the size known.
-    start = data.find(b"IDAT") if decoder is PngImageFile else len(data)
-    late = any(data.find(mark, start) >= 0 for mark in PNG_ORIENTATION)
-    if decoder is TiffImageFile or late:
-        with _decoding(path):
-            _load(image, fill)
+    with _decoding(path):
+        # Pillow leaves pixels of no part as they are: of a TIFF without its last strip, or of a GIF
+        # whose frame is smaller than the image. A planar TIFF has parts for each channel.
+        extents = [tile[1] or (0, 0, *image.size) for tile in image.tile]
+        areas = [(right - left) * (low - top) for left, top, right, low in extents]
+        planes = tags.get(277, 1) if tags.get(284) == 2 else 1
+        if areas and sum(areas) < planes * pixels:
+            raise ValueError("some of its pixels are missing")
     return image
-
-
-def _check_chunks(data: bytes) -> None:
-    """Check the checksums of a PNG's chunks, and that none is unknown or repeated.
-
-    Pillow itself does not check the checksums of the pixel data, so damage could go unnoticed.
-
-    Raises:
-        OSError, SyntaxError: the file is cut off or damaged.
-        ValueError: a critical chunk is unknown, or one of `PNG_ONCE` is repeated.
-    """
-    file = io.BytesIO(data)
-    file.seek(8)  # after the signature
-    kinds = ChunkStream(file).verify()
-    if unknown := [kind for kind in kinds if kind[:1].isupper() and kind not in PNG_CRITICAL]:
-        raise ValueError(f"it needs an extension of PNG, {unknown[0].decode()}")
-    for kind in PNG_ONCE:
-        if kinds.count(kind) > 1:
-            raise ValueError(f"it has {kinds.count(kind)} chunks {kind.decode()}")
 
 
 def _numbers_problem(image: ImageFile, bits: int) -> str:
@@ -555,24 +559,6 @@ def _in_native_order(tile: Any) -> Any:
     return tuple.__new__(type(tile), (decoder, *place, arguments))
 
 
-def _load(image: ImageFile, fill: int) -> None:
-    """Decode an image in memory that holds the value `fill` before.
-
-    Pillow decodes what there is, and accepts a file with too few pixels in some formats: a PNG
-    whose compressed data end early, a TIFF without its last strip, or a GIF whose frame is smaller
-    than the image. Such pixels keep the value, which shows that they are missing.
-    """
-    prepare = image.load_prepare
-
-    def prefill() -> None:
-        prepare()
-        image.im.paste(fill, (0, 0, *image.im.size))
-
-    image.load_prepare = prefill  # type: ignore[method-assign]
-    image.load()
-    del image.load_prepare  # Otherwise the image would refer to itself and stay in memory.
-
-
 def _check_palette(image: Image.Image) -> None:
     """Raise ValueError if the palette is missing or lacks the colour of a pixel."""
     if image.palette is None:
@@ -580,28 +566,6 @@ def _check_palette(image: Image.Image) -> None:
     largest, colours = np.asarray(image).max(), len(image.palette.palette) // 3
     if largest >= colours:
         raise ValueError(f"pixels have colour {largest} of a palette of {colours}")
-
-
-def _may_be_partial(image: Image.Image) -> bool:
-    """Return whether pixels may have kept the value `FILLS[0]`.
-
-    Pixels that are missing always include some of the first row or the last two: decoders write
-    whole rows, from top to bottom or, if interlaced, with one of the last two rows at the end; and
-    a smaller frame leaves a corner.
-    """
-    width, height = image.size
-    value = np.asarray(Image.new(image.mode, (1, 1), FILLS[0]))
-    rows = [image.crop((0, 0, width, 1)), image.crop((0, max(0, height - 2), width, height))]
-    return any(bool(np.all(np.atleast_3d(np.asarray(row)) == value, axis=-1).any()) for row in rows)
-
-
-def _orientation(image: ImageFile) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if it is missing, damaged or invalid."""
-    with suppress(Exception):
-        # PngImageFile's own `getexif` would decode the image.
-        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-        return int(orientation) if orientation in TRANSPOSITIONS else 1
-    return 1
 
 
 def _decoding(path: Path) -> AbstractContextManager[None]:

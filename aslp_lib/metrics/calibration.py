@@ -88,7 +88,7 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
     Raises:
         ValueError: if the set has no pixels; see also `check_bins`.
     """
-    outcomes = top_label(counts, of)
+    outcomes = top_label(counts.as_one_image(), of)
     index, pixels = _bins(outcomes, bins), outcomes.pixels
     sums = pixels * outcomes.confidence, outcomes.positive
     pixels = np.bincount(index, pixels, minlength=bins)
@@ -284,7 +284,7 @@ def ks(counts: Counts, of: Of = "prediction") -> float:
     >>> print(f"{ks(counts):.2f}")  # at c = 0.8: |(0.8 - 0) + (0.8 - 1)| / 4
     0.15
     """
-    outcomes = top_label(counts, of)
+    outcomes = top_label(counts.as_one_image(), of)
     pixels = outcomes.pixels
     excess = np.cumsum(pixels * outcomes.confidence - outcomes.positive)
     return float(np.abs(excess).max() / pixels.sum())
@@ -297,7 +297,7 @@ def accuracy(counts: Counts) -> float:
     >>> accuracy(counts)
     0.75
     """
-    outcomes = top_label(counts)
+    outcomes = top_label(counts.as_one_image())
     return float(np.sum(outcomes.positive) / np.sum(outcomes.pixels))
 
 
@@ -308,7 +308,7 @@ def confidence(counts: Counts) -> float:
     >>> print(f"{confidence(counts):.2f}")  # (1 + 0.8 + 0.8 + 1) / 4
     0.90
     """
-    outcomes = top_label(counts)
+    outcomes = top_label(counts.as_one_image())
     pixels = outcomes.pixels
     return float(outcomes.confidence @ pixels / pixels.sum())
 
@@ -362,7 +362,7 @@ def brier_parts(counts: Counts) -> BrierParts:
     >>> [round(part, 4) for part in brier_parts(counts)]  # 0.17 = 0.17 - 0.1875 + 0.1875
     [0.17, 0.1875, 0.1875]
     """
-    p, pixels, positive = top_label(counts, "foreground").filled
+    p, pixels, positive = top_label(counts.as_one_image(), "foreground").filled
     share, frequency = pixels / pixels.sum(), positive / pixels
     base = np.sum(positive) / np.sum(pixels)
     reliability, resolution = share @ (p - frequency) ** 2, share @ (frequency - base) ** 2
@@ -411,7 +411,7 @@ def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
         Confidence of each grey level, shape (K,), and the numbers of pixels below each grey level
         and of all, the sums of their confidences and of their outcomes, shape (3, K + 1).
     """
-    confidence, pixels, positive = top_label(counts, of).filled
+    confidence, pixels, positive = top_label(counts.as_one_image(), of).filled
     sums = np.zeros((3, len(pixels) + 1))
     np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
     return confidence, sums

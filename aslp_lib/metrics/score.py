@@ -169,9 +169,13 @@ class ImageMean:
 
     def mean(self, counts: Counts) -> np.ndarray:
         """Compute the mean value or curve over the images for which it is defined."""
-        values = self.values(counts)
-        defined = values[~np.isnan(values.reshape(len(values), -1)[:, 0])]
-        return defined.mean(axis=0) if len(defined) else np.full(values.shape[1:], np.nan)
+        means = counts.image_means
+        if self.values not in means:
+            values = self.values(counts)
+            defined = values[~np.isnan(values.reshape(len(values), -1)[:, 0])]
+            undefined = np.full(values.shape[1:], np.nan)
+            means[self.values] = defined.mean(axis=0) if len(defined) else undefined
+        return means[self.values]
 
     def of_means(self, mean: np.ndarray) -> float:
         """Compute the score from the mean value or curve."""

@@ -12,6 +12,8 @@ from aslp_lib.metrics.top_label import Of, top_label
 POINTS = 8 * (MAP_GREY_LEVELS - 1)
 """Number of grid points of the integral, 8 for each grey level of an 8-bit map. A residual between
 two of them is divided in proportion to its distances."""
+PRECISION = 1e-13
+"""Largest error of the kernel width."""
 NARROWEST = 0.25
 """Smallest kernel width, in grey levels of an 8-bit map: narrower kernels do not reach the next."""
 
@@ -34,9 +36,20 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     if np.abs(residual).sum() <= low:
         return float(np.abs(residual).sum())  # kernels of this width do not overlap
     spectrum = _spectrum(residual)
-    from scipy.optimize import brentq  # the excess falls with the width, so that there is one root
-
-    return float(brentq(lambda width: _error(spectrum, width) - width, low, high, xtol=1e-13))
+    # The excess of the error over the width falls with the width, by 1 per unit or more, so that it
+    # limits the distance from the root. Regula falsi finds it in the variant of Illinois; SciPy's
+    # solvers take as long to import as a hundred maps to score.
+    above, below = (_error(spectrum, width) - width for width in (low, high))
+    width, excess = low, above
+    while abs(excess) > PRECISION:
+        width = (low * below - high * above) / (below - above)
+        previous, excess = excess, _error(spectrum, width) - width
+        weight = 0.5 if excess * previous > 0 else 1.0  # twice on one side: the other is too far
+        if excess > 0:
+            low, above, below = width, excess, weight * below
+        else:
+            high, below, above = width, excess, weight * above
+    return width
 
 
 def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
@@ -68,7 +81,7 @@ def _residuals(counts: Counts, of: Of) -> np.ndarray:
     Returns:
         Shape (POINTS + 1,).
     """
-    outcomes = top_label(counts, of)
+    outcomes = top_label(counts.as_one_image(), of)
     residual, pixels, top = np.zeros(POINTS + 1), outcomes.pixels, counts.grey_levels - 1
     excess = (outcomes.positive - pixels * outcomes.confidence) / pixels.sum()
     point, rest = np.divmod(outcomes.numerators * POINTS, top)

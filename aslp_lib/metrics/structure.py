@@ -47,7 +47,9 @@ def moments(histograms: np.ndarray) -> np.ndarray:
     Returns:
         int64 of shape (..., 3).
     """
-    return histograms @ np.vander(np.arange(histograms.shape[-1]), 3, increasing=True)
+    # Sums of squares of fewer than 2^36 pixels of 8 bits are below 2^53, so float64 is exact.
+    powers = np.vander(np.arange(histograms.shape[-1], dtype=np.float64), 3, increasing=True)
+    return (histograms @ powers).astype(np.int64)
 
 
 def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:

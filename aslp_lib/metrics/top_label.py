@@ -75,6 +75,8 @@ class TopLabel:
 def top_label(counts: Counts, of: Of = "prediction") -> TopLabel:
     """Derive the reliability table of binary maps, at grey levels.
 
+    Scores of pooled pixels need only that of all images as one, `counts.as_one_image()`.
+
     >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # 4 grey levels
     >>> top_label(counts, "foreground").positive
     array([0, 0, 3, 2])

@@ -12,6 +12,7 @@ from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from aslp_lib.cli import main
+from aslp_lib.maps import slabs
 from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.metrics import SCORES, calibration, scores
 from aslp_lib.metrics.bootstrap import Resamples
@@ -59,7 +60,8 @@ def write(folder, name):
         if values.dtype == np.uint8:
             Image.fromarray(values).save(folder / f"maps/{i}.png")
         else:
-            np.save(folder / f"maps/{i}.npy", values)
+            suffix = (".npy", ".npz", ".tif")[i % 3] if values.dtype == np.float32 else ".npy"
+            slabs.write_slabs(folder / f"maps/{i}{suffix}", values.shape, iter([values]))
 
 
 def counted(folder, name, maps="maps"):

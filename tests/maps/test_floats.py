@@ -66,18 +66,6 @@ def close(ours, formulas):
         assert ours[name] == pytest.approx(formulas[name], abs=2e-4)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif"])
-def test_images_of_logits(elsewhere, suffix):
-    pairs = [(z.astype(np.float32), y) for z, y in made((13, 17))]
-    for i, (z, y) in enumerate(pairs):
-        path = Path(f"maps/{i}{suffix}")
-        slabs.write_slabs(path, z.shape, iter([z]))
-        Image.fromarray(255 * y.astype(np.uint8)).save(f"masks/{i}.png")
-    assert main([*SCORE, "--logits", "--no-weighted-f"]) == 0
-    close(found(), expected([(z.astype(float), y) for z, y in pairs]))
-    assert found()["s_measure"] > 0
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_volumes_of_probabilities_in_slabs(elsewhere, monkeypatch, dtype, order):

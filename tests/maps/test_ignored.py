@@ -217,15 +217,6 @@ def test_the_lines_of_the_page_write_one_class_against_the_rest(elsewhere, palet
     np.testing.assert_array_equal(mask, np.where(labels == 255, 255, labels == 2))
 
 
-@pytest.mark.fault
-def test_several_classes_beside_the_ignored_one_are_refused(folders):
-    labels = np.asarray(Image.open("voc/0.png"))
-    picture(np.where(labels == 1, np.uint8(2), labels)).save("voc/0.png")
-    reading = ReadOptions(weighted_f=False, ignore_index=255)
-    with pytest.raises(ValueError, match=r"voc/0\.png"):
-        count_folders(Path("maps"), Path("voc"), reading, progress=False)
-
-
 def with_palette(indices, *colours):
     image = Image.fromarray(np.uint8(indices))
     image.putpalette(np.ravel(colours).tolist())

@@ -8,7 +8,6 @@ from aslp_lib.metrics.bootstrap import (
     difference,
     error_bounds,
     interval,
-    middle,
     reliability_tables,
 )
 from aslp_lib.metrics.counts import Counts
@@ -38,20 +37,6 @@ def test_resampling_counts_equals_resampling_images(score):
     ours = difference(counts, other, score, resamples=40, confidence_level=0.8, seed=3)
     assert ours.value == pytest.approx(score(counts) - score(other))
     assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.1, 0.9])))
-
-
-def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwise():
-    counts, same = random_counts(), {"resamples": 1000, "confidence_level": 0.95, "seed": 0}
-    mae = saliency.mae  # a mean over images: the resamples are scored together
-    for function, *arguments in (
-        (interval, counts, mae),
-        (bounds, counts, mae),
-        (difference, counts, counts[::-1], mae),
-    ):
-        ours, asked = function(*arguments), function(*arguments, **same)
-        np.testing.assert_equal(ours, asked)
-    assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
-    assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
 def test_an_interval_excludes_zero_if_both_ends_have_one_sign():

@@ -191,6 +191,7 @@ def named() -> Counts:
 
 def equal(a: Counts, b: Counts):
     np.testing.assert_array_equal(a.table, b.table)
+    np.testing.assert_array_equal(a.logits, b.logits)
     assert {*a.columns} == {*b.columns}
     for name, column in a.columns.items():
         np.testing.assert_array_equal(column, b.columns[name])
@@ -220,7 +221,8 @@ def test_groups_are_numbered_from_zero_and_images_without_groups_are_independent
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
     path = tmp_path / "sod.safetensors"
-    for counts in (named(), Counts(named().table), Counts(named().table / 3)):
+    floats = Counts.from_floats(np.array([[0.2, 0.9]]), np.uint8([[0, 1]]))
+    for counts in (named(), Counts(named().table), Counts(named().table / 3), floats):
         counts.save(path)
         equal(Counts.load(path), counts)
 

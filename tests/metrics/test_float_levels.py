@@ -160,14 +160,6 @@ def test_sets_are_joined_where_only_one_has_extreme_predictions(temperature):
             assert calibration.nll(Counts.join(parts)) == pytest.approx(mean, rel=1e-9)
 
 
-def test_files_hold_the_logits(tmp_path):
-    counts = counted(*CASES["large"])
-    counts.save(tmp_path / "counts.safetensors")
-    loaded = Counts.load(tmp_path / "counts.safetensors")
-    np.testing.assert_array_equal(loaded.logits, counts.logits)
-    assert calibration.nll(loaded) == calibration.nll(counts)
-
-
 @pytest.mark.fault
 @pytest.mark.parametrize("spoiled", [lambda z: z * np.nan, lambda z: z.float()])
 def test_files_with_other_logits_are_refused(tmp_path, spoiled):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import (
     clipped_logits,
@@ -41,13 +40,6 @@ def test_a_logit_between_two_levels_goes_to_the_one_farther_from_one_half():
     assert nearest_grey_levels(between, 8).tolist() == [0, 1, 2, 4, 5, 6, 7]
     assert nearest_grey_levels(np.nextafter(between, -np.inf), 8).tolist() == [*range(7)]
     assert nearest_grey_levels(np.nextafter(between, np.inf), 8).tolist() == [*range(1, 8)]
-
-
-def test_level_logits_price_pixels_as_the_nll_does():
-    z, table = grey_level_logits(256), np.random.default_rng(0).integers(0, 9, (1, 2, 256))
-    background, foreground = table[0]
-    price = background @ np.logaddexp(0, z) + foreground @ np.logaddexp(0, -z)
-    assert price / table.sum() == pytest.approx(calibration.nll(Counts(table)), rel=1e-12)
 
 
 def test_pixels_that_can_be_fitted():

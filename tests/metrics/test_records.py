@@ -1,7 +1,7 @@
 """One record a score: what tables, files and reports read of it."""
 
 import math
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,18 +33,7 @@ def test_what_a_terminal_shows_tables_show_too():
     places = [[score.name for score in visible_scores(place)] for place in reversed(Visibility)]
     assert places[0] == ["ece", "nll"]
     assert places[1] == ["ece", "ece_floor", "gap", "nll", "accuracy"]
-    saliency_scores = [
-        "mae",
-        "max_f",
-        "max_f_mean_pr",
-        "mean_f",
-        "weighted_f",
-        "mean_e",
-        "s_measure",
-    ]
-    calibration_scores = ["ece", "ece_floor", "oe", "gap", "nll", "brier", "accuracy"]
-    overlap_and_ranking = ["iou", "dice", "ap", "auc"]
-    assert places[2] == [*calibration_scores, *saliency_scores, *overlap_and_ranking]
+    assert {*places[1]} < {*places[2]} < {*places[3]}
     assert places[3] == list(SCORES)
 
 
@@ -93,12 +82,6 @@ def test_an_unknown_score_is_named():
 def test_digits_may_be_chosen():
     assert [replace(SCORES[k], digits=1).text(0.1234) for k in ("ece", "nll")] == ["12.3", "0.1"]
     assert replace(SCORES["nll"], digits=0).text(-0.4) == "0"
-
-
-def test_records_and_counts_do_not_change():
-    for record in (SCORES["ece"], saliency.mae, some_counts()):
-        with pytest.raises(FrozenInstanceError):
-            record.name = "another"
 
 
 def test_scores_are_their_functions_with_bins_where_they_have_any():
