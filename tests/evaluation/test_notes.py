@@ -12,8 +12,8 @@ from aslp_lib.evaluation import notes
 from aslp_lib.evaluation.report import comparison_page, next_of_run, next_steps
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import PaperOptions as Options
-from aslp_lib.evaluation.tables import as_table, paper_table
-from aslp_lib.experiments import tables
+from aslp_lib.evaluation.tables import as_table
+from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import Run
@@ -129,46 +129,45 @@ def test_a_method_that_predicts_one_class_is_compared_with_none(order):
     assert "Not compared, because collapsed predicts one class." in of_first
     assert "Better" not in of_first and "Worse" not in of_first
     assert ("Better than over in ECE" in of_method["good"]) == (order[0] == "over")
-    head, *rows = as_table(evaluation.scores, one_class=evaluation.one_class).splitlines()
+    head, *rows = as_table(evaluation).splitlines()
     column = head.split().index("difference") - 1  # of the ECE; "ECE %" are two words
     assert rows[1].split()[column] == "-"
     assert evaluation.best("SOD", SCORES["ece"]) == "good"
-    caption = paper_table(evaluation, Options()).markdown()
+    caption = evaluation.caption([SCORES["ece"]], intervals=False)
     assert "SOD: collapsed predicts background on more than 99.9 %" in caption
     assert "Look at" not in caption
 
 
-def test_over_seeds_a_method_that_collapses_once_is_not_compared():
-    def records(name, ece, predicted):
-        same = {"seed": range(3), "nll": [0.5, 0.51, 0.52], "images": 40, "foreground": 0.5}
-        return pd.DataFrame({**same, "ece": ece, "predicted_foreground": predicted})
+def records(ece, predicted):
+    """Records of three seeds, with the predicted shares of foreground."""
+    same = {"seed": range(3), "nll": [0.5, 0.51, 0.52], "images": 100, "foreground": 0.5}
+    return pd.DataFrame({**same, "ece": ece, "predicted_foreground": predicted})
 
-    groups = {
-        "SOD": {
-            "BCE": records("BCE", [0.10, 0.11, 0.12], 0.4),
-            "ASLP": records("ASLP", [0.05, 0.0601, 0.07], [0.4, 0.0, 0.0]),
-            "focal": records("focal", [0.05, 0.0601, 0.07], 0.4),
-        }
-    }
+
+BCE, FOCAL = records([0.10, 0.11, 0.12], 0.4), records([0.05, 0.0601, 0.07], 0.4)
+ONCE = FOCAL.assign(predicted_foreground=[0.4, 0.0, 0.0])
+
+
+def test_over_seeds_a_method_that_collapses_once_is_not_compared():
     judged = [SCORES["ece"]]
-    assert set(tables.compare_with_first(groups["SOD"], judged)["ece"]) == {"focal"}
-    text = tables.terminal_text(groups, Options(scores=("ece",)))
+    seeds = SeedScores({"SOD": {"BCE": BCE, "ASLP": ONCE, "focal": FOCAL}})
+    assert set(seeds.compared("SOD", judged)["ece"]) == {"focal"}
+    text = seeds.terminal_text(Options(scores=("ece",)))
     assert "Not compared, because it predicts one class: ASLP." in text
     assert "ECE %, better, compared with BCE: focal (" in text
-    assert tables.best(groups["SOD"], SCORES["ece"]) == "focal"
-    assert tables.notes(groups) == [
+    assert seeds.best("SOD", SCORES["ece"]) == "focal"
+    assert seeds.notes() == [
         "SOD: ASLP predicts background on more than 99.9 % of the pixels with seed 1, 2, but "
         "50.0 % are foreground, so it is not compared. Look at its training first"
     ]
-    first = {"ASLP": groups["SOD"]["ASLP"], "BCE": groups["SOD"]["BCE"]}
-    assert tables.compare_with_first(first, judged)["ece"] == {}
+    first = SeedScores({"SOD": {"ASLP": ONCE, "BCE": BCE}})
+    assert first.compared("SOD", judged)["ece"] == {}
 
 
 @pytest.mark.parametrize("methods", [2, 3])
 def test_holm_is_named_where_it_matters(methods):
-    records = pd.DataFrame({"seed": range(3), "ece": [0.1, 0.2, 0.3], "images": 100})
-    groups = {"SOD": {f"method {i}": records for i in range(methods)}}
-    text = tables.terminal_text(groups, Options(scores=("ece",)))
+    seeds = SeedScores({"SOD": {f"method {i}": BCE for i in range(methods)}})
+    text = seeds.terminal_text(Options(scores=("ece",)))
     assert ("individual 95 % intervals" in text) == (methods > 2)
 
 
