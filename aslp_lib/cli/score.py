@@ -144,14 +144,16 @@ class Score(Command):
     ) -> str:
         """Return the command that recalibrates the maps of a method on a set, of the first seed."""
         maps = maps_folder(methods[label][0], name, sets)
-        level = self.reading.ignore_index
-        return command_line(
-            *("recalibrate", "--kind", kind, "--fit-maps", "VAL/maps", "--fit-masks", "VAL/GT"),
-            *(["--valid-masks", "VAL/valid"] * bool(self.valid_masks)),
-            *(["--ignore-index", level] if level is not None else []),
-            *(["--logits"] * self.reading.logits + ["--volumes"] * self.reading.volumes),
-            *("--maps", maps, "--out", f"{maps}+{kind}"),
-        )
+        words = ["recalibrate", "--kind", kind, "--fit-maps", "VAL/maps", "--fit-masks", "VAL/GT"]
+        if self.valid_masks:
+            words += ["--valid-masks", "VAL/valid"]
+        if self.reading.ignore_index is not None:
+            words += ["--ignore-index", str(self.reading.ignore_index)]
+        if self.reading.logits:
+            words.append("--logits")
+        if self.reading.volumes:
+            words.append("--volumes")
+        return command_line(*words, "--maps", maps, "--out", f"{maps}+{kind}")
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""

@@ -218,7 +218,8 @@ def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
 
 def _step(label: str, text: str, command: str) -> Markup:
     """Format what to do next with a method."""
-    return bold(label) + f"{text} " + Markup("<code>{}</code>").format(command) * bool(command)
+    step = bold(label) + f"{text} "
+    return step + Markup("<code>{}</code>").format(command) if command else step
 
 
 def folders_table(methods: Mapping[str, Sequence[Path]], sets: Mapping[str, Path]) -> Table:
@@ -254,7 +255,8 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
         f"{' and '.join(logs)}, trained on {data.origin}: {train} images, "
         f"validated on {validation}."
     )
-    texts = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    texts = [STRETCHED] if run.settings.min_max_maps else []
+    texts += evaluation.notes
     for name in run.settings.methods:
         texts += run.settings.method(name, images=1).notes(logs[METHOD_LABELS[name]])
     page = comparison_page(evaluation)

@@ -29,17 +29,17 @@ def experiment_page(records: pd.DataFrame, settings: Settings) -> Page:
         settings: settings of the experiment.
     """
     results = SeedScores.of_records(records)
-    (validation, inside), *tests = _defined(results).methods.items()
+    (validation, known), *tests = _defined(results).methods.items()
     title, shifts = f"{records.seed.nunique()} seeds", {}
-    for name, shifted in tests:
-        errors = [
-            {label: rows[label].ece.tolist() for label in inside if label in shifted}
-            for rows in (inside, shifted)
-        ]
-        shifts[name] = in_and_under_shift(*errors, (validation, name), title)
+    for name, methods in tests:
+        inside, outside = (
+            {label: rows[label].ece.tolist() for label in known if label in methods}
+            for rows in (known, methods)
+        )
+        shifts[name] = in_and_under_shift(inside, outside, (validation, name), title)
     page = page_over_seeds(results)
-    shifted = Section("Validation set against test sets", [Row(shifts, wide=True)])
-    return page._replace(sections=[*page.sections, shifted], settings=settings.to_json())
+    last = Section("Validation set against test sets", [Row(shifts, wide=True)])
+    return page._replace(sections=[*page.sections, last], settings=settings.to_json())
 
 
 def page_over_seeds(results: SeedScores) -> Page:
