@@ -1,5 +1,6 @@
 """Notes: for each, maps that cause it and maps that do not."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,10 @@ def test_a_method_predicts_one_class_if_the_masks_hold_clearly_more_of_the_other
 ):
     facts = {"foreground": foreground, "predicted_foreground": predicted, "wrong_at_ends": 0.0}
     assert notes.one_class(facts) == only
-    for text in notes.of_maps("SOD", "BCE", [facts]):
-        assert text == (
-            f"SOD: BCE predicts {only} on more than 99.9 % of the pixels, but "
-            f"{100 * foreground:.1f} % are foreground, so it is not compared. Look at its training "
-            "first"
-        )
-    assert len(notes.of_maps("SOD", "BCE", [facts])) == bool(only)
+    found = notes.of_maps("SOD", "BCE", [facts])
+    assert [f"SOD: BCE predicts {only} on more than" in text for text in found] == [True] * bool(
+        only
+    )
 
 
 WRONG_AND_RIGHT = np.array([-20, -3, 1, 30, 40.0]), np.array([-25.0, -200, 2, 300, 20])
@@ -78,31 +76,24 @@ def test_confidence_is_hidden_if_most_wrong_pixels_are_exactly_0_or_1(convert, s
     facts = notes.facts(counts)
     assert facts["wrong_at_ends"] == pytest.approx(share)
     found = notes.of_maps("SOD", "BCE", [facts])
-    assert found == [
-        f"SOD: {100 * share:.0f} % of the wrong pixels of BCE are exactly 0 or 1, which hides how "
-        "confident they are: NLL is not that of the network, and recalibration cannot tell them "
-        "from right pixels. Save logits, np.save('STEM.npy', logits), and give --logits, or let a "
-        "run save floats, predict RUN --images DIR --out DIR --floats"
-    ] * (share > 0.5)
+    said = f"SOD: {100 * share:.0f} % of the wrong pixels of BCE are exactly 0 or 1"
+    assert [said in text for text in found] == [True] * (share > 0.5)
 
 
 @pytest.mark.parametrize(
     ("units", "images", "words"),
     [
         (1, 1, None),
-        (20, 20, "20 images are too narrow: in trials they held the truth in 80 to 87 % with 30 "
-         "images, in 91 to 95 % with 100, and those of a calibrated predictor's ECE in 40, 58 and "
-         "77 % with 5, 10 and 20"),
-        (50, 50, "50 images are too narrow: in trials they held the truth in 80 to 87 % with 30 "
-         "images, in 91 to 95 % with 100"),
-        (20, 240, "20 groups of images are too narrow: in trials they held the truth in 80 to 87 % "
-         "with 30 images, in 91 to 95 % with 100"),
+        (20, 20, "20 images are too narrow: .*, and those of a calibrated predictor's ECE"),
+        (50, 50, "50 images are too narrow: in trials they held the truth in .* with 100$"),
+        (20, 240, "20 groups of images are too narrow: in trials .* with 100$"),
         (100, 100, None),
     ],
-)  # fmt: skip
+)
 def test_intervals_from_few_images_are_too_narrow(units, images, words):
     found = notes.few_images({"SOD": (units, images), "DTD": (units, images), "many": (200, 200)})
-    assert found == ([f"SOD, DTD: 95 % intervals over {words}"] if words else [])
+    assert len(found) == (words is not None)
+    assert all(re.search(f"^SOD, DTD: 95 % intervals over {words}", note) for note in found)
 
 
 def counts_of(maps, images=40):

@@ -51,12 +51,17 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
         assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
 
 
-def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
-    predict.predict(Brightness(), sod, SETTINGS, {tmp_path / "SOD": None})
-    ours = count_maps(tmp_path / "SOD", sod)
-    maps_of = [np.asarray(Image.open(tmp_path / "SOD" / f"{stem}.png")) for stem in sod.stems]
-    each = Counts.from_maps(maps_of, map(sod.mask, range(len(sod))))
-    np.testing.assert_array_equal(ours.table, each.table)
+def test_maps_stretched_as_the_release_did(sod, tmp_path):
+    settings = replace(SETTINGS, min_max_maps=True)
+    predict.predict(Brightness(), sod, settings, {tmp_path / "SOD": None})
+    predict.predict(Brightness(), sod, SETTINGS, {tmp_path / "raw": None})
+    for stem in sod.stems:
+        stretched = read_map(tmp_path / "SOD" / f"{stem}.png").astype(float)
+        raw = read_map(tmp_path / "raw" / f"{stem}.png").astype(float)
+        assert (stretched.min(), stretched.max()) == (0, 255)
+        slope = 255 / (raw.max() - raw.min())
+        # A raw level is rounded by up to a half, and so are the two ends.
+        assert np.abs(stretched - slope * (raw - raw.min())).max() <= 1.5 * slope + 0.5
 
 
 @pytest.mark.fault
@@ -117,9 +122,11 @@ def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
 def test_maps_and_counts_in_memory_are_the_written_ones(tmp_path):
     dataset = replace(SETTINGS, limit=3).load_data().tests["test"]
     predict.predict(Brightness(), dataset, SETTINGS, {tmp_path / "test": None})
-    written = [read_map(tmp_path / "test" / f"{stem}.png") for stem in dataset.stems]
+    written = [np.asarray(Image.open(tmp_path / f"test/{stem}.png")) for stem in dataset.stems]
     np.testing.assert_array_equal(predict.grey_level_maps(Brightness(), dataset, range(3)), written)
     counts = Counts.from_maps(written, map(dataset.mask, range(3)))
-    np.testing.assert_array_equal(
-        predict.predicted_counts(Brightness(), dataset).table, counts.table
-    )
+    for found in (
+        predict.predicted_counts(Brightness(), dataset),
+        count_maps(tmp_path / "test", dataset),
+    ):
+        np.testing.assert_array_equal(found.table, counts.table)
