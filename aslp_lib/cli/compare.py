@@ -1,6 +1,7 @@
 """The command `compare`."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from aslp_lib.cli.run import Configured
 from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
-from aslp_lib.experiments.tables import notes, of_records, paper_table, terminal_text
+from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.training import launch
 
 
@@ -68,15 +69,12 @@ class Compare(Configured):
             records = collect(experiment, results, self.processes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command continues the experiment") from None
-        groups, paper = of_records(records), self.paper
-        for note in notes(groups):
+        scores = SeedScores.of_records(records)
+        for note in scores.notes():
             announce(f"note: {note}")
-        announce(f"\n{terminal_text(groups, paper)}")
+        announce(f"\n{scores.terminal_text(self.paper)}")
         from aslp_lib.experiments.report import experiment_page  # loads matplotlib
 
         announce(f"\nrecords: {results}")
-        paper.publish(
-            paper_table(groups, paper),
-            lambda: experiment_page(records, self.settings),
-            path / "report.html",
-        )
+        page = partial(experiment_page, records, self.settings)
+        self.paper.publish(scores, page, path / "report.html")

@@ -10,7 +10,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.scores import TABLED, evaluate_run
-from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
+from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table
 from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.prediction import provenance
 from aslp_lib.runs import Run
@@ -47,8 +47,7 @@ def evaluate(
 ) -> None:
     """Score a run's maps, print the table, and write the report, tables and figures."""
     evaluation = evaluate_run(run, data, reading, {*TABLED, *paper.scores})
-    table = as_table(evaluation.scores, paper.columns(MAIN), evaluation.one_class)
-    print(f"\n{table}\n")
+    print(f"\n{as_table(evaluation, paper.columns(MAIN))}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):
@@ -58,6 +57,4 @@ def evaluate(
     from aslp_lib.evaluation.report import run_page  # loads matplotlib
 
     print(f"scores: {run.metrics}, {run.metrics.with_suffix('.csv')}")
-    paper.publish(
-        paper_table(evaluation, paper), lambda: run_page(run, data, evaluation), run.report
-    )
+    paper.publish(evaluation, lambda: run_page(run, data, evaluation), run.report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from aslp_lib.console import command_line
 from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
 from aslp_lib.evaluation.notes import ignored
 from aslp_lib.evaluation.scores import TABLED, Evaluation, Results
-from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
+from aslp_lib.evaluation.tables import MAIN, PaperOptions, Tabular, as_table
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
@@ -25,6 +25,9 @@ from aslp_lib.metrics.calibration import BINS, check_bins
 
 if TYPE_CHECKING:
     from aslp_lib.evaluation.pages import Page
+
+    Shown = tuple[Tabular, str, Callable[[], Page]]
+    """The scores, the text in the terminal, and a function that returns the report."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,45 @@ class Score(Command):
     reading: Annotated[ReadOptions, tyro.conf.arg(name="")] = ReadOptions(weighted_f=True)  # noqa: RUF009
 
     def __call__(self) -> None:
+        self._check()
+        methods, sets = parse_methods(self.maps), parse_sets(self.masks)
+        valid = self._valid_masks(sets)
+        reading, notes = self.reading, [STRETCHED] if self.reading.min_max else []
+        if reading.weighted_f and not WEIGHTED_F:
+            notes.append("weighted F was not measured: pip install -e '.[saliency]' in the clone")
+            reading = replace(reading, weighted_f=False)
+        seeds = count_methods(methods, sets, reading, valid)
+        notes += _notes(seeds, sets)
+        evaluations = [Evaluation.of(results, self.bins, self._names()) for results in seeds]
+        if len(seeds) == 1:
+            results, text, page = self._one_seed(evaluations[0], notes)
+        else:
+            results, text, page = self._several_seeds(evaluations, notes)
+        notes = list(dict.fromkeys(notes))
+        for note in notes:
+            print(f"note: {note}")
+        print(text)
+        if self.out is not None:
+            records = [evaluation.records() for evaluation in evaluations]
+            write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
+            print(f"scores: {self.out}")
+
+        def whole_page() -> Page:
+            from aslp_lib.evaluation.report import folders_table, next_steps  # loads matplotlib
+
+            command = partial(self._recalibrate, methods, len(sets))
+            seed = ", first seed," if len(seeds) > 1 else ""
+            stretched = self.reading.min_max
+            return page()._replace(
+                notes=notes,
+                appendix=[folders_table(methods, sets)],
+                next=[] if stretched else next_steps(evaluations[0], command, seed),
+            )
+
+        self.paper.publish(results, whole_page, self.report)
+
+    def _check(self) -> None:
+        """Check what the options say before anything is counted."""
         if not self.maps or not self.masks:
             raise ValueError(
                 "the folders of maps or masks are missing; expected --maps DIR ... --masks DIR ..."
@@ -66,88 +108,65 @@ class Score(Command):
         self.paper.check()
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
-        methods, sets = parse_methods(self.maps), parse_sets(self.masks)
-        reading = self.reading
-        notes = [STRETCHED] if reading.min_max else []
-        if reading.weighted_f and not WEIGHTED_F:
-            notes.append("weighted F was not measured: pip install -e '.[saliency]' in the clone")
-            reading = replace(reading, weighted_f=False)
-        valid = dict(zip(sets, self.valid_masks, strict=False))
+
+    def _valid_masks(self, sets: Mapping[str, Path]) -> dict[str, Path]:
+        """Return the folder of valid masks of each set."""
         if self.valid_masks and len(self.valid_masks) != len(sets):
             raise ValueError(
                 f"there are {len(self.valid_masks)} folders of valid masks and {len(sets)} of "
                 "masks; expected as many. Give --valid-masks one for each of --masks, in order."
             )
-        seeds = count_methods(methods, sets, reading, valid)
-        notes += _notes(seeds, sets)
-        evaluations = [Evaluation.of(results, self.bins, self._names()) for results in seeds]
-        evaluation = evaluations[0]
-        if len(seeds) > 1:
-            from aslp_lib.experiments import tables  # loads torch and pandas
+        return dict(zip(sets, self.valid_masks, strict=False))
 
-            groups = tables.of_evaluations(evaluations)
-            notes += tables.notes(groups)
-        elif self.out or self.report or self.paper.table:
-            notes += evaluation.notes
-        else:  # Without files, scores of one seed have no intervals.
-            notes += evaluation.notes_on_maps
-        notes = list(dict.fromkeys(notes))
-        for note in notes:
-            print(f"note: {note}")
-        if len(seeds) > 1:
-            print(tables.terminal_text(groups, self.paper))
-            table = tables.paper_table(groups, self.paper)
-        else:
-            columns = self.paper.columns(MAIN)
-            print(as_table(evaluation.scores, columns, evaluation.one_class))
-            table = paper_table(evaluation, self.paper)
+    def _one_seed(self, evaluation: Evaluation, notes: list[str]) -> Shown:
+        """Return what the output shows of one seed, and add its notes."""
 
         def page() -> Page:
-            from aslp_lib.evaluation import report  # loads matplotlib
+            from aslp_lib.evaluation.report import comparison_page  # loads matplotlib
 
-            if len(seeds) > 1:
-                from aslp_lib.experiments.report import page_over_seeds
+            return comparison_page(evaluation)
 
-                drawn = page_over_seeds(groups)
-            else:
-                drawn = report.comparison_page(evaluation)
-            command = partial(self._recalibrate, methods, len(sets))
-            seed = ", first seed," if len(seeds) > 1 else ""
-            return drawn._replace(
-                notes=notes,
-                appendix=[report.folders_table(methods, sets)],
-                next=[] if reading.min_max else report.next_steps(evaluation, command, seed),
-            )
+        # Without files, scores of one seed have no intervals.
+        files = self.out or self.report or self.paper.table
+        notes += evaluation.notes if files else evaluation.notes_on_maps
+        return evaluation, as_table(evaluation, self.paper.columns(MAIN)), page
 
-        if self.out is not None:
-            records = [evaluation.records() for evaluation in evaluations]
-            write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
-            print(f"scores: {self.out}")
-        self.paper.publish(table, page, self.report)
+    def _several_seeds(self, evaluations: Sequence[Evaluation], notes: list[str]) -> Shown:
+        """Return what the output shows of several seeds, and add their notes."""
+        from aslp_lib.experiments.tables import SeedScores  # loads torch and pandas
+
+        def page() -> Page:
+            from aslp_lib.experiments.report import page_over_seeds  # loads matplotlib
+
+            return page_over_seeds(results)
+
+        results = SeedScores.of_evaluations(evaluations)
+        notes += results.notes()
+        return results, results.terminal_text(self.paper), page
 
     def _recalibrate(
         self, methods: Mapping[str, Sequence[Path]], sets: int, name: str, label: str, kind: str
     ) -> str:
         """Return the command that recalibrates the maps of a method on a set, of the first seed."""
         maps = maps_folder(methods[label][0], name, sets)
-        level = self.reading.ignore_index
-        return command_line(
-            *("recalibrate", "--kind", kind, "--fit-maps", "VAL/maps", "--fit-masks", "VAL/GT"),
-            *(["--valid-masks", "VAL/valid"] * bool(self.valid_masks)),
-            *(["--ignore-index", level] if level is not None else []),
-            *(["--logits"] * self.reading.logits + ["--volumes"] * self.reading.volumes),
-            *("--maps", maps, "--out", f"{maps}+{kind}"),
-        )
+        words = ["recalibrate", "--kind", kind, "--fit-maps", "VAL/maps", "--fit-masks", "VAL/GT"]
+        if self.valid_masks:
+            words += ["--valid-masks", "VAL/valid"]
+        if self.reading.ignore_index is not None:
+            words += ["--ignore-index", str(self.reading.ignore_index)]
+        if self.reading.logits:
+            words.append("--logits")
+        if self.reading.volumes:
+            words.append("--volumes")
+        return command_line(*words, "--maps", maps, "--out", f"{maps}+{kind}")
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""
-        chosen, csv = self.paper.scores, any(path.suffix == ".csv" for path in self.paper.table)
-        if self.out or (csv and not chosen):
+        if self.out:
             return {*SCORES}
-        files = self.report or self.paper.figures or (self.paper.table and not chosen)
-        if files and (len(self.maps) > 1 or self.paper.intervals):
-            return {*TABLED, *chosen}
-        return {"ece", *chosen}
+        several = len(self.maps) > 1 or self.paper.intervals
+        names = {"ece"} | self.paper.resampled(several=several)
+        return names | {*TABLED} if several and (self.report or self.paper.figures) else names
 
 
 def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:

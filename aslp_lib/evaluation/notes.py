@@ -165,3 +165,12 @@ def ignored(name: str, counts: Counts) -> list[str]:
         f"{name}: {share:.1f} % of the pixels are ignored; S and weighted F, which need whole "
         "images, are missing"
     ]
+
+
+def first_sentence(note: str) -> str:
+    """Return the first sentence of a note, for captions, which give no advice.
+
+    >>> first_sentence("SOD: BCE predicts background on more than 99.9 %. Look at its training")
+    'SOD: BCE predicts background on more than 99.9 %.'
+    """
+    return note.partition(". ")[0] + "."

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from aslp_lib.console import command_line
 from aslp_lib.evaluation import figures, notes, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
-from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.evaluation.scores import BOLD, Evaluation
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score
-from aslp_lib.metrics.bootstrap import Interval, reliability_tables
+from aslp_lib.metrics.bootstrap import Interval
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.metrics.counts import Counts
 
@@ -120,48 +120,29 @@ def comparison_page(evaluation: Evaluation) -> Page:
     """
 
     def value(name: str, label: str, score: Score) -> str:
-        if score is ECE:
-            return evaluation.interval(name, label, ECE).text(score)
-        return score.text(evaluation.scores[name][label][score.name])
-
-    def difference(name: str, label: str, score: Score) -> Interval:
-        first = next(iter(evaluation.counts[name]))
-        return evaluation.difference(name, label, first, score)
+        return evaluation.cell(name, label, score, interval=score is ECE)
 
     def change(name: str, label: str, score: Score) -> str:
-        found = difference(name, label, score)
-        text = found.text(score, "+")
-        return bold(text) if found.resolved(score) else text
+        difference = evaluation.difference(name, label, next(iter(evaluation.counts[name])), score)
+        text = difference.text(score, "+")
+        return bold(text) if difference.resolved(score) else text
 
-    conclusions: dict[str, list[str]] = {}
-    sections = []
+    conclusions, sections = {}, []
     for name, methods in evaluation.counts.items():
-        diagrams = reliability_tables(methods, evaluation.bins)
-        sections.append(_section(name, methods, diagrams))
-        conclusions[name] = []
-        for label, table in diagrams.items():
-            error, first = evaluation.interval(name, label, ECE), next(iter(methods))
-            chance = ", which chance could explain" if error.low == 0 else ""
-            text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
-            collapsed = [m for m in (label, first) if evaluation.one_class(name, m)]
-            if collapsed:
-                text += f" Not compared, because {collapsed[0]} predicts one class."
-            elif label != first:
-                changes = {score.name: difference(name, label, score) for score in JUDGED}
-                text += f" {verdict(first, changes)}"
-            conclusions[name].append(bold(label) + text)
+        sections.append(_section(name, methods, evaluation.reliability[name]))
+        conclusions[name] = [_conclusion(evaluation, name, label) for label in methods]
     number = len(JUDGED) * sum(len(methods) - 1 for methods in evaluation.counts.values())
     individual = INDIVIDUAL.format(number) if number else ""
     note = (
         "A difference is the method's score minus that of the first one. "
         f"{INTERVALS} {individual}{tables.NOISE_FLOOR}"
     )
-    rows = tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
+    _, rows = tables.paper_table(evaluation, tables.COLUMNS, False, bold)
     counts = evaluation.counts
     everything = [[name, m, str(len(counts[name][m])), *cells] for name, m, *cells in rows]
     head = ["set", "method", "images", *(score.heading for score in tables.COLUMNS)]
     definitions = (
-        f"{tables.BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
+        f"{BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
         "max(p, 1 - p), pooled pixels of 8-bit maps); OE: its overconfident part, weighted by "
         "confidence; F, IoU and Dice: means over the images that have foreground. Weighted F needs "
         "PySODMetrics (the extra saliency)."
@@ -175,6 +156,21 @@ def comparison_page(evaluation: Evaluation) -> Page:
         sections,
         more=[Table("All scores", head, everything, definitions)],
     )
+
+
+def _conclusion(evaluation: Evaluation, name: str, label: str) -> Markup:
+    """Say in which direction a method errs on a set, and how it compares with the first method."""
+    table, error = evaluation.reliability[name][label], evaluation.interval(name, label, ECE)
+    chance = ", which chance could explain" if error.low == 0 else ""
+    text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
+    first = next(iter(evaluation.counts[name]))
+    collapsed = [method for method in (label, first) if evaluation.one_class(name, method)]
+    if collapsed:
+        text += f" Not compared, because {collapsed[0]} predicts one class."
+    elif label != first:
+        pairs = ((score, evaluation.difference(name, label, first, score)) for score in JUDGED)
+        text += f" {verdict(first, {score.name: change for score, change in pairs})}"
+    return bold(label) + text
 
 
 def next_steps(
@@ -207,10 +203,10 @@ def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
         The end of a sentence, the set, and the name of a recalibration; both names are empty if
         recalibration does not help.
     """
-    for name, methods in evaluation.counts.items():
+    for name in evaluation.counts:
         if evaluation.one_class(name, label):
             return f"predicts one class on {name}: look at its training first.", "", ""
-        (table,) = reliability_tables({label: methods[label]}, evaluation.bins).values()
+        table = evaluation.reliability[name][label]
         calibrated = table.over + table.under < 0.0005
         if calibrated or evaluation.interval(name, label, ECE).low == 0:
             continue
@@ -222,7 +218,8 @@ def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
 
 def _step(label: str, text: str, command: str) -> Markup:
     """Format what to do next with a method."""
-    return bold(label) + f"{text} " + Markup("<code>{}</code>").format(command) * bool(command)
+    step = bold(label) + f"{text} "
+    return step + Markup("<code>{}</code>").format(command) if command else step
 
 
 def folders_table(methods: Mapping[str, Sequence[Path]], sets: Mapping[str, Path]) -> Table:
@@ -258,7 +255,8 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
         f"{' and '.join(logs)}, trained on {data.origin}: {train} images, "
         f"validated on {validation}."
     )
-    texts = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    texts = [STRETCHED] if run.settings.min_max_maps else []
+    texts += evaluation.notes
     for name in run.settings.methods:
         texts += run.settings.method(name, images=1).notes(logs[METHOD_LABELS[name]])
     page = comparison_page(evaluation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +19,8 @@ from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
 from aslp_lib.maps.listing import refuse
 from aslp_lib.maps.slabs import Slabs
 from aslp_lib.metrics import SCORES, Score, Visibility, scores, visible_scores
-from aslp_lib.metrics.bootstrap import Interval, Resamples, middle
-from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.bootstrap import Interval, Resamples, middle, reliability_tables
+from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 TABLED = tuple(score.name for score in visible_scores(Visibility.TABLES))
 """Names of the scores that get intervals by default, as far as they have one."""
+
+INTERVALS = "In brackets 95 % bootstrap intervals over images (≤: an upper bound)."
+"""Explanation of intervals in the cells of a table."""
+NO_INTERVALS = "There are no intervals over a single image."
+"""Explanation of their absence."""
+BOLD = (
+    "In bold the method of a set that is better than every other one: the 95 % bootstrap intervals "
+    "over images of the paired differences exclude zero."
+)
+"""Explanation of bold cells."""
 
 Results = dict[str, dict[str, Counts]]
 """Counts by test set and method. The methods of a run are named by `Variant.label`."""
@@ -67,6 +77,16 @@ class Evaluation:
         return cls(counts, rows, bins, names)
 
     @property
+    def methods(self) -> Results:
+        """Labels of the methods of each test set."""
+        return self.counts
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Test set and method of every entry."""
+        return [(name, method) for name, methods in self.counts.items() for method in methods]
+
+    @property
     def notes(self) -> list[str]:
         """Notes on ignored pixels and intervals of each set, and those on the methods' maps."""
         texts, sizes = [], {}
@@ -79,17 +99,13 @@ class Evaluation:
     @property
     def notes_on_maps(self) -> list[str]:
         """Notes on maps whose scores must not be taken as they are."""
-        pairs = [(name, method) for name, methods in self.counts.items() for method in methods]
-        texts = (notes.of_maps(*pair, [self.facts[pair]]) for pair in pairs)
-        return [text for found in texts for text in found]
+        return [text for pair in self.pairs for text in notes.of_maps(*pair, [self.facts[pair]])]
 
     @cached_property
     def facts(self) -> dict[tuple[str, str], dict[str, float]]:
         """Facts on the maps of each test set and method, see `notes.facts`."""
         return {
-            (name, method): notes.facts(counts)
-            for name, methods in self.counts.items()
-            for method, counts in methods.items()
+            (name, method): notes.facts(self.counts[name][method]) for name, method in self.pairs
         }
 
     def one_class(self, name: str, method: str) -> str:
@@ -97,22 +113,37 @@ class Evaluation:
         return notes.one_class(self.facts[name, method])
 
     @cached_property
-    def resampled(self) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-        """Scores of 1,000 resamples of the images, by test set, method and name, shape (1000,).
+    def reliability(self) -> dict[str, dict[str, Reliability]]:
+        """Reliability diagram of each test set and method, with intervals over images."""
+        return {name: reliability_tables(rows, self.bins) for name, rows in self.counts.items()}
+
+    @cached_property
+    def resampled(self) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+        """Scores of 1,000 resamples of the images by name, shape (1000,), of each set and method.
 
         Undefined scores have none, and neither has a set of a single image or group.
         """
-        pairs = [(name, method) for name, methods in self.counts.items() for method in methods]
-        arrays: dict[str, dict[str, dict[str, np.ndarray]]] = {name: {} for name in self.counts}
-        for name, method in tqdm(pairs, desc="intervals", leave=False):
+        arrays = {}
+        for name, method in tqdm(self.pairs, desc="intervals", leave=False):
             counts, row = self.counts[name][method], self.scores[name][method]
             resamples = Resamples(counts) if counts.independent > 1 else None
-            arrays[name][method] = {
+            arrays[name, method] = {
                 key: resamples.scores(SCORES[key].with_bins(self.bins))
                 for key in self.names
                 if resamples and SCORES[key].better is not None and math.isfinite(row[key])
             }
         return arrays
+
+    @cached_property
+    def noise_bounds(self) -> dict[tuple[str, str, str], tuple[float, float]]:
+        """Ends of the intervals that account for a noise floor, by test set, method and name."""
+        return {
+            (name, method, score.name): Resamples(counts).bounds(score, self.bins)
+            for name, methods in self.counts.items()
+            for method, counts in methods.items()
+            for score in SCORES.values()
+            if score.bounds is not None and counts.independent > 1
+        }
 
     def interval(self, name: str, method: str, score: Score) -> Interval:
         """Return a score and its interval, whose ends are NaN if there is none.
@@ -122,12 +153,11 @@ class Evaluation:
             method: the method.
             score: the score.
         """
-        value, resampled = self.scores[name][method][score.name], self.resampled[name][method]
-        if score.name not in resampled:
-            return Interval(value)
-        if score.bounds is None:
-            return Interval(value, *middle(resampled[score.name]))
-        return Interval(value, *Resamples(self.counts[name][method]).bounds(score, self.bins))
+        value = self.scores[name][method][score.name]
+        if score.bounds is not None:
+            return Interval(value, *self.noise_bounds.get((name, method, score.name), ()))
+        resampled = self.resampled[name, method]
+        return Interval(value, *(middle(resampled[score.name]) if score.name in resampled else ()))
 
     def difference(
         self,
@@ -153,7 +183,7 @@ class Evaluation:
             return Interval(math.nan)
         first, second = (transform(self.scores[name][label][key]) for label in pair)
         images = {(len(c), c.names) for c in (self.counts[name][label] for label in pair)}
-        arrays = [self.resampled[name][label].get(key) for label in pair]
+        arrays = [self.resampled[name, label].get(key) for label in pair]
         if len(images) > 1 or arrays[0] is None or arrays[1] is None:
             return Interval(first - second)
         return Interval(first - second, *middle(transform(arrays[0]) - transform(arrays[1])))
@@ -180,6 +210,32 @@ class Evaluation:
         differences = [self.difference(name, best, other, score, score.cost) for other in others]
         return best if all(paired.resolved(score) for paired in differences) else None
 
+    def columns(self, visibility: Visibility) -> list[Score]:
+        """Return the scores that are displayed at a place."""
+        return visible_scores(visibility)
+
+    def cell(self, name: str, method: str, score: Score, interval: bool) -> str:
+        """Format a score for tables, with its interval if that is asked for."""
+        if interval:
+            return self.interval(name, method, score).text(score)
+        return score.text(self.scores[name][method][score.name])
+
+    def caption(self, columns: Sequence[Score], intervals: bool) -> str:
+        """Explain intervals and bold cells of a table, and warn of what its notes are about."""
+        several = any(len(methods) > 1 for methods in self.counts.values())
+        parts = []
+        if intervals:
+            parts.append(INTERVALS if self.has_intervals else NO_INTERVALS)
+        if several:
+            parts.append(BOLD)
+        texts = self.notes if intervals or several else self.notes_on_maps
+        return " ".join([*parts, *map(notes.first_sentence, texts)])
+
+    @property
+    def has_intervals(self) -> bool:
+        """True if a set has several images or groups, so that its scores have intervals."""
+        return any(self.counts[name][method].independent > 1 for name, method in self.pairs)
+
     def records(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return the contents of metrics.json, by test set and method.
 
@@ -187,57 +243,56 @@ class Evaluation:
         NaN), the number of images, 95 % intervals over images, and notes on the intervals.
         """
         records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.counts}
-        for name, methods in self.counts.items():
-            for method, counts in methods.items():
-                row = self.scores[name][method]
-                found = {
-                    score.name: self.interval(name, method, score)
-                    for score in SCORES.values()
-                    if score.name in self.names and score.better and counts.independent > 1
-                }
-                ends = {
-                    k: (i.low, i.high) if math.isfinite(i.low) else None for k, i in found.items()
-                }
-                records[name][method] = {
-                    **{key: value if math.isfinite(value) else None for key, value in row.items()},
-                    "images": len(counts),
-                    "intervals": ends,
-                    "notes": notes.few_images({name: (counts.independent, len(counts))})
-                    + notes.of_maps(name, method, [self.facts[name, method]]),
-                }
+        for name, method in self.pairs:
+            counts, ends = self.counts[name][method], {}
+            if counts.independent > 1:
+                for score in self._with_intervals():
+                    found = self.interval(name, method, score)
+                    ends[score.name] = (found.low, found.high) if math.isfinite(found.low) else None
+            records[name][method] = {
+                **{key: _finite(value) for key, value in self.scores[name][method].items()},
+                "images": len(counts),
+                "intervals": ends,
+                "notes": notes.few_images({name: (counts.independent, len(counts))})
+                + notes.of_maps(name, method, [self.facts[name, method]]),
+            }
         return records
 
+    def rows(self, names: Collection[str] = SCORES) -> list[dict[str, object]]:
+        """Return the rows of a CSV file: scores and the ends of their intervals, by column.
 
-def flat(
-    records: Mapping[str, Mapping[str, Mapping[str, Any]]], names: Collection[str] = SCORES
-) -> tuple[list[str], list[list[object]]]:
-    """Return the header and the rows of a CSV file of scores and the ends of their intervals.
+        >>> import numpy as np
+        >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+        >>> Evaluation.of({"SOD": {"BCE": counts}}).rows(["accuracy"])
+        [{'set': 'SOD', 'method': 'BCE', 'images': 1, 'accuracy': 0.75}]
 
-    >>> record = {"images": 7, "ece": 0.1, "nll": 0.5, "intervals": {"ece": (0.05, 0.2)}}
-    >>> header, rows = flat({"SOD": {"BCE": record}}, ["ece", "nll"])
-    >>> print(*header)
-    set method images ece ece_low ece_high nll
-    >>> rows
-    [['SOD', 'BCE', 7, 0.1, 0.05, 0.2, 0.5]]
+        Args:
+            names: names of the scores.
+        """
+        bounded = self._with_intervals() if self.has_intervals else []
+        rows = []
+        for name, method in self.pairs:
+            row: dict[str, object] = {"set": name, "method": method}
+            row["images"] = len(self.counts[name][method])
+            for key in names:
+                row[key] = _finite(self.scores[name][method][key])
+                if SCORES[key] in bounded:
+                    found = self.interval(name, method, SCORES[key])
+                    row |= {f"{key}_low": _finite(found.low), f"{key}_high": _finite(found.high)}
+            rows.append(row)
+        return rows
 
-    Args:
-        records: records by set and method, see `Evaluation.records`.
-        names: names of the scores.
-    """
-    bounded = {
-        key for rows in records.values() for row in rows.values() for key in row["intervals"]
-    }
-    header, lines = ["set", "method", "images"], []
-    for key in names:
-        header += [key, f"{key}_low", f"{key}_high"] if key in bounded else [key]
-    for name, methods in records.items():
-        for method, row in methods.items():
-            cells = dict(row)
-            for key in bounded:
-                low, high = row["intervals"].get(key) or (None, None)
-                cells |= {f"{key}_low": low, f"{key}_high": high}
-            lines.append([name, method, *(cells[key] for key in header[2:])])
-    return header, lines
+    def _with_intervals(self) -> list[Score]:
+        return [score for key, score in SCORES.items() if key in self.names and score.better]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows with the same columns as a CSV file."""
+    write_csv(path, list(rows[0]), [list(row.values()) for row in rows])
 
 
 def count_maps(maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS) -> Counts:
@@ -312,9 +367,10 @@ def evaluate_run(
     }
     evaluation = Evaluation.of(results, names=names)
     records = {
-        name: {variants[label].name: row for label, row in rows.items()}
-        for name, rows in evaluation.records().items()
+        name: {variants[label].name: record for label, record in methods.items()}
+        for name, methods in evaluation.records().items()
     }
     write(run.metrics, json.dumps(records, indent=2, allow_nan=False))
-    write_csv(run.metrics.with_suffix(".csv"), *flat(records))
+    rows = [{**row, "method": variants[str(row["method"])].name} for row in evaluation.rows()]
+    write_rows(run.metrics.with_suffix(".csv"), rows)
     return evaluation

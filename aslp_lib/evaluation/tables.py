@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from aslp_lib.checks import require, require_name
-from aslp_lib.evaluation.scores import Evaluation, flat
-from aslp_lib.files import check_output, write, write_csv
+from aslp_lib.evaluation.scores import Evaluation, write_rows
+from aslp_lib.files import check_output, write
 from aslp_lib.maps.listing import counted
 from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
 
@@ -34,13 +34,6 @@ NOISE_FLOOR = (
     "such a predictor could have the ECE of a method, the interval is an upper bound (≤)."
 )
 """Explanation of the column beside the ECE."""
-INTERVALS = "In brackets 95 % bootstrap intervals over images (≤: an upper bound)."
-"""Explanation of intervals in a cell."""
-BOLD = (
-    "In bold the method of a set that is better than every other one: the 95 % bootstrap intervals "
-    "over images of the paired differences exclude zero."
-)
-"""Explanation of bold cells."""
 ARROWS = {"less": "↓", "more": "↑", "zero": "→", None: ""}
 """Mark of a column whose values are better if they are lower, higher or nearer to zero."""
 
@@ -114,32 +107,33 @@ def main_table(
     return ["set", "method", *(title for title, _, _ in columns)], rows
 
 
-def as_table(
-    rows: Mapping[str, Mapping[str, Mapping[str, float]]],
-    scores: Sequence[Score] = MAIN,
-    one_class: Callable[[str, str], str] = lambda name, method: "",
-) -> str:
+def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
     """Format scores as a plain-text table, with differences from the first method.
 
-    >>> bce, aslp = ({score.name: value for score in MAIN} for value in (0.125, 0.1))
-    >>> print(as_table({"SOD": {"BCE": bce, "ASLP": aslp}}))
-    set  method  ECE %  difference  noise floor %  conf - acc %  NLL nats  difference  accuracy %
-    SOD  BCE     12.50                      12.50         12.50     0.125                   12.50
-    SOD  ASLP    10.00       -2.50          10.00         10.00     0.100      -0.025       10.00
+    Methods that predict one class have a dash instead of a difference.
+
+    >>> import numpy as np
+    >>> from aslp_lib.metrics.counts import Counts
+    >>> maps = {"BCE": [255, 51, 51, 51], "ASLP": [204, 51, 51, 51]}
+    >>> masks = np.uint8([[1, 1, 0, 0]])
+    >>> counts = {name: Counts.from_map(np.uint8([row]), masks) for name, row in maps.items()}
+    >>> print(as_table(Evaluation.of({"SOD": counts}), [SCORES["mae"], SCORES["ece"]]))
+    set  method    MAE  ECE %  difference
+    SOD  BCE     0.300  10.00
+    SOD  ASLP    0.350   5.00       -5.00
 
     Args:
-        rows: scores by set, method and name, see `Evaluation.scores`.
+        evaluation: the evaluation.
         scores: the scores; the main ones by default.
-        one_class: function from set and method to the only class that it predicts; these methods
-            have a dash instead of a difference, see `Evaluation.one_class`.
     """
+    rows = evaluation.scores
 
     def value(name: str, method: str, score: Score) -> str:
         return score.text(rows[name][method][score.name])
 
     def change(name: str, method: str, score: Score) -> str:
         first = next(iter(rows[name]))
-        if one_class(name, method) or one_class(name, first):
+        if evaluation.one_class(name, method) or evaluation.one_class(name, first):
             return "-"
         return score.text(rows[name][method][score.name] - rows[name][first][score.name], "+")
 
@@ -148,13 +142,13 @@ def as_table(
     room = max(LINE - sum(widths[2:]) - 2 * (len(widths) - 1), SHORTEST)
     widths[0] = min(widths[0], room // 3)
     widths[1] = min(widths[1], room - widths[0])
-    return "\n".join(
-        "  ".join(
-            f"{_shorten(cell, width):{'<' if column < 2 else '>'}{width}}"
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in (head, *cells)
-    )
+    lines = []
+    for row in (head, *cells):
+        texts = [_shorten(cell, width) for cell, width in zip(row, widths, strict=True)]
+        names = [text.ljust(width) for text, width in zip(texts[:2], widths, strict=False)]
+        numbers = [text.rjust(width) for text, width in zip(texts[2:], widths[2:], strict=True)]
+        lines.append("  ".join(names + numbers).rstrip())
+    return "\n".join(lines)
 
 
 def _shorten(text: str, width: int) -> str:
@@ -185,116 +179,127 @@ def markdown_table(
     return "\n".join([first, ruler, *others])
 
 
-@dataclass(frozen=True)
-class PaperTable:
-    """A table of scores for a paper, as Markdown or LaTeX with its caption, and as CSV.
+class Tabular(Protocol):
+    """Scores of methods on sets that a table for a paper can show, of one seed or over seeds."""
 
-    >>> methods, ece = {"SOD": ["BCE", "ASLP"]}, COLUMNS[:1]
-    >>> print(PaperTable(methods, ece, lambda *_: "0.1", lambda *_: "BCE").markdown())
-    | set | method | ECE % ↓ |
-    |---|---|---:|
-    | SOD | BCE | **0.1** |
-    | SOD | ASLP | 0.1 |
-    <BLANKLINE>
-    ↓ lower is better.
-    <BLANKLINE>
+    @property
+    def methods(self) -> Mapping[str, Collection[str]]:
+        """Labels of the methods of each set."""
+
+    def columns(self, visibility: Visibility) -> Sequence[Score]:
+        """Return the scores that are displayed at a place."""
+
+    def cell(self, name: str, method: str, score: Score, interval: bool) -> str:
+        """Format a score of a method on a set, with its interval if that is asked for."""
+
+    def best(self, name: str, score: Score) -> str | None:
+        """Return the method of a set that is better than every other one, or None."""
+
+    def caption(self, columns: Sequence[Score], intervals: bool) -> str:
+        """Explain the cells of a table, and warn of what its notes are about."""
+
+    def rows(self, names: Collection[str]) -> list[dict[str, object]]:
+        """Return the rows of a CSV file with the scores of these names."""
+
+
+def paper_table(
+    results: Tabular,
+    columns: Sequence[Score],
+    intervals: bool,
+    bold: Callable[[str], str],
+    text: Callable[[str], str] = str,
+) -> tuple[list[str], list[list[str]]]:
+    """Lay out scores for a paper, with a method in bold where it is resolved to be the best.
 
     Args:
-        methods: set -> labels of its methods.
+        results: the scores.
         columns: scores in the columns.
-        cell: function from set, method and score to the text of a cell.
-        best: function from set and score to the method that is in bold, or None.
-        note: sentences of the caption, after those on the columns.
-        csv: function that returns the header and the rows of the CSV file.
+        intervals: whether cells have intervals.
+        bold: function that makes the formatted text of a cell bold.
+        text: function that formats the text of a cell.
+
+    Returns:
+        The titles of the columns of scores, and the set, the method and the cells of each row.
     """
+    rows = []
+    for name, methods in results.methods.items():
+        best = [results.best(name, score) for score in columns]
+        for method in methods:
+            cells = [text(results.cell(name, method, score, intervals)) for score in columns]
+            marked = zip(cells, best, strict=True)
+            rows.append([name, method, *(bold(c) if b == method else c for c, b in marked)])
+    return [f"{score.heading} {ARROWS[score.better]}".rstrip() for score in columns], rows
 
-    methods: Mapping[str, Collection[str]]
-    columns: Sequence[Score]
-    cell: Cell
-    best: Callable[[str, Score], str | None]
-    note: str = ""
-    csv: Callable[[], tuple[list[str], list[list[object]]]] = lambda: ([], [])
 
-    def rows(
-        self, bold: Callable[[str], str], text: Callable[[str], str] = str
-    ) -> Iterator[list[str]]:
-        """Yield the set, the method and the cells of each row.
+def caption(results: Tabular, columns: Sequence[Score], intervals: bool) -> str:
+    """Explain the arrows of the columns, and what else the scores say about their table."""
+    directions = {score.better: ARROWS[score.better] for score in columns if score.better}
+    words = {"less": "lower", "more": "higher", "zero": "nearer to zero"}
+    arrows = ", ".join(f"{arrow} {words[better]}" for better, arrow in directions.items())
+    better = f"{arrows} is better." if arrows else ""
+    return f"{better} {results.caption(columns, intervals)}".strip()
 
-        Args:
-            bold: function that makes the formatted text of a cell bold.
-            text: function that formats the text of a cell.
-        """
-        for name, methods in self.methods.items():
-            best = [self.best(name, score) for score in self.columns]
-            for method in methods:
-                cells = [text(self.cell(name, method, score)) for score in self.columns]
-                marked = zip(cells, best, strict=True)
-                yield [name, method, *(bold(c) if b == method else c for c, b in marked)]
 
-    def markdown(self) -> str:
-        """Format the table as Markdown, with the caption below it."""
-        rows = (
-            [*(name.translate(MARKDOWN) for name in row[:2]), *row[2:]]
-            for row in self.rows("**{}**".format)
-        )
-        return (
-            f"{markdown_table(['set', 'method', *self._titles], rows, 'llr')}\n\n{self._caption}\n"
-        )
+def markdown(results: Tabular, columns: Sequence[Score], intervals: bool) -> str:
+    """Format a table as Markdown, with the caption below it."""
+    titles, rows = paper_table(results, columns, intervals, "**{}**".format)
+    escaped = [[*(name.translate(MARKDOWN) for name in row[:2]), *row[2:]] for row in rows]
+    table = markdown_table(["set", "method", *titles], escaped, "llr")
+    return f"{table}\n\n{caption(results, columns, intervals)}\n"
 
-    def latex(self) -> str:
-        r"""Format the table as LaTeX for the package booktabs.
 
-        >>> table = PaperTable({"SOD": ["50 %"]}, COLUMNS[:1], lambda *_: "-1 ± 2", lambda *_: None)
-        >>> print(table.latex())
-        % \usepackage{booktabs}
-        % Too wide? Fewer --scores, or graphicx: \resizebox{\textwidth}{!}{tabular}
-        \begin{table}
-        \centering
-        \caption{$\downarrow$ lower is better.}
-        \begin{tabular}{llr}
-        \toprule
-        Set & Method & ECE \% $\downarrow$ \\
-        \midrule
-        SOD & 50 \% & $-$1 $\pm$ 2 \\
-        \bottomrule
-        \end{tabular}
-        \end{table}
-        <BLANKLINE>
-        """
-        lines = [
-            r"% \usepackage{booktabs}",
-            r"% Too wide? Fewer --scores, or graphicx: \resizebox{\textwidth}{!}{tabular}",
-            r"\begin{table}",
-            r"\centering",
-            rf"\caption{{{self._caption.translate(LATEX)}}}",
-            r"\begin{tabular}{ll" + "r" * len(self.columns) + "}",
-            r"\toprule",
-            " & ".join(["Set", "Method", *(t.translate(LATEX) for t in self._titles)]) + r" \\",
-        ]
-        above = None
-        for name, method, *cells in self.rows(r"\textbf{{{}}}".format, _latex_number):
-            if name != above:
-                lines.append(r"\midrule")
-            above = name
-            row = [name.translate(LATEX), method.translate(LATEX), *cells]
-            lines.append(" & ".join(row) + r" \\")
-        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
-
-    @property
-    def _titles(self) -> list[str]:
-        """Titles of the columns of scores, with arrows in the direction of better scores."""
-        return [f"{score.heading} {ARROWS[score.better]}".rstrip() for score in self.columns]
-
-    @property
-    def _caption(self) -> str:
-        directions = {score.better: ARROWS[score.better] for score in self.columns if score.better}
-        words = {"less": "lower", "more": "higher", "zero": "nearer to zero"}
-        arrows = ", ".join(f"{arrow} {words[better]}" for better, arrow in directions.items())
-        return f"{f'{arrows} is better.' if arrows else ''} {self.note}".strip()
+def latex(results: Tabular, columns: Sequence[Score], intervals: bool) -> str:
+    """Format a table as LaTeX for the package booktabs."""
+    bold = r"\textbf{{{}}}".format
+    titles, rows = paper_table(results, columns, intervals, bold, _latex_number)
+    lines = [
+        r"% \usepackage{booktabs}",
+        r"% Too wide? Fewer --scores, or graphicx: \resizebox{\textwidth}{!}{tabular}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{caption(results, columns, intervals).translate(LATEX)}}}",
+        r"\begin{tabular}{ll" + "r" * len(titles) + "}",
+        r"\toprule",
+        " & ".join(["Set", "Method", *(title.translate(LATEX) for title in titles)]) + r" \\",
+    ]
+    above = None
+    for name, method, *cells in rows:
+        if name != above:
+            lines.append(r"\midrule")
+        above = name
+        names = [name.translate(LATEX), method.translate(LATEX)]
+        lines.append(" & ".join(names + cells) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
 
 
 def _latex_number(text: str) -> str:
     return "--" if text == "-" else text.translate(NUMBERS)
+
+
+class Format(NamedTuple):
+    """A format of files with tables.
+
+    Args:
+        visibility: place whose scores are in the columns if none are chosen.
+        intervals: True if the file has intervals even if `--intervals` is not given.
+        write: function that writes the file from scores, columns and whether cells have intervals.
+    """
+
+    visibility: Visibility
+    intervals: bool
+    write: Callable[[Path, Tabular, Sequence[Score], bool], None]
+
+
+def _write_csv(path: Path, results: Tabular, columns: Sequence[Score], intervals: bool) -> None:
+    write_rows(path, results.rows([score.name for score in columns]))
+
+
+FORMATS = {
+    ".csv": Format(Visibility.FILES, True, _write_csv),
+    ".md": Format(Visibility.TABLES, False, lambda path, *table: write(path, markdown(*table))),
+    ".tex": Format(Visibility.TABLES, False, lambda path, *table: write(path, latex(*table))),
+}
+"""Formats of tables by the suffix of the file."""
 
 
 @dataclass(frozen=True)
@@ -335,7 +340,7 @@ class PaperOptions:
     def check(self) -> None:
         """Check before a long computation that the files can be written; see `check_output`."""
         for path in self.table:
-            check_output("--table", path, (".csv", ".md", ".tex"))
+            check_output("--table", path, tuple(FORMATS))
         if self.figures is not None:
             check_output("--figures", self.figures / f"figure.{self.format}")
 
@@ -348,74 +353,48 @@ class PaperOptions:
         chosen = [SCORES[name] for name in self.scores] or default
         return [replace(score, digits=self.digits) for score in chosen]
 
+    def resampled(self, *, several: bool) -> set[str]:
+        """Return the names of the scores whose intervals the tables need.
+
+        Args:
+            several: whether several methods are compared, the best of which is in bold.
+        """
+        if self.scores:
+            return {*self.scores}
+        formats = [FORMATS[path.suffix] for path in self.table]
+        return {
+            score.name
+            for format in formats
+            if format.intervals or self.intervals or several
+            for score in visible_scores(format.visibility)
+        }
+
     def publish(
-        self, table: PaperTable, page: Callable[[], Page], report: Path | None = None
+        self, results: Tabular, page: Callable[[], Page], report: Path | None = None
     ) -> None:
         """Write tables, figures and a report, as far as they are asked for.
 
         Args:
-            table: the table.
+            results: the scores in the tables.
             page: function that returns the report, whose figures are written.
             report: HTML file of the report.
         """
         for path in self.table:
-            if path.suffix == ".csv":
-                write_csv(path, *table.csv())
-            else:
-                write(path, table.markdown() if path.suffix == ".md" else table.latex())
+            format = FORMATS[path.suffix]
+            columns = self.columns(results.columns(format.visibility))
+            format.write(path, results, columns, self.intervals)
             print(f"table: {path}")
-        if report is not None or self.figures is not None:
-            from aslp_lib.evaluation.pages import write_figures, write_page  # loads matplotlib
+        if report is None and self.figures is None:
+            return
+        from aslp_lib.evaluation.pages import write_figures, write_page  # loads matplotlib
 
-            drawn = page()
-            if report is not None:
-                write_page(report, drawn)
-                print(f"report: {report}")
-            if self.figures is not None:
-                written = write_figures(self.figures, drawn, self.format)
-                print(f"figures: {self.figures}")
-                if others := {path.name for path in self.figures.iterdir()} - written:
-                    noun = f"files in {self.figures} that this call did not write"
-                    print(f"note: {counted(noun, others)}")
-
-
-def first_sentence(note: str) -> str:
-    """Return the first sentence of a note, for captions, which give no advice.
-
-    >>> first_sentence("SOD: BCE predicts background on more than 99.9 %. Look at its training")
-    'SOD: BCE predicts background on more than 99.9 %.'
-    """
-    return note.partition(". ")[0] + "."
-
-
-def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
-    """Return the table of an evaluation, with a method in bold where it is resolved to be the best.
-
-    Args:
-        evaluation: the evaluation.
-        options: scores and digits, and whether cells have intervals.
-    """
-
-    def cell(name: str, method: str, score: Score) -> str:
-        if options.intervals:
-            return evaluation.interval(name, method, score).text(score)
-        return score.text(evaluation.scores[name][method][score.name])
-
-    sets = evaluation.counts.values()
-    resampled = any(counts.independent > 1 for methods in sets for counts in methods.values())
-    intervals = INTERVALS if resampled else "There are no intervals over a single image."
-    several = any(len(methods) > 1 for methods in sets)
-    notes = evaluation.notes if options.intervals or several else evaluation.notes_on_maps
-    parts = (
-        [intervals] * options.intervals
-        + [BOLD] * several
-        + [first_sentence(note) for note in notes]
-    )
-    return PaperTable(
-        evaluation.counts,
-        options.columns(COLUMNS),
-        cell,
-        evaluation.best,
-        " ".join(parts),
-        lambda: flat(evaluation.records(), options.scores or SCORES),
-    )
+        drawn = page()
+        if report is not None:
+            write_page(report, drawn)
+            print(f"report: {report}")
+        if self.figures is not None:
+            written = write_figures(self.figures, drawn, self.format)
+            print(f"figures: {self.figures}")
+            if others := {path.name for path in self.figures.iterdir()} - written:
+                noun = f"files in {self.figures} that this call did not write"
+                print(f"note: {counted(noun, others)}")

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -254,8 +254,9 @@ def collect(experiment: Experiment, file: Path, processes: int = 1) -> pd.DataFr
         found = NO_RECORDS
         for of_run in compare(experiment, processes, known):
             found = pd.concat([found, of_run], ignore_index=True)
-            ordered = in_order(experiment, found, known)
-            records.save(file, ordered, experiment.settings, experiment.seeds, data)
+            joined = pd.concat([found, known], ignore_index=True)
+            whole = joined[~records.keyed(joined).duplicated()]
+            records.save(file, whole, experiment.settings, experiment.seeds, data)
     return found
 
 
@@ -275,28 +276,6 @@ def _joined_data(file: Path, current: records.Data) -> records.Data:
     for key, after in current.items():
         refuse_changed(f"the set {key[1]}", saved.get(key, after), after, since, remedy)
     return {**saved, **current}
-
-
-def in_order(
-    experiment: Experiment, new: pd.DataFrame, known: pd.DataFrame = NO_RECORDS
-) -> pd.DataFrame:
-    """Sort records by the order of the experiment's training runs; other records come last.
-
-    Args:
-        experiment: the experiment.
-        new: new records.
-        known: earlier records, which new records of the same maps replace.
-    """
-    wanted = [
-        (configuration.method, json.dumps(_options(training)), kind, training.seed)
-        for configuration, training in experiment.trainings
-        for kind in (records.NONE, *experiment.recalibrations(training))
-    ]
-    order = {key: number for number, key in enumerate(wanted)}
-    joined = pd.concat([new, known], ignore_index=True)
-    keys = records.keyed(joined).drop_duplicates()
-    places = keys[records.IDENTITY[:4]].apply(tuple, axis=1).map(order)
-    return joined.loc[places.sort_values(kind="stable").index]  # NaN comes last
 
 
 def compare(
@@ -321,7 +300,7 @@ def compare(
             skipped, and its folder need not exist.
 
     Yields:
-        The records of each run when it is finished. With several processes the order varies.
+        The records of each run, in the order of `Experiment.trainings`.
 
     Raises:
         RuntimeError: a training process was killed.
@@ -346,7 +325,7 @@ def compare(
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
         try:
             results = [pool.submit(recorded, *job, progress=False) for job in jobs]
-            for result in bar(as_completed(results)):
+            for result in bar(results):
                 yield result.result()
         except BrokenProcessPool:
             raise RuntimeError(
@@ -437,7 +416,7 @@ def _missing(
         train(settings, data, method, folder, progress=progress)
         if whole:
             write(clock, json.dumps(time.perf_counter() - start))
-    seconds = _read_seconds(clock) if clock.exists() else math.nan
+    seconds = _read_seconds(clock)
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
     kinds = [kind for kind in missing.unique("recalibration") if kind != records.NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
@@ -496,11 +475,13 @@ def _scored(
 
 
 def _read_seconds(path: Path) -> float:
-    """Read the duration of a run, in seconds.
+    """Read the duration of a run, in seconds; NaN if it was interrupted.
 
     Raises:
         ValueError: the file does not hold a duration.
     """
+    if not path.exists():
+        return math.nan
     problem = f"{path} does not hold the seconds of a training"
     with explained(problem, "a number. Remove the file."):
         seconds = round(float(json.loads(path.read_text(encoding="utf-8"))), 2)

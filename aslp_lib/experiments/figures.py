@@ -17,12 +17,7 @@ READABLE = 14
 
 
 @themed
-def scores_over_seeds(
-    values: Mapping[str, Sequence[float]],
-    score: Score,
-    title: str,
-    networks: Mapping[str, float] = {},
-) -> Figure:
+def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title: str) -> Figure:
     """Draw a score of every seed, with the mean over seeds and its 95 % interval, a row a method.
 
     >>> from aslp_lib.metrics import SCORES
@@ -34,24 +29,18 @@ def scores_over_seeds(
         values: label -> score of each seed.
         score: the score, which determines the unit.
         title: name of the set.
-        networks: label -> score of a network that is not among the seeds, drawn as a cross.
     """
     count = max(map(len, values.values()))
-    marks = "; cross: the network above" if networks else ""
     heading = f"{score.title}, {title}, {count} seeds"
-    figure, axis = _rows(values, score, heading, f"{score.title}, {UNITS[score.unit]}", marks)
-    notes = {
-        label: f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
+    figure, _ = _rows(values, score, heading, f"{score.title}, {UNITS[score.unit]}")
+    notes = [
+        f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
         f"{score.text(max(row))}"
         for label, row in values.items()
-    }
-    for label, value in networks.items():
-        row, shown = list(values).index(label), _factor(score) * value
-        axis.plot(shown, row, "x", color=ink(), markersize=10, markeredgewidth=2)
-        notes[label] += f", the network above {score.text(value)}"
+    ]
     figure.set_label(
         f"{score.title} over {count} seeds, {title}, with the mean and its 95 % interval. "
-        f"{'; '.join(notes.values())}."
+        f"{'; '.join(notes)}."
     )
     return figure
 
@@ -98,7 +87,7 @@ def paired_differences(
 
 
 def _rows(
-    values: Mapping[str, Sequence[float]], score: Score, title: str, label: str, marks: str
+    values: Mapping[str, Sequence[float]], score: Score, title: str, label: str, marks: str = ""
 ) -> tuple[Figure, Axes]:
     """Draw the values of every row, with their mean and its 95 % interval.
 

@@ -293,17 +293,6 @@ def by_label(records: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
     return grouped
 
 
-def values(records: pd.DataFrame, name: str, score: str = "ece") -> dict[str, list[float]]:
-    """Return a score of every method and recalibration on a set: label in tables -> value per seed.
-
-    Args:
-        records: the records.
-        name: name of the set.
-        score: name of the score.
-    """
-    return {label: group[score].tolist() for label, group in by_label(records, name).items()}
-
-
 def check_settings(
     path: Path, current: Mapping[str, object], earlier: Mapping[str, object], flag: str
 ) -> None:

@@ -9,6 +9,7 @@ from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, main_table
 from aslp_lib.experiments import tables
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
+from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.metrics import Score
 
 NOTE = (
@@ -27,33 +28,28 @@ def experiment_page(records: pd.DataFrame, settings: Settings) -> Page:
         records: the records; the first set is the validation set.
         settings: settings of the experiment.
     """
-    groups = {name: _defined(methods) for name, methods in tables.of_records(records).items()}
-    validation, *tests = groups
-    shifts = {}
-    for name in tests:
-        common = [label for label in groups[validation] if label in groups[name]]
+    results = SeedScores.of_records(records)
+    (validation, known), *tests = _defined(results).methods.items()
+    title, shifts = f"{records.seed.nunique()} seeds", {}
+    for name, methods in tests:
         inside, outside = (
-            {label: groups[k][label].ece.tolist() for label in common} for k in (validation, name)
+            {label: rows[label].ece.tolist() for label in known if label in methods}
+            for rows in (known, methods)
         )
-        title = f"{records.seed.nunique()} seeds"
         shifts[name] = in_and_under_shift(inside, outside, (validation, name), title)
-    page = page_over_seeds(groups)
-    shifted = Section("Validation set against test sets", [Row(shifts, wide=True)])
-    return page._replace(sections=[*page.sections, shifted], settings=settings.to_json())
+    page = page_over_seeds(results)
+    last = Section("Validation set against test sets", [Row(shifts, wide=True)])
+    return page._replace(sections=[*page.sections, last], settings=settings.to_json())
 
 
-def page_over_seeds(groups: tables.Groups) -> Page:
+def page_over_seeds(results: SeedScores) -> Page:
     """Return the report on methods over seeds, each compared with the first one, paired by seed.
 
     Args:
-        groups: records by set and label. Methods whose ECE or NLL is undefined for a seed are left
-            out.
+        results: the scores. Methods whose ECE or NLL is undefined for a seed are left out.
     """
-    groups = {name: _defined(methods) for name, methods in groups.items()}
-    compared = {name: tables.compare_with_first(methods) for name, methods in groups.items()}
-
-    def value(name: str, label: str, score: Score) -> str:
-        return tables.cell(score, groups[name][label])
+    results = _defined(results)
+    compared = {name: results.compared(name) for name in results.methods}
 
     def change(name: str, label: str, score: Score) -> str:
         if label not in compared[name][score.name]:
@@ -62,37 +58,47 @@ def page_over_seeds(groups: tables.Groups) -> Page:
         text = paired.text(score, "+")
         return bold(text) if verdict in ("better", "worse") else text
 
-    def conclusions(name: str) -> list[str]:
-        pairs = tables.sentences(groups[name], compared[name])
-        return [bold(start) + rest for start, rest in pairs]
-
-    methods = next(iter(groups.values()))
+    conclusions = {
+        name: [bold(start) + rest for start, rest in results.sentences(name, compared[name])]
+        for name in results.methods
+    }
+    methods = next(iter(results.methods.values()))
     return Page(
         "Comparison over seeds",
         f"{len(methods)} methods and recalibrations, "
         f"{max(records.seed.nunique() for records in methods.values())} seeds.",
-        {name: conclusions(name) for name in groups},
-        Table("Main scores", *main_table(groups, value, change), NOTE),
-        [Section(name, _figures(groups[name], compared[name], name)) for name in groups],
-        tables.notes(groups),
+        conclusions,
+        Table("Main scores", *main_table(results.methods, results.cell, change), NOTE),
+        [
+            Section(name, _figures(methods, compared[name], name))
+            for name, methods in results.methods.items()
+        ],
+        results.notes(),
     )
 
 
-def _defined(groups: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+def _defined(results: SeedScores) -> SeedScores:
     """Leave out the methods for which a compared score is undefined for a seed."""
     names = [score.name for score in COMPARED]
-    return {label: rows for label, rows in groups.items() if rows[names].notna().all(axis=None)}
+    return SeedScores(
+        {
+            name: {k: rows for k, rows in methods.items() if rows[names].notna().all(axis=None)}
+            for name, methods in results.methods.items()
+        }
+    )
 
 
-def _figures(groups: Mapping[str, pd.DataFrame], compared: tables.Compared, name: str) -> list[Row]:
+def _figures(
+    methods: Mapping[str, pd.DataFrame], compared: tables.Compared, name: str
+) -> list[Row]:
     """Draw the compared scores of every seed, and their paired differences."""
     rows = []
     for score in COMPARED:
-        values = {label: group[score.name].tolist() for label, group in groups.items()}
+        values = {label: records[score.name].tolist() for label, records in methods.items()}
         figures = {score.title: scores_over_seeds(values, score, name)}
         differences = {label: paired for label, (paired, _) in compared[score.name].items()}
         if differences:
-            title = f"{name}, minus {next(iter(groups))}"
+            title = f"{name}, minus {next(iter(methods))}"
             drawn = paired_differences(differences, score, tables.SMALLEST, title)
             figures[f"{score.title} differences"] = drawn
         rows.append(Row(figures, wide=True))

@@ -2,9 +2,10 @@
 rank correlation of scores with the posterior error."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -87,11 +88,8 @@ def student_interval(
     """
     if len(values) < 2:
         return -math.inf, math.inf
-    from scipy.special import stdtrit
-
-    mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(len(values))
-    half = stdtrit(len(values) - 1, (1 + confidence) / 2) * error
-    return float(mean - half), float(mean + half)
+    low, high = _t_test(values).confidence_interval(confidence)
+    return float(low), float(high)
 
 
 def student_p_value(values: Sequence[float]) -> float:
@@ -100,7 +98,7 @@ def student_p_value(values: Sequence[float]) -> float:
     >>> round(student_p_value([0.01, 0.02, 0.03]), 3)  # t = 2 √3 with 2 degrees of freedom
     0.074
     """
-    return 2 * min(0.5, _upper_tail(np.asarray(values)), _upper_tail(-np.asarray(values)))
+    return _p_value(_t_test(values))
 
 
 def equivalence_p_value(values: Sequence[float], margin: float) -> float:
@@ -118,20 +116,25 @@ def equivalence_p_value(values: Sequence[float], margin: float) -> float:
     Args:
         margin: the smallest mean that matters, chosen before the values are known.
     """
-    array = np.asarray(values)
-    return max(_upper_tail(array + margin), _upper_tail(margin - array))
+    tests = _t_test(values, -margin, "greater"), _t_test(values, margin, "less")
+    return max(map(_p_value, tests))
 
 
-def _upper_tail(values: np.ndarray) -> float:
-    """Return the p-value of the one-sided t-test against means above zero; 1 for one value."""
-    if len(values) < 2:
-        return 1.0
-    from scipy.special import stdtr  # loads twice as fast as scipy.stats
+def _t_test(
+    values: Sequence[float],
+    mean: float = 0,
+    alternative: Literal["two-sided", "less", "greater"] = "two-sided",
+) -> Any:
+    """Return SciPy's t-test of a mean, without warnings about values that are few or all equal."""
+    from scipy.stats import ttest_1samp  # loads slowly
 
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    # With the same value everywhere, the standard error is zero.
-    statistic = mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
-    return float(stdtr(len(values) - 1, -statistic))
+    with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
+        return ttest_1samp(values, mean, alternative=alternative)
+
+
+def _p_value(test: Any) -> float:
+    """Return a p-value; 1 for a single value, and if all values equal the mean."""
+    return 1.0 if math.isnan(test.pvalue) else float(test.pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -44,15 +44,3 @@ def test_in_greyscale_equal_lines_differ_in_lightness_and_marks_are_all_their_ow
 def test_areas_of_pictures_are_told_from_what_is_lit_in_them():
     assert contrast(LIGHT_BLUE, style.ORANGE) >= 1.5
     assert LIGHT_BLUE not in style.METHOD_COLOURS
-
-
-def test_the_theme_is_seaborn_s():
-    seaborn = pytest.importorskip("seaborn")
-    context = seaborn.plotting_context("notebook", font_scale=0.85)
-    assert {key: style.THEME[key] for key in context if "grid" not in key} == pytest.approx(
-        {key: value for key, value in context.items() if "grid" not in key}
-    )
-    ticks = seaborn.axes_style("ticks")
-    ours = {key: value for key, value in style.THEME.items() if key in ticks}
-    changed = {key for key, value in ours.items() if ticks[key] != value}
-    assert changed == {"axes.spines.top", "axes.spines.right", "font.sans-serif"}

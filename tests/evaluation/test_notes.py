@@ -1,5 +1,6 @@
 """Notes: for each, maps that cause it and maps that do not."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from aslp_lib.evaluation import notes
 from aslp_lib.evaluation.report import comparison_page, next_of_run, next_steps
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import PaperOptions as Options
-from aslp_lib.evaluation.tables import as_table, paper_table
-from aslp_lib.experiments import tables
+from aslp_lib.evaluation.tables import as_table
+from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import Run
@@ -41,13 +42,10 @@ def test_a_method_predicts_one_class_if_the_masks_hold_clearly_more_of_the_other
 ):
     facts = {"foreground": foreground, "predicted_foreground": predicted, "wrong_at_ends": 0.0}
     assert notes.one_class(facts) == only
-    for text in notes.of_maps("SOD", "BCE", [facts]):
-        assert text == (
-            f"SOD: BCE predicts {only} on more than 99.9 % of the pixels, but "
-            f"{100 * foreground:.1f} % are foreground, so it is not compared. Look at its training "
-            "first"
-        )
-    assert len(notes.of_maps("SOD", "BCE", [facts])) == bool(only)
+    found = notes.of_maps("SOD", "BCE", [facts])
+    assert [f"SOD: BCE predicts {only} on more than" in text for text in found] == [True] * bool(
+        only
+    )
 
 
 WRONG_AND_RIGHT = np.array([-20, -3, 1, 30, 40.0]), np.array([-25.0, -200, 2, 300, 20])
@@ -78,31 +76,24 @@ def test_confidence_is_hidden_if_most_wrong_pixels_are_exactly_0_or_1(convert, s
     facts = notes.facts(counts)
     assert facts["wrong_at_ends"] == pytest.approx(share)
     found = notes.of_maps("SOD", "BCE", [facts])
-    assert found == [
-        f"SOD: {100 * share:.0f} % of the wrong pixels of BCE are exactly 0 or 1, which hides how "
-        "confident they are: NLL is not that of the network, and recalibration cannot tell them "
-        "from right pixels. Save logits, np.save('STEM.npy', logits), and give --logits, or let a "
-        "run save floats, predict RUN --images DIR --out DIR --floats"
-    ] * (share > 0.5)
+    said = f"SOD: {100 * share:.0f} % of the wrong pixels of BCE are exactly 0 or 1"
+    assert [said in text for text in found] == [True] * (share > 0.5)
 
 
 @pytest.mark.parametrize(
     ("units", "images", "words"),
     [
         (1, 1, None),
-        (20, 20, "20 images are too narrow: in trials they held the truth in 80 to 87 % with 30 "
-         "images, in 91 to 95 % with 100, and those of a calibrated predictor's ECE in 40, 58 and "
-         "77 % with 5, 10 and 20"),
-        (50, 50, "50 images are too narrow: in trials they held the truth in 80 to 87 % with 30 "
-         "images, in 91 to 95 % with 100"),
-        (20, 240, "20 groups of images are too narrow: in trials they held the truth in 80 to 87 % "
-         "with 30 images, in 91 to 95 % with 100"),
+        (20, 20, "20 images are too narrow: .*, and those of a calibrated predictor's ECE"),
+        (50, 50, "50 images are too narrow: in trials they held the truth in .* with 100$"),
+        (20, 240, "20 groups of images are too narrow: in trials .* with 100$"),
         (100, 100, None),
     ],
-)  # fmt: skip
+)
 def test_intervals_from_few_images_are_too_narrow(units, images, words):
     found = notes.few_images({"SOD": (units, images), "DTD": (units, images), "many": (200, 200)})
-    assert found == ([f"SOD, DTD: 95 % intervals over {words}"] if words else [])
+    assert len(found) == (words is not None)
+    assert all(re.search(f"^SOD, DTD: 95 % intervals over {words}", note) for note in found)
 
 
 def counts_of(maps, images=40):
@@ -129,46 +120,45 @@ def test_a_method_that_predicts_one_class_is_compared_with_none(order):
     assert "Not compared, because collapsed predicts one class." in of_first
     assert "Better" not in of_first and "Worse" not in of_first
     assert ("Better than over in ECE" in of_method["good"]) == (order[0] == "over")
-    head, *rows = as_table(evaluation.scores, one_class=evaluation.one_class).splitlines()
+    head, *rows = as_table(evaluation).splitlines()
     column = head.split().index("difference") - 1  # of the ECE; "ECE %" are two words
     assert rows[1].split()[column] == "-"
     assert evaluation.best("SOD", SCORES["ece"]) == "good"
-    caption = paper_table(evaluation, Options()).markdown()
+    caption = evaluation.caption([SCORES["ece"]], intervals=False)
     assert "SOD: collapsed predicts background on more than 99.9 %" in caption
     assert "Look at" not in caption
 
 
-def test_over_seeds_a_method_that_collapses_once_is_not_compared():
-    def records(name, ece, predicted):
-        same = {"seed": range(3), "nll": [0.5, 0.51, 0.52], "images": 40, "foreground": 0.5}
-        return pd.DataFrame({**same, "ece": ece, "predicted_foreground": predicted})
+def records(ece, predicted):
+    """Records of three seeds, with the predicted shares of foreground."""
+    same = {"seed": range(3), "nll": [0.5, 0.51, 0.52], "images": 100, "foreground": 0.5}
+    return pd.DataFrame({**same, "ece": ece, "predicted_foreground": predicted})
 
-    groups = {
-        "SOD": {
-            "BCE": records("BCE", [0.10, 0.11, 0.12], 0.4),
-            "ASLP": records("ASLP", [0.05, 0.0601, 0.07], [0.4, 0.0, 0.0]),
-            "focal": records("focal", [0.05, 0.0601, 0.07], 0.4),
-        }
-    }
+
+BCE, FOCAL = records([0.10, 0.11, 0.12], 0.4), records([0.05, 0.0601, 0.07], 0.4)
+ONCE = FOCAL.assign(predicted_foreground=[0.4, 0.0, 0.0])
+
+
+def test_over_seeds_a_method_that_collapses_once_is_not_compared():
     judged = [SCORES["ece"]]
-    assert set(tables.compare_with_first(groups["SOD"], judged)["ece"]) == {"focal"}
-    text = tables.terminal_text(groups, Options(scores=("ece",)))
+    seeds = SeedScores({"SOD": {"BCE": BCE, "ASLP": ONCE, "focal": FOCAL}})
+    assert set(seeds.compared("SOD", judged)["ece"]) == {"focal"}
+    text = seeds.terminal_text(Options(scores=("ece",)))
     assert "Not compared, because it predicts one class: ASLP." in text
     assert "ECE %, better, compared with BCE: focal (" in text
-    assert tables.best(groups["SOD"], SCORES["ece"]) == "focal"
-    assert tables.notes(groups) == [
+    assert seeds.best("SOD", SCORES["ece"]) == "focal"
+    assert seeds.notes() == [
         "SOD: ASLP predicts background on more than 99.9 % of the pixels with seed 1, 2, but "
         "50.0 % are foreground, so it is not compared. Look at its training first"
     ]
-    first = {"ASLP": groups["SOD"]["ASLP"], "BCE": groups["SOD"]["BCE"]}
-    assert tables.compare_with_first(first, judged)["ece"] == {}
+    first = SeedScores({"SOD": {"ASLP": ONCE, "BCE": BCE}})
+    assert first.compared("SOD", judged)["ece"] == {}
 
 
 @pytest.mark.parametrize("methods", [2, 3])
 def test_holm_is_named_where_it_matters(methods):
-    records = pd.DataFrame({"seed": range(3), "ece": [0.1, 0.2, 0.3], "images": 100})
-    groups = {"SOD": {f"method {i}": records for i in range(methods)}}
-    text = tables.terminal_text(groups, Options(scores=("ece",)))
+    seeds = SeedScores({"SOD": {f"method {i}": BCE for i in range(methods)}})
+    text = seeds.terminal_text(Options(scores=("ece",)))
     assert ("individual 95 % intervals" in text) == (methods > 2)
 
 

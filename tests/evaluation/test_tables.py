@@ -3,56 +3,23 @@
 import re
 import shutil
 import subprocess
+from types import SimpleNamespace
 
 import mistune
 import numpy as np
 import pytest
+from PIL import Image
 
-from aslp_lib.evaluation.scores import Evaluation, flat
-from aslp_lib.evaluation.tables import COLUMNS, PaperOptions, PaperTable, as_table, paper_table
-from aslp_lib.experiments import tables
-from aslp_lib.metrics import SCORES
+from aslp_lib.cli import main
+from aslp_lib.evaluation import tables
+from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.evaluation.tables import COLUMNS, FORMATS, MAIN, Format, PaperOptions, as_table
+from aslp_lib.experiments.tables import SeedScores
+from aslp_lib.files import write
+from aslp_lib.metrics import SCORES, Visibility
 from aslp_lib.metrics.counts import Counts
 
 LONG = "trained for ninety epochs on DUTS-TR with everything turned on"
-
-
-def table(names, **values):
-    """A set's scores by method: all 0.5 but those given, a value a method."""
-    rows = [{score: values.get(score, [0.5] * len(names))[i] for score in SCORES}
-            for i in range(len(names))]  # fmt: skip
-    return {"SOD": dict(zip(names, rows, strict=True))}
-
-
-def test_a_line_has_at_most_115_characters_and_names_end_in_the_middle():
-    lines = as_table(table([LONG, "x" * 200])).splitlines()
-    assert max(map(len, lines)) == 115
-    assert lines[1].split()[:2] == ["SOD", "trained"] and "…" in lines[1] and "…" in lines[2]
-    numbers = [line.split()[-5:] for line in as_table(table(["m"])).splitlines()[1:]]
-    assert lines[1].split()[-5:] == numbers[0]
-
-
-def test_a_method_stands_beside_its_difference_from_the_first():
-    values = {"ece": [0.1, 0.12], "ece_floor": [0.01, 0.011], "nll": [0.5, 0.45]}
-    lines = as_table(table(["A", "B"], **values)).splitlines()
-    assert lines[0].split()[:5] == ["set", "method", "ECE", "%", "difference"]
-    assert lines[1].split() == ["SOD", "A", "10.00", "1.00", "50.00", "0.500", "50.00"]
-    assert lines[2].split() == [
-        "SOD", "B", "12.00", "+2.00", "1.10", "50.00", "0.450", "-0.050", "50.00"
-    ]  # fmt: skip
-    assert "difference" not in as_table(table(["A"]))
-
-
-def test_a_table_of_chosen_scores_is_as_wide_as_they_need():
-    columns = PaperOptions(scores=("dice", "nll"), digits=1).columns(COLUMNS)
-    lines = as_table(table(["A", "B"], dice=[0.25, 0.5]), columns).splitlines()
-    assert [line.split() for line in lines] == [
-        ["set", "method", "Dice", "NLL", "nats", "difference"],
-        ["SOD", "A", "0.2", "0.5"],
-        ["SOD", "B", "0.5", "0.5", "0.0"],
-    ]
-    every = as_table(table([LONG, "x" * 200]), list(SCORES.values())).splitlines()
-    assert "…" in every[1] and every[1].count("0.500") > 10
 
 
 def sets(**accuracies):
@@ -68,6 +35,37 @@ def sets(**accuracies):
     return Evaluation.of({"SOD": methods})
 
 
+def lines_of(names, columns=MAIN, **values):
+    """The words of the lines of a table: all scores are 0.5 but those given, a value a method."""
+    evaluation = sets(**dict.fromkeys(names, (1.0,)))
+    for i, row in enumerate(evaluation.scores["SOD"].values()):
+        row |= {score: values[score][i] if score in values else 0.5 for score in SCORES}
+    return [line.split() for line in as_table(evaluation, columns).splitlines()]
+
+
+def test_a_line_has_at_most_115_characters_and_names_end_in_the_middle():
+    lines = as_table(sets(**{LONG: (1.0,), "x" * 200: (1.0,)})).splitlines()
+    assert max(map(len, lines)) == 115
+    assert lines[1].split()[:2] == ["SOD", "trained"] and "…" in lines[1] and "…" in lines[2]
+    every = lines_of([LONG, "x" * 200], list(SCORES.values()))
+    assert any("…" in word for word in every[1]) and every[1].count("0.500") > 10
+
+
+def test_a_method_stands_beside_its_difference_from_the_first():
+    values = {"ece": [0.1, 0.12], "ece_floor": [0.01, 0.011], "nll": [0.5, 0.45]}
+    lines = lines_of("AB", **values)
+    assert lines[0][:5] == ["set", "method", "ECE", "%", "difference"]
+    assert lines[1] == ["SOD", "A", "10.00", "1.00", "50.00", "0.500", "50.00"]
+    assert lines[2][2:] == ["12.00", "+2.00", "1.10", "50.00", "0.450", "-0.050", "50.00"]
+    assert "difference" not in lines_of("A")[0]
+    chosen = PaperOptions(scores=("dice", "nll"), digits=1).columns(COLUMNS)
+    assert lines_of("AB", chosen, dice=[0.25, 0.5]) == [
+        ["set", "method", "Dice", "NLL", "nats", "difference"],
+        ["SOD", "A", "0.2", "0.5"],
+        ["SOD", "B", "0.5", "0.5", "0.0"],
+    ]
+
+
 ALIKE, WORSE = (0.75, 0.5, 1.0, 0.25), (0.5, 0.25, 0.75, 0.0)
 
 
@@ -79,6 +77,7 @@ ALIKE, WORSE = (0.75, 0.5, 1.0, 0.25), (0.5, 0.25, 0.75, 0.0)
         ({"a": ALIKE, "b": (1.0, 0.5, 0.5, 0.75)}, None),  # better on average, but not on all
         ({"a": WORSE, "b": ALIKE, "c": ALIKE}, None),  # better than one of the two
         ({"a": ALIKE}, None),
+        ({"a": WORSE, "b": ALIKE[:3]}, None),  # other images, which are not paired
     ],
 )
 def test_the_best_is_resolved_to_be_better_than_every_other_one(methods, best):
@@ -103,62 +102,81 @@ def test_nearer_to_zero_is_better():
     assert Evaluation.of({"SOD": counts}).best("SOD", gap) is None
 
 
-def test_maps_of_different_images_are_not_paired():
-    evaluation = sets(a=WORSE, b=ALIKE)
+def test_a_difference_of_other_images_has_no_interval():
     named = {
         label: counts.with_columns(names=[f"{label}{i}" for i in range(4)])
-        for label, counts in evaluation.counts["SOD"].items()
+        for label, counts in sets(a=WORSE, b=ALIKE).counts["SOD"].items()
     }
-    assert Evaluation.of({"SOD": named}).best("SOD", SCORES["accuracy"]) is None
-    counts = evaluation.counts["SOD"]
-    fewer = Evaluation.of({"SOD": {"a": counts["a"], "b": counts["b"][:3]}})
-    assert fewer.best("SOD", SCORES["accuracy"]) is None
     change = Evaluation.of({"SOD": named}).difference("SOD", "b", "a", SCORES["accuracy"])
     assert change.value == pytest.approx(0.25) and np.isnan(change.low)
 
 
-def test_intervals_are_those_of_the_resamples_in_every_format():
+def files_of(results, folder, **options):
+    """The texts of tables by suffix."""
+    paths = tuple(folder / f"table{suffix}" for suffix in FORMATS)
+    PaperOptions(table=paths, **options).publish(results, lambda: None)
+    return {path.suffix: path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_intervals_are_those_of_the_resamples_in_every_format(tmp_path):
     """Means over two images: both ends are the images' own accuracies. There is no noise floor."""
-    evaluation = sets(a=(0.5, 0.75))
-    options = PaperOptions(scores=("accuracy", "ece_floor"), digits=1, intervals=True)
-    shown = paper_table(evaluation, options)
-    assert "| SOD | a | 62.5 [50.0, 75.0] | - |" in shown.markdown()
-    assert "SOD & a & 62.5 {[}50.0, 75.0{]} & -- \\\\\n" in shown.latex()
-    header, rows = flat(evaluation.records(), ["accuracy", "ece_floor"])
-    assert header[3:] == ["accuracy", "accuracy_low", "accuracy_high", "ece_floor"]
-    assert rows[0][2:6] == [2, 0.625, 0.5, 0.75]
+    options = {"scores": ("accuracy", "ece_floor"), "digits": 1, "intervals": True}
+    texts = files_of(sets(a=(0.5, 0.75)), tmp_path, **options)
+    assert "| SOD | a | 62.5 [50.0, 75.0] | - |" in texts[".md"]
+    assert "SOD & a & 62.5 {[}50.0, 75.0{]} & -- \\\\\n" in texts[".tex"]
+    header = "set,method,images,accuracy,accuracy_low,accuracy_high,ece_floor"
+    assert texts[".csv"].splitlines() == [header, "SOD,a,2,0.625,0.5,0.75,"]
 
 
-def test_a_set_of_a_single_image_has_no_intervals():
-    evaluation = sets(a=(0.5,))
-    header, rows = flat(evaluation.records(), ["accuracy"])
-    assert (header, rows) == (["set", "method", "images", "accuracy"], [["SOD", "a", 1, 0.5]])
-    options = PaperOptions(scores=("accuracy",), intervals=True)
-    shown = paper_table(evaluation, options).markdown()
-    assert "| 50.00 |" in shown and "brackets" not in shown and "single image" in shown
-    seeds = tables.paper_table(tables.of_evaluations([evaluation] * 2), options).markdown()
-    assert "| 50.00 ± 0.00 |" in seeds and "brackets" not in seeds
-    pairs = tables.of_evaluations([sets(a=(0.5, 0.75))] * 2)
-    assert "in brackets" in tables.paper_table(pairs, options).markdown()
-    two = sets(a=(0.5, 0.75)).records()
-    header, rows = flat({"one": evaluation.records()["SOD"], "two": two["SOD"]}, ["accuracy"])
-    assert header[3:] == ["accuracy", "accuracy_low", "accuracy_high"]
-    assert [row[3:] for row in rows] == [[0.5, None, None], [0.625, 0.5, 0.75]]
+def test_a_set_of_a_single_image_has_no_intervals(tmp_path):
+    one, two = sets(a=(0.5,)), sets(a=(0.5, 0.75))
+    texts = files_of(one, tmp_path, scores=("accuracy",), intervals=True)
+    assert texts[".csv"].splitlines() == ["set,method,images,accuracy", "SOD,a,1,0.5"]
+    assert "| 50.00 |" in texts[".md"] and "single image" in texts[".md"]
+    for evaluation, cell in ((one, "| 50.00 ± 0.00 |"), (two, "in brackets")):
+        seeds = SeedScores.of_evaluations([evaluation] * 2)
+        shown = files_of(seeds, tmp_path, scores=("accuracy",), intervals=True)[".md"]
+        assert cell in shown and ("brackets" in shown) == (evaluation is two)
+    both = Evaluation.of({"one": one.counts["SOD"], "two": two.counts["SOD"]})
+    rows = [[*row.values()][3:] for row in both.rows(["accuracy"])]
+    assert rows == [[0.5, None, None], [0.625, 0.5, 0.75]]
+
+
+def test_a_new_format_is_one_row_of_the_table(elsewhere, monkeypatch, capsys):
+    """Its row decides the columns, and every command that writes tables accepts it."""
+
+    def write_words(path, results, columns, intervals):
+        _, rows = tables.paper_table(results, columns, intervals, bold=str)
+        write(path, str([[score.name for score in columns], *rows]))
+
+    monkeypatch.setitem(FORMATS, ".words", Format(Visibility.COMPARED, True, write_words))
+    for folder in ("maps", "GT"):
+        (elsewhere / folder).mkdir()
+        Image.fromarray(np.uint8([[255, 0]])).save(elsewhere / folder / "image.png")
+    words = ["score", "--maps", "maps", "--masks", "SOD=GT", "--no-weighted-f", "--table"]
+    assert main([*words, "t.words"]) == 0
+    text = (elsewhere / "t.words").read_text()
+    assert text == "[['ece', 'nll'], ['SOD', 'maps', '0.00', '0.002']]"
+    assert main([*words, "t.word"]) == 1
+    assert "expected .csv or .md or .tex or .words" in capsys.readouterr().err
 
 
 ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
-PAPER = PaperTable(
-    {ODD: ["[a]", "*b"], "SOD": ["a", "b"]},
-    [SCORES[name] for name in ("ece", "gap", "iou")],
-    lambda name, method, score: f"-1.0 ± {len(method)}" if name == ODD else "-",
-    lambda name, score: "*b" if score.name == "gap" else None,
-    "50 % [≤ 2] ± 1.",
+
+
+SHOWN = [SCORES[name] for name in ("ece", "gap", "iou")]
+RESULTS = SimpleNamespace(
+    methods={ODD: ["[a]", "*b"], "SOD": ["a", "b"]},
+    cell=lambda name, method, score, interval: f"-1.0 ± {len(method)}" if name == ODD else "-",
+    best=lambda name, score: "*b" if score.name == "gap" else None,
+    caption=lambda columns, intervals: "50 % [≤ 2] ± 1.",
 )
+MARKDOWN, LATEX = tables.markdown(RESULTS, SHOWN, False), tables.latex(RESULTS, SHOWN, False)
 
 
 def test_latex_is_balanced_and_each_row_has_every_column():
     """The grammar of tabular: nothing special but what is escaped, in braces or in dollars."""
-    lines = PAPER.latex().splitlines()
+    lines = LATEX.splitlines()
     begun = [re.sub(r"\\(begin|end)\{(\w+)\}.*", r"\1 \2", line) for line in lines]
     assert [x for x in begun if x.startswith(("begin", "end"))] == [
         "begin table", "begin tabular", "end tabular", "end table"
@@ -167,7 +185,7 @@ def test_latex_is_balanced_and_each_row_has_every_column():
     rules = [line for line in lines if line.endswith("rule")]
     assert rules == [r"\toprule", r"\midrule", r"\midrule", r"\bottomrule"]
     rows = [line.removesuffix(r" \\") for line in lines if line.endswith(r"\\")]
-    assert len(rows) == 5 and PAPER.latex().isascii()
+    assert len(rows) == 5 and LATEX.isascii()
     for row in rows:
         assert len(re.findall(r"(?<!\\)&", row)) == 4 and r"\\" not in row
         bare = re.sub(r"\\text[a-z]+|\$[^$]*\$|\\[%&_#${}]", "", row)
@@ -181,7 +199,7 @@ def test_latex_is_balanced_and_each_row_has_every_column():
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
 def test_latex_compiles(tmp_path):
     head = r"\documentclass{article}\usepackage{booktabs}\begin{document}"
-    text = "\n".join([head, PAPER.latex(), r"\end{document}"])
+    text = "\n".join([head, LATEX, r"\end{document}"])
     (tmp_path / "paper.tex").write_text(text, encoding="utf-8")
     command = ["pdflatex", "-draftmode", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -190,7 +208,7 @@ def test_latex_compiles(tmp_path):
 
 
 def test_markdown_has_arrows_and_its_caption():
-    shown = mistune.create_markdown(plugins=["table"])(PAPER.markdown())
+    shown = mistune.create_markdown(plugins=["table"])(MARKDOWN)
     heads = re.findall(r"<th[^>]*>(.*?)</th>", shown)
     assert heads == ["set", "method", "ECE % ↓", "conf - acc % →", "IoU ↑"]
     assert shown.count("<strong>") == 1 and shown.count("<tr>") == 5

@@ -10,17 +10,15 @@ from pandas.testing import assert_frame_equal
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.evaluation import figures
-from aslp_lib.evaluation.notes import FACTS, facts
+from aslp_lib.evaluation.notes import facts
 from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments import experiment
-from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
-from aslp_lib.experiments.figures import in_and_under_shift
-from aslp_lib.experiments.records import keyed, read, save
-from aslp_lib.experiments.tables import of_records, table
+from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare
+from aslp_lib.experiments.records import keyed, one_per_seed, read, save
+from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency
+from aslp_lib.metrics import bootstrap, calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 from aslp_lib.metrics.truth import against_posterior
@@ -47,17 +45,6 @@ probability between two grey levels may round otherwise."""
 
 def done(asked, processes=1):
     return pd.concat(compare(asked, processes), ignore_index=True)
-
-
-def of(method, records):
-    return records[records.method == method].reset_index(drop=True)
-
-
-def by_key(records):
-    return {
-        (record["set"], record["method"], record["recalibration"]): record
-        for record in records.to_dict("records")
-    }
 
 
 @pytest.fixture(scope="module")
@@ -93,22 +80,16 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
         part = {"validation": data.validation, **data.tests}[record["set"]]
         maps = predicted(run, record["recalibration"], part, tmp_path)
         counts = counted(maps, part)
-        for name in ("ece", "ece_floor", "brier", "ks"):
-            value = SCORES[name].function(counts)
-            assert record[name] == pytest.approx(value, abs=ONE_PIXEL)
-        if record["set"] == "shifted":  # a thousand resamples
-            for name, ends in bootstrap.error_bounds(counts).items():
-                found = record[f"{name}_low"], record[f"{name}_high"]
-                assert found == pytest.approx(ends, abs=ONE_PIXEL)
-        assert {key: record[key] for key in FACTS} == pytest.approx(facts(counts), abs=ONE_PIXEL)
-        assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
-        error = against_posterior(found, part.posterior).total
-        assert record["posterior_error"] == pytest.approx(error, abs=ONE_PIXEL)
-        if record["set"] == "textures":
-            assert np.isnan(record["max_f"])
-        else:
-            assert record["max_f"] == pytest.approx(saliency.max_f(counts), abs=ONE_PIXEL)
+        names = ("ece", "ece_floor", "brier", "ks", "max_f")  # textures have no F
+        expected = scores(counts, names=names) | facts(counts)
+        expected |= {"posterior_error": against_posterior(found, part.posterior).total, "images": 6}
+        if record["set"] == "shifted":  # a thousand resamples
+            for name, (low, high) in bootstrap.error_bounds(counts).items():
+                expected |= {f"{name}_low": low, f"{name}_high": high}
+        own = {key: record[key] for key in expected}
+        assert own == pytest.approx(expected, abs=ONE_PIXEL, nan_ok=True)
+        assert np.isnan(record["max_f"]) == (record["set"] == "textures")
         assert record["seconds"] > 0
 
 
@@ -129,7 +110,8 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
     more = replace(SETTINGS, methods=("bce", "label_smoothing"))
     found = done(Experiment(asked.path, more, seeds=2))
     assert trained == [("label_smoothing", 0), ("label_smoothing", 1)]
-    assert_frame_equal(of("bce", found), of("bce", records))
+    again, first = (frame[frame.method == "bce"] for frame in (found, records))
+    assert_frame_equal(again.reset_index(drop=True), first.reset_index(drop=True))
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -153,21 +135,21 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
     """The experiment is finished: nothing more is trained."""
     asked, records = finished
     under = replace(asked, seeds=1, corruptions=("noise2", "zoom1"), shifts=("empty3",))
-    found, before = by_key(done(under)), by_key(records[records.seed == 0])
-    for key, record in before.items():
-        assert found[key]["options"] == record.pop("options")
-        assert {name: found[key][name] for name in record} == pytest.approx(record, nan_ok=True)
-    more = {name for name, *_ in found.keys() - before.keys()}
-    assert more == {"empty3", "test, noise2", "test, zoom1"}
+    found = done(under)
+    before = found["set"].isin(records["set"])
+    assert_frame_equal(found[before].reset_index(drop=True), records[records.seed == 0])
+    assert set(found[~before]["set"]) == {"empty3", "test, noise2", "test, zoom1"}
     run = Run.open(asked.path / "bce" / "seed-0")
     noisy = Corrupted(run.settings.load_data().tests["test"], "noise2", seed=0)
     counts = counted(predicted(run, "none", noisy, tmp_path), noisy)
-    own = found["test, noise2", "bce", "none"]
-    assert own["ece"] == pytest.approx(calibration.ece(counts), abs=ONE_PIXEL)
-    assert np.isnan(own["ece_low"]) and own["posterior_error"] > 0
-    cut = found["test, zoom1", "bce", "none"]
-    assert np.isnan(cut["posterior_error"])  # what is cut off is unknown
-    assert np.isnan(found["empty3", "bce", "none"]["max_f"])  # no image has foreground
+    own, cut, empty = (
+        one_per_seed(found, name, "bce").iloc[0]
+        for name in ("test, noise2", "test, zoom1", "empty3")
+    )
+    assert own.ece == pytest.approx(calibration.ece(counts), abs=ONE_PIXEL)
+    assert np.isnan(own.ece_low) and own.posterior_error > 0
+    assert np.isnan(cut.posterior_error)  # what is cut off is unknown
+    assert np.isnan(empty.max_f)  # no image has foreground
 
 
 @pytest.mark.parametrize(
@@ -219,7 +201,7 @@ def test_configurations_have_hyperparameters_of_their_own(tmp_path):
     assert found.options.tolist() == [{"gamma": 1.0}, {"gamma": 3.0}, {}]
     assert set(found["set"]) == {"validation"}
     assert found.nll[0] != found.nll[1]
-    lines = table(of_records(found), "validation").splitlines()
+    lines = SeedScores.of_records(found).table("validation").splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == [
         "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
     ]  # fmt: skip
@@ -238,12 +220,10 @@ def test_the_options_of_a_configuration_decide_what_auto_means(tmp_path):
 @pytest.mark.slow
 def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
     _, records = finished
-
-    together = by_key(done(Experiment(tmp_path, SETTINGS, seeds=1), processes=2))
-    alone = by_key(records[records.seed == 0])
-    assert together.keys() == alone.keys()
-    for key, ours in together.items():
-        assert ours["brier"] == pytest.approx(alone[key]["brier"], abs=1e-3)  # other threads' sums
+    together = done(Experiment(tmp_path, SETTINGS, seeds=1), processes=2)
+    alone = records[records.seed == 0]
+    assert_frame_equal(keyed(together), keyed(alone))
+    assert together.brier.tolist() == pytest.approx(alone.brier.tolist(), abs=1e-3)  # threads
 
 
 @pytest.mark.slow
@@ -287,13 +267,10 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path
             done(Experiment(tmp_path / "whole", settings, seeds=1))
 
 
-def record(method="bce", seed=0, ece=0.1, name="test", recalibration="none", **others):
-    scores = {"ece": ece, "oe": 0.05, "gap": 0.01, "accuracy": 0.9, "brier": 0.08, "mae": 0.2}
-    ends = {"ece_low": ece - 0.01, "ece_high": ece + 0.03}
-    options = {"focal": {"gamma": 2.0}}.get(method, {})
-    own = {"method": method, "options": options, "recalibration": recalibration, "seed": seed}
-    own["set"] = name
-    return {**own, **scores, **ends, **others}
+def record(method="bce", seed=0, ece=0.1, name="test", **others):
+    scores = {"ece": ece, "ece_low": ece - 0.01, "ece_high": ece + 0.03, "oe": 0.05, "mae": 0.2}
+    own = {"method": method, "options": {}, "recalibration": "none", "seed": seed, "set": name}
+    return {**own, **scores, **others}
 
 
 def test_a_table_by_hand():
@@ -302,37 +279,12 @@ def test_a_table_by_hand():
         *(record(seed=seed, ece=0.1 + 0.1 * seed, ece_floor=0.01) for seed in (0, 1)),
         record("focal", mae=np.nan),
         record("brier", ece=0.01, ece_low=0, ece_high=0.02, ece_floor=0.012),
+        record(name="shifted"),
     ]
-    groups = of_records(pd.DataFrame([*rows, record(name="shifted")]))
-    lines = table(groups, "test").splitlines()
-    assert lines[0].startswith("| test | ECE % | noise floor % | OE % |")
+    lines = SeedScores.of_records(pd.DataFrame(rows)).table("test").splitlines()
+    assert lines[0].startswith("| test | ECE % | noise floor % | OE % |") and len(lines) == 5
     # mean .15; deviation .1 / sqrt(2); ends .14 and .18
     assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 1.00 ± 0.00 | 5.00 ± 0.00 |" in lines[2]
     assert lines[3].startswith("| focal loss | 10.00 [9.00, 13.00] | - |")
     assert lines[3].endswith("| - |")
     assert lines[4].split(" | ")[1:3] == ["1.00 [≤ 2.00]", "1.20"]
-    assert len(lines) == 5
-
-
-def test_records_stand_in_the_order_they_were_asked_for(tmp_path):
-    asked = Experiment(tmp_path, SETTINGS, seeds=2)
-    rows = [
-        record(method, seed, recalibration=kind)
-        for kind in ("temperature_scaling", "none")
-        for method in ("focal", "bce")
-        for seed in (1, 0)
-    ]
-    held = in_order(asked, pd.DataFrame(rows), pd.DataFrame([record("mixup"), *rows]))
-    order = [*zip(held.seed, held.method, held.recalibration, strict=True)]
-    kinds = ("none", "temperature_scaling")
-    assert order[:8] == [(s, m, k) for s in (0, 1) for m in ("bce", "focal") for k in kinds]
-    assert order[8:] == [(0, "mixup", "none")]  # not asked for, and last
-
-
-def test_the_picture_has_a_mark_a_method_at_its_means():
-    inside, shifted = {"BCE": [0.02, 0.04], "A": [0.01]}, {"BCE": [0.1, 0.3], "A": [0.2]}
-    figure = in_and_under_shift(inside, shifted, ("validation", "SOD"), "2 seeds")
-    (axis,) = figure.axes
-    points = [container[0].get_xydata()[0].tolist() for container in axis.containers]
-    assert points == [pytest.approx([3, 20]), pytest.approx([1, 20])]
-    assert "BCE: 3.0 % and 20.0 %" in figures.alt(figure)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from pandas.testing import assert_frame_equal
 
 from aslp_lib.config import PRESETS
@@ -88,6 +89,8 @@ def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(tmp_path, record
     assert data[0, "test"] != data[1, "test"]
     assert all(len(own) == 6 for own in data.values())
     assert_frame_equal(read(file), found, check_like=True, check_dtype=False)
+    first = collect(asked, file)  # what is not asked for any more comes last
+    assert read(file)["set"].tolist() == [*first["set"], *found["set"].drop(first.index)]
 
 
 @pytest.mark.fault
@@ -103,7 +106,6 @@ def test_records_without_their_data_are_refused(tmp_path, recorded):
 @pytest.mark.fault
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
-    """Its folder must not be named like the training or the validation set."""
     (paper_root / "Test/SOD").rename(paper_root / "Test" / name)
     with pytest.raises(ValueError, match=f"the name of a test set is '{name}'.*Rename"):
         collect(on_files, on_files.path / "comparison.json")
@@ -111,34 +113,20 @@ def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("out", "results"),
-    [("experiment", "experiment/comparison.json"), ("experiment", "other.json"),
-     ("other", "all.json"), ("other", "link.json")],
-)  # fmt: skip
-def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
-    """They share one --out or one --results."""
-    record = experiment.recorded
-    refused = []
-
-    def call(*arguments, **options):
-        """The second call, in the middle of the first."""
-        other = Experiment(tmp_path / out, SETTINGS, seeds=1)
-        with pytest.raises(RuntimeError, match="another comparison is at work on") as error:
-            collect(other, tmp_path / results)
-        refused.append(error)
-        return record(*arguments, **options)
-
-    (tmp_path / "all.json").touch()
-    (tmp_path / "link.json").symlink_to("all.json")
-    (tmp_path / "all.json").unlink()
-    monkeypatch.setattr(experiment, "recorded", call)
+@pytest.mark.parametrize("lock", ["experiment/.lock", ".all.json.lock"])
+def test_two_calls_at_once(tmp_path, recorded, lock):
+    """They share one --out or one --results, here through a link."""
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
-    found = collect(asked, tmp_path / "all.json")
-    assert len(refused) == 1
-    monkeypatch.setattr(experiment, "recorded", record)
-    again = collect(asked, tmp_path / "all.json")  # it is free again
-    assert_frame_equal(again, found)
+    (tmp_path / "link.json").symlink_to("all.json")
+    (tmp_path / "experiment").mkdir()
+    with (
+        FileLock(tmp_path / lock),
+        pytest.raises(RuntimeError, match="another comparison is at work on"),
+    ):
+        collect(asked, tmp_path / "link.json")
+    assert not recorded
+    collect(asked, tmp_path / "link.json")  # it is free again
+    assert len(read(tmp_path / "all.json")) == 4
 
 
 @pytest.mark.fault

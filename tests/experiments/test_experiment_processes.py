@@ -21,13 +21,10 @@ ENDLESS = replace(
 )
 
 
-def train(path: Path) -> None:
+def train(path: Path, *, in_a_group: bool = False) -> None:
+    if in_a_group:
+        os.setsid()  # so that all of its processes can be killed
     list(compare(Experiment(path, ENDLESS, seeds=1), processes=2))
-
-
-def train_in_a_group(path: Path) -> None:
-    os.setsid()  # so that all of its processes can be killed
-    train(path)
 
 
 def wait_for(path: Path) -> None:
@@ -41,7 +38,8 @@ def wait_for(path: Path) -> None:
 @pytest.mark.fault
 def test_processes_end_with_their_parent(tmp_path):
     """What a training holds as long as its process lives is free again."""
-    parent = multiprocessing.get_context(START).Process(target=train_in_a_group, args=(tmp_path,))
+    context = multiprocessing.get_context(START)
+    parent = context.Process(target=train, args=(tmp_path,), kwargs={"in_a_group": True})
     parent.start()
     held = tmp_path / "bce/seed-0/.lock"
     try:

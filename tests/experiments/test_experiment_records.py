@@ -33,20 +33,14 @@ FOUND = pd.DataFrame(
 )
 
 
-def errors(rows):
-    return rows.ece.tolist()
-
-
-def test_methods_come_in_the_order_in_which_they_are_asked_for():
+def test_records_are_selected_in_the_order_in_which_they_are_asked_for():
     asked = {"bce": {}, "nothing_known": {}, "label_smoothing": {"epsilon": 0.2}}
-    assert errors(records.select(FOUND, asked)) == [0.1, 0.11, 0.12, 0.04]
+    assert records.select(FOUND, asked).ece.tolist() == [0.1, 0.11, 0.12, 0.04]
     both = records.select(FOUND, {"bce": {}}, ["none", "temperature_scaling"])
-    assert errors(both) == [0.1, 0.11, 0.12, 0.02]
-
-
-def test_one_way_on_one_set_has_a_record_a_seed():
-    assert errors(records.one_per_seed(FOUND, "test", "bce")) == [0.1, 0.11]
-    assert errors(records.one_per_seed(FOUND, "test", "label_smoothing", epsilon=0.1)) == [0.03]
+    assert both.ece.tolist() == [0.1, 0.11, 0.12, 0.02]
+    assert records.one_per_seed(FOUND, "test", "bce").ece.tolist() == [0.1, 0.11]
+    one = records.one_per_seed(FOUND, "test", "label_smoothing", epsilon=0.1)
+    assert one.ece.tolist() == [0.03]
 
 
 @pytest.mark.fault
@@ -59,12 +53,11 @@ def test_none_or_several_of_a_seed_are_refused(method, words):
         records.one_per_seed(FOUND, "test", method)
 
 
-def test_scores_over_seeds_stand_under_the_tables_names():
-    found = records.values(FOUND, "test")
+def test_records_are_grouped_by_the_labels_of_tables():
+    found = {label: rows.ece.tolist() for label, rows in records.by_label(FOUND, "test").items()}
     assert found["BCE"] == [0.1, 0.11]
     assert found["BCE + temperature scaling"] == [0.02]
     assert found["label smoothing (epsilon = 0.2)"] == [0.04]
-    assert list(found) == list(records.by_label(FOUND, "test"))
 
 
 WHOLE = {
@@ -74,19 +67,23 @@ WHOLE = {
 }
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("text", ["{}", "[]", '{"records": [{}], "settings": {}}', "no JSON"])
-def test_files_that_hold_no_records(tmp_path, text):
-    (tmp_path / "all.json").write_text(text)
-    with pytest.raises(ValueError, match=r"all\.json"):
-        records.read(tmp_path / "all.json")
-
-
 def written(path, second):
     """A file of two records, the second with other values."""
     content = {"settings": json.loads(Settings().to_json())}
     path.write_text(json.dumps(content | {"records": [WHOLE, {**WHOLE, "seed": 1, **second}]}))
     return path
+
+
+@pytest.mark.fault
+def test_files_that_hold_no_records(tmp_path):
+    path = tmp_path / "all.json"
+    for text in ("{}", "[]", '{"records": [{}], "settings": {}}', "no JSON"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"all\.json"):
+            records.read(path)
+    path.write_text(written(path, {}).read_text().replace('"nll"', '"other"'))
+    with pytest.raises(ValueError, match="the column nll is missing"):
+        records.read(path)
 
 
 def test_what_is_undefined_is_nan_and_columns_may_be_added(tmp_path):
@@ -108,18 +105,13 @@ def test_what_is_undefined_is_nan_and_columns_may_be_added(tmp_path):
         ({"seed": 0.5}, r"seed of record 2 is 0\.5; expected an integer from 0 to 9\d*\)"),
         ({"seed": 2.0**63}, r"seed of record 2 is 9\.2.*e\+18; expected"),
         ({"seed": 2**70}, "seed of record 2 is 1180591620717411303424; expected"),
-        ({"seed": -1}, "seed of record 2 is -1; expected"),
         ({"seed": None}, "seed of record 2 is None; expected"),
         ({"images": 2.5}, r"images of record 2 is 2\.5; expected an integer from 1"),
-        ({"images": 0}, "images of record 2 is 0; expected"),
         ({"ece": "abc"}, "ece of record 2 is 'abc'; expected a number from 0 to 1"),
         ({"ece": 55}, "ece of record 2 is 55; expected"),
-        ({"ece": True}, "ece of record 2 is True; expected"),
         ({"ece": [0.1]}, r"ece of record 2 is \[0\.1\]; expected"),
         ({"gap": -1.5}, r"gap of record 2 is -1\.5; expected a number from -1 to 1"),
-        ({"nll": -1}, "nll of record 2 is -1; expected a number from 0"),
         ({"nll": math.inf}, "nll of record 2 is inf; expected"),
-        ({"nll": 1e300}, r"nll of record 2 is 1e\+300; expected"),
         ({"seconds": -1}, "seconds of record 2 is -1; expected"),
         ({"posterior_error": 2}, "posterior_error of record 2 is 2; expected"),
     ],
@@ -133,10 +125,3 @@ def test_numbers_at_the_ends_of_their_ranges_are_read(tmp_path):
     for change in ({"ece": 0, "gap": -1, "nll": 0.0}, {"seed": 2**63 - 1, "images": 1.0, "ece": 1}):
         found = records.read(written(tmp_path / "all.json", change))
         assert {name: found[name][1] for name in change} == change
-
-
-@pytest.mark.fault
-def test_a_file_without_a_column_is_refused(tmp_path, monkeypatch):
-    monkeypatch.delitem(WHOLE, "nll")
-    with pytest.raises(ValueError, match="the column nll is missing"):
-        records.read(written(tmp_path / "all.json", {}))

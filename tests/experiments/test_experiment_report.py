@@ -6,10 +6,10 @@ import pytest
 
 from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.pages import write_page
-from aslp_lib.experiments.figures import paired_differences, scores_over_seeds
+from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
 from aslp_lib.experiments.records import ESTIMATORS, NAMES
 from aslp_lib.experiments.report import experiment_page
-from aslp_lib.experiments.seed_statistics import difference, student_interval, verdicts
+from aslp_lib.experiments.seed_statistics import difference, student_interval
 from aslp_lib.experiments.tables import SMALLEST
 from aslp_lib.metrics import SCORES
 
@@ -35,31 +35,32 @@ OTHER = records("focal", [0.05, 0.11, 0.15], [0.4, 0.5, 0.62])
 def test_every_seed_is_drawn_with_the_mean_and_its_interval():
     values = {"A": [0.1, 0.2, 0.4], "B": [0.3, 0.3, 0.1]}
     (axis,) = scores_over_seeds(values, ECE, "set").axes
-    for row, (points, (label, seeds)) in enumerate(
-        zip(axis.collections[:2], values.items(), strict=True)
-    ):
-        assert axis.get_yticklabels()[row].get_text() == label
-        drawn = np.asarray(points.get_offsets())
-        np.testing.assert_allclose(np.sort(drawn[:, 0]), 100 * np.sort(seeds))
-        np.testing.assert_allclose(drawn[:, 1], row)
-    whiskers = (line.get_xdata() for line in axis.lines)
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "B"]
+    for row, (points, seeds) in enumerate(zip(axis.collections[:2], values.values(), strict=True)):
+        drawn = points.get_offsets()
+        assert sorted(drawn[:, 0]) == pytest.approx(100 * np.sort(seeds))
+        assert set(drawn[:, 1]) == {row}
+    whiskers = (tuple(line.get_xdata()) for line in axis.lines)
     ends = [x for x in whiskers if len(x) == 2 and x[0] < x[1]]
     expected = [100 * np.array(student_interval(seeds)) for seeds in values.values()]
-    np.testing.assert_allclose(sorted(map(tuple, ends)), sorted(map(tuple, expected)))
+    np.testing.assert_allclose(sorted(ends), sorted(map(tuple, expected)))
 
 
 def test_differences_are_drawn_with_their_verdicts():
     paired = {k: difference(v, BCE, "nll") for k, v in (("A", BETTER), ("B", OTHER))}
     (axis,) = paired_differences(paired, NLL, SMALLEST, "set").axes
     words = [text.get_text() for text in axis.texts]
-    assert (
-        words
-        == verdicts(list(paired.values()), SMALLEST)
-        == ["too small to matter", "not resolved"]
-    )
-    np.testing.assert_allclose(
-        np.sort(axis.collections[1].get_offsets()[:, 0]), np.sort(paired["B"].values)
-    )
+    assert words == ["too small to matter", "not resolved"]
+    drawn = axis.collections[1].get_offsets()[:, 0]
+    assert sorted(drawn) == pytest.approx(sorted(paired["B"].values))
+
+
+def test_the_picture_has_a_mark_a_method_at_its_means():
+    inside, shifted = {"BCE": [0.02, 0.04], "A": [0.01]}, {"BCE": [0.1, 0.3], "A": [0.2]}
+    figure = in_and_under_shift(inside, shifted, ("validation", "SOD"), "2 seeds")
+    points = [container[0].get_xydata()[0] for container in figure.axes[0].containers]
+    np.testing.assert_allclose(points, [[3, 20], [1, 20]])
+    assert "BCE: 3.0 % and 20.0 %" in figure.get_label()
 
 
 @pytest.mark.filterwarnings("ignore:Ill-formed:UserWarning")

@@ -39,9 +39,7 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
     figure = style.new_figure(6.4, 4.2, "Calibration error", title)
     axis = figure.subplots()
     shade = 0.4 / (1 + len(methods))  # bands that overlap must stay transparent
-    for (label, table), (colour, line, mark), width in zip(
-        methods.items(), style.looks(), style.line_widths(len(methods)), strict=False
-    ):
+    for label, table, (colour, line, mark), width in _curves(methods):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
         text = f"{label}: {ece_in_parts(table)}"
         # Only the legend shows these marks: those of the bins have areas of their own.
@@ -82,9 +80,7 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     figure = style.new_figure(7.2, 3.7, "Detection of the foreground", title)
     left, right = figure.subplots(1, 2)
     notes = []
-    for (label, counts), (colour, line, _), width in zip(
-        methods.items(), style.looks(), style.line_widths(len(methods)), strict=False
-    ):
+    for label, counts, (colour, line, _), width in _curves(methods):
         precision, recall = saliency.precision_recall(counts)
         areas = saliency.average_precision(counts), saliency.auc(counts)
         notes.append(f"{label}: AP {areas[0]:.2f}, AUC {areas[1]:.2f}")
@@ -99,6 +95,12 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     _legend(figure, left)
     figure.set_label(f"Precision-recall and ROC curves, {title}. {'; '.join(notes)}.")
     return figure
+
+
+def _curves(methods: Mapping[str, Any]) -> Iterable[tuple[str, Any, tuple[str, str, str], float]]:
+    """Return label and numbers of each method, with the look and the width of its curve."""
+    widths = style.line_widths(len(methods))
+    return zip(methods, methods.values(), style.looks(), widths, strict=False)
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
