@@ -334,8 +334,6 @@ def predicted_maps(
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     selected = range(len(dataset)) if indices is None else indices
-    for recalibration in filter(None, changes.values()):
-        recalibration.attach(network, getattr(network, "pooled_features", None))
     for raw, images, _, batch in outputs(network, dataset, settings, selected):
         numbers = batch.tolist()
         shapes = [dataset.shape(number) for number in numbers]
@@ -343,7 +341,9 @@ def predicted_maps(
         uncalibrated = resized(raw)
         maps: dict[K, list[np.ndarray]] = {}
         for key, change in changes.items():
-            probabilities = uncalibrated if change is None else resized(change(raw, images))
+            probabilities = (
+                uncalibrated if change is None else resized(change(raw, images, network))
+            )
             if change is not None and change.preserves_decisions:
                 probabilities = list(map(preserve_decisions, probabilities, uncalibrated))
             if settings.min_max_maps:

@@ -27,7 +27,7 @@ from aslp_lib.metrics.float_levels import finite_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
 
-ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not kind.needs_network)
+ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if kind.needs != "images")
 """Names of the recalibrations that need only maps, and neither images nor a network."""
 ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 """Names of the recalibrations in `ON_MAPS` that can be fitted on maps of corrupted images too."""
@@ -183,7 +183,7 @@ def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) 
         yield from np.split(changed(np.concatenate(parts)), np.cumsum([*map(len, parts)])[:-1])
 
     return Slabs(
-        slabs.shape, of_whole_map() if change.uses_whole_map else map(changed, slabs.parts)
+        slabs.shape, of_whole_map() if change.needs == "map" else map(changed, slabs.parts)
     )
 
 
@@ -202,7 +202,7 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     """
     from scipy.special import expit
 
-    known = values if change.uses_whole_map else values[~np.isnan(values)]
+    known = values if change.needs == "map" else values[~np.isnan(values)]
     low, high = known.min(initial=0.5), known.max(initial=0.5)
     if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
         expected = "finite logits" if logits else "probabilities in [0, 1]; logits need --logits"

@@ -22,7 +22,7 @@ from aslp_lib.tensors import save_tensors
 from aslp_lib.training.recalibrate import recalibrate
 
 METHODS = ("bce", "calibration")
-KINDS = ("temperature_scaling", "histogram", "density", "flip")
+KINDS = ("temperature_scaling", "histogram", "image_wise_temperature", "flip")
 SETTINGS = replace(
     PRESETS["demo"], size=24, device="cpu", batch_size=2, methods=METHODS, recalibrate=KINDS
 )
