@@ -301,16 +301,25 @@ class Recalibration(nn.Module):
         save_tensors(Path(path), self.state_dict(), facts)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, network: Mapping[str, str] | None = None) -> Self:
         """Read a file that `save` wrote.
+
+        Args:
+            path: the file.
+            network: what identifies the network for which the method was fitted, if the file must
+                say so.
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is damaged, or belongs to another method or version.
+            ValueError: if the file is damaged, or belongs to another method, version or network.
         """
         problem = f"{path} cannot be used as the recalibration {cls.name!r}"
         with explained(problem, f"a file from its save method. {REMEDY}"):
-            return cls.from_tensors(*load_tensors(Path(path)))
+            tensors, facts = load_tensors(Path(path))
+            for name, value in (network or {}).items():
+                known = facts.get(name)
+                require(f"the {name} of its network", known, known == value, repr(value))
+            return cls.from_tensors(tensors, facts)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:

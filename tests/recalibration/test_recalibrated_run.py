@@ -79,7 +79,7 @@ def test_a_run_killed_between_training_and_fitting_goes_on(tmp_path, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             train(cut)
     assert cut.weights.exists()
-    with pytest.raises(FileNotFoundError, match=r"no .*logistic\..*[Tt]rain BCE to its end"):
+    with pytest.raises(FileNotFoundError, match=r"no .*logistic\..* Resume the run"):
         predict.predict_run(settings, settings.load_data(), "bce", cut)
     train(cut)
     for file in ("weights.safetensors", "logistic.safetensors"):
