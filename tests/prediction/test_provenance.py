@@ -3,6 +3,7 @@
 import contextlib
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def predicted(paper_root, tmp_path):
     data = replace(data, tests={"SOD": data.tests["SOD"]})
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
     folder = run.method("bce")
-    save_tensors(folder.weights, recorded.load("bce").state_dict(), {"network": "tiny"})
+    keep_weights(folder)
     keep_temperature(folder, 2.0)
     predict.predict_run(run.settings, data, "bce", folder)
     return run, data
@@ -46,6 +47,12 @@ def keep_temperature(folder: runs.MethodFolder, value: float) -> None:
     weights = fingerprint(load_tensors(folder.weights)[0])
     network = {"method": "bce", "fingerprint": weights}
     Temperature(value).save(folder.recalibration("temperature_scaling"), network)
+
+
+def keep_weights(folder: runs.MethodFolder, **facts) -> None:
+    """Keep weights that a training with these facts would have kept."""
+    tensors = recorded.load("bce").state_dict()
+    save_tensors(folder.weights, tensors, {"network": "tiny", **facts})
 
 
 def change(what: str, run: runs.Run, root: Path) -> runs.Run:
@@ -178,28 +185,24 @@ def test_weights_of_another_training_are_not_used_and_their_maps_not_scored(
     run, data = predicted
     method = "focal" if "focal" in name else "bce"
     run = runs.Run(run.path, replace(run.settings, methods=(method,), recalibrate=()))
-    folder, settings, tensors = run.method(method), run.settings, recorded.load("bce").state_dict()
-
-    def keep(settings, **facts):
-        known = {"network": "tiny", "method": method, "settings": settings}
-        save_tensors(folder.weights, tensors, known | facts)
-
+    folder, settings = run.method(method), run.settings
+    keep = partial(keep_weights, folder, method=method)
     moved = replace(settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
-    keep(moved.to_json())
+    keep(settings=moved.to_json())
     predict.predict_run(settings, data, method, folder)
     if name in ("method", "network"):
-        keep(settings.to_json(), **{name: trained})
+        keep(**{"settings": settings.to_json(), name: trained})
     elif name == "focal.gamma":
-        keep(settings.tuned(focal={"gamma": trained}).to_json())
+        keep(settings=settings.tuned(focal={"gamma": trained}).to_json())
     else:
-        keep(replace(settings, **{name: trained}).to_json())
+        keep(settings=replace(settings, **{name: trained}).to_json())
     message = rf"weights\.safetensors holds .* whose {name} is {trained!r}; expected {expected!r}\."
     with pytest.raises(ValueError, match=message):
         predict.predict_run(settings, data, method, folder)
     with pytest.raises(ValueError, match=message):
         evaluate_run(run, data, QUICK)
     for unreadable in ("{", "[]", 3, '{"hyperparameters": []}'):
-        keep(unreadable)
+        keep(settings=unreadable)
         with pytest.raises(ValueError, match=r"weights\.safetensors has settings that cannot be r"):
             predict.predict_run(settings, data, method, folder)
 

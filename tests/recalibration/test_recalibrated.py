@@ -7,56 +7,23 @@ from operator import itemgetter
 import numpy as np
 import pytest
 import torch
+from test_base import ON_COUNTS, fitted_on
 from torch import nn
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.recalibration import (
-    RECALIBRATIONS,
-    ClassWiseTemperature,
-    CorruptionTemperature,
     Flip,
-    Histogram,
-    ImageWiseShrinkage,
     ImageWiseTemperature,
     Isotonic,
-    Logistic,
     Recalibrated,
     Temperature,
     Unperturb,
-    UnperturbTemperature,
 )
 from aslp_lib.tensors import load_tensors, save_tensors
 
 LEVELS = 256
-# Weights of foreground and background, then means, deviations and range of the five features.
-IMAGE_WEIGHTS = (
-    *((-1.0, 0.5, 0.25, 0.0, -0.75, -0.5), (-2.0, 0.25, 0.25, 0.5, 0.25, 0.25)),
-    *(5 * (-0.5,), 5 * (2.0,), 5 * (-1.0,), 5 * (1.0,)),
-)
-# Every number is one that single precision holds, so that both paths have the same.
-ELEMENTWISE = [
-    Temperature(2.5),
-    Unperturb(0.25),
-    Unperturb(),
-    UnperturbTemperature(0.125, 1.5),
-    CorruptionTemperature(0.75),
-    ClassWiseTemperature(2.0, 0.5),
-    Logistic(0.5, -0.25),
-    Isotonic((-2.0, 0.5, 2.0), (-1.0, -0.5, 3.0)),
-    Isotonic(),
-    Histogram(20, (-1.0, 0.5), (-2.0, 0.25, 0.125)),
-]
-IMAGE_WISE = [
-    ImageWiseShrinkage(*IMAGE_WEIGHTS),
-    ImageWiseTemperature(*IMAGE_WEIGHTS),
-    ImageWiseTemperature(),
-]
-OF_LOGITS = [*ELEMENTWISE, *IMAGE_WISE]
-
-
-def cases(*recalibrations):
-    return pytest.mark.parametrize("fitted", recalibrations, ids=lambda each: each.name)
+OF_LOGITS = pytest.mark.parametrize("name", ON_COUNTS)
 
 
 def random_logits(*shape):
@@ -69,12 +36,9 @@ def convolution(channels=3):
     return nn.Conv2d(channels, 1, kernel_size=3, padding=1)
 
 
-def test_every_registered_method_is_tested_here():
-    assert {each.name for each in (*OF_LOGITS, Flip())} == RECALIBRATIONS.keys()
-
-
-@cases(*OF_LOGITS)
-def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(fitted):
+@OF_LOGITS
+def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(name):
+    fitted = fitted_on(name)
     levels = np.random.default_rng(0).integers(LEVELS, size=(3, 400))
     levels[0] //= 2  # all background
     table = np.zeros((3, 2, LEVELS), dtype=np.int64)
@@ -88,10 +52,10 @@ def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(fitted):
     np.testing.assert_array_equal(found, np.take_along_axis(moved, levels, axis=1))
 
 
-@cases(*OF_LOGITS)
-def test_gradients_are_finite_differences(fitted):
+@OF_LOGITS
+def test_gradients_are_finite_differences(name):
     logits = random_logits(2, 1, 3, 4).requires_grad_()
-    assert torch.autograd.gradcheck(Recalibrated(nn.Identity(), fitted), logits)
+    assert torch.autograd.gradcheck(Recalibrated(nn.Identity(), fitted_on(name)), logits)
 
 
 def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
@@ -137,8 +101,9 @@ def test_the_logit_of_a_softmax_over_two_classes():
     torch.testing.assert_close(recalibrated(scores).sigmoid(), expected)
 
 
-@cases(*OF_LOGITS, Flip())
-def test_it_computes_in_single_precision(fitted):
+@pytest.mark.parametrize("name", [*ON_COUNTS, "flip"])
+def test_it_computes_in_single_precision(name):
+    fitted = fitted_on(name)
     images, recalibrated = random_logits(2, 3, 8, 8).float(), Recalibrated(convolution(), fitted)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         logits, found = recalibrated.network(images), recalibrated(images)
@@ -154,24 +119,18 @@ def test_float16_does_not_overflow():
     torch.testing.assert_close(found, 4 * logits.float())
 
 
-@cases(*OF_LOGITS)
-def test_its_numbers_are_buffers_that_keep_their_precision(fitted):
-    recalibrated = Recalibrated(convolution(), copy.deepcopy(fitted))
+@OF_LOGITS
+def test_its_numbers_are_buffers_that_keep_their_precision_on_the_network_s_device(name):
+    recalibrated = Recalibrated(convolution(), copy.deepcopy(fitted_on(name)))
     before = {name: each.clone() for name, each in recalibrated.named_buffers()}
-    assert before.keys() == {f"recalibration.{name}" for name in fitted.state_dict()}
-    assert before.keys() <= recalibrated.state_dict().keys()
+    assert before.keys() == recalibrated.state_dict().keys() - {"network.weight", "network.bias"}
     for converted in (recalibrated.half(), recalibrated.to(torch.bfloat16)):
         assert converted.network.weight.dtype in (torch.float16, torch.bfloat16)
         for name, each in converted.named_buffers():
             torch.testing.assert_close(each, before[name], rtol=0, atol=0)
-    assert all(each.is_meta for each in recalibrated.to("meta").buffers())
-
-
-@cases(*OF_LOGITS, Flip())
-def test_its_numbers_are_on_the_network_s_device(fitted):
-    recalibrated = Recalibrated(convolution().to("meta"), copy.deepcopy(fitted))
-    assert recalibrated(torch.empty(2, 3, 4, 4, device="meta")).shape == (2, 1, 4, 4)
-    assert all(each.is_meta for each in recalibrated.buffers())
+    there = Recalibrated(convolution().to("meta"), recalibrated.recalibration)
+    assert there(torch.empty(2, 3, 4, 4, device="meta")).shape == (2, 1, 4, 4)
+    assert all(each.is_meta for each in there.buffers())
 
 
 @pytest.mark.fault
@@ -210,9 +169,16 @@ def test_a_wrong_file_is_refused_and_leaves_the_network_unchanged(
 class All(nn.Module):
     """Every recalibration of the same logits, so that one graph has them all."""
 
-    def __init__(self, recalibrations):
+    def __init__(self, *more):
         super().__init__()
-        self.each = nn.ModuleList(Recalibrated(nn.Identity(), fitted) for fitted in recalibrations)
+        fitted = [
+            *map(fitted_on, ON_COUNTS),
+            Unperturb(),
+            Isotonic(),
+            ImageWiseTemperature(),
+            *more,
+        ]
+        self.each = nn.ModuleList(Recalibrated(nn.Identity(), each) for each in fitted)
 
     def forward(self, logits):
         return [module(logits) for module in self.each]
@@ -220,7 +186,7 @@ class All(nn.Module):
 
 @pytest.mark.slow
 def test_torch_compile_sees_one_graph():
-    together, logits = All(OF_LOGITS), random_logits(2, 1, 4, 4)
+    together, logits = All(), random_logits(2, 1, 4, 4)
     compiled = torch.compile(together, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(logits), together(logits))
 
@@ -232,10 +198,9 @@ def test_onnx_computes_the_same(tmp_path):
     for package in ("onnx", "onnxscript"):  # for the exporters of older and of newer versions
         pytest.importorskip(package)
     onnxruntime = pytest.importorskip("onnxruntime")
-    methods, logits = [*OF_LOGITS, Flip()], random_logits(3, 1, 4, 4).float()
+    together, logits = All(Flip()), random_logits(3, 1, 4, 4).float()
     large = torch.tensor([17.0, 40.0, 110.0, 1e4])
     logits[0, 0, :2] = torch.stack([large, -large])
-    together = All(methods)
     path = tmp_path / "recalibrated.onnx"
     torch.onnx.export(together.eval(), (logits,), path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
