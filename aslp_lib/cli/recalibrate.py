@@ -124,7 +124,7 @@ class Recalibrate(Command):
                 f"--dose is {self.dose}; expected a number with --kind unperturb, and none with "
                 "the others, which fit what they need."
             )
-        unfitted = kind() if self.dose is None else kind(self.dose)
+        unfitted = kind() if self.dose is None else kind(dose=self.dose)
         of_masks = self.valid_masks is not None or self.files.ignore_index is not None
         if of_masks and not self.fit_maps:
             raise ValueError(

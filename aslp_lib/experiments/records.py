@@ -44,6 +44,8 @@ NONE = "none"
 """Recalibration of a network as trained."""
 IDENTITY = ["method", "options", "recalibration", "seed", "set"]
 """Columns that identify a record in a file."""
+DROPPED = "density"
+"""Recalibration of earlier versions, whose records are left out."""
 REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
 """Columns that every file has."""
 COUNTS = ("seed", "images")
@@ -129,6 +131,7 @@ def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
         records = pd.DataFrame(content["records"], dtype=object)  # keeps 1, 1.0 and true apart
         if missing := [name for name in REQUIRED if name not in records]:
             raise ValueError(f"the column {missing[0]} is missing")
+        records = records[records.recalibration != DROPPED].reset_index(drop=True)
         numbers = records.columns.difference(["method", "options", "recalibration", "set"])
         check_numbers(records, numbers)
         kinds = {name: int if name in COUNTS else float for name in numbers}

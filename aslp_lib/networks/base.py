@@ -1,7 +1,6 @@
 """The parts that networks share: normalisation, padding, pretrained encoders, and layers."""
 
 import pickle
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -70,39 +69,6 @@ class DenseNetwork(nn.Module):
             x = stage(x)
             features.append(layer(x))
         return features
-
-    def feature_modules(self) -> list[nn.Module]:
-        """Return the modules whose outputs (N, C, h, w) are the features of an image.
-
-        They are the stages of the encoder, from fine to coarse; by default those of `encoder`.
-        """
-        return list(self.encoder)
-
-    @torch.no_grad()
-    def pooled_features(self, images: Tensor) -> list[Tensor]:
-        """Compute the spatial mean of the output of each of `feature_modules`, (N, C) float32.
-
-        Forward hooks collect the outputs during one forward pass, which runs in the current mode of
-        the network (training or evaluation). They are removed afterwards, also after an error.
-
-        >>> from aslp_lib.networks import build
-        >>> features = build("tiny").pooled_features(torch.zeros(2, 3, 16, 16))
-        >>> [tuple(means.shape) for means in features]
-        [(2, 16), (2, 32), (2, 64)]
-        """
-        features: dict[nn.Module, Tensor] = {}
-
-        def pool(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            # Pooled at once, because a later layer may change the output in place.
-            features[module] = output.float().mean((2, 3))
-
-        modules = self.feature_modules()
-        with ExitStack() as hooks:
-            for module in modules:
-                hooks.callback(module.register_forward_hook(pool).remove)
-            # `forward` runs the hooks; calling a compiled network would skip them.
-            self.forward(images)
-        return [features[module] for module in modules]
 
 
 def pretrained(name: str, weights: str | None) -> Any:

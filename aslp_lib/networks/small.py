@@ -44,9 +44,6 @@ class TinyUNet(DenseNetwork):
         fine = self.up1(torch.cat([F.interpolate(middle, scale_factor=2), fine], dim=1))
         return F.pixel_shuffle(self.head(fine), 2)
 
-    def feature_modules(self) -> list[nn.Module]:
-        return [self.down1, self.down2, self.down3]
-
 
 class MobileNetFPN(DenseNetwork):
     """MobileNetV2 (Sandler et al., CVPR 2018) with a feature pyramid (Lin et al., CVPR 2017).

@@ -73,12 +73,8 @@ def load_recalibrations(
         FileNotFoundError: there is no file of a recalibration.
         ValueError: a file is damaged, or does not say that it was fitted for these weights.
     """
-    fitted_for, fitted = identity(method, network), {}
-    for kind in kinds:
-        file = folder.recalibration(kind)
-        fitted[kind] = RECALIBRATIONS[kind].load(file)
-        provenance.check_fitted(file, fitted_for)
-    return fitted
+    owner = identity(method, network)
+    return {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind), owner) for kind in kinds}
 
 
 def predict_run(settings: Settings, data: DataSplits, method: str, folder: MethodFolder) -> None:
@@ -196,8 +192,7 @@ def _load(
     finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
     require_exists("file", folder.weights, finished)
     for kind in kinds:
-        planned = kind in settings.recalibrations(method)
-        fitted = finished if planned else f"one. Train a run with --recalibrate {kind}."
+        fitted = f"a fitted one. Resume the run, or train one with --recalibrate {kind}."
         require_exists("recalibration", folder.recalibration(kind), fitted)
     network = load_network(settings, method, folder.weights)
     return network, load_recalibrations(method, network, folder, kinds)
@@ -224,15 +219,13 @@ def _clear_outdated(
     made_with = partial(provenance.made_with, settings, folder, weights, images=images)
     kinds = (None, *settings.recalibrations(method))
     made = {folder.maps(dataset.name, kind): made_with(kind) for kind in kinds}
-    if not any(maps.exists() for maps in made):
-        return made
-    why = "some are missing"
-    if all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
-        whys = (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
-        why = next(filter(None, whys), "")
-    if not why:
+    missing = any(not (maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems)
+    whys = ["some are missing"] if missing else []
+    whys += (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
+    if not any(whys):
         return {}
-    print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
+    if any(maps.exists() for maps in made):
+        print(f"the maps in {next(iter(made))} are made anew: {next(filter(None, whys))}")
     for maps in made:
         # The old records stay until new ones replace them: maps without a record are never refused,
         # so a prediction that is killed in between must not leave such maps.
@@ -288,14 +281,13 @@ def predict(
             lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}
         )
         bar = tqdm(predicted, f"maps of {dataset.name}", len(indices), disable=quiet, leave=False)
+        files = (
+            (partials[folder] / names[index], encode(prediction))
+            for index, maps in bar
+            for folder, prediction in maps.items()
+        )
         with ThreadPoolExecutor() as pool:
-            written = [
-                pool.submit(write, partials[folder] / names[index], encode(prediction))
-                for index, maps in bar
-                for folder, prediction in maps.items()
-            ]
-            for future in written:
-                future.result()  # raises an error of the thread
+            list(pool.map(lambda file: write(*file), files))  # raises the errors of threads
         accelerator.wait_for_everyone()
     accelerator.wait_for_everyone()
 
@@ -334,8 +326,6 @@ def predicted_maps(
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     selected = range(len(dataset)) if indices is None else indices
-    for recalibration in filter(None, changes.values()):
-        recalibration.attach(network, getattr(network, "pooled_features", None))
     for raw, images, _, batch in outputs(network, dataset, settings, selected):
         numbers = batch.tolist()
         shapes = [dataset.shape(number) for number in numbers]
@@ -343,12 +333,13 @@ def predicted_maps(
         uncalibrated = resized(raw)
         maps: dict[K, list[np.ndarray]] = {}
         for key, change in changes.items():
-            probabilities = uncalibrated if change is None else resized(change(raw, images))
+            maps[key] = uncalibrated if change is None else resized(change(raw, images, network))
             if change is not None and change.preserves_decisions:
-                probabilities = list(map(preserve_decisions, probabilities, uncalibrated))
+                maps[key] = list(map(preserve_decisions, maps[key], uncalibrated))
             if settings.min_max_maps:
-                probabilities = list(map(min_max, probabilities))
-            maps[key] = probabilities if floats else list(map(to_grey_levels, probabilities))
+                maps[key] = list(map(min_max, maps[key]))
+            if not floats:
+                maps[key] = list(map(to_grey_levels, maps[key]))
         for row, number in enumerate(numbers):
             yield number, {key: by_image[row] for key, by_image in maps.items()}
 

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from aslp_lib.checks import explained, fits, json_object, require, short_repr
+from aslp_lib.checks import explained, fits, json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write
@@ -105,8 +105,7 @@ def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
     paths = {stem: maps / f"{stem}.png" for stem in stems}
     current = digests({stem: path for stem, path in paths.items() if path.exists()})
     written = recorded.get("maps", {})
-    if not fits(written, dict[str, str]):
-        return f"{record(maps)} is damaged: its entry maps is {short_repr(written)}"
+    written = written if fits(written, dict[str, str]) else {}
     if others := changed({stem: written.get(stem, "") for stem in current}, current):
         return f"{len(others)} changed since they were written, such as {others[0]}"
     return ""
@@ -147,26 +146,6 @@ def check_training(
             )
 
 
-def check_fitted(file: Path, network: Mapping[str, str]) -> None:
-    """Check that a recalibration was fitted for a network, as its file says.
-
-    Args:
-        file: the file of the recalibration.
-        network: what identifies the network, see `training.recalibrate.identity`.
-
-    Raises:
-        ValueError: the file names another network, or none.
-    """
-    _, metadata = load_tensors(file)
-    for name, value in network.items():
-        require(
-            f"the {name} of the network for which {file} was fitted",
-            metadata.get(name, "not named, as in files of older versions"),
-            metadata.get(name) == value,
-            f"{value!r}. Remove the file, and fit it again with train --resume RUN, or compare.",
-        )
-
-
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
     """Check that a run's maps were made with its current weights, recalibrations and settings.
 
@@ -189,9 +168,8 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
             if not record(maps).exists():
                 continue
             made = made_with(run.settings, folder, weights, kind, images[name])
-            if not weights:
-                del made["weights"]
-            if why := outdated(maps, made, tests[name].stems):
+            known = {key: value for key, value in made.items() if key != "weights" or weights}
+            if why := outdated(maps, known, tests[name].stems):
                 raise ValueError(
                     f"the maps in {maps} cannot be scored: {why}; expected those of the run. "
                     f"Predict them again: predict {run.path}"

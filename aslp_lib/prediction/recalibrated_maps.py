@@ -27,7 +27,7 @@ from aslp_lib.metrics.float_levels import finite_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
 
-ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not kind.needs_network)
+ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if kind.needs != "images")
 """Names of the recalibrations that need only maps, and neither images nor a network."""
 ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 """Names of the recalibrations in `ON_MAPS` that can be fitted on maps of corrupted images too."""
@@ -174,25 +174,19 @@ def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) 
     """
 
     def changed(part: np.ndarray) -> np.ndarray:
-        if part.dtype == np.uint8:
-            return _changed_grey_levels(change, part)
-        return _changed_floats(change, part, logits)
+        if part.dtype != np.uint8:
+            return _changed_floats(change, part, logits)
+        # The labels are unknown and do not matter here: all pixels count as background.
+        counts = Counts.from_map(part, np.zeros_like(part))
+        return change.recalibrated_grey_levels(counts).reshape(-1).astype(np.uint8)[part]
 
     def of_whole_map() -> Iterator[np.ndarray]:
         parts = list(slabs.parts)
         yield from np.split(changed(np.concatenate(parts)), np.cumsum([*map(len, parts)])[:-1])
 
     return Slabs(
-        slabs.shape, of_whole_map() if change.uses_whole_map else map(changed, slabs.parts)
+        slabs.shape, of_whole_map() if change.needs == "map" else map(changed, slabs.parts)
     )
-
-
-def _changed_grey_levels(change: Recalibration, grey_levels: np.ndarray) -> np.ndarray:
-    """Recalibrate an 8-bit map."""
-    # The labels are unknown and do not matter here: all pixels count as background.
-    counts = Counts.from_map(grey_levels, np.zeros_like(grey_levels))
-    changed: np.ndarray = change.recalibrated_grey_levels(counts).reshape(-1)
-    return changed.astype(np.uint8)[grey_levels]
 
 
 def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> np.ndarray:
@@ -202,7 +196,7 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     """
     from scipy.special import expit
 
-    known = values if change.uses_whole_map else values[~np.isnan(values)]
+    known = values if change.needs == "map" else values[~np.isnan(values)]
     low, high = known.min(initial=0.5), known.max(initial=0.5)
     if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
         expected = "finite logits" if logits else "probabilities in [0, 1]; logits need --logits"
@@ -210,13 +204,11 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     before = values.astype(np.float64) if logits else finite_logits(values)
     with torch.no_grad():
         after = change(torch.from_numpy(before)[None])[0].numpy()
-    if logits:  # a temperature below 1 must not make them infinite
-        largest = np.finfo(values.dtype).max
-        after = after.clip(-largest, largest)
-    changed: np.ndarray = (after if logits else expit(after)).astype(values.dtype)
-    if change.preserves_decisions and not logits:
-        changed = preserve_decisions(changed, values)
-    elif change.preserves_decisions:  # a small negative logit must not be rounded to 0
-        smallest = np.finfo(values.dtype).smallest_normal
-        changed = np.where((changed == 0) & (values < 0), -smallest, changed)
+    if not logits:
+        changed: np.ndarray = expit(after).astype(values.dtype)
+        return preserve_decisions(changed, values) if change.preserves_decisions else changed
+    limits = np.finfo(values.dtype)  # a temperature below 1 must not make logits infinite
+    changed = after.clip(-limits.max, limits.max).astype(values.dtype)
+    if change.preserves_decisions:  # a small negative logit must not be rounded to 0
+        changed = np.where((changed == 0) & (values < 0), -limits.smallest_normal, changed)
     return changed

@@ -6,7 +6,6 @@ Most have parameters, which are fitted on the validation set. Each method is a s
 
 from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.binning import Histogram, Isotonic
-from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
@@ -27,7 +26,6 @@ REGISTERED: tuple[type[Recalibration], ...] = (
     Logistic,
     Isotonic,
     Histogram,
-    Density,
     ImageWiseShrinkage,
     ImageWiseTemperature,
     Flip,

@@ -1,9 +1,9 @@
 """Base class of recalibration methods."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aslp_lib.checks import explained, require, require_type
-from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
-from aslp_lib.recalibration.features import Images, corrupted_sets
+from aslp_lib.metrics.map_features import map_features
+from aslp_lib.recalibration.features import Images, features_of
 from aslp_lib.tensors import load_tensors, save_tensors
 
 VERSION = 2
@@ -29,44 +29,30 @@ LARGEST = 1e18
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
 
-CorruptedSets = Iterable[Counts | Images]
+CorruptedSets = Collection[Counts | Images]
 """Counts of corrupted copies of a set, or their images, one entry for each corruption."""
 Network = Callable[[Tensor], Tensor]
 """Function from images to logits."""
-Features = Callable[[Tensor], Sequence[Tensor]]
-"""Function from images to the features of each stage, (N, channels)."""
-Numbers = float | Sequence[float] | NDArray[np.float64] | Tensor
+Parameter = float | Sequence[float] | NDArray[np.float64] | Tensor
 """A parameter: a number or a vector."""
-
-
-class Outcome(NamedTuple):
-    """Logits of a set before and after recalibration, and their pixels."""
-
-    before: NDArray[np.float64]
-    """Logits of the background and the foreground pixels of each level, shape (2, levels)."""
-    after: NDArray[np.float64]
-    """Recalibrated logits, shape (..., 2, levels)."""
-    pixels: NDArray[np.float64]
-    """Numbers of these pixels, weighted as in the fit; (..., 2, levels)."""
 
 
 class Recalibration(nn.Module):
     """A function of logits whose parameters are fitted on the validation set after training.
 
-    The parameters are buffers in float64 (integers in int64). They are part of `state_dict`, move
-    with `to(device)`, and keep their precision when `half()` or `to(dtype)` converts a network that
-    holds them. Without arguments a method is the identity (unless it has no parameters), and `fit`
-    returns a fitted module.
+    The parameters are buffers in float64. They are part of `state_dict`, move with `to(device)`,
+    and keep their precision when `half()` or `to(dtype)` converts a network that holds them.
+    Without arguments a method is the identity (unless it has no parameters), and `fit` returns a
+    fitted module.
 
-    A subclass names its parameters in `defaults`, and implements `minimise`, `transform` and
-    `summary`.
+    A subclass has a constructor, whose arguments are its parameters; vectors are empty before the
+    fit. It implements `transform`, `summary` and, if it has something to fit, `minimise`.
 
     Args:
-        values: the first parameters, in the order of `defaults`.
-        named: other parameters.
+        parameters: the parameters by name.
 
     Raises:
-        ValueError: if a parameter is not a number, is NaN, exceeds `LARGEST`, or is not allowed.
+        ValueError: if a parameter is NaN or exceeds `LARGEST`.
     """
 
     name: ClassVar[str]
@@ -75,51 +61,25 @@ class Recalibration(nn.Module):
     """Name in tables and figures, where it follows a training method's label and a plus sign."""
     preserves_decisions: ClassVar[bool] = False
     """True if logits keep their signs, so that the accuracy does not change."""
-    defaults: ClassVar[Mapping[str, Numbers]] = {}
-    """Parameters of the identity, in order: settings, which are integers of at least 1 and are not
-    fitted, and fitted numbers. Vectors of these are empty before the fit."""
-    fits_corrupted: ClassVar[bool] = False
-    """True if `fit` uses counts of corrupted images."""
-    uses_whole_map: ClassVar[bool] = False
-    """True if the result of a pixel depends on the other pixels of its map."""
+    needs: ClassVar[Literal["levels", "map", "images"]] = "levels"
+    """What the result of a pixel depends on: "levels", its own logit alone; "map", the features of
+    its predicted map too (`metrics.map_features`); "images", the images and the network too."""
     needs_dose: ClassVar[bool] = False
     """True if the method has the dose of the training's labels, and nothing is fitted."""
-    needs_network: ClassVar[bool] = False
-    """True if `forward` needs the images, and the network that `attach` gives the method."""
-
-    network: Network | None = None
-    """The network whose logits are recalibrated; see `attach`."""
-    features: Features | None = None
-    """Features of that network; see `attach`."""
-
-    def __init__(self, *values: Numbers, **named: Numbers) -> None:
-        super().__init__()
-        if named.keys() - self.defaults.keys() or len(values) > len(self.defaults):
-            raise TypeError(f"{self.name} has the parameters {', '.join(self.defaults) or 'none'}")
-        given = dict(zip(self.defaults, values, strict=False)) | named
-        for name, default in self.defaults.items():
-            self.register_buffer(name, self._checked(name, given.get(name, default), default))
-        self.check()
-
-    def check(self) -> None:
-        """Raise ValueError unless the parameters fit together; by default, they do."""
+    fits_corrupted: ClassVar[bool] = False
+    """True if `fit` uses counts of corrupted images."""
+    clean_weight: ClassVar[float] = 1.0
+    """Weight of a clean pixel in the fit of a method that needs maps; a corrupted one has 1."""
 
     @torch.inference_mode(False)  # a buffer made in inference mode could not be used for gradients
-    def _checked(self, name: str, value: Numbers, default: Numbers) -> Tensor:
-        """Convert a parameter to a tensor with the precision of its default."""
-        dtype = np.int64 if isinstance(default, int) else np.float64
-        try:
-            given = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            given = np.array(np.nan)
-        same_kind = given.ndim == np.ndim(default) and not isinstance(value, str)
-        valid = same_kind and (abs(given) <= LARGEST).all() and (given.astype(dtype) == given).all()
-        shown = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value
-        expected = f"{'numbers' if np.ndim(default) else 'a number'} of absolute value at most"
-        require(f"{name} of {self.name}", shown, bool(valid), f"{expected} {LARGEST:g}")
-        if isinstance(default, int):
-            require(name, shown, bool(given >= 1), "1 or more")
-        return torch.from_numpy(given.astype(dtype))
+    def __init__(self, **parameters: Parameter) -> None:
+        super().__init__()
+        for name, value in parameters.items():
+            tensor = torch.as_tensor(value, dtype=torch.float64).clone()
+            valid = bool((tensor.abs() <= LARGEST).all())
+            expected = f"numbers of absolute value at most {LARGEST:g}"
+            require(f"{name} of {self.name}", tensor.tolist(), valid, expected)
+            self.register_buffer(name, tensor)
 
     def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the parameters on the counts of a validation set.
@@ -136,23 +96,37 @@ class Recalibration(nn.Module):
 
         Returns:
             The result of `minimise`; or the identity, if that has the smaller NLL on these counts
-            (of 8-bit maps: before or after logits are rounded to grey levels). A method without
-            parameters is not compared.
+            (of 8-bit maps: before or after logits are rounded to grey levels). The method itself,
+            if it has nothing to fit.
 
         Raises:
             TypeError: if `corrupted` is a single set.
-            ValueError: see `pixels_to_fit`.
+            ValueError: if sets have different numbers of grey levels; see also `pixels_to_fit`.
         """
-        sets = corrupted_sets(corrupted) if self.fits_corrupted else []
+        if isinstance(corrupted, (Counts, Images)):
+            raise TypeError(
+                f"the type of corrupted is {type(corrupted).__name__}; expected a list of counts, "
+                "one set for each corruption. Put a single set into a list."
+            )
+        pixels_to_fit(clean)
+        sets = [*corrupted] if self.fits_corrupted else []
+        if self.needs != "map":  # then only the pixels of all sets together matter
+            pooled = [s.pooled if isinstance(s, Images) else s.as_one_image() for s in sets]
+            clean = Counts.join([clean, *pooled]) if pooled else clean
+            clean, sets = clean.as_one_image(), []
         fitted = self.minimise(clean, sets)
-        kept = not self.defaults or fitted.lowers_nll(clean, sets)
-        return fitted if kept else self.identity()
+        return fitted if fitted is self or fitted.lowers_nll(clean, sets) else self.identity()
 
-    @abstractmethod
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
-        """Fit the parameters by the method's criterion, without comparison with the identity."""
+        """Fit the parameters by the method's criterion, without comparison with the identity.
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+        By default, nothing is fitted, and the method itself is returned.
+        """
+        return self
+
+    def forward(
+        self, logits: Tensor, images: Tensor | None = None, network: Network | None = None
+    ) -> Tensor:
         """Recalibrate logits.
 
         >>> from aslp_lib.recalibration import Temperature
@@ -161,29 +135,52 @@ class Recalibration(nn.Module):
 
         Args:
             logits: logits (N, ...) of N images; N may be 0.
-            images: the images, for methods that need them.
+            images: the images, for methods that need them. Otherwise, they are not used.
+            network: the function from images to logits, as `images`.
 
         Returns:
             Logits of the same shape and dtype, on the same device; for integers, in float32. NaN
             remains NaN, and does not affect other pixels.
 
         Raises:
-            TypeError: if the logits are not a tensor, or if the method needs images or a network
-                and has none.
+            TypeError: if the logits are not a tensor, or if the method needs the images and the
+                network, and one is missing.
         """
         require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
         logits = logits if logits.is_floating_point() else logits.float()
         if self.is_identity:
             return logits
-        after = self.transform(logits, images)
+        z = at_least_float32(logits)
+        match self.needs:
+            case "levels":
+                after = self.transform(z)
+            case "map":
+                pixels = z.unsqueeze(-1).flatten(1)  # a row of two-dimensional logits is an image
+                after = self.transform(pixels, map_features(pixels)).reshape(z.shape)
+            case "images":
+                advice = f"that of the logits, because {self.name} runs the network. Pass both"
+                require_type("the images", images, Tensor, advice)
+                require_type("the network", network, Callable, advice)
+                after = self.transform(z, images, network)
+        after = after.to(logits.dtype)
         if self.preserves_decisions and logits.dtype == torch.float16:  # which may round to 0
             smallest = torch.finfo(torch.float16).smallest_normal
             after = torch.where((after == 0) & (logits != 0), logits.sign() * smallest, after)
         return after
 
     @abstractmethod
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
-        """Recalibrate logits in floating point with the fitted parameters; see `forward`."""
+    def transform(self, logits: Tensor, *given: Any) -> Tensor:
+        """Recalibrate logits with the fitted parameters.
+
+        Args:
+            logits: logits in single precision or better; of methods that need maps, (N, pixels).
+            given: what the method `needs`: nothing for "levels"; for "map", the features of each
+                map, (N, features); for "images", the images and the network.
+
+        Returns:
+            Logits of the same type. For "map", logits (1, K) stand for those of every map, and the
+            result has the shape (N, K).
+        """
 
     def describe(self) -> str:
         """Describe the fitted parameters briefly.
@@ -204,36 +201,13 @@ class Recalibration(nn.Module):
 
     @property
     def is_identity(self) -> bool:
-        """True if the numbers that only a fit yields are missing."""
-        vectors = [getattr(self, name) for name, default in self.defaults.items() if default == ()]
+        """True if the vectors that only a fit yields are empty."""
+        vectors = [parameter for parameter in self.buffers() if parameter.dim()]
         return len(vectors) > 0 and not any(map(len, vectors))
 
     def identity(self) -> Self:
         """Return an instance of the same method, with the same settings, that changes nothing."""
-        settings = [name for name, default in self.defaults.items() if isinstance(default, int)]
-        return type(self)(**{name: getattr(self, name) for name in settings})
-
-    def attach(self, logits: Network, features: Features | None = None) -> Self:
-        """Give the method the network whose logits it recalibrates, if it needs one.
-
-        Args:
-            logits: function from images to logits.
-            features: function from images to the features of each stage.
-        """
-        if self.needs_network:  # not as a submodule, because its weights are not the method's
-            vars(self).update(network=logits, features=features)
-        return self
-
-    def lacking(self, what: str) -> TypeError:
-        """Return the error of a method that lacks what it needs."""
-        return TypeError(
-            f"the recalibration {self.name!r} has no {what}; expected images and a network. Pass "
-            "the images, and call attach before."
-        )
-
-    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
-        """Recalibrate the logits of the sets on which the method was fitted."""
-        return [Outcome(clean.logits, self.recalibrated_logits(clean), pixels_to_fit(clean))]
+        return type(self)()
 
     @torch.no_grad()
     def lowers_nll(self, clean: Counts, corrupted: CorruptedSets = ()) -> bool:
@@ -242,14 +216,16 @@ class Recalibration(nn.Module):
         The NLL of 8-bit maps is compared twice, with exact logits and with logits rounded to grey
         levels. In saturated maps in particular, rounding can cost more than the fit gains.
         """
-        levels = clean.grey_levels
-        increase = np.zeros(2)
-        for before, after, pixels in self.outcomes(clean, corrupted):
-            for sign, exact in ((1, after), (-1, before)):
+        levels, increase = clean.grey_levels, np.zeros(2)
+        weights = [self.clean_weight, *(1.0 for _ in corrupted)]
+        for weight, images in zip(weights, map(Images.of, (clean, *corrupted)), strict=True):
+            for sign, exact in ((1, self.recalibrated_logits(images)), (-1, images.logits)):
                 rounded = exact
                 if clean.levels is None:
                     rounded = grey_level_logits(levels)[nearest_grey_levels(exact, levels)]
-                increase += [sign * _total_nll(logits, pixels) for logits in (exact, rounded)]
+                for number, logits in enumerate((exact, rounded)):
+                    nll = np.logaddexp(0, [[1.0], [-1.0]] * logits)
+                    increase[number] += sign * weight * (images.tables * nll).sum()
         return bool((increase <= 0).all())
 
     def apply_counts(self, counts: Counts) -> Counts:
@@ -274,17 +250,22 @@ class Recalibration(nn.Module):
         return Counts(changed).with_columns(**kept)
 
     @torch.no_grad()
-    def recalibrated_logits(self, counts: Counts) -> NDArray[np.float64]:
+    def recalibrated_logits(self, counts: Counts | Images) -> NDArray[np.float64]:
         """Recalibrate the logits of all levels.
 
         Returns:
-            Shape (2, levels), or (images, 2, levels) if the method depends on the image.
+            Shape (2, levels), or (images, 2, levels) if the method needs the map.
 
         Raises:
             TypeError: if the method needs images, which counts do not contain.
         """
-        after: NDArray[np.float64] = self(torch.from_numpy(counts.logits)).numpy()
-        return after
+        z = torch.from_numpy(counts.logits)
+        if self.needs != "map" or self.is_identity:
+            after: NDArray[np.float64] = self(z).numpy()
+            return after
+        known = counts.features if isinstance(counts, Images) else features_of(counts)
+        features = torch.from_numpy(known)
+        return self.transform(z.reshape(1, -1), features).reshape(-1, *z.shape).numpy()
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Compute the grey level to which each grey level of 8-bit maps is recalibrated.
@@ -298,7 +279,7 @@ class Recalibration(nn.Module):
         array([ 85, 170])
 
         Returns:
-            Shape (grey_levels,), or (images, grey_levels) if the method depends on the image.
+            Shape (grey_levels,), or (images, grey_levels) if the method needs the map.
 
         Raises:
             TypeError: see `recalibrated_logits`.
@@ -320,19 +301,25 @@ class Recalibration(nn.Module):
         save_tensors(Path(path), self.state_dict(), facts)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, network: Mapping[str, str] | None = None) -> Self:
         """Read a file that `save` wrote.
+
+        Args:
+            path: the file.
+            network: what identifies the network for which the method was fitted, if the file must
+                say so.
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is damaged, or belongs to another method or version.
+            ValueError: if the file is damaged, or belongs to another method, version or network.
         """
-        require_exists("file", Path(path), f"the parameters of {cls.name!r}. Fit it and save it.")
         problem = f"{path} cannot be used as the recalibration {cls.name!r}"
         with explained(problem, f"a file from its save method. {REMEDY}"):
-            if Path(path).suffix == ".json":  # of the first version
-                check_version(1)
-            return cls.from_tensors(*load_tensors(Path(path)))
+            tensors, facts = load_tensors(Path(path))
+            for name, value in (network or {}).items():
+                known = facts.get(name)
+                require(f"the {name} of its network", known, known == value, repr(value))
+            return cls.from_tensors(tensors, facts)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
@@ -342,11 +329,11 @@ class Recalibration(nn.Module):
             ValueError: if they belong to another method or version, or a tensor is wrong.
             KeyError: if the metadata name none.
         """
-        check_version(facts["version"])
+        axes = {name: tensor.dim() for name, tensor in tensors.items()}
+        expected = {name: parameter.dim() for name, parameter in cls().state_dict().items()}
         require("its kind", facts["kind"], facts["kind"] == cls.name, cls.name)
-        if wrong := tensors.keys() ^ cls.defaults.keys():
-            names = ", ".join(cls.defaults) or "none"
-            raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {names}.")
+        require("its format", facts["version"], facts["version"] == VERSION, str(VERSION))
+        require("the number of axes of each tensor", axes, axes == expected, f"{expected}")
         return cls(**tensors)
 
     def extra_repr(self) -> str:
@@ -362,23 +349,13 @@ class Recalibration(nn.Module):
         return super()._apply(move, recurse)  # type: ignore[no-untyped-call]
 
 
-def check_version(version: object) -> None:
-    """Raise ValueError unless files of this version can be read."""
-    if version != VERSION:
-        age = "an older" if version in range(VERSION) else "another"
-        raise ValueError(
-            f"{age} version of this library wrote it, in format {version}; expected {VERSION}"
-        )
+def at_least_float32(logits: Tensor) -> Tensor:
+    """Convert logits to single precision or better.
 
-
-def at_least_float32(logits: Tensor, *parameters: Tensor) -> list[Tensor]:
-    """Convert logits to single precision or better, and parameters to tensors like them.
-
-    >>> at_least_float32(torch.tensor([0.5], dtype=torch.float16), torch.tensor([1, 2]))
-    [tensor([0.5000]), tensor([1., 2.])]
+    >>> at_least_float32(torch.tensor([0.5], dtype=torch.float16))
+    tensor([0.5000])
     """
-    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return [z, *(numbers.to(z) for numbers in parameters)]
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def log_add(x: Tensor, y: Tensor) -> Tensor:
@@ -404,6 +381,21 @@ def log_sigmoid(x: Tensor) -> Tensor:
     return -log_add(torch.zeros_like(x), -x)
 
 
+def logit_of_excess(excess: Tensor, odds: Tensor) -> Tensor:
+    """Compute the logit of a probability p, with its sign near 1/2 and its digits near 0 and 1.
+
+    >>> logit_of_excess(torch.tensor([-1e-9, 1.0]), torch.tensor([0.0, 40.0]))
+    tensor([-2.0000e-09,  4.0000e+01])
+
+    Args:
+        excess: `2p - 1`, from which the logit is computed for p between 1/4 and 3/4.
+        odds: logarithm of `p / (1 - p)`, which is the logit elsewhere, because 1 - p would be
+            rounded.
+    """
+    near = excess.clamp(-0.5, 0.5)
+    return torch.where(excess.abs() < 0.5, torch.log1p(near) - torch.log1p(-near), odds)
+
+
 def preserve_decisions(probability: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Clip recalibrated probabilities so that each stays on its previous side of 1/2.
 
@@ -421,8 +413,3 @@ def preserve_decisions(probability: np.ndarray, before: np.ndarray) -> np.ndarra
     half = probability.dtype.type(0.5)
     below = np.nextafter(half, 0 * half)
     return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, half))
-
-
-def _total_nll(logits: NDArray[np.float64], pixels: NDArray[np.float64]) -> float:
-    """Sum the NLL of background and foreground pixels with their logits, both (..., 2, K)."""
-    return float((pixels * np.logaddexp(0, [[1.0], [-1.0]] * logits)).sum())

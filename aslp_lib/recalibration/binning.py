@@ -1,14 +1,15 @@
 """Non-parametric recalibration: isotonic regression and histogram binning."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, pixels_to_fit
-from aslp_lib.recalibration.base import LARGEST, CorruptedSets, Recalibration, at_least_float32
+from aslp_lib.recalibration.base import LARGEST, CorruptedSets, Parameter, Recalibration
 
 
 class Isotonic(Recalibration):
@@ -35,12 +36,13 @@ class Isotonic(Recalibration):
 
     name, label = "isotonic", "isotonic"
 
-    defaults: ClassVar = {"logits": (), "values": ()}
-
     logits: Tensor
     """Logits at which steps begin and end, strictly increasing; empty for the identity."""
     values: Tensor
     """Recalibrated logits of `logits`, non-decreasing."""
+
+    def __init__(self, logits: Parameter = (), values: Parameter = ()) -> None:
+        super().__init__(logits=logits, values=values)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Pool adjacent violators among the levels, weighted by their pixels.
@@ -72,13 +74,12 @@ class Isotonic(Recalibration):
         knots, index = np.unique(np.clip([low, high], -LARGEST, LARGEST), return_index=True)
         return type(self)(knots, np.tile(values[[0, *(rises + 1)]], 2)[index])
 
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Evaluate the step function, in the precision of the logits; NaN remains NaN."""
-        z, knots, values = at_least_float32(logits, self.logits, self.values)
-        right = torch.bucketize(z.contiguous(), knots).clamp(1, len(knots) - 1)
-        share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
-        changed = torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
-        return changed.to(logits.dtype)
+        knots, values = self.logits.to(logits), self.values.to(logits)
+        right = torch.bucketize(logits.contiguous(), knots).clamp(1, len(knots) - 1)
+        share = (logits - knots[right - 1]) / (knots[right] - knots[right - 1])
+        return torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
 
     def summary(self) -> str:
         """Return the number of steps."""
@@ -113,14 +114,23 @@ class Histogram(Recalibration):
 
     name, label = "histogram", "histogram"
 
-    defaults: ClassVar = {"bins": BINS, "edges": (), "values": ()}
-
     bins: Tensor
     """Largest number of bins; fewer result if one grey level holds the pixels of several bins."""
     edges: Tensor
     """Logits between bins, strictly increasing; a logit on an edge is in the lower bin."""
     values: Tensor
     """Recalibrated logit of each bin, one more than edges; empty for the identity."""
+
+    def __init__(
+        self, bins: Parameter = BINS, edges: Parameter = (), values: Parameter = ()
+    ) -> None:
+        super().__init__(bins=bins, edges=edges, values=values)
+        number, self.bins = self.bins.item(), self.bins.long()
+        valid = number >= 1 and number == int(number)
+        require("the number of bins", number, valid, "a whole number of 1 or more")
+
+    def identity(self) -> Self:
+        return type(self)(self.bins)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Divide the levels into bins of equal mass, and compute their frequencies.
@@ -143,11 +153,11 @@ class Histogram(Recalibration):
         share = np.add.reduceat(foreground, start) / pixels
         return type(self)(bins, clean.edges[last], clipped_logits(share, grey_levels))
 
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Look up the values of the bins, in the precision of the logits; NaN remains NaN."""
-        z, edges, values = at_least_float32(logits, self.edges, self.values)
-        changed = values[torch.bucketize(z.contiguous(), edges)]
-        return torch.where(z.isnan(), z, changed).to(logits.dtype)
+        edges, values = self.edges.to(logits), self.values.to(logits)
+        changed = values[torch.bucketize(logits.contiguous(), edges)]
+        return torch.where(logits.isnan(), logits, changed)
 
     def summary(self) -> str:
         """Return the number of bins that are used."""

@@ -1,6 +1,7 @@
 """Sets of images as a fit on images needs them."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -58,12 +59,14 @@ class Images:
     features: NDArray[np.float64]
 
     @classmethod
-    def of(cls, counts: Counts) -> Self:
-        """Convert counts. Images without pixels are omitted.
+    def of(cls, counts: Counts | Images) -> Images:
+        """Convert counts, unless they are converted. Images without pixels are omitted.
 
         Raises:
             ValueError: see `pixels_to_fit`.
         """
+        if isinstance(counts, Images):
+            return counts
         pixels_to_fit(counts)
         filled = counts[np.flatnonzero(counts.table.any(axis=(1, 2)))]
         tables = filled.table.astype(np.float64)
@@ -80,17 +83,3 @@ class Images:
         one_hot = (index[..., None] == np.arange(len(CENTRES))).astype(np.float64)
         tables = np.stack([self.tables[:, label] @ one_hot[label] for label in (0, 1)], axis=1)
         return replace(self, logits=np.stack([CENTRES] * 2), tables=tables)
-
-
-def corrupted_sets(corrupted: Iterable[Counts | Images]) -> list[Counts | Images]:
-    """Return the counts of corrupted images, one set for each corruption, as a list.
-
-    Raises:
-        TypeError: if it is one set, and not several.
-    """
-    if isinstance(corrupted, (Counts, Images)):
-        raise TypeError(
-            f"the type of corrupted is {type(corrupted).__name__}; expected a list of counts, one "
-            "set for each corruption. Put a single set into a list."
-        )
-    return [*corrupted]

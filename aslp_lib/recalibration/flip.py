@@ -1,11 +1,8 @@
 """Test-time flip averaging."""
 
-from typing import Self
-
 from torch import Tensor
 
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import CorruptedSets, Recalibration, log_add, log_sigmoid
+from aslp_lib.recalibration.base import Network, Recalibration, log_add, log_sigmoid
 
 
 class Flip(Recalibration):
@@ -21,26 +18,19 @@ class Flip(Recalibration):
     >>> def network(images):  # p = 0.75 on the left and 0.5 on the right
     ...     return torch.tensor([[[[0.75, 0.5]]]]).logit()
     >>> images = torch.zeros(1, 3, 1, 2, dtype=torch.uint8)
-    >>> Flip().attach(network)(network(images), images).sigmoid()
+    >>> Flip()(network(images), images, network).sigmoid()
     tensor([[[[0.6250, 0.6250]]]])
     """
 
     name, label = "flip", "flip averaging"
-    needs_network = True
+    needs = "images"
 
-    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
-        """Return the method itself, which has no parameters."""
-        return self
-
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor, network: Network) -> Tensor:
         """Compute `logit((sigmoid(a) + sigmoid(b)) / 2)`.
 
         The logits a are those of the images, and b those of the mirror images, flipped back.
         """
-        if images is None or self.network is None:
-            raise self.lacking("images or network")
-        a = logits
-        b = self.network(images.flip(-1)).flip(-1).to(a.dtype)
+        a, b = logits, network(images.flip(-1)).flip(-1).to(logits.dtype)
         # In logarithms, because sigmoid rounds large logits to probabilities of exactly 0 or 1.
         foreground = log_add(log_sigmoid(a), log_sigmoid(b))
         background = log_add(log_sigmoid(-a), log_sigmoid(-b))

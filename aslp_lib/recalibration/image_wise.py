@@ -16,17 +16,16 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.map_features import map_features
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import (
     CorruptedSets,
-    Outcome,
+    Parameter,
     Recalibration,
-    at_least_float32,
     log_add,
     log_sigmoid,
+    logit_of_excess,
 )
-from aslp_lib.recalibration.features import CENTRES, Images, features_of
+from aslp_lib.recalibration.features import CENTRES, Images
 
 TAIL = 0.005
 """Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""
@@ -48,17 +47,12 @@ class ImageWise(Recalibration):
 
     preserves_decisions = True
     fits_corrupted = True
-    uses_whole_map = True
+    needs = "map"
+    clean_weight = 10.0  # a copy under each of 30 corruptions has weight 1
     start: ClassVar[float]
     """Value of u with which the method is close to the identity, where the optimisation starts."""
     ridge: ClassVar[float]
     """Factor of the ridge penalty, the sum of squares of all w except w_0."""
-    clean_weight: ClassVar[float] = 10.0
-    """Weight of a clean pixel in the fit; its copies under 30 corruptions have weight 1."""
-
-    defaults: ClassVar = dict.fromkeys(
-        ("foreground", "background", "means", "deviations", "lowest", "highest"), ()
-    )
 
     foreground: Tensor
     """Weights w of pixels that are predicted foreground; empty for the identity."""
@@ -73,6 +67,19 @@ class ImageWise(Recalibration):
     highest: Tensor
     """Upper bound of each standardised feature."""
 
+    def __init__(
+        self,
+        foreground: Parameter = (),
+        background: Parameter = (),
+        means: Parameter = (),
+        deviations: Parameter = (),
+        lowest: Parameter = (),
+        highest: Parameter = (),
+    ) -> None:
+        weights = {"foreground": foreground, "background": background}
+        scales = {"means": means, "deviations": deviations}
+        super().__init__(**weights, **scales, lowest=lowest, highest=highest)
+
     @staticmethod
     @abstractmethod
     def changed(logits: Tensor, u: Tensor) -> Tensor:
@@ -86,7 +93,7 @@ class ImageWise(Recalibration):
         chosen by leaving out one corruption at a time (`benchmarks/image_wise.py`), without using a
         test set.
         """
-        sets = [_images(images).binned() for images in (clean, *corrupted)]
+        sets = [Images.of(images).binned() for images in (clean, *corrupted)]
         means, deviations = sets[0].features.mean(axis=0), sets[0].features.std(axis=0)
         deviations[deviations < 1e-6] = 1.0  # of a single image, or of equal images
         inputs = (np.concatenate([images.features for images in sets]) - means) / deviations
@@ -126,54 +133,23 @@ class ImageWise(Recalibration):
         w[:, 0] += self.start
         return w
 
-    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
-        """Recalibrate the logits of all images, whose pixels are weighted as in the fit."""
-        weighted = [(clean, self.clean_weight), *((images, 1.0) for images in corrupted)]
-        return [self._outcome(_images(images), weight) for images, weight in weighted]
-
-    def _outcome(self, images: Images, weight: float) -> Outcome:
-        after = self._changed_logits(images.logits, images.features)
-        return Outcome(images.logits, after, weight * images.tables)
-
-    def _changed_logits(self, logits: np.ndarray, features: np.ndarray) -> np.ndarray:
-        """Recalibrate logits (2, K) of N images with the given features; (N, 2, K)."""
-        z, phi = torch.from_numpy(logits.ravel()), torch.from_numpy(features)
-        after: np.ndarray = self._changed(z, phi).numpy()
-        return after.reshape(len(features), *logits.shape)
-
     def levels(self, features: Tensor) -> Tensor:
         """Compute u of predicted foreground and of background, shape (N, 2).
 
         Args:
             features: features of N images, shape (N, features), from `map_features`.
         """
-        phi, *parameters = at_least_float32(features, *self.buffers())
+        parameters = [parameter.to(features) for parameter in self.buffers()]
         foreground, background, means, deviations, lowest, highest = parameters
-        inputs = ((phi - means) / deviations).clip(lowest, highest)
+        inputs = ((features - means) / deviations).clip(lowest, highest)
         weights = torch.stack([foreground, background])
         # This is not written as a matrix product, which autocast would compute in half precision.
         return weights[:, 0] + (weights[:, 1:] * inputs[:, None]).sum(dim=-1)
 
-    def _changed(self, logits: Tensor, features: Tensor) -> Tensor:
-        """Recalibrate logits (N, K) or (K,) of N images with the given features; (N, K)."""
+    def transform(self, logits: Tensor, features: Tensor) -> Tensor:
+        """Recalibrate the logits of each map with its features."""
         u = self.levels(features)
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
-
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
-        """Recalibrate logits (N, ...), each image with its own features.
-
-        Each row of a two-dimensional tensor is an image.
-        """
-        (z,) = at_least_float32(logits)
-        flat = z.unsqueeze(-1).flatten(1)
-        return self._changed(flat, map_features(flat)).view(logits.shape).to(logits.dtype)
-
-    @torch.no_grad()
-    def recalibrated_logits(self, counts: Counts) -> np.ndarray:
-        """Recalibrate the logits of all levels for each image; see `Recalibration`."""
-        if self.is_identity:
-            return counts.logits
-        return self._changed_logits(counts.logits, features_of(counts))
 
     def summary(self) -> str:
         """Return the parameters of an image with mean features."""
@@ -219,15 +195,9 @@ class ImageWiseShrinkage(ImageWise):
         """Compute the logits of `(1 - s) p + s/2`."""
         u = u.clamp(max=LARGEST_PARAMETER)
         keep, half = log_sigmoid(-u), log_sigmoid(u) - math.log(2)
-        # Near p' = 1/2, from 2 p' - 1 = (1 - s) (2 p - 1), so that signs are exact.
-        excess = keep.exp() * torch.tanh(logits / 2)
-        near = excess.clamp(-0.5, 0.5)
-        small = torch.log1p(near) - torch.log1p(-near)
-        # Elsewhere, from the numerator and the denominator of the odds p' / (1 - p'), each in
-        # logarithms, because 1 - p' would be rounded.
-        positive = log_add(keep + log_sigmoid(logits), half)
-        large = positive - log_add(keep + log_sigmoid(-logits), half)
-        return torch.where(excess.abs() < 0.5, small, large)
+        excess = keep.exp() * torch.tanh(logits / 2)  # 2 p' - 1 = (1 - s) (2 p - 1)
+        p, others = (log_add(keep + log_sigmoid(side), half) for side in (logits, -logits))
+        return logit_of_excess(excess, p - others)
 
     def _in_words(self, u: float) -> str:
         return f"s = {torch.tensor(u, dtype=torch.float64).sigmoid().item():.3f}"
@@ -266,7 +236,3 @@ class ImageWiseTemperature(ImageWise):
 
     def _in_words(self, u: float) -> str:
         return f"T = {math.exp(min(max(u, math.log(LOWEST)), math.log(HIGHEST))):.3f}"
-
-
-def _images(images: Counts | Images) -> Images:
-    return images if isinstance(images, Images) else Images.of(images)

@@ -1,6 +1,6 @@
 """Platt scaling: a slope and an offset for all pixels."""
 
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
-from aslp_lib.recalibration.base import CorruptedSets, Recalibration
+from aslp_lib.recalibration.base import CorruptedSets, Parameter, Recalibration
 
 
 class Logistic(Recalibration):
@@ -35,12 +35,13 @@ class Logistic(Recalibration):
 
     name, label = "logistic", "logistic"
 
-    defaults: ClassVar = {"slope": 1.0, "offset": 0.0}
-
     slope: Tensor
     """Slope a, a number."""
     offset: Tensor
     """Offset b, a number."""
+
+    def __init__(self, slope: Parameter = 1.0, offset: Parameter = 0.0) -> None:
+        super().__init__(slope=slope, offset=offset)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit a logistic regression of the labels on the logits of grey levels.
@@ -80,7 +81,7 @@ class Logistic(Recalibration):
         step = np.linalg.lstsq(hessian(found.x), loss(found.x)[1])[0]
         return type(self)(*(found.x - step))
 
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Compute `a z + b`; with a slope of 0, also of infinite logits."""
         largest = torch.finfo(logits.dtype).max
         return self.slope.to(logits) * logits.clamp(-largest, largest) + self.offset.to(logits)

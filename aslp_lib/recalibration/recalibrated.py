@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import explained, require, require_one_channel, require_type
-from aslp_lib.recalibration.base import VERSION, Recalibration, check_version
+from aslp_lib.checks import explained, require_name, require_one_channel, require_type
+from aslp_lib.recalibration.base import VERSION, Recalibration, at_least_float32
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
 Select = Callable[[Any], Tensor]
@@ -27,8 +26,7 @@ class Recalibrated(nn.Module):
     to the network.
 
     Image-wise methods (`image_wise_shrinkage`, `image_wise_temperature`) compute their features
-    from the logits of each image. `flip` runs the network a second time, and `density` calls its
-    `pooled_features`.
+    from the logits of each image. `flip` runs the network a second time.
 
     The parameters of the recalibration are buffers named `recalibration.NAME` on the network's
     device; see `Recalibration`.
@@ -51,7 +49,7 @@ class Recalibrated(nn.Module):
 
     Raises:
         TypeError: if `recalibration` is not a fitted method; in the forward pass, if the logits are
-            not a tensor, or if `density` finds no `pooled_features`.
+            not a tensor.
         ValueError: in the forward pass, if the logits have several channels.
     """
 
@@ -61,15 +59,13 @@ class Recalibrated(nn.Module):
         super().__init__()
         expected = "a fitted method, such as Temperature().fit(counts)"
         require_type("the recalibration", recalibration, Recalibration, expected)
-        self.network, self.select = network, select
-        features = getattr(network, "pooled_features", None)
-        self.recalibration = recalibration.attach(self.logits, features)
+        self.network, self.select, self.recalibration = network, select, recalibration
         if (parameter := next(network.parameters(), None)) is not None:
             self.recalibration.to(parameter.device)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the recalibrated logits of a batch of images."""
-        recalibrated: Tensor = self.recalibration(self.logits(images), images)
+        recalibrated: Tensor = self.recalibration(self.logits(images), images, self.logits)
         return recalibrated
 
     def logits(self, images: Tensor) -> Tensor:
@@ -80,7 +76,7 @@ class Recalibrated(nn.Module):
         advice = "Pass select, such as select=operator.itemgetter('out')."
         require_type("the logits", logits, Tensor, f"a tensor{keys}. {advice}")
         require_one_channel("the logits (see `select`)", logits.shape)
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return at_least_float32(logits)
 
     def save(self, path: str | Path) -> None:
         """Write the network and the recalibration as one safetensors file.
@@ -113,11 +109,9 @@ class Recalibrated(nn.Module):
         advice = "Fit and save it again, or pass the network that was saved."
         expected = f"a file that Recalibrated.save wrote for a {type(network).__name__}. {advice}"
         with explained(f"{path} cannot be loaded", expected):
-            check_version(metadata.get("version", VERSION))
-            name, known = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
-            require("its recalibration", name, name in RECALIBRATIONS, known)
-            own = with_prefix(tensors, PREFIX)
-            fitted = RECALIBRATIONS[name].from_tensors(own, metadata)
+            require_name("its recalibration", metadata["kind"], RECALIBRATIONS)
+            kind = RECALIBRATIONS[metadata["kind"]]
+            fitted = kind.from_tensors(with_prefix(tensors, PREFIX), metadata)
             recalibrated = cls(network, fitted, select)
         fill(recalibrated, tensors, Path(path))
         return recalibrated

@@ -1,7 +1,7 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
 import warnings
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -9,10 +9,8 @@ from torch import Tensor
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import CorruptedSets, Recalibration
-from aslp_lib.recalibration.features import corrupted_sets
+from aslp_lib.recalibration.base import CorruptedSets, Parameter, Recalibration
 
 
 class Temperature(Recalibration):
@@ -33,12 +31,11 @@ class Temperature(Recalibration):
     name, label = "temperature_scaling", "temperature scaling"
     preserves_decisions = True
 
-    defaults: ClassVar = {"value": 1.0}
-
     value: Tensor
     """Temperature T, a number."""
 
-    def check(self) -> None:
+    def __init__(self, value: Parameter = 1.0) -> None:
+        super().__init__(value=value)
         check_temperature(self.value)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
@@ -53,7 +50,7 @@ class Temperature(Recalibration):
         """
         return type(self)(fitted_temperature(*pixel_margins(clean)))
 
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""
         return logits / self.value.to(logits)
 
@@ -130,14 +127,13 @@ class ClassWiseTemperature(Recalibration):
     name, label = "class_wise_temperature", "class-wise temperature"
     preserves_decisions = True
 
-    defaults: ClassVar = {"foreground": 1.0, "background": 1.0}
-
     foreground: Tensor
     """Temperature T_1 of positive logits."""
     background: Tensor
     """Temperature T_0 of negative logits."""
 
-    def check(self) -> None:
+    def __init__(self, foreground: Parameter = 1.0, background: Parameter = 1.0) -> None:
+        super().__init__(foreground=foreground, background=background)
         check_temperature(self.foreground)
         check_temperature(self.background)
 
@@ -152,8 +148,9 @@ class ClassWiseTemperature(Recalibration):
         """
         pixels, margins = pixel_margins(clean)
         half = pixels.shape[1] // 2
-        temperatures: dict[str, float] = {}
-        for side, part in (("foreground", slice(half, None)), ("background", slice(half))):
+        sides = {"foreground": slice(half, None), "background": slice(half)}
+        temperatures = {}
+        for side, part in sides.items():
             if pixels[:, part].any():
                 of = f" of predicted {side}"
                 temperatures[side] = fitted_temperature(pixels[:, part], margins[:, part], of)
@@ -165,10 +162,10 @@ class ClassWiseTemperature(Recalibration):
                 RuntimeWarning,
                 stacklevel=3,  # the caller of fit
             )
-            return type(self)(value, value)
+            temperatures = dict.fromkeys(sides, value)
         return type(self)(**temperatures)
 
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Compute `z / T_1` for positive and `z / T_0` for other logits."""
         foreground, background = self.foreground.to(logits), self.background.to(logits)
         return torch.where(logits > 0, logits / foreground, logits / background)
@@ -200,20 +197,3 @@ class CorruptionTemperature(Temperature):
 
     name, label = "corruption_temperature", "temperature scaling on corrupted images"
     fits_corrupted = True
-
-    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
-        """Fit T as `Temperature` does, to the pixels of clean and corrupted images.
-
-        Args:
-            clean: counts of clean images.
-            corrupted: counts of corrupted images, one entry for each corruption, with as many grey
-                levels as the counts of clean images.
-
-        Raises:
-            TypeError: if `corrupted` is a single set.
-            ValueError: if the numbers of grey levels differ; see also `pixels_to_fit`.
-        """
-        pixels_to_fit(clean)
-        sets = [clean, *corrupted_sets(corrupted)]
-        pooled = [s.as_one_image() if isinstance(s, Counts) else s.pooled for s in sets]
-        return super().fit(Counts.join(pooled))

@@ -5,7 +5,7 @@ pixel with posterior pi (`aslp.theory.minimiser`). This is affine in pi, so `(f 
 recovers it. A temperature acts on the logit and cannot.
 """
 
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -15,7 +15,14 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import CorruptedSets, Recalibration, at_least_float32, log_sigmoid
+from aslp_lib.recalibration.base import (
+    CorruptedSets,
+    Parameter,
+    Recalibration,
+    at_least_float32,
+    log_sigmoid,
+    logit_of_excess,
+)
 from aslp_lib.recalibration.temperature import check_temperature, shown_temperature
 
 LARGEST_DOSE = 0.9
@@ -55,20 +62,15 @@ def undone_logits(logits: Tensor, dose: Tensor | float) -> Tensor:
     Returns:
         Logits of the same shape, in single precision or better.
     """
-    (z,) = at_least_float32(logits)
+    z = at_least_float32(logits)
     d = dose if isinstance(dose, Tensor) else torch.tensor(dose, dtype=torch.float64)
     clip = (d / 4).clamp(max=LARGEST_CLIP)
     numbers = d / 2, 1 - d, clip * (1 - d), (1 - clip) * (1 - d)
     half, kept, least, most = (number.to(z) for number in numbers)
     least = least.clamp(min=torch.finfo(z.dtype).tiny)  # the logarithm of 0 is infinite
-    # Near p = 1/2, from 2 p - 1 = (2 f - 1) / (1 - d), so that signs are exact.
-    excess = torch.tanh(z / 2) / kept
-    near = excess.clamp(-0.5, 0.5)
-    small = torch.log1p(near) - torch.log1p(-near)
-    # Elsewhere, from the odds, because 1 - p would be rounded.
     positive, negative = (log_sigmoid(side).exp() - half for side in (z, -z))
-    large = positive.clamp(least, most).log() - negative.clamp(least, most).log()
-    undone = torch.where(excess.abs() < 0.5, small, large)
+    odds = positive.clamp(least, most).log() - negative.clamp(least, most).log()
+    undone = logit_of_excess(torch.tanh(z / 2) / kept, odds)  # 2 p - 1 = (2 f - 1) / (1 - d)
     return torch.where((d == 0).to(z.device), z, undone)  # torch.export could not branch
 
 
@@ -90,25 +92,18 @@ class Unperturb(Recalibration):
     preserves_decisions = True
     needs_dose = True
 
-    defaults: ClassVar = {"dose": 0.0, "deviation": 0.0}
-
     dose: Tensor
     """Dose d, the mean over the training images."""
     deviation: Tensor
     """Standard deviation of the doses of the training images."""
 
-    def check(self) -> None:
+    def __init__(self, dose: Parameter = 0.0, deviation: Parameter = 0.0) -> None:
+        super().__init__(dose=dose, deviation=deviation)
         check_dose(self.dose.item())
 
-    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
-        """Return the method itself, because nothing is fitted."""
-        return self
-
-    minimise = fit
-
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Compute the logits of `(p - d/2) / (1 - d)`."""
-        return undone_logits(logits, self.dose).to(logits.dtype)
+        return undone_logits(logits, self.dose)
 
     def remark(self, counts: Counts) -> str:
         """Return the share of pixels that are clipped."""
@@ -138,14 +133,13 @@ class UnperturbTemperature(Recalibration):
     name, label = "unperturb_temperature", "undone, temperature scaling"
     preserves_decisions = True
 
-    defaults: ClassVar = {"dose": 0.0, "value": 1.0}
-
     dose: Tensor
     """Dose d, a number."""
     value: Tensor
     """Temperature T, a number."""
 
-    def check(self) -> None:
+    def __init__(self, dose: Parameter = 0.0, value: Parameter = 1.0) -> None:
+        super().__init__(dose=dose, value=value)
         check_dose(self.dose.item())
         check_temperature(self.value)
 
@@ -158,10 +152,9 @@ class UnperturbTemperature(Recalibration):
         dose, temperature, _ = best_dose(*pixel_margins(clean))
         return type(self)(dose, temperature)
 
-    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+    def transform(self, logits: Tensor) -> Tensor:
         """Compute the logits of `(p - d/2) / (1 - d)`, divided by T."""
-        changed = undone_logits(logits, self.dose)
-        return (changed / self.value.to(changed)).to(logits.dtype)
+        return undone_logits(logits, self.dose) / self.value.to(logits)
 
     def remark(self, counts: Counts) -> str:
         """Return the share of pixels that are clipped."""

@@ -1,36 +1,26 @@
 """Post-hoc recalibration of a trained network, fitted on the validation set."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import islice
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from aslp_lib.checks import explained, require
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits, SaliencySet, resized
+from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.networks.base import DenseNetwork
-from aslp_lib.recalibration import RECALIBRATIONS, Density, Recalibration
-from aslp_lib.recalibration.density import STAGE, unit_rows
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.features import Images
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
-
-REFERENCES = 500
-"""Largest number of training images whose features `Density` stores (8 MB for the paper's network),
-evenly spaced in the list."""
-BATCH = 10
-"""Number of images in a batch of feature extraction."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +49,18 @@ class CalibrationData:
     dose: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def fit(self, kind: type[Recalibration]) -> Recalibration:
-        """Fit a method, and attach it to the network.
+        """Fit a method.
 
         In distributed training, every process calls this and obtains the same parameters.
 
         Raises:
-            ValueError: see `Recalibration.fit` and `features`.
+            ValueError: see `Recalibration.fit`.
         """
         if kind.needs_dose:
-            return kind(self.dose.mean().item(), self.dose.std(correction=0).item())
+            spread = self.dose.std(correction=0).item()
+            return kind(dose=self.dose.mean().item(), deviation=spread)
         corrupted = self.corrupted if kind.fits_corrupted else ()
-        features = getattr(self.network, "pooled_features", None)
-        unfitted = kind(references=self.references) if kind is Density else kind()
-        clean = self.counts_with_features if kind is Density else self.counts
-        return unfitted.fit(clean, corrupted).attach(self.network, features)
+        return kind().fit(self.counts, corrupted)
 
     @cached_property
     def counts(self) -> Counts:
@@ -88,41 +76,6 @@ class CalibrationData:
         validation = self.data.validation
         names = [k for k, c in CORRUPTIONS.items() if len(validation) > 1 or not c.mixes]
         return [Images.of(self.validate(Corrupted(validation, name))).binned() for name in names]
-
-    @property
-    def counts_with_features(self) -> Counts:
-        """Counts of the validation set with the features of each image as columns."""
-        validation = self.data.validation
-        features = self.features(validation[i][0] for i in range(len(validation)))
-        columns = {f"{STAGE}{i}": stage.numpy() for i, stage in enumerate(features)}
-        return self.counts.with_columns(**columns)
-
-    @property
-    def references(self) -> list[Tensor]:
-        """Features of the training images, as a validation set would have them."""
-        train = self.data.train
-        size = self.data.validation[0][0].shape[-1]
-        indices = np.linspace(0, len(train) - 1, min(len(train), REFERENCES)).round().astype(int)
-        # `load` returns images at their own size if augmentation resizes them.
-        return self.features(resized(*train.load(i), size)[0] for i in indices.tolist())
-
-    def features(self, images: Iterable[Tensor]) -> list[Tensor]:
-        """Compute the features of images at each stage, (N, channels) with unit rows, on the CPU.
-
-        Raises:
-            ValueError: if the network names no features.
-        """
-        network = self.network
-        if not isinstance(network, DenseNetwork) or not network.feature_modules():
-            raise ValueError(
-                f"{type(network).__name__} names no features to measure distances; expected a "
-                "DenseNetwork with feature_modules. Define that method."
-            )
-        parts, remaining = [], iter(images)
-        while batch := [*islice(remaining, BATCH)]:
-            stacked = torch.stack(batch).to(network.mean.device)
-            parts.append(unit_rows(network.pooled_features(stacked)))
-        return [torch.cat(stage) for stage in zip(*parts, strict=True)]
 
 
 def identity(method: str, network: nn.Module) -> dict[str, str]:

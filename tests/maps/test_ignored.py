@@ -303,7 +303,7 @@ def test_a_run_ignores_them_from_training_to_report(paper_root, elsewhere, capsy
     methods = ["calibration", "mmce", "corruption_augmentation"]
     run = ["run", "--data", str(paper_root), "--ignore-index", "255", "--out", "run"]
     run += ["--epochs", "2", "--size", "16", "--network", "tiny", "--weights", "None"]
-    run += ["--recalibrate", "density"]
+    run += ["--recalibrate", "flip"]
     assert main([*run, "--methods", *methods]) == 0
     found = json.loads(Path("run/metrics.json").read_text())["SOD"]
     assert len(found) == 2 * len(methods)

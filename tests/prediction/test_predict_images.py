@@ -22,7 +22,7 @@ from aslp_lib.tensors import save_tensors
 from aslp_lib.training.recalibrate import recalibrate
 
 METHODS = ("bce", "calibration")
-KINDS = ("temperature_scaling", "histogram", "density", "flip")
+KINDS = ("temperature_scaling", "histogram", "image_wise_temperature", "flip")
 SETTINGS = replace(
     PRESETS["demo"], size=24, device="cpu", batch_size=2, methods=METHODS, recalibrate=KINDS
 )
@@ -111,7 +111,7 @@ MISTAKES = {
     "not fitted": (
         ["--recalibration", "isotonic"],
         None,
-        r"no recalibration .*bce/isotonic.safetensors; .* Train a run with --recalibrate isotonic",
+        r"no recalibration .*bce/isotonic.safetensors; .* or train one with --recalibrate isotonic",
     ),
     "not trained": (
         [],
@@ -173,12 +173,9 @@ def of_maps(run: Run) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (of_another_method, "the method .* is 'bce'; expected 'calibration'. Remove the file, and"),
-        (of_other_weights, "the fingerprint .* is '[0-9a-f]{64}'; expected '[0-9a-f]{64}'. Remove"),
-        (
-            of_maps,
-            "the method .* is 'not named, .*older.*; expected 'calibration'. Remove the f",
-        ),
+        (of_another_method, "the method of its network is 'bce'; expected 'calibration'"),
+        (of_other_weights, "the fingerprint of .* is '[0-9a-f]{64}'; expected '[0-9a-f]{64}'"),
+        (of_maps, "the method of its network is None; expected 'calibration'.*--resume RUN"),
     ],
 )
 def test_a_recalibration_of_another_network_is_not_applied(run, own_root, tmp_path, spoil, message):

@@ -16,7 +16,7 @@ from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Temperature
 
 VALUES = st.floats(0.01, 100)
-ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if not kind.needs_network]
+ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if kind.needs != "images"]
 
 
 @st.composite

@@ -59,7 +59,7 @@ def test_scores_of_volumes():
 
 
 @pytest.mark.parametrize(
-    "name", [k for k, kind in RECALIBRATIONS.items() if not kind.needs_network]
+    "name", [k for k, kind in RECALIBRATIONS.items() if kind.needs != "images"]
 )
 def test_recalibrations_of_volumes(name):
     logits, labels, _ = volumes()

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import LogisticRegression
 
 from aslp_lib.metrics.counts import Counts
@@ -66,10 +65,3 @@ def test_where_platt_s_targets_would_raise_the_nll_the_identity_is_kept():
     assert Logistic().minimise(Counts(table)).slope < 1
     fitted = Logistic().fit(Counts(table))
     assert (fitted.slope, fitted.offset) == (1, 0)
-
-
-def test_one_level_alone_gets_its_share():
-    table = np.zeros((1, 2, 256), np.int64)
-    table[0, :, 7] = 98
-    fitted = Logistic().fit(Counts(table))
-    assert fitted(torch.tensor(grey_level_logits(256)[7])).item() == pytest.approx(0, abs=1e-6)

@@ -59,18 +59,6 @@ def test_it_is_scipy_s_and_what_labels_were_drawn_with(kind, truth):
     assert astuple(of_posterior) == pytest.approx(truth, rel=3e-3)
 
 
-def test_a_certainty_that_is_wrong_has_a_finite_price():
-    """Three of four certain pixels are right: sigmoid(z / T) = 3/4 where z is the logit of
-    1 - 1 / 8190, half a level from the end."""
-    fitted = Temperature().fit(at_levels({4095: 1}, {4095: 3}))
-    assert fitted.value == pytest.approx(math.log(8189) / math.log(3), rel=1e-12)
-
-
-def test_every_positive_number_up_to_1e18_is_a_temperature():
-    for end in (np.finfo(np.float32).tiny, 1e18):
-        assert Temperature(float(end)).value == end
-
-
 RIGHT, CONTRARY = "decisions are correct; 0.01 is used", "do not predict .*; 100 is used"
 
 
