@@ -50,6 +50,14 @@ def forecasts(levels, labels, of):
     return np.maximum(v, 255 - v), ((v >= 128) == y).astype(float)
 
 
+@pytest.mark.claim(
+    "network",
+    "OE is the overconfidence error over the same bins",
+    "confidence: In which direction? The overconfidence error",
+)
+@pytest.mark.claim(
+    "network", "ECE uses 10 bins of equal width", "confidence: How large is the error? ECE by hand"
+)
 @pytest.mark.parametrize("of", OF)
 def test_ece_and_oe_equal_a_loop_over_pixels(cases, of):
     """Over bins of equal width and of equal mass; the sweep takes the last number of these before
@@ -166,6 +174,11 @@ def test_equal_mass_scores_of_any_fractions():
             assert score(part) == pytest.approx(score(Counts(table)), abs=1e-12)
 
 
+@pytest.mark.claim(
+    "scores",
+    "The debiased squared error of a calibrated forecast is centred on 0",
+    "evaluation: Would a perfect network have an ECE of zero?",
+)
 def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above():
     """Pixels drawn from their own probabilities, 400 a set: the debiased squared error averages to
     0 within its standard error; the plain ECE cannot."""

@@ -321,6 +321,11 @@ def test_probabilities_are_counted_one_by_one_in_any_batches(p, levels, data):
         assert found.compute() == pytest.approx(scores(Counts(oracle)), nan_ok=True)
 
 
+@pytest.mark.claim(
+    "scores",
+    "The posterior error is the sum of a calibration part and a grouping loss",
+    "evaluation: Which of the two scores should we believe?",
+)
 @given(maps(), st.data())
 def test_the_error_against_the_posterior_splits(drawn, data):
     levels, _ = drawn
