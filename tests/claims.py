@@ -19,45 +19,8 @@ from aslp_lib.course.lessons import LESSONS
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CLAIMS.md"
-GROUPS = {
-    "labels": "The paper's equations: perturbed labels",
-    "loss": "The paper's equations: SC-BCE",
-    "alphas": "The paper's equations: adaptive perturbation levels",
-    "network": "The paper's network, training and scores",
-    "tables": "The paper's tables",
-    "synthetic": "The paper's claims, synthetic data",
-    "photographs": "The paper's claims, photographs",
-    "release": "The authors' code",
-    "levels": "This project's: perturbation levels",
-    "remedies": "This project's: recalibration and training methods, synthetic data",
-    "remedies on photographs": "This project's: recalibration and training methods, photographs",
-    "image-wise": "This project's: image-wise recalibration",
-    "scores": "This project's: how scores are measured",
-}
-MEANINGS = {
-    "reproduced": "the test shows it",
-    "reproduced at small scale": (
-        "it holds here, on synthetic data, on nuclei or on 2,000 photographs of 128 pixels"
-    ),
-    "contradicted": "it does not hold here",
-    "not resolved": "the differences over seeds neither confirm nor contradict it",
-    "recorded elsewhere": "the authors' numbers, not computed here",
-    "not attempted": "it needs data, a GPU or numbers that are not available here",
-}
-HEAD = """\
-# Claims
-
-This page lists claims of the paper and of this project. For each claim, it names a test, a section
-of a notebook, and numbers. `make tables` writes the page from the marks of the tests and from
-`benchmarks/results`, and a test checks that it is up to date.
-[Reproducibility](docs/reproducibility.md) says how to make the results again.
-
-Scores are means over seeds, in percent. In brackets is the mean difference, paired by seed, with
-Student's 95 % interval, in points. A claim about such a difference holds if the whole interval
-agrees with it, and is contradicted if the whole interval disagrees. A claim about a contrast of the
-[trial](docs/trial.md) is decided by its tests, with Holm's correction over both data sets. It holds
-in the trial's regime: a small network, 140 epochs on some 160 images, temperature-scaled.
-"""
+TEXTS = yaml.safe_load((ROOT / "tests" / "claims.yaml").read_text(encoding="utf-8"))
+"""The meaning of each status, the title of each group, and the claims that no test shows alone."""
 RECORDS = "tests/test_project.py::test_the_tables_of_the_benchmarks_are_those_of_the_records"
 """The test of a claim that only the records decide."""
 Row = tuple[str, str, str, str, str]
@@ -79,8 +42,7 @@ def marked() -> Iterator[tuple[str, Row]]:
 
 def recorded() -> Iterator[tuple[str, Row]]:
     """The claims of claims.yaml, each with its group, and with its status by the records."""
-    text = (ROOT / "tests" / "claims.yaml").read_text(encoding="utf-8")
-    for group, claims in yaml.safe_load(text).items():
+    for group, claims in TEXTS["claims"].items():
         for claim in claims:
             status, numbers = claim.get("status", ""), claim.get("numbers", "")
             if "measured" in claim:
@@ -93,16 +55,17 @@ def recorded() -> Iterator[tuple[str, Row]]:
 
 
 def page() -> str:
-    """The text of CLAIMS.md."""
+    """The text of CLAIMS.md, whose introduction stays as it is."""
     claims = [*marked(), *recorded()]
     statuses = [row[1] for _, row in claims]
-    summary = [(name, str(statuses.count(name)), meaning) for name, meaning in MEANINGS.items()]
-    parts = [HEAD, table(("status", "claims", "meaning"), summary)]
-    for group, title in GROUPS.items():
+    summary = [(name, str(statuses.count(name)), why) for name, why in TEXTS["statuses"].items()]
+    introduction = PAGE.read_text(encoding="utf-8").partition("| status")[0]
+    parts = [introduction + table(("status", "claims", "meaning"), summary)]
+    for group, title in TEXTS["groups"].items():
         rows = [cells(*row) for name, row in claims if name == group]
         columns = ("claim", "status", "numbers", "test", "lesson")
-        parts.append(f"\n## {title}\n\n{table(columns, rows)}")
-    return "\n".join(parts) + "\n"
+        parts.append(f"## {title}\n\n{table(columns, rows)}")
+    return "\n\n".join(parts) + "\n"
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -26,6 +26,7 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 TOLERANCE = 0.01
 """A score that changes by less is unchanged."""
 read = cache(records.read)  # one reading takes half a second
+chosen = cache(lambda: comparison.chosen(read(RESULTS / comparison.GRID_FILE)))
 
 
 class Measured(NamedTuple):
@@ -49,7 +50,7 @@ def scores_of(source: str, part: str, way: str) -> pandas.DataFrame:
         way: the method, with the hyperparameters that the comparison has chosen.
     """
     method, _, recalibration = way.partition(" + ")
-    options = comparison.chosen(read(RESULTS / comparison.GRID_FILE))[method].options
+    options = chosen()[method].options
     results = read(RESULTS / comparison.FILES[source])
     return one_per_seed(results, part, method, recalibration or NONE, **options)
 

@@ -22,13 +22,6 @@ FOLDERS = ("aslp_lib", "tests", "benchmarks", "examples", "Dataset")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def test_image_files_are_opened_in_one_place():
-    """And not by torchvision.io, whose decoders are deprecated."""
-    opens = re.compile(r"Image\.open\(|ImageFile\b|torchvision\.io|imread|decode_image|decode_jpeg")
-    found = [p.name for p in (ROOT / "aslp_lib").rglob("*.py") if opens.search(p.read_text())]
-    assert found == ["read.py"]
-
-
 def test_environment_yml_names_what_pyproject_names():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     plain = [d for d in environment["dependencies"] if isinstance(d, str)]
@@ -95,6 +88,7 @@ class TestNotebook:
                 exec(source, {})
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_benchmarks_are_those_of_the_records():
     for table, start, end, page in tables.tables():
         assert f"{start}\n{table}\n{end}" in page.read_text(), start
