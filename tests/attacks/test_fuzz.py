@@ -176,7 +176,7 @@ READERS = [
     ("last.safetensors", training, spoiled.safetensors, a_checkpoint),
     ("one.safetensors", recalibrations, spoiled.safetensors, a_recalibration),
 ]
-"""The name that a file must have, what makes good ones, a strategy of spoiled copies, and what reads
+"""The name that a file must have, what makes good ones, a strategy of spoiled ones, and what reads
 a file and asserts that the result is right."""
 
 
