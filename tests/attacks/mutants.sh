@@ -1,6 +1,7 @@
-#!/bin/sh -e
+#!/bin/sh
 # Mutation tests of the committed state, in a clone: PYTHON=.venv/bin/python sh tests/attacks/mutants.sh
 # A call continues where the last one stopped; remove build/mutants to begin anew. COUNT=6 draws fewer.
+set -e
 PYTHON=$("$PYTHON" -c 'import sys; print(sys.executable)')
 config=tests/attacks/mutants.toml
 [ -e build/mutants ] || git clone --quiet --shared . build/mutants

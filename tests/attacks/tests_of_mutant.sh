@@ -1,5 +1,6 @@
-#!/bin/sh -e
+#!/bin/sh
 # The tests of the folder of aslp_lib in which a file is changed; of all four if none is.
+set -e
 folders=$(git diff --name-only aslp_lib | cut -d/ -f2)
 for folder in ${folders:-aslp metrics recalibration training}; do
     run="$PYTHON -m pytest -qx -n ${PROCESSES:-2}"
