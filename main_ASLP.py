@@ -1,8 +1,5 @@
 """The paper's command: train, test and evaluate ASLP consecutively. See `--help`."""
 
-import sys
+import runpy
 
-from aslp_lib.__main__ import main
-
-if __name__ == "__main__":
-    sys.exit(main())
+runpy.run_module("aslp_lib", run_name=__name__)

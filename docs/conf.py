@@ -56,7 +56,7 @@ CONTENTS = {
         "docs/reproducibility.md",
         "aslp_lib/course/recorded/*.md",
     ],
-    "The library": ["docs/api/aslp_lib.md", "docs/api/*.md"],
+    "The library": ["docs/api/aslp_lib.md"],
     "The project": [
         "CONTRIBUTING.md",
         "docs/layout.md",
@@ -71,6 +71,7 @@ CONTENTS = {
 """Title of a chapter -> patterns of its files. A file belongs to the first pattern that matches."""
 
 include_patterns = ["README.md", *(pattern for chapter in CONTENTS.values() for pattern in chapter)]
+include_patterns.append("docs/api/*.rst")  # which autosummary makes, a page for each folder
 exclude_patterns = [".*", "build", "runs", "my-notebooks"]
 
 extensions = [
@@ -104,7 +105,8 @@ autodoc_preserve_defaults = True
 add_module_names = False
 napoleon_numpy_docstring = False
 viewcode_follow_imported_members = False
-autosummary_generate = False
+autosummary_context = {"pages": ["aslp_lib.evaluation.figures"]}  # a folder in a folder
+templates_path = [str(HERE / "templates")]
 
 html_theme = "sphinx_book_theme"
 html_title = project

@@ -5,42 +5,28 @@ Each function that claims.yaml names returns a `Measured`.
 
 from __future__ import annotations
 
-import json
 import math
-import re
-import sys
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pandas
-
-sys.path.append(
-    str(Path(__file__).parents[1] / "benchmarks")
-)  # the scripts there import each other
+from typing import NamedTuple
 
 import comparison
+import pandas
 
 from aslp_lib.course import trial
-from aslp_lib.experiments.records import NONE, one_per_seed, read
+from aslp_lib.experiments import records
+from aslp_lib.experiments.records import NONE, one_per_seed
 from aslp_lib.experiments.seed_statistics import (
     difference,
     rank_correlation_with_posterior_error,
 )
 from aslp_lib.metrics import SCORES
 
-read = comparison.read = cache(read)  # one reading takes half a second
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 TOLERANCE = 0.01
 """A score that changes by less is unchanged."""
-MADE_BY = dict.fromkeys(
-    ("comparison_shapes", "comparison_grid", "techniques_shapes"), "make comparison"
-)
-MADE_BY["comparison_photographs"] = "benchmarks/comparison.py --preset small"
-MADE_BY["gpu"] = "benchmarks/gpu_check.sh"
-MADE_BY["float_maps"] = "benchmarks/float_maps.py of e2b3fd50"
-"""Record -> what makes it, if that is not the script of the same name."""
+read = cache(records.read)  # one reading takes half a second
+chosen = cache(lambda: comparison.chosen(read(RESULTS / comparison.GRID_FILE)))
 
 
 class Measured(NamedTuple):
@@ -55,79 +41,44 @@ class Measured(NamedTuple):
     holds: bool | None = True
 
 
-@cache
-def record(name: str) -> Any:
-    """The content of a record."""
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
-
-
-def records() -> list[tuple[str, ...]]:
-    """Each record with what made it, the number of seeds, the date, torch and the machine."""
-    rows = []
-    for path in sorted(RESULTS.glob("*.json")):
-        content = record(path.name)
-        is_list = isinstance(content, list)
-        runs = content if is_list else content.get("runs") or content.get("records", [])
-        facts = content[0] if is_list else content.get("embedded", content)
-        seeds = {run["seed"] for run in runs if "seed" in run}
-        torch_version = re.search(r"torch'?:? '?(\d[\d.]+)", str(facts))
-        rows.append(
-            (
-                f"[{path.name}](benchmarks/results/{path.name})",
-                f"`{MADE_BY.get(path.stem, f'benchmarks/{path.stem}.py')}`",
-                str(len(seeds) or "-"),
-                facts.get("date", ""),
-                torch_version[1] if torch_version else "",
-                facts.get("machine", facts.get("device", "")),
-            )
-        )
-    return rows
-
-
-# Differences over seeds.
-
-
 def scores_of(source: str, part: str, way: str) -> pandas.DataFrame:
-    """The scores of a training method on a set, one record per seed.
+    """The scores on a set, one record per seed, of a method or of "method + recalibration".
 
     Args:
         source: a preset of the comparison, demo or small.
         part: the set.
-        way: a method, or "method + recalibration". "matched_smoothing" is label
-            smoothing with the expected perturbation of the constant alpha.
+        way: the method, with the hyperparameters that the comparison has chosen.
     """
     method, _, recalibration = way.partition(" + ")
-    chosen = comparison.chosen(read(RESULTS / comparison.GRID_FILE))
-    if method == "matched_smoothing":
-        method = "label_smoothing"
-        options = {"epsilon": comparison.strength_of(chosen["constant_alpha"])}
-    else:
-        options = chosen[method].options
-    return one_per_seed(
-        read(RESULTS / comparison.FILES[source]), part, method, recalibration or NONE, **options
-    )
+    options = chosen()[method].options
+    results = read(RESULTS / comparison.FILES[source])
+    return one_per_seed(results, part, method, recalibration or NONE, **options)
 
 
 def change(
-    source: str, part: str, score: str, before: str, after: str, low: float, high: float
+    score: str, source: str, part: str, before: str, after: str, low: float, high: float
 ) -> Measured:
-    """Compare a score of two training methods, paired by the seeds that both have.
+    """Compare a score of two methods on a set, paired by the seeds that both have."""
+    return verdict(score, *(scores_of(source, part, way) for way in (before, after)), low, high)
 
-    The claim holds if the 95 % interval lies between `low` and `high`, is contradicted if the
-    interval lies outside, and is not resolved otherwise.
+
+def verdict(
+    score: str, before: pandas.DataFrame, after: pandas.DataFrame, low: float, high: float
+) -> Measured:
+    """Whether the change of a score lies between two numbers.
+
+    It does if its whole 95 % interval does, and does not if the interval lies outside. Otherwise
+    the verdict is None.
     """
-    first, second = (scores_of(source, part, way) for way in (before, after))
-    seeds = set(first.seed) & set(second.seed)
-    first, second = (runs[runs.seed.isin(seeds)] for runs in (first, second))
-    result, title = difference(second, first, score), SCORES[score]
-    means = (title.text(runs[score].mean()) for runs in (first, second))
-    text = (
-        f"{title.title} {' → '.join(means)} {title.unit} ({result.text(title, '+')}), "
-        f"{len(seeds)} seeds"
-    )
-    inside = low <= result.low and result.high <= high
-    outside = result.high < low or result.low > high
-    return Measured(text, True if inside else False if outside else None)
+    seeds = set(before.seed) & set(after.seed)
+    before, after = (runs[runs.seed.isin(seeds)] for runs in (before, after))
+    result, title = difference(after, before, score), SCORES[score]
+    means = " → ".join(title.text(runs[score].mean()) for runs in (before, after))
+    interval = result.text(title, "+")
+    text = f"{title.title} {means} {title.unit} ({interval}), {len(seeds)} seeds"
+    if result.high < low or result.low > high:
+        return Measured(text, False)
+    return Measured(text, True if low <= result.low and result.high <= high else None)
 
 
 falls = partial(change, low=-math.inf, high=0.0)
@@ -136,9 +87,10 @@ does_not_rise = partial(change, low=-math.inf, high=TOLERANCE)
 
 
 @cache
-def records_of_trial(name: str) -> pandas.DataFrame:
-    """The records of the trial on a data set, or of its mechanism."""
-    return trial.read(name)
+def primary_effects() -> dict[str, dict[str, trial.Effect | None]]:
+    """The effects of the primary contrasts of the trial on each data set."""
+    names = ("shapes", "nuclei")
+    return {n: trial.effects(trial.read(n), confidence=trial.SIMULTANEOUS) for n in names}
 
 
 def primary(contrast: str, data: str) -> Measured:
@@ -147,30 +99,20 @@ def primary(contrast: str, data: str) -> Measured:
     The text has the trial's verdict, which is corrected within a data set. The page claims the
     contrasts of both data sets, so the verdict that decides is corrected over both.
     """
-    families = {
-        name: trial.effects(records_of_trial(name), confidence=trial.SIMULTANEOUS)
-        for name in ("shapes", "nuclei")
-    }
-    both = {
-        f"{name}: {label}": effect
-        for name, family in families.items()
-        for label, effect in family.items()
-    }
-    effect = families[data][contrast]
-    verdict = trial.verdicts(families[data])[contrast]
-    decisive = trial.verdicts(both)[f"{data}: {contrast}"]
-    borderline = "" if decisive == verdict else f" (borderline: {decisive} over both data sets)"
-    text = (
-        f"{contrast}: {trial.interval_text(effect, 'nll')} nats, {verdict}{borderline}, "
-        f"{effect.seeds} seeds"
-    )
+    families = primary_effects()
+    effect, within = families[data][contrast], trial.verdicts(families[data])[contrast]
+    both = {f"{name} {label}": e for name in families for label, e in families[name].items()}
+    over_both = trial.verdicts(both)[f"{data} {contrast}"]
+    borderline = "" if over_both == within else f" (borderline: {over_both} over both data sets)"
+    interval = trial.interval_text(effect, "nll")
+    text = f"{contrast}: {interval} nats, {within}{borderline}, {effect.seeds} seeds"
     holds = {"better": True, "worse": False, "too small to matter": False}
-    return Measured(text, holds.get(decisive))
+    return Measured(text, holds.get(over_both))
 
 
 def memorisation() -> Measured:
     """Whether the sampled switch prevents, and a frozen one allows, that labels are memorised."""
-    records = records_of_trial("mechanism")
+    records = trial.read("mechanism")
     last = trial.excess(records, records.epoch.max())
     cells = (f"{arm} {mean:.2f} [{low:.2f}, {high:.2f}]" for arm, (mean, low, high) in last.items())
     text = f"excess of p(y): {', '.join(cells)}, {len(trial.MECHANISM_SEEDS)} seeds"

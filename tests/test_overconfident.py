@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from aslp_lib.course import recorded, trial
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.experiments import records
 
 PAGE = (Path(__file__).parents[1] / "docs" / "overconfident.md").read_text(encoding="utf-8")
 FRAMES = {name: trial.read(name) for name in ("shapes", "nuclei")}
+pytestmark = pytest.mark.slow  # reading the records takes seconds
 SCALED = "temperature_scaling"
 
 

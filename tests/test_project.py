@@ -1,6 +1,5 @@
 """Rules of the project that a reader relies on."""
 
-import importlib
 import importlib.metadata
 import json
 import re
@@ -8,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tables
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -20,13 +20,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FOLDERS = ("aslp_lib", "tests", "benchmarks", "examples", "Dataset")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
-def test_image_files_are_opened_in_one_place():
-    """And not by torchvision.io, whose decoders are deprecated."""
-    opens = re.compile(r"Image\.open\(|ImageFile\b|torchvision\.io|imread|decode_image|decode_jpeg")
-    found = [p.name for p in (ROOT / "aslp_lib").rglob("*.py") if opens.search(p.read_text())]
-    assert found == ["read.py"]
 
 
 def test_environment_yml_names_what_pyproject_names():
@@ -95,8 +88,7 @@ class TestNotebook:
                 exec(source, {})
 
 
+@pytest.mark.slow
 def test_the_tables_of_the_benchmarks_are_those_of_the_records():
-    importlib.import_module("measured")  # which reads each record once
-    tables = importlib.import_module("tables")
     for table, name, page in tables.tables():
         assert f"<!-- {name} -->\n{table}\n<!-- end of {name} -->" in page.read_text(), name

@@ -13,6 +13,7 @@ from aslp_lib.course.publishing.copies import CI_CHECK
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_a_page_needs_no_kernel_shows_no_checks_and_describes_its_pictures(path):
     before, notebook = (json.loads(path.read_text(encoding="utf-8")) for _ in range(2))

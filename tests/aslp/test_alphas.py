@@ -22,6 +22,11 @@ def batch(images=5, dtype=torch.float64):
 # --- Gradients ------------------------------------------------------------------------------------
 
 
+@pytest.mark.claim(
+    "alphas",
+    "The gradient in alpha is beta mean[(y - 1/2) z]",
+    "maximum_entropy: Does alpha see the network move?",
+)
 @pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
 def test_gradient_is_the_difference_of_the_two_losses(technique):
     """It also equals autograd's gradient of the expected loss, at any alpha."""
@@ -39,6 +44,12 @@ def test_gradient_is_the_difference_of_the_two_losses(technique):
     torch.testing.assert_close(ours, torch.autograd.grad(loss.sum(), alpha)[0])
 
 
+@pytest.mark.claim(
+    "release",
+    "The authors' gradient in alpha is smaller than that of the paper's figure",
+    "release: 1. Two differences that cancel in part",
+    numbers="0.25 of the gradient at its default",
+)
 @pytest.mark.parametrize("scale", [1, 8], ids=["small", "beyond 16.1"])
 @pytest.mark.parametrize("soft", [False, True], ids=["binary", "soft"])
 def test_the_release_s_gradient_is_that_of_clamped_probabilities_divided_by_its_beta(soft, scale):
@@ -87,6 +98,11 @@ def feed(alphas, margin, times, accuracy=0.9, confidence=0.95):
     return torch.stack(trace)
 
 
+@pytest.mark.claim(
+    "alphas",
+    "Alphas start at 0 and wait for 5 epochs",
+    "adaptive_alpha: Where does the feedback loop end?",
+)
 def test_alphas_wait_for_the_warm_up():
     alphas = AdaptiveAlpha(2, P.HARD_INVERSION)
     trace = feed(alphas, [4.0, 4.0], 7)
@@ -103,6 +119,17 @@ def test_what_is_not_chosen_are_the_paper_s_numbers():
     assert repr(alphas).startswith("AdaptiveAlpha(\n  3 images, HI, stable")
 
 
+@pytest.mark.claim(
+    "levels",
+    "The proximal step has the fixed point of the paper's step and, with fixed margins, "
+    "converges at any gain",
+    "stability: A step that looks where it lands",
+)
+@pytest.mark.claim(
+    "alphas",
+    "MC: R_i = min((1 - beta alpha_i / 2) - A, 0)",
+    "adaptive_alpha: What stops the ascent?",
+)
 @pytest.mark.parametrize("weight", [10.0, 1e6])
 def test_calibration_rests_a_little_beyond_the_bound(weight):
     """At the fixed point, grad + lambda * (1 - beta*a/2 - A) = 0, so a = 2/beta * (1 - A +
@@ -141,6 +168,12 @@ def test_the_release_s_step_by_hand():
     assert (trace.diff() > 0).sum() > 100
 
 
+@pytest.mark.claim(
+    "alphas",
+    "ME: R_i = min(A - A_landmark, 0), where this project takes the best accuracy so far as "
+    "the landmark",
+    "adaptive_alpha: What should a rule look at?",
+)
 def test_entropy_gives_way_when_accuracy_falls():
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "entropy", constraint_weight=200.0, warm_up=0)
     alphas.observe(0.95)
@@ -149,6 +182,11 @@ def test_entropy_gives_way_when_accuracy_falls():
     assert after_one_step(alphas, 0.2, 3.0) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.claim(
+    "levels",
+    "MC needs validation images, which alone bound its alphas",
+    "adaptive_alpha: What stops the ascent?",
+)
 @pytest.mark.parametrize(
     ("rule", "rest"), [("calibration", 0.3), ("entropy", 0.3), ("measured_gap", 0)]
 )

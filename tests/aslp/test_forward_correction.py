@@ -40,6 +40,10 @@ def expected_loss(z, posterior, alpha, technique):
     return (posterior * on + (1 - posterior) * off)[0]
 
 
+@pytest.mark.claim(
+    "loss",
+    "With the forward correction, the minimiser of the expected loss is the posterior itself",
+)
 @every_technique
 @pytest.mark.parametrize("dose", [0.0, 0.1, 0.5, 0.99])
 def test_the_expected_loss_is_smallest_at_the_true_posterior(dose, technique):

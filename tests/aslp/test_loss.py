@@ -37,6 +37,7 @@ def expected_loss(logits, labels, alpha, technique, **options):
     )
 
 
+@pytest.mark.claim("loss", "At alpha = 0, SC-BCE is BCE", "sc_bce: The loss")
 def test_alpha_zero_is_binary_cross_entropy(partly):
     logits, partial, labelled = partly
     labels = partial.masked_fill(~labelled, 0)
@@ -52,6 +53,9 @@ def test_alpha_zero_is_binary_cross_entropy(partly):
         torch.testing.assert_close(ours[labelled] if reduction == "none" else ours, oracle)
 
 
+@pytest.mark.claim(
+    "loss", "The loss is L = (1 - Z) BCE(f, y) + Z BCE(f, p(y, beta))", "sc_bce: The loss"
+)
 def test_the_definition_term_by_term(batch):
     logits, labels = batch
     f, p = torch.sigmoid(logits), P.perturb(labels, P.SOFT_INVERSION)
@@ -74,6 +78,11 @@ def test_given_uniform_numbers_decide_the_switches(batch):
     torch.testing.assert_close(loss, F.binary_cross_entropy_with_logits(logits, targets))
 
 
+@pytest.mark.claim(
+    "loss",
+    "The mean of SC-BCE over Z is BCE with the expected label",
+    "sc_bce: The mean over the switch",
+)
 @pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.DYNAMIC_MODERATION], ids=["HI", "DM"])
 def test_the_expected_loss_is_the_mean_of_the_sampled_one(batch, technique):
     generator = torch.Generator().manual_seed(1)
@@ -84,6 +93,11 @@ def test_the_expected_loss_is_the_mean_of_the_sampled_one(batch, technique):
     assert abs(draws.mean() - expected_loss(*batch, 0.3, technique)) < 5 * error
 
 
+@pytest.mark.claim(
+    "loss",
+    "Equal products alpha beta give equal expected losses",
+    "label_perturbation: Equal means, unequal variances",
+)
 def test_equal_alpha_beta_means_equal_expected_loss(batch):
     losses = [
         expected_loss(*batch, 0.2 / t.beta, t)
@@ -93,6 +107,12 @@ def test_equal_alpha_beta_means_equal_expected_loss(batch):
     torch.testing.assert_close(losses[0], losses[2])
 
 
+@pytest.mark.claim(
+    "loss",
+    "The minimiser of the expected loss on a noiseless pixel is 1 - alpha beta / 2",
+    "sc_bce: Where is the expected loss lowest?",
+    numbers="f* = 0.900 at alpha beta = 0.2",
+)
 @pytest.mark.parametrize("posterior", [0.0, 0.3, 1.0])
 def test_gradient_descent_finds_the_stated_minimiser_and_floor(posterior):
     alpha, technique = 0.2, P.SOFT_INVERSION
@@ -118,6 +138,12 @@ def test_gradient_descent_finds_the_stated_minimiser_and_floor(posterior):
         assert loss().item() == pytest.approx(loss_floor(alpha, technique).item(), abs=1e-9)
 
 
+@pytest.mark.claim(
+    "release",
+    "With the authors' default beta, perturbed labels lie outside the range from 0 to 1",
+    "release: 1. Two differences that cancel in part",
+    numbers="targets 2 and -1",
+)
 def test_the_release_s_targets_have_no_lower_bound():
     """At z = 10 the release's perturbed foreground (-1) has loss z + ln(1 + e^-z) + z = 20.00005,
     and its perturbed background (2), -10 + ln(1 + e^-z)."""

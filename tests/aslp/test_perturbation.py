@@ -10,6 +10,12 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
 from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
 
 
+@pytest.mark.claim(
+    "labels",
+    "Perturbed labels are p(y, beta) = (1 - beta) y + beta/2",
+    "label_perturbation: One formula makes four techniques",
+    numbers="HI 1 / 0, SI 0.75 / 0.25, M 0.5 / 0.5",
+)
 @pytest.mark.parametrize(
     ("technique", "background", "foreground"),
     [
@@ -24,6 +30,12 @@ def test_perturbed_labels_of_the_paper(technique, background, foreground):
     assert perturbed.tolist() == [background, foreground]
 
 
+@pytest.mark.claim(
+    "labels",
+    "DM adds truncated noise to each pixel",
+    "label_perturbation: One formula makes four techniques",
+    numbers="within ±0.25, standard deviation 0.144",
+)
 def test_dynamic_moderation_stays_within_a_quarter_and_varies_by_pixel():
     perturbed = P.perturb(torch.ones(2, 1, 40, 40), P.DYNAMIC_MODERATION)
     assert perturbed.min() >= 0.25
@@ -38,6 +50,17 @@ def test_dynamic_moderation_stays_within_a_quarter_and_varies_by_pixel():
 TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.DYNAMIC_MODERATION]
 
 
+@pytest.mark.claim(
+    "loss",
+    "The variance of the gradient in the logit is alpha (1 - alpha) (beta (y - 1/2))^2",
+    "sc_bce: Equal means, unequal gradients",
+    numbers="M: 0.040 at alpha beta = 0.2",
+)
+@pytest.mark.claim(
+    "labels",
+    "The expected label is (1 - alpha beta) y + alpha beta / 2",
+    'label_perturbation: On average, a label says "probably"',
+)
 @pytest.mark.parametrize("technique", [*TECHNIQUES, P.Technique("any", 0.7)], ids=lambda t: t.name)
 @pytest.mark.parametrize("label", [0.0, 1.0])
 def test_sampled_targets_have_the_stated_mean_and_variance(technique, label):
@@ -52,6 +75,11 @@ def test_sampled_targets_have_the_stated_mean_and_variance(technique, label):
     assert targets.var().item() == pytest.approx(variance, rel=5 * 2 / math.sqrt(n))
 
 
+@pytest.mark.claim(
+    "labels",
+    "The switch Z ~ Bernoulli(alpha_i) is sampled for each image, not for each pixel",
+    "label_perturbation: One switch decides for a whole image",
+)
 def test_one_switch_per_image():
     labels = (torch.rand(500, 1, 8, 8) > 0.5).float()
 
@@ -69,6 +97,11 @@ def test_one_switch_per_image():
     assert not alternating[::2].any() and alternating[1::2].all()
 
 
+@pytest.mark.claim(
+    "labels",
+    "Label smoothing is the case alpha = 1, beta = epsilon",
+    "label_perturbation: How much perturbation does a label survive?",
+)
 def test_label_smoothing_is_a_point_of_the_plane():
     alpha, technique = P.label_smoothing(0.1)
     # Szegedy et al.: (1 - eps) * y + eps / classes
@@ -76,6 +109,11 @@ def test_label_smoothing_is_a_point_of_the_plane():
     torch.testing.assert_close(targets, torch.tensor([[0.05, 0.95]]))
 
 
+@pytest.mark.claim(
+    "labels",
+    "DisturbLabel has the expected label of HI with alpha equal to half its rate",
+    "label_perturbation: How much perturbation does a label survive?",
+)
 def test_disturb_label_has_the_expected_label_of_hard_inversion_at_half_the_rate():
     rate, n = 0.3, 200_000
     generator = torch.Generator().manual_seed(2)
@@ -89,6 +127,12 @@ def test_disturb_label_has_the_expected_label_of_hard_inversion_at_half_the_rate
             P.disturb_label(bad)
 
 
+@pytest.mark.claim(
+    "loss",
+    "The expected confidence of the target is 1 - alpha beta / 2",
+    "sc_bce: Where is the expected loss lowest?",
+    numbers="confidence 0.900 at alpha beta = 0.2",
+)
 def test_expected_confidence():
     assert theory.expected_confidence(0.1, P.HARD_INVERSION).item() == pytest.approx(0.9)
     assert theory.expected_confidence(0.1, P.MODERATION).item() == pytest.approx(0.95)
@@ -123,6 +167,12 @@ def test_the_ends_of_each_range_belong_to_it():
         assert P.expected_targets(torch.ones(2, 1), alpha, P.HARD_INVERSION).shape == (2, 1)
 
 
+@pytest.mark.claim(
+    "labels",
+    "The four techniques HI, SI, M and DM have fixed perturbation strengths beta",
+    "label_perturbation: One formula makes four techniques",
+    numbers="HI 2, SI 1.5, M 1, DM 1",
+)
 def test_the_techniques_by_name():
     assert {
         "HI": P.Technique("HI", 2.0),

@@ -8,9 +8,8 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -35,22 +34,6 @@ from aslp_lib.training.checkpoints import TrainingState
 
 CASES = int(os.environ.get("FUZZ_CASES", "0"))
 """Of each reader in the long mode; 0 for the short one, whose cases are always the same."""
-
-
-class Reader(NamedTuple):
-    """What is fuzzed.
-
-    Args:
-        file: the name that the file must have, in a folder of its own.
-        good: makes good files.
-        spoil: a strategy of spoiled copies of one.
-        read: reads a file and asserts that the result is right.
-    """
-
-    file: str
-    good: Callable[[Path], Iterable[bytes]]
-    spoil: Callable[[bytes], st.SearchStrategy[bytes]]
-    read: Callable[[Path], object]
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -84,9 +67,7 @@ def a_picture(path: Path) -> None:
 
 
 def lists(_: Path) -> Iterable[bytes]:
-    return [
-        text.encode() for text in ("a\nb.jpg\n", "ä\r\nb c", "a\0b\n\x85", "/etc/passwd\n../up")
-    ]
+    return map(str.encode, ("a\nb.jpg\n", "ä\r\nb c", "a\0b\n\x85", "/etc/passwd\n../up"))
 
 
 def a_list(path: Path) -> None:
@@ -185,26 +166,25 @@ def a_recalibration(path: Path) -> None:
             assert changed.shape == logits.shape and not changed.isnan().any()
 
 
-READERS = {
-    "pictures": Reader("one.png", pictures, spoiled.picture, a_picture),
-    "lists": Reader("a.txt", lists, spoiled.any_bytes, a_list),
-    "settings": Reader("settings.json", presets, spoiled.json_text, a_run),
-    "counts": Reader("one.safetensors", counts, spoiled.safetensors, some_counts),
-    "weights": Reader("one.safetensors", weights, spoiled.safetensors, a_trained_network),
-    "checkpoints": Reader("last.safetensors", training, spoiled.safetensors, a_checkpoint),
-    "recalibrations": Reader(
-        "one.safetensors", recalibrations, spoiled.safetensors, a_recalibration
-    ),
-}
+READERS = [
+    ("one.png", pictures, spoiled.picture, a_picture),
+    ("a.txt", lists, spoiled.any_bytes, a_list),
+    ("settings.json", presets, spoiled.json_text, a_run),
+    ("one.safetensors", counts, spoiled.safetensors, some_counts),
+    ("one.safetensors", weights, spoiled.safetensors, a_trained_network),
+    ("last.safetensors", training, spoiled.safetensors, a_checkpoint),
+    ("one.safetensors", recalibrations, spoiled.safetensors, a_recalibration),
+]
+"""The name that a file must have, what makes good ones, a strategy of spoiled ones, and what reads
+a file and asserts that the result is right."""
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.fault
-@pytest.mark.parametrize("name", READERS)
-def test_spoiled_files_are_read_right_or_refused(name, tmp_path):
-    reader = READERS[name]
-    good = list(reader.good(tmp_path))
-    path = tmp_path / "folder" / reader.file
+@pytest.mark.parametrize(("file", "make", "spoil", "read"), READERS)
+def test_spoiled_files_are_read_right_or_refused(file, make, spoil, read, tmp_path):
+    good = list(make(tmp_path))
+    path = tmp_path / "folder" / file
     path.parent.mkdir()
     outcomes: Counter[str] = Counter()
 
@@ -215,15 +195,15 @@ def test_spoiled_files_are_read_right_or_refused(name, tmp_path):
         deadline=20_000 if CASES else None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.sampled_from(good).flatmap(lambda data: st.just(data) | reader.spoil(data)))
-    def read(data: bytes) -> None:
+    @given(st.sampled_from(good).flatmap(lambda data: st.just(data) | spoil(data)))
+    def attack(data: bytes) -> None:
         path.write_bytes(data)
         try:
-            reader.read(path)
+            read(path)
             outcomes["accepted"] += 1
         except (ValueError, FileNotFoundError):
             outcomes["refused"] += 1
 
-    read()
+    attack()
     assert outcomes.keys() == {"accepted", "refused"}
-    print(f"{name}: {dict(outcomes)}")
+    print(f"{make.__name__}: {dict(outcomes)}")

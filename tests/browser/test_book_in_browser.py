@@ -15,7 +15,6 @@ import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
@@ -72,24 +71,22 @@ def book(tmp_path_factory) -> Path:
     return out
 
 
-class Page(NamedTuple):
+def soup(path: Path):
+    """The elements of a page."""
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def read(path: Path) -> tuple[set[str], set[str], set[str]]:
     """What a page links to, what it loads, and where it may be linked at."""
-
-    links: set[str]
-    loaded: set[str]
-    ids: set[str]
-
-    @classmethod
-    def read(cls, path: Path) -> Page:
-        from bs4 import BeautifulSoup
-
-        html = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        loading = html.find_all(["img", "script", "link"])
-        return cls(
-            {each["href"] for each in html.find_all("a", href=True)},
-            {each.get("src") or each.get("href") for each in loading} - {None},
-            {each["id"] for each in html.find_all(id=True)},
-        )
+    html = soup(path)
+    loading = html.find_all(["img", "script", "link"])
+    return (
+        {each["href"] for each in html.find_all("a", href=True)},
+        {each.get("src") or each.get("href") for each in loading} - {None},
+        {each["id"] for each in html.find_all(id=True)},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -100,17 +97,17 @@ def names(book) -> list[str]:
 
 
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(names, book):
-    pages, wrong = {name: Page.read(book / name) for name in names}, []
-    for name, page in pages.items():
-        for link in page.links | page.loaded:
+    pages, wrong = {name: read(book / name) for name in names}, []
+    for name, (links, loaded, _) in pages.items():
+        for link in links | loaded:
             target, anchor = urldefrag(link)
             if scheme := urlparse(link).scheme:
-                wrong += [f"{name} loads {link}"] * (link in page.loaded and scheme != "data")
+                wrong += [f"{name} loads {link}"] * (link in loaded and scheme != "data")
                 continue
             path = (book / name).parent / unquote(urlparse(target).path) if target else book / name
             place = Path(os.path.normpath(path))
             there = pages.get(place.relative_to(book).as_posix())
-            if not place.is_file() or (there and anchor and unquote(anchor) not in there.ids):
+            if not place.is_file() or (there and anchor and unquote(anchor) not in there[2]):
                 wrong.append(f"{name}: {link}")
     assert not wrong, "\n".join(wrong)
 
@@ -122,8 +119,6 @@ TABLE = re.compile(r"^\|.*\n\|-.*(?:\n\|.*)+", re.MULTILINE)
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_table_that_a_cell_prints_has_its_cells_on_the_page(book, lesson):
     """Cell by cell, since a page with the raw Markdown looks sound to every other test."""
-    from bs4 import BeautifulSoup
-
     name = f"notebooks/{LESSONS[lesson].notebook}"
     notebook = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
@@ -131,15 +126,12 @@ def test_a_table_that_a_cell_prints_has_its_cells_on_the_page(book, lesson):
     tables = [table.split("\n") for text in printed for table in TABLE.findall(text)]
     written = [[len(row.split("|")) - 2 for row in rows if row[1] != "-"] for rows in tables]
 
-    html = BeautifulSoup((book / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
-    shown = html.select(".cell_output table.table")
+    shown = soup(book / f"{name}.html").select(".cell_output table.table")
     assert [[len(row.select("th, td")) for row in table.select("tr")] for table in shown] == written
 
 
 def test_the_sidebar_has_the_numbers_of_the_lessons(book):
-    from bs4 import BeautifulSoup
-
-    html = BeautifulSoup((book / "README.html").read_text(encoding="utf-8"), "html.parser")
+    html = soup(book / "README.html")
     for notebook, title in LESSONS.values():
         link = html.select_one(f"nav.bd-links a[href='notebooks/{notebook}.html']")
         assert link.text.startswith(f"{notebook.partition('_')[0]} {title}")

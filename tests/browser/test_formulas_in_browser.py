@@ -131,7 +131,7 @@ GRID = {
 }
 
 
-def alphas_of(setting, images: int) -> AdaptiveAlpha:
+def alphas_of(setting, images: int, **options) -> AdaptiveAlpha:
     return AdaptiveAlpha(
         images,
         Technique("own", setting["beta"]),
@@ -139,8 +139,8 @@ def alphas_of(setting, images: int) -> AdaptiveAlpha:
         alpha_step_size=setting["step"],
         constraint_weight=setting["weight"],
         dynamics="stable" if setting["rule"] == "measured_gap" else setting["dynamics"],
-        warm_up=0,
-    ).double()
+        **options,
+    )
 
 
 def test_one_step_of_the_alphas(call):
@@ -148,7 +148,7 @@ def test_one_step_of_the_alphas(call):
     step = "(setting, state, alpha, z) => alpha.map((a, i) => update(setting, state)(a, z[i]))"
     for values in product(*GRID.values()):
         setting = dict(zip(GRID, values, strict=True))
-        alphas = alphas_of(setting, 60)
+        alphas = alphas_of(setting, 60, warm_up=0).double()
         start = rng.uniform(0, alphas.technique.alpha_limit, 60)
         z = rng.normal(4, 8, 60)  # some beyond the release's clamp
         alphas.alpha.copy_(torch.from_numpy(start))
@@ -173,15 +173,7 @@ STABLE = [
 def test_the_feedback_loop(call, setting):
     """Compare whole simulations where rounding errors do not grow."""
     found = call("stability.explorer", "simulate", setting, Feedback().records)
-    alphas = AdaptiveAlpha(
-        POPULATION.images,
-        Technique("own", setting["beta"]),
-        setting["rule"],
-        alpha_step_size=setting["step"],
-        constraint_weight=setting["weight"],
-        dynamics=setting["dynamics"],
-    )
-    trace = simulate(alphas, POPULATION, EPOCHS)
+    trace = simulate(alphas_of(setting, POPULATION.images), POPULATION, EPOCHS)
     for name in ("alpha", "accuracy", "confidence", "bound"):
         values = [state[name] for state in found]
         np.testing.assert_allclose(values, getattr(trace, name), atol=2e-4)

@@ -372,7 +372,7 @@ def test_the_commands_of_the_page_run_as_written(elsewhere):
         maps = [f"maps/{method}/{name}" for method in ("bce", "aslp")]
         seeds = [f"{method}/s{seed}" for method in ("bce", "aslp") for seed in range(3)]
         write_set([*maps, *seeds] if name == "SOD" else maps, masks)
-    blocks = re.findall(r"```\npython main_ASLP.py score (.*?)```", page, re.S)
+    blocks = re.findall(r"```\naslp score (.*?)```", page, re.S)
     assert len(blocks) == 3
     for block in blocks:
         assert score(*shlex.split(block.replace("\\\n", " "))) == 0

@@ -8,6 +8,11 @@ from scipy.special import entr
 from aslp_lib.course.lessons.maximum_entropy import exercises
 
 
+@pytest.mark.claim(
+    "loss",
+    "If only the accuracy is known, the maximum-entropy confidence of every pixel is the accuracy",
+    "maximum_entropy: How confident should you be if you know only the accuracy?",
+)
 @pytest.mark.parametrize("part", [(0, 0, 0, 0), (3, 7, 3, 7), (0, 1, 2, 3)])
 def test_no_other_confidences_have_a_larger_entropy(part):
     pixels, correct = np.array([800.0, 100, 50, 300]), np.array([784.0, 60, 30, 270])

@@ -56,6 +56,11 @@ def test_the_loop_is_the_stated_one():
     np.testing.assert_allclose(trace.bound, 2 * (1 - trace.accuracy) / beta)
 
 
+@pytest.mark.claim(
+    "release",
+    "The authors' step of alpha oscillates at their settings",
+    "release: 2. A step that is too long",
+)
 @pytest.mark.parametrize("response", [0.0, 1.0])
 def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_not(response):
     """An alpha rises by eta * grad and falls by up to (gain - 1) times as much."""
@@ -66,6 +71,19 @@ def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_
         assert (moves > 0.5 * 0.002 * trace.gradient[30:].mean()) == oscillates
 
 
+@pytest.mark.claim(
+    "levels",
+    "With the proximal step and margins that ignore alpha, alphas at the fixed point are "
+    "ranked by the margins",
+    "stability: Which images get a large alpha?",
+    numbers="simulation: rank correlation with the margin 0.98",
+)
+@pytest.mark.claim(
+    "photographs",
+    "With the release's step, alphas at the bound are not ranked by the margins",
+    "stability: Which images get a large alpha?",
+    numbers="simulation: rank correlation with the margin under 0.1",
+)
 def test_which_images_get_a_large_alpha_is_decided_by_the_step():
     population = Population(response=0.0)
     for epochs in (30, 31, 32, 60):
@@ -73,6 +91,11 @@ def test_which_images_get_a_large_alpha_is_decided_by_the_step():
         assert run(population, epochs=epochs).correlation > 0.9
 
 
+@pytest.mark.claim(
+    "levels",
+    "With a soft constraint, alpha exceeds its bound by 2 grad / (beta lambda)",
+    "stability: What does lambda trade?",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("technique", [HARD_INVERSION, SOFT_INVERSION, MODERATION])
 @pytest.mark.parametrize("weight", [200.0, 2000.0])

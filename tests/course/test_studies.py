@@ -54,6 +54,12 @@ def test_studies_of_floats_are_those_of_their_grey_levels():
         np.testing.assert_array_equal(pairs, grey_ends[kind])
 
 
+@pytest.mark.claim(
+    "scores",
+    "The plain ECE of a calibrated forecast is above 0, and halves if there are four times as "
+    "many pixels",
+    "evaluation: Would a perfect network have an ECE of zero?",
+)
 def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfold():
     """One level at 0.8: |accuracy - 0.8| of n pixels has the mean of a folded normal."""
     found = bias_study(calibrated(population()), {"ece": calibration.ece}, [400, 1600], 4000)

@@ -44,6 +44,12 @@ def test_image_and_mask_of_an_item_belong_together(paper_root):
     assert sod.shape(0) == (32, 40)
 
 
+@pytest.mark.claim(
+    "network",
+    "DUTS-TR is split into a training and a validation set",
+    "training: Full training on CUDA",
+    numbers="9,553 to train, 1,000 to validate",
+)
 def test_the_split_is_the_release_s_share_and_always_the_same(paper_root):
     first, second = paper_layout(paper_root, size=32), paper_layout(paper_root, size=16)
     assert first.validation.stems == second.validation.stems

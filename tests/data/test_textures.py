@@ -17,6 +17,11 @@ def dtd(tmp_path):
     return tmp_path / "dtd", names, tmp_path / "Test" / "DTD_Texture_500"
 
 
+@pytest.mark.claim(
+    "network",
+    "500 textures of DTD without foreground are an out-of-distribution set",
+    "distribution_shift: Photographs",
+)
 def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd, capsys):
     source, names, target = dtd
     words = ["--dtd", str(source), "--names", str(names), "--target", str(target)]

@@ -51,6 +51,11 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
         assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
 
 
+@pytest.mark.claim(
+    "release",
+    "The authors' min-max normalisation of maps changes calibration",
+    "release: 5. Maps that are normalised before they are scored",
+)
 def test_maps_stretched_as_the_release_did(sod, tmp_path):
     settings = replace(SETTINGS, min_max_maps=True)
     predict.predict(Brightness(), sod, settings, {tmp_path / "SOD": None})

@@ -74,6 +74,11 @@ def test_intervals_of_bins_are_of_resampled_diagrams():
     assert np.isnan(ours[:, ~filled]).all()
 
 
+@pytest.mark.claim(
+    "scores",
+    "Intervals over images cover the true value as often as stated, intervals over pixels do not",
+    "evaluation: How many observations are in 120 crops?",
+)
 def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
     """Foreground everywhere, and images that are each wrong at a rate of 0.2 +- 0.15: pixels of an
     image are alike, as on real maps. The true MAE is 0.2."""

@@ -120,6 +120,11 @@ def test_bins_hold_all_of_a_fraction_of_a_pixel(equal_mass, of):
     np.testing.assert_allclose(1024 * parts, whole, rtol=1e-12)
 
 
+@pytest.mark.claim(
+    "scores",
+    "The debiased squared error of a calibrated forecast is centred on 0",
+    "evaluation: Would a perfect network have an ECE of zero?",
+)
 def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above():
     """Pixels drawn from their own probabilities, 400 a set: the debiased squared error averages to
     0 within its standard error; the plain ECE cannot."""

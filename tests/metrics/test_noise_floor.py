@@ -109,6 +109,12 @@ def calibrated_images(rng, images=100):
     return ImageBins(pixels, pixels * confidence, rng.binomial(pixels.astype(int), rate) * 1.0)
 
 
+@pytest.mark.claim(
+    "scores",
+    "The interval of the ECE holds the true error 0 of a calibrated predictor, which "
+    "percentile intervals exclude",
+    "evaluation: Is 5.7 % more than chance?",
+)
 def test_the_interval_of_a_calibrated_predictor_holds_zero_and_the_percentile_one_does_not():
     rng = np.random.default_rng(3)
     held, held_by_percentiles, trials = 0, 0, 100
@@ -139,6 +145,11 @@ def posterior_and_labels():
     return torch.from_numpy(shapes.posterior).double(), shapes.masks[:, 0].double()
 
 
+@pytest.mark.claim(
+    "scores",
+    "The noise floor, computed from one test set, estimates the mean ECE of the true posterior",
+    "evaluation: Is 5.7 % more than chance?",
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("factor", [1, 2])
 @pytest.mark.parametrize("units", [5, 10, 50])

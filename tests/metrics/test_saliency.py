@@ -14,6 +14,7 @@ from aslp_lib.metrics.score import per_image
 from aslp_lib.metrics.structure import centroid
 
 
+@pytest.mark.claim("network", "Detection is scored by MAE, F-measure, E-measure and S-measure")
 @pytest.mark.parametrize(
     "case",
     ["random", "ties", "faint", "block", "first pixel", "all but one", "right", "wrong",

@@ -106,6 +106,11 @@ def checkpoint(twin, tmp_path_factory):
     path.unlink()
 
 
+@pytest.mark.claim(
+    "network",
+    "With a checkpoint of the authors, the network computes their logits",
+    "training: Full training on CUDA",
+)
 @pytest.mark.slow
 @torch.inference_mode()
 def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint):
@@ -149,6 +154,12 @@ def test_an_official_checkpoint_predicts_maps_that_can_be_scored(
     assert "--out exists: maps; expected a new or an empty folder" in capsys.readouterr().err
 
 
+@pytest.mark.claim(
+    "network",
+    "The network is a ResNet-50 with four fusion blocks at 384 x 384",
+    "training: Full training on CUDA",
+    numbers="67,494,657 parameters, 195.6 GFLOP an image",
+)
 def test_parameters_and_work_are_those_of_the_paper_s_network():
     """An image of 384 x 384 takes 195.6 GFLOP, with a multiply-add counted as two. Unused parts
     add nothing."""

@@ -77,6 +77,14 @@ def binned(counts, bins, of):
         )
 
 
+@pytest.mark.claim(
+    "network",
+    "OE is the overconfidence error over the same bins",
+    "confidence: In which direction? The overconfidence error",
+)
+@pytest.mark.claim(
+    "network", "ECE uses 10 bins of equal width", "confidence: How large is the error? ECE by hand"
+)
 @given(tables(), BINS, OF)
 def test_binned_errors_are_those_of_exact_fractions(counts, bins, of):
     rows = list(binned(counts, bins, of))
@@ -321,6 +329,11 @@ def test_probabilities_are_counted_one_by_one_in_any_batches(p, levels, data):
         assert found.compute() == pytest.approx(scores(Counts(oracle)), nan_ok=True)
 
 
+@pytest.mark.claim(
+    "scores",
+    "The posterior error is the sum of a calibration part and a grouping loss",
+    "evaluation: Which of the two scores should we believe?",
+)
 @given(maps(), st.data())
 def test_the_error_against_the_posterior_splits(drawn, data):
     levels, _ = drawn

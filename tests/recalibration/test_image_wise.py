@@ -50,6 +50,11 @@ def test_what_it_does_to_logits():
     torch.testing.assert_close(ImageWiseTemperature().changed(z, u), z / torch.exp(u))
 
 
+@pytest.mark.claim(
+    "image-wise",
+    "Image-wise recalibration changes no decision",
+    "distribution_shift: Image-wise temperatures",
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_decision_changes_however_large_or_small_a_logit(kind, dtype):

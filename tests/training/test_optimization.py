@@ -29,6 +29,12 @@ def test_the_settings_know_every_schedule():
     assert set(get_args(Schedule)) == SCHEDULES.keys()
 
 
+@pytest.mark.claim(
+    "release",
+    "The authors' learning rate decays faster than documented",
+    "release: 3. A schedule that compounds",
+    numbers="5.4e-06 in epoch 30, documented 2.26e-05",
+)
 def test_the_release_s_schedule_compounds():
     """Its loop: after epoch 1, 2, ... the rate is multiplied by 0.95 ** (epoch // 10)."""
     rate = 2.5e-5

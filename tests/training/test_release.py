@@ -137,6 +137,12 @@ CASES = {
 """eta, lambda, and the accuracies from the fifth epoch on, before the last."""
 
 
+@pytest.mark.claim(
+    "release",
+    "The preset `release` computes the targets, alphas and weights of a reference "
+    "implementation, written from the facts of the authors' code, in float64",
+    "release: What agrees",
+)
 @pytest.mark.fault
 @pytest.mark.parametrize("case", CASES)
 def test_the_algorithm_of_the_release_is_the_authors(released, case):
