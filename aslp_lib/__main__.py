@@ -3,6 +3,7 @@
 Everything slow, including imports, is inside functions, so that Ctrl-C is handled from the start.
 """
 
+import os
 import sys
 
 from aslp_lib import console
@@ -18,10 +19,15 @@ def main() -> int:
 
 def _command() -> int:
     from aslp_lib import cli
-    from aslp_lib.training import launch
 
     status = cli.main()
-    launch.leave(status)
+    if console.world_size() > 1:
+        # After DistributedDataParallel, threads of gloo live on even if the process group has been
+        # destroyed. In about one of a hundred runs they abort a process while Python shuts down
+        # (PyTorch 2.13; compare its issue 190489), and the launcher then kills the others.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
     return status
 
 

@@ -15,7 +15,6 @@ from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.help import SHORT, described, short_help
 from aslp_lib.console import PROGRAM
-from aslp_lib.training import launch
 
 COMMANDS: dict[str, str] = {
     "run": "run:Everything",
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def run() -> None:
         command = parse(sys.argv[1:] if arguments is None else arguments)
-        if command.every_process or launch.is_main():
+        if command.every_process or console.is_main():
             command()
 
     return console.run(run)
@@ -77,9 +76,9 @@ def parse(words: Sequence[str]) -> Command:
     name, *rest = words = words or [BARE]
     if name.startswith("-") and name not in OF_THE_PROGRAM:
         name, *rest = words = ["run", *words]
-    cli = partial(tyro.cli, console_outputs=launch.is_main())
+    cli = partial(tyro.cli, console_outputs=console.is_main())
     if name == "--version":
-        if launch.is_main():
+        if console.is_main():
             print(f"aslp_lib {__version__}")
         raise SystemExit(0)
     if name not in OF_THE_PROGRAM:
@@ -94,7 +93,7 @@ def parse(words: Sequence[str]) -> Command:
     options: dict[str, Any] = {"description": described(name, command.__doc__, PROGRAM)}
     default = command.defaults(words)
     if name in SHORT and {"-h", "--help"}.intersection(rest):
-        if launch.is_main():
+        if console.is_main():
             print(short_help(name, default or command, PROGRAM), end="")
         raise SystemExit(0)
     if default:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aslp_lib import console
 from aslp_lib.checks import explained, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet, resized
@@ -23,7 +24,6 @@ from aslp_lib.recalibration.density import STAGE, unit_rows
 from aslp_lib.recalibration.features import Images
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import fingerprint
-from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
 
 REFERENCES = 500
@@ -161,7 +161,7 @@ def recalibrate(
     trained = CalibrationData(network, data, count, dose)
     for name in names:
         fitted = trained.fit(RECALIBRATIONS[name])
-        if launch.is_main():
+        if console.is_main():
             fitted.save(folder.recalibration(name), identity(method, network))
 
 
