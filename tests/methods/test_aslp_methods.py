@@ -10,13 +10,11 @@ from torch import nn
 from aslp_lib import AdaptiveAlpha, Technique
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.config import Settings
 from aslp_lib.course import recorded
 from aslp_lib.methods import METHODS, Draws
 from aslp_lib.methods.aslp import ASLPOptions
 from aslp_lib.methods.constant_alpha import ConstantAlphaOptions
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.training.loop import train
 
 IMAGES = 4
 
@@ -81,18 +79,6 @@ def test_corrected_steps_move_the_levels_by_the_perturbed_logits():
     gradient = 2 * ((labels - 0.5) * torch.logit(q)).mean((1, 2, 3))
     expected = (start + 0.005 * gradient).clamp(0, 0.5).float()
     torch.testing.assert_close(method.alphas.alpha, expected)
-
-
-@pytest.mark.parametrize("name", ["constant_alpha", "calibration"])
-def test_without_alphas_the_corrected_training_is_the_plain_one(name):
-    plain = Settings(methods=(name,), epochs=1, limit=8, size=16, batch_size=4, device="cpu")
-    plain = plain.tuned(constant_alpha={"alpha": 0.0})
-    family = METHODS[name].family
-    weights = [
-        train(settings, settings.load_data(), name, progress=False).network.state_dict()
-        for settings in (plain, plain.tuned(**{family: {"forward_correction": True}}))
-    ]
-    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
 @pytest.mark.parametrize("ignoring", [False, True])
