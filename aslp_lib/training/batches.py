@@ -4,7 +4,7 @@
 accelerate's own functions, which do nothing in a single process.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -50,7 +50,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
     return accelerator
 
 
-def share(items: Iterable[T], accelerator: Accelerator, *, equal: bool = False) -> list[T]:
+def share(items: Sequence[T], accelerator: Accelerator, *, equal: bool = False) -> list[T]:
     """Return the share of this process.
 
     Args:
@@ -60,8 +60,8 @@ def share(items: Iterable[T], accelerator: Accelerator, *, equal: bool = False) 
     [3, 0, 1]
     """
     with accelerator.split_between_processes([*items], apply_padding=equal) as part:
-        share_of_process: list[T] = part
-    return share_of_process
+        # Older versions of accelerate give the last item to a process for which there is none.
+        return list(part) if equal or accelerator.process_index < len(items) else []
 
 
 def broadcast_from_main(make: Callable[[], T]) -> T:
