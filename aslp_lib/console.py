@@ -33,6 +33,16 @@ def command_line(*words: object) -> str:
     return f"{PROGRAM} {shlex.join(map(str, words))}"
 
 
+def is_main() -> bool:
+    """Return whether this process writes and prints; `torchrun` may have started several."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def world_size() -> int:
+    """Return the number of processes that were started together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def run(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit status; print a user's mistake as one line.
 

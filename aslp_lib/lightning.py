@@ -58,7 +58,6 @@ class AdaptiveAlphaCallback(Callback):
 
     def __init__(self, alphas: AdaptiveAlpha, ignore_index: int | None = None) -> None:
         self.alphas, self.ignore_index = alphas, ignore_index
-        self._updated: list[Tensor] = []
         self._sums: list[Tensor] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -81,7 +80,6 @@ class AdaptiveAlphaCallback(Callback):
             return
         logits, labels, index = _outputs(outputs, "training_step", "logits", "labels", "index")
         self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
-        self._updated.append(index)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._share()
@@ -118,8 +116,7 @@ class AdaptiveAlphaCallback(Callback):
 
     def _share(self) -> None:
         """Synchronise alphas between processes."""
-        share_alphas(self.alphas, torch.cat(self._updated) if self._updated else [])
-        self._updated = []
+        share_alphas(self.alphas)
 
 
 def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:

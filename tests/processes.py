@@ -37,4 +37,4 @@ def _begin(rank: int, count: int, port: int, output: Path, work, arguments) -> N
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     with output.open("a") as file, redirect_stdout(file), redirect_stderr(file):
         work(*arguments)
-    os._exit(0)  # before gloo's threads can abort the process: see `launch.leave`
+    os._exit(0)  # before gloo's threads can abort the process: see `aslp_lib.__main__`

@@ -179,6 +179,8 @@ class AdaptiveAlpha(nn.Module):
     """(images,) perturbation levels."""
     observed: Tensor
     """Number of validations so far."""
+    updated: Tensor
+    """(images,) 1 for the images of this process's updates since the last `share_alphas`."""
 
     @torch.inference_mode(False)  # buffers made in inference mode could not be used for gradients
     def __init__(
@@ -215,6 +217,8 @@ class AdaptiveAlpha(nn.Module):
         self._passes, self._seen = 0, set[int]()
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
+        updated = torch.zeros(images, dtype=torch.long)
+        self.register_buffer("updated", updated, persistent=False)
         module: Any = self  # torch does not annotate this method
         module.register_load_state_dict_pre_hook(_check_state)
 
@@ -289,6 +293,7 @@ class AdaptiveAlpha(nn.Module):
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
+        self.updated[index] = 1
 
     def _count_passes(self, index: Tensor) -> None:
         """Warn once if no validation has been observed in more than `PASSES` passes.
@@ -367,7 +372,7 @@ def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: 
     expected = alphas.get_extra_state().tolist()
     saved = state.pop(f"{prefix}_extra_state", None)
     own = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
-    buffers = dict(alphas.named_buffers())
+    buffers = {name: value for name, value in alphas.state_dict().items() if "extra" not in name}
     if saved is None and not own.keys() & buffers.keys():
         return
     found = "unknown" if saved is None else saved.tolist()

@@ -24,8 +24,6 @@ class Rule(nn.Module):
 
     name: ClassVar[str]
     """Name of the rule in settings and on the command line."""
-    label: ClassVar[str]
-    """Name of ASLP with this rule in tables and figures."""
     has_constraint: ClassVar[bool] = True
     """True if the rule defines R_i, as the paper's rules do."""
     pace: ClassVar[str] = "alpha_step_size"
@@ -91,7 +89,7 @@ class Calibration(Rule):
     the two are equal.
     """
 
-    name, label = "calibration", "ASLP (MC)"
+    name = "calibration"
 
     def constraint(self, alpha: Tensor) -> Tensor:
         target_confidence = 1 - self.technique.beta / 2 * alpha
@@ -113,7 +111,7 @@ class Entropy(Rule):
     so far. The release tracks the best accuracy but never uses it, so it has no ME.
     """
 
-    name, label = "entropy", "ASLP (ME)"
+    name = "entropy"
     state = ("accuracy", "best_accuracy")
     best_accuracy: Tensor
     """A_lm, the best validation accuracy so far."""
@@ -142,7 +140,7 @@ class MeasuredGap(Rule):
     warm-up. This rule is an extension of this project; it is not in the paper.
     """
 
-    name, label, has_constraint = "measured_gap", "ASLP (measured gap)", False
+    name, has_constraint = "measured_gap", False
     pace = "bound_gain"
     state = ("accuracy", "bound")
     bound: Tensor

@@ -1,15 +1,13 @@
 """Alphas in a training loop of several processes (DDP), each with its own batches."""
 
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor, distributed
+from torch import distributed
 
-from aslp_lib.aslp.alphas import AdaptiveAlpha, check_images
+from aslp_lib.aslp.alphas import AdaptiveAlpha
 
 
 @torch.no_grad()
-def share_alphas(alphas: AdaptiveAlpha, seen: Tensor | Sequence[int]) -> None:
+def share_alphas(alphas: AdaptiveAlpha) -> None:
     """Exchange the alphas that each process updated, so that all processes hold the same ones.
 
     Call this function in every process once per epoch. Without an initialised process group it
@@ -24,28 +22,17 @@ def share_alphas(alphas: AdaptiveAlpha, seen: Tensor | Sequence[int]) -> None:
     that module with those of rank 0.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
-    >>> alphas = AdaptiveAlpha(3, MODERATION)
-    >>> share_alphas(alphas, [0, 2])  # after an epoch; a single process has nothing to exchange
+    >>> share_alphas(AdaptiveAlpha(3, MODERATION))  # a single process has nothing to exchange
 
     Args:
         alphas: the alphas, on a device that the process group communicates on (CUDA for NCCL).
-        seen: (M,) indices of the images that this process updated since the last call, in any
-            order; repetitions are allowed.
-
-    Raises:
-        ValueError: an index is not an integer, or not that of a training image (on a CPU; CUDA
-            aborts).
     """
-    # The tensor of an empty list would have a floating-point dtype.
-    seen = torch.as_tensor(seen) if len(seen) else torch.zeros(0, dtype=torch.long)
-    check_images(seen, len(alphas))
     if not (distributed.is_available() and distributed.is_initialized()):
         return
-    alpha = alphas.alpha
-    seen = seen.to(alpha.device, torch.long)
-    owner = torch.zeros(len(alpha), dtype=torch.long, device=alpha.device)
-    owner[seen] = distributed.get_rank()
+    rank = distributed.get_rank()
+    owner = rank * alphas.updated
     distributed.all_reduce(owner, distributed.ReduceOp.MAX)
     # One process contributes the value of an image and the others 0, so the sum is exact.
-    alpha.masked_fill_(owner != distributed.get_rank(), 0)
-    distributed.all_reduce(alpha, distributed.ReduceOp.SUM)
+    alphas.alpha.masked_fill_(owner != rank, 0)
+    distributed.all_reduce(alphas.alpha, distributed.ReduceOp.SUM)
+    alphas.updated.zero_()

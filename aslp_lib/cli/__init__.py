@@ -9,7 +9,6 @@ from aslp_lib import __version__, console
 from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.console import PROGRAM
-from aslp_lib.training import launch
 
 COMMANDS: dict[str, str] = {
     "run": "run:Everything",
@@ -54,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def run() -> None:
         command = parse(sys.argv[1:] if arguments is None else arguments)
-        if command.every_process or launch.is_main():
+        if command.every_process or console.is_main():
             command()
 
     return console.run(run)
@@ -70,7 +69,7 @@ def parse(words: Sequence[str]) -> Command:
     import tyro  # here, because Ctrl-C must be handled while it is imported
 
     name, *rest = words or [BARE]
-    visible = launch.is_main()
+    visible = console.is_main()
     if name == "--version":
         if visible:
             print(f"aslp_lib {__version__}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from aslp_lib import console
 from aslp_lib.checks import require
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Configured
@@ -14,7 +15,6 @@ from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
 from aslp_lib.experiments.tables import SeedScores
-from aslp_lib.training import launch
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Compare(Configured):
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
         experiment = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
-        if launch.world_size() > 1:
+        if console.world_size() > 1:
             raise ValueError(
-                f"compare was launched with {launch.world_size()} processes; expected one, because "
-                "it starts its own. Call it without torchrun."
+                f"compare was launched with {console.world_size()} processes; expected one, "
+                "because it starts its own. Call it without torchrun."
             )
         if self.settings.seed or self.settings.data_seed:
             raise ValueError(

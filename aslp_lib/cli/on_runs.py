@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from aslp_lib import console
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import require_labels, require_sets
 from aslp_lib.runs import Run
-from aslp_lib.training import distributed, launch
-from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 
 
 def open_run(path: Path) -> tuple[Run, DataSplits]:
@@ -35,7 +35,7 @@ def at_work_on(run: Run) -> Iterator[None]:
     """
     accelerator_for(run.settings)  # joins the processes
     with ExitStack() as stack:
-        distributed.broadcast_from_main(lambda: stack.enter_context(run.held()))
+        broadcast_from_main(lambda: stack.enter_context(run.held()))
         yield
 
 
@@ -54,7 +54,7 @@ def check_files(settings: Settings, data: DataSplits, *, tested: bool = True) ->
     """
     if tested:
         require_sets(Path(settings.data), "Test", data.tests)
-    if launch.is_main():
+    if console.is_main():
         for part in (data.train, data.validation, *data.tests.values()):
             part.check_files()
         require_labels(settings.ignore_index if data.train.ignored else None, data.train)
@@ -72,8 +72,8 @@ def describe(data: DataSplits, run: Run | None = None) -> None:
     announce(f"{train} images to train, {validation} to validate{lists}; tests: {sizes}")
     for note in data.notes:
         announce(f"note: {note}")
-    if launch.world_size() > 1:
-        announce(f"{launch.world_size()} processes share every batch")
+    if console.world_size() > 1:
+        announce(f"{console.world_size()} processes share every batch")
 
 
 def in_use(settings: Settings) -> str:
@@ -88,5 +88,5 @@ def in_use(settings: Settings) -> str:
 
 def announce(text: str) -> None:
     """Print a text once, in the main process."""
-    if launch.is_main():
+    if console.is_main():
         print(text, flush=True)

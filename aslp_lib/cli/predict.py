@@ -20,8 +20,7 @@ from aslp_lib.maps.read import Grey
 from aslp_lib.prediction.predict import predict, predict_images, predict_run
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run
-from aslp_lib.training import distributed
-from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 
 SETTING_FLAGS = ("size", "batch_size", "limit", "grey", "device", "min_max_maps", "resize_logits")
 """Names of the flags that set the settings of the same names."""
@@ -92,7 +91,7 @@ class Predict(Command):
 
     def _of_images(self, run: Run, images: Path, out: Path) -> None:
         accelerator_for(run.settings)  # joins the processes, so that all check before one writes
-        distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
+        broadcast_from_main(partial(check_new_folder, "--out", out))
         if others := other_files(images, IMAGE_SUFFIXES):
             announce(f"note: {counted(f'files or folders in {images} are not images', others)}")
         names = predict_images(
@@ -109,7 +108,7 @@ class Predict(Command):
         shared = {name: getattr(self, name) for name in SETTING_FLAGS}
         settings = replace(PRESETS["paper"], data=str(self.data), precision="no", **shared)
         accelerator_for(settings)  # joins the processes, so that all check before one writes
-        distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
+        broadcast_from_main(partial(check_new_folder, "--out", out))
         network = networks.load_official(official)
         tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
         require_sets(self.data, "Test", tests)

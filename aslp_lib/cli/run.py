@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Self
 
 import tyro
 
-from aslp_lib import networks
+from aslp_lib import console, networks
 from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
@@ -18,8 +18,7 @@ from aslp_lib.config import AUTO, PRESETS, SHAPES, Settings, default_preset, one
 from aslp_lib.console import command_line
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
-from aslp_lib.training import distributed, launch
-from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 from aslp_lib.training.loop import train
 
 
@@ -54,7 +53,7 @@ class Configured(Command):
             args=words,
             return_unknown_args=True,
             add_help=False,
-            console_outputs=launch.is_main(),
+            console_outputs=console.is_main(),
         )
         require_name("--preset", preset, PRESETS)
         return cls(preset, PRESETS[preset])
@@ -87,7 +86,7 @@ class Train(Configured):
         with at_work_on(run):
             try:
                 self._check(run, data)
-                if launch.is_main():
+                if console.is_main():
                     run.keep_lists(data)
                 self.steps(run, data)
             except KeyboardInterrupt:
@@ -104,7 +103,7 @@ class Train(Configured):
             if run.path != (asked := self.out or Path("runs") / self.preset):
                 announce(f"note: {asked} exists, so the new run is {run.path}")
         else:
-            distributed.broadcast_from_main(partial(run.check_lists, data))
+            broadcast_from_main(partial(run.check_lists, data))
             check_files(run.settings, data, tested=self.tested)
             announce(f"going on with {run.path} and its settings: {in_use(run.settings)}")
             announce(f"data: {data.origin}")
@@ -135,7 +134,7 @@ class Train(Configured):
         networks.build(self.settings.network, self.settings.weights)
         path = self.out or Path("runs") / self.preset
         accelerator_for(self.settings)  # joins the processes, because the main one names the run
-        return distributed.broadcast_from_main(partial(Run.create, path, self.settings)), data
+        return broadcast_from_main(partial(Run.create, path, self.settings)), data
 
 
 @dataclass(frozen=True)
@@ -158,5 +157,5 @@ class Everything(Train):
     def steps(self, run: Run, data: DataSplits) -> None:
         super().steps(run, data)
         predict_methods(run, data)
-        if launch.is_main():
+        if console.is_main():
             evaluate(run, data)

@@ -9,7 +9,12 @@ Each is a subclass of `Method`, and `METHODS` holds them by name.
 from dataclasses import dataclass, field
 from typing import Any
 
-from aslp_lib.methods.aslp import ASLP_METHODS, ASLPOptions
+from aslp_lib.methods.aslp import (
+    ASLPOptions,
+    MaximumEntropy,
+    MeasuredGapControl,
+    ModelCalibration,
+)
 from aslp_lib.methods.base import Draws, Method
 from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.brier import Brier
@@ -31,7 +36,9 @@ from aslp_lib.methods.svls import SVLS, SVLSOptions
 
 REGISTERED: tuple[type[Method[Any]], ...] = (
     BCE,
-    *ASLP_METHODS,
+    ModelCalibration,
+    MaximumEntropy,
+    MeasuredGapControl,
     ConstantAlpha,
     DisturbLabel,
     LabelSmoothing,

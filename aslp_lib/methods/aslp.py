@@ -6,7 +6,6 @@ image.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.loss import perturbed_logits, sc_bce_with_logits
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, pixel_noise
-from aslp_lib.aslp.rules import RULES, Rule
-from aslp_lib.checks import require
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.aslp.rules import Calibration, Entropy, MeasuredGap, Rule
+from aslp_lib.aslp.sharing import share_alphas
+from aslp_lib.checks import require, require_name
+from aslp_lib.methods.base import Draws, Method, OptionsT, require_range
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -52,9 +52,8 @@ class ASLPOptions:
     for the rule "measured_gap" and the dynamics "release"."""
 
     def __post_init__(self) -> None:
-        names = ", ".join(TECHNIQUES)
-        require("technique", self.technique, self.technique in TECHNIQUES, f"one of {names}")
         require_range(0, alpha_warm_up=self.alpha_warm_up)
+        require_name("technique", self.technique, TECHNIQUES)
         expected = "'stable' with forward_correction: the release's labels are no probabilities"
         bounded = not self.forward_correction or self.dynamics == "stable"
         require("dynamics", self.dynamics, bounded, expected)
@@ -68,7 +67,39 @@ class ASLPOptions:
         return Technique(f"{technique.name}, beta = {self.beta:g}", self.beta, technique.noise)
 
 
-class ASLP(Method[ASLPOptions]):
+class SCBCE(Method[OptionsT]):
+    """Base class of methods that train with SC-BCE.
+
+    Their options have a `perturbation` (a technique), `use_expected_targets` and
+    `forward_correction`.
+    """
+
+    options: Any
+
+    def __init__(self, images: int, options: OptionsT) -> None:
+        super().__init__(images, options)
+        self.technique: Technique = self.options.perturbation
+        self.perturbs = not self.options.forward_correction
+
+    @property
+    def level(self) -> Tensor | float:
+        """The perturbation level of each image, (images,), or a number for all images."""
+        raise NotImplementedError
+
+    @property
+    def dose(self) -> Tensor:
+        return torch.as_tensor(self.level * self.technique.beta * self.perturbs)
+
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        alpha = self.level[index] if isinstance(self.level, Tensor) else self.level
+        return sc_bce(
+            *(logits, labels, alpha, self.technique, draws),
+            use_expected_targets=self.options.use_expected_targets,
+            forward_correction=self.options.forward_correction,
+        )
+
+
+class ASLP(SCBCE[ASLPOptions]):
     """Base class of ASLP with one rule. Source: Liu et al., ICCV 2023, method figure."""
 
     family = "aslp"
@@ -81,9 +112,8 @@ class ASLP(Method[ASLPOptions]):
             "'calibration' or 'entropy' with forward_correction. The measured gap bounds alpha by "
             "the network's confidence, which then no longer contains the perturbation"
         )
-        controlled = not options.forward_correction or self.rule.has_constraint
+        controlled = self.perturbs or self.rule.has_constraint
         require("rule", self.rule.name, controlled, expected)
-        self.technique = options.perturbation
         self.alphas = AdaptiveAlpha(
             images,
             self.technique,
@@ -96,25 +126,16 @@ class ASLP(Method[ASLPOptions]):
         )
 
     @property
-    def perturbs(self) -> bool:  # type: ignore[override]
-        return not self.options.forward_correction
-
-    @property
-    def dose(self) -> Tensor:
-        return self.alphas.alpha * self.technique.beta * self.perturbs
-
-    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        sampled = None if self.options.use_expected_targets else draws
-        alpha, corrected = self.alphas[index], self.options.forward_correction
-        return sc_bce(logits, labels, alpha, self.technique, sampled, forward_correction=corrected)
+    def level(self) -> Tensor:
+        return self.alphas.alpha
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
-        ignored = None if draws.valid is None else -1
-        if self.options.forward_correction:
+        if not self.perturbs:
             logits = perturbed_logits(logits, self.alphas[index], self.technique)
-        self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=ignored)
+        self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=-1)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
+        share_alphas(self.alphas)
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
 
     def log(self) -> dict[str, Tensor]:
@@ -151,9 +172,8 @@ def sc_bce(
     labels: Tensor,
     alpha: Tensor | float,
     technique: Technique,
-    draws: Draws | None,
-    *,
-    forward_correction: bool = False,
+    draws: Draws,
+    **options: Any,
 ) -> Tensor:
     """Compute SC-BCE of each pixel of a batch, from the random numbers of its images.
 
@@ -161,23 +181,29 @@ def sc_bce(
         logits, labels: (N, 1, H, W).
         alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
-        draws: random numbers of the batch; None to train on expected targets, which need none.
-        forward_correction: see `sc_bce_with_logits`.
+        draws: random numbers of the batch.
+        options: `use_expected_targets` and `forward_correction` of `sc_bce_with_logits`.
     """
-    options: dict[str, Any] = {"reduction": "none", "forward_correction": forward_correction}
-    loss = partial(sc_bce_with_logits, logits, labels, alpha, technique, **options)
-    if draws is None:
-        return loss(use_expected_targets=True)
     noise, shape = None, labels.shape[1:]
     if technique.noise:
         noise = draws.of_each(lambda generator: pixel_noise(shape, technique, generator))
-    return loss(uniform=draws.uniform, noise=noise)
+    options |= {"reduction": "none", "uniform": draws.uniform, "noise": noise}
+    return sc_bce_with_logits(logits, labels, alpha, technique, **options)
 
 
-def _method_of_rule(rule: type[Rule]) -> type[ASLP]:
-    """Create the method that adapts alphas by this rule, with the rule's name and docstring."""
-    attributes = {"name": rule.name, "label": rule.label, "rule": rule, "__doc__": rule.__doc__}
-    return type(f"ASLP{rule.__name__}", (ASLP,), attributes)
+class ModelCalibration(ASLP):
+    """ASLP with the rule MC, model calibration."""
+
+    name, label, rule = "calibration", "ASLP (MC)", Calibration
 
 
-ASLP_METHODS = tuple(_method_of_rule(rule) for rule in RULES.values())
+class MaximumEntropy(ASLP):
+    """ASLP with the rule ME, maximum entropy."""
+
+    name, label, rule = "entropy", "ASLP (ME)", Entropy
+
+
+class MeasuredGapControl(ASLP):
+    """ASLP with the measured-gap rule, an extension of this project."""
+
+    name, label, rule = "measured_gap", "ASLP (measured gap)", MeasuredGap

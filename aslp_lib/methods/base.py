@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar, get_args
 
 import torch
@@ -31,6 +31,10 @@ def require_range(low: float, high: float = math.inf, **options: float) -> None:
         require(name, value, valid, f"a finite number {limits}")
 
 
+ALL = torch.tensor(True)
+"""A mask that is true everywhere: it broadcasts."""
+
+
 @dataclass(frozen=True)
 class Draws:
     """The random numbers of one batch, and the mask of its ignored pixels.
@@ -39,8 +43,6 @@ class Draws:
     are divided into batches and among processes.
 
     >>> draws = Draws(torch.tensor([0.3, 0.7]), images=[4, 9], seed=lambda image: 100 + image)
-    >>> draws.partners(torch.tensor([10, 20]))  # the partner of an image is the one before it
-    tensor([20, 10])
     >>> draws.of_each(lambda generator: torch.rand(3, generator=generator)).shape
     torch.Size([2, 3])
 
@@ -48,19 +50,14 @@ class Draws:
         uniform: (N,) numbers in [0, 1), one per image, on the device of the batch.
         images: indices of the images in the training set, on the host.
         seed: maps the index of an image to the seed of that image in this epoch.
-        partners: maps rows (N, ...) of these images to the rows of their partners. The partner of
-            an image is the one before it in the whole batch, whose order is random. With several
-            processes this is a collective operation: every process must call it. By default, this
-            process holds the whole batch.
-        valid: booleans of the shape of the logits, false for ignored pixels; None if there are
-            none, and in `prepare`, which may move pixels.
+        valid: booleans of the shape of the logits, false for ignored pixels. Where they are not yet
+            known, as in `prepare`, which may move pixels, it is a single true.
     """
 
     uniform: Tensor
     images: Sequence[int]
     seed: Callable[[int], int]
-    partners: Callable[[Tensor], Tensor] = lambda rows: rows.roll(1, 0)
-    valid: Tensor | None = None
+    valid: Tensor = ALL
 
     def of_each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
         """Call `draw` with a generator for each image and stack the results, (N, ...), on the host.
@@ -83,9 +80,9 @@ class Method(nn.Module, Generic[OptionsT]):
     The training loop calls the hooks of a method and knows no method by its name.
 
     State is held in buffers, so that it moves with `.to(device)` and is saved in every checkpoint.
-    With several processes, each process holds all of the state and calls the hooks with its own
-    rows of each batch. The state must then be what a single process would have: computed from the
-    validation, which is the same in all processes, or one value per image in `per_image`.
+    Of several processes, each holds all of the state and calls the hooks with its own images. State
+    that follows from the weights or from the validation is the same in all of them. State of images
+    is shared in `after_validation`, as ASLP does.
 
     >>> from aslp_lib.methods import METHODS
     >>> method = METHODS["focal"](images=2, options=METHODS["focal"].Options(gamma=2.0))
@@ -166,11 +163,15 @@ class Method(nn.Module, Generic[OptionsT]):
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         """Compute the sum of `pixel_losses` over the pixels that are not ignored.
 
-        Each process calls this with its own rows; training divides the sum by the number of these
-        pixels in the whole batch.
+        Training divides it by the number of these pixels.
+
+        Args:
+            labels: labels as `prepare` returned them, NaN for ignored pixels.
         """
-        losses = self.pixel_losses(logits, labels, index, draws)
-        return (losses if draws.valid is None else losses.masked_fill(~draws.valid, 0)).sum()
+        valid = ~labels.isnan()
+        draws = replace(draws, valid=valid)
+        losses = self.pixel_losses(logits, labels.nan_to_num(0), index, draws)
+        return losses.masked_fill(~valid, 0).sum()
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         """Update state after a step, without gradients and without synchronising the device.
@@ -179,7 +180,7 @@ class Method(nn.Module, Generic[OptionsT]):
             index: (N,) indices of the images in the training set.
             logits: outputs of the network for the images that `prepare` returned.
             labels: (N, 1, S, S) labels before `prepare`; NaN for ignored pixels.
-            draws: random numbers and mask of the batch, as in `pixel_losses`.
+            draws: the random numbers that `prepare` received.
         """
 
     def after_update(self, network: nn.Module) -> None:
@@ -216,7 +217,6 @@ class Method(nn.Module, Generic[OptionsT]):
     def per_image(self) -> dict[str, Tensor]:
         """Return the buffers (images,) that hold one value per training image, by name.
 
-        A step changes only the values of its own images. The progress bar shows the means,
-        processes exchange the values after each epoch, and a finished training saves them.
+        The progress bar shows the means, and a finished training saves the values.
         """
         return {}

@@ -6,14 +6,10 @@ Liu et al. (ICCV 2023) start from this method.
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import torch
-from torch import Tensor
-
 from aslp_lib.aslp.loss import check_constant_dose
-from aslp_lib.aslp.perturbation import TECHNIQUES
-from aslp_lib.checks import require
-from aslp_lib.methods.aslp import sc_bce
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
+from aslp_lib.checks import require, require_name
+from aslp_lib.methods.aslp import SCBCE
 
 Bounded = Literal["HI", "SI", "M", "DM"]
 """The paper's techniques, whose targets stay in [0, 1], unlike those of the release."""
@@ -34,17 +30,20 @@ class ConstantAlphaOptions:
     """Put the perturbation into the loss, so that the network learns the unperturbed posterior."""
 
     def __post_init__(self) -> None:
-        techniques = get_args(Bounded)
-        valid = self.technique in techniques
-        require("technique", self.technique, valid, f"one of {', '.join(techniques)}")
-        limit = TECHNIQUES[self.technique].alpha_limit
+        require_name("technique", self.technique, get_args(Bounded))
+        limit = self.perturbation.alpha_limit
         expected = f"a number in [0, {limit:.4g}] for {self.technique}"
         require("alpha", self.alpha, 0 <= self.alpha <= limit, expected)
         if self.forward_correction:
-            check_constant_dose(self.alpha, TECHNIQUES[self.technique])
+            check_constant_dose(self.alpha, self.perturbation)
+
+    @property
+    def perturbation(self) -> Technique:
+        """The perturbation technique."""
+        return TECHNIQUES[self.technique]
 
 
-class ConstantAlpha(Method[ConstantAlphaOptions]):
+class ConstantAlpha(SCBCE[ConstantAlphaOptions]):
     """SC-BCE with the same alpha for all images.
 
     Its expected loss is BCE with the target `(1 - alpha*beta) * y + alpha*beta/2`, which is that of
@@ -56,18 +55,5 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     name, label = "constant_alpha", "constant alpha"
 
     @property
-    def perturbs(self) -> bool:  # type: ignore[override]
-        return not self.options.forward_correction
-
-    @property
-    def dose(self) -> Tensor:
-        beta = TECHNIQUES[self.options.technique].beta
-        return torch.tensor(self.options.alpha * beta * self.perturbs)
-
-    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        technique = TECHNIQUES[self.options.technique]
-        sampled = None if self.options.use_expected_targets else draws
-        corrected = self.options.forward_correction
-        return sc_bce(
-            logits, labels, self.options.alpha, technique, sampled, forward_correction=corrected
-        )
+    def level(self) -> float:
+        return self.options.alpha

@@ -48,13 +48,12 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
         Raises:
             ValueError: a label lies between 0 and 1, as in a soft mask.
         """
-        # A collective operation: every process must take part, even if it corrupts no image.
-        others = _items(draws.partners(images), draws.partners(labels))
         items = _items(images, labels)
+        originals = [*items]
         for row in (draws.uniform < self.options.share).nonzero().flatten().tolist():
             rng = np.random.default_rng(draws.seed(draws.images[row]))
             corruption = CHOICES[rng.integers(len(CHOICES))]
-            mixed_with = [others[row]] if corruption.mixes else []
+            mixed_with = [originals[row - 1]] if corruption.mixes else []
             items[row] = corruption.change(rng, items[row], *mixed_with)
         new_images, new_masks = (torch.stack(tensors) for tensors in zip(*items, strict=True))
         new_labels = new_masks.to(labels)

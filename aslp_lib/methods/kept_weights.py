@@ -97,29 +97,25 @@ class EarlyStopping(KeptWeights[NoOptions]):
     epochs: Tensor
     """Number of epochs so far."""
     nll: Tensor
-    """Validation NLL of the latest epoch."""
-    scaled_nll: Tensor
-    """The same after temperature scaling."""
+    """Validation NLL of the latest epoch, and the same after temperature scaling."""
     lowest: Tensor
-    """Lowest `scaled_nll` so far."""
+    """Lowest temperature-scaled validation NLL so far."""
     best_epoch: Tensor
     """Epoch of `lowest`, counted from 1."""
 
     def __init__(self, images: int, options: NoOptions) -> None:
         super().__init__(images, options)
-        for name in ("epochs", "best_epoch"):
-            self.register_buffer(name, torch.tensor(0))
-        for name in ("nll", "scaled_nll", "lowest"):
-            self.register_buffer(name, torch.tensor(torch.inf))
+        starts = {"epochs": 0, "best_epoch": 0, "nll": [torch.inf] * 2, "lowest": torch.inf}
+        for name, value in starts.items():
+            self.register_buffer(name, torch.tensor(value))
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epochs += 1
-        self.nll.fill_(calibration.nll(counts))
-        self.scaled_nll.fill_(scaled_nll(counts))
-        if self.scaled_nll < self.lowest:
-            self.lowest.copy_(self.scaled_nll)
+        self.nll.copy_(torch.tensor([calibration.nll(counts), scaled_nll(counts)]))
+        if self.nll[1] < self.lowest:
+            self.lowest.copy_(self.nll[1])
             self.best_epoch.copy_(self.epochs)
             self.kept.load_state_dict(network.state_dict())
 
     def log(self) -> dict[str, Tensor]:
-        return {"nll": self.nll, "scaled_nll": self.scaled_nll, "best_epoch": self.best_epoch}
+        return {"nll": self.nll[0], "scaled_nll": self.nll[1], "best_epoch": self.best_epoch}

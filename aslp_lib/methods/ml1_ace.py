@@ -51,8 +51,7 @@ class ML1ACE(Method[ML1ACEOptions]):
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)
         probability, labels = torch.sigmoid(logits).flatten(1), labels.flatten(1)
-        valid = None if draws.valid is None else draws.valid.flatten(1)
-        bins = self.options.bins
+        valid, bins = draws.valid.expand_as(logits).flatten(1), self.options.bins
         error = calibration_error(probability, labels, bins, soft=self.soft, valid=valid)
         return bce + self.options.weight * error.view(-1, *[1] * (bce.dim() - 1))
 

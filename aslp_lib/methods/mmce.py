@@ -45,7 +45,7 @@ class MMCE(Method[MMCEOptions]):
         bce = super().pixel_losses(logits, labels, index, draws)
         correct = torch.where(logits >= 0, labels, 1 - labels).flatten(1)
         confidence = torch.sigmoid(logits.abs()).flatten(1)
-        valid = None if draws.valid is None else draws.valid.flatten(1)
+        valid = draws.valid.expand_as(logits).flatten(1)
         squared = squared_mmce(confidence, correct, self.options.width, valid)
         error = squared.clamp(min=SMALLEST).sqrt()
         return bce + self.options.weight * error.view(-1, *[1] * (bce.dim() - 1))

@@ -3,7 +3,6 @@
 Annotators disagree mostly at boundaries; inside objects and background, labels stay hard.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -50,37 +49,27 @@ def smoothed(labels: Tensor, sigma: float, valid: Tensor | None = None) -> Tenso
     >>> smoothed(labels, sigma=1.0)[0, 0, 1]  # 1/2 at the centre, exp(-1/2) / (2 * 3.898) beside it
     tensor([0.0778, 0.5000, 0.0778])
     """
-    if valid is not None:
-        weights = valid.to(labels.dtype)
-        total = _weighted_sum(weights, sigma).clamp(min=0.25)  # 1/2 or more at labelled pixels
-        return (_weighted_sum(labels * weights, sigma) / total).clamp(0, 1)
-    return _weighted_sum(labels, sigma).clamp(0, 1)  # rounded weights may sum to more than 1
+    weights = torch.ones_like(labels) if valid is None else valid.expand_as(labels).to(labels.dtype)
+    total = _weighted_sum(weights, sigma).clamp(min=0.25)  # 1/2 or more at labelled pixels
+    return (_weighted_sum(labels * weights, sigma) / total).clamp(0, 1)
 
 
 def _weighted_sum(values: Tensor, sigma: float) -> Tensor:
     """Sum (N, 1, H, W) over the neighbourhood of each pixel, with the weights of the neighbours."""
-    height, width = values.shape[-2:]
     padded = F.pad(values, (1, 1, 1, 1), mode="replicate")
-    # Shifted copies are summed, because a GPU may round a convolution to fewer digits.
-    total = torch.zeros_like(values)
-    for (i, j), weight in neighbour_weights(sigma).items():
-        total += weight * padded[..., i : i + height, j : j + width]
-    return total
+    weights = neighbour_weights(sigma).to(values).view(9, 1)
+    # A GPU may round a convolution to fewer digits.
+    return (weights * F.unfold(padded, 3)).sum(dim=1).view_as(values)
 
 
-def neighbour_weights(sigma: float) -> dict[tuple[int, int], float]:
-    """Compute the weights of a 3x3 neighbourhood, by (row, column).
-
-    The weights sum to 1, and that of the centre (1, 1) is 1/2.
+def neighbour_weights(sigma: float) -> Tensor:
+    """Compute the weights of a 3x3 neighbourhood, (3, 3), which sum to 1.
 
     >>> neighbour_weights(1.0)[1, 1]
-    0.5
+    tensor(0.5000, dtype=torch.float64)
     """
-    weights = {
-        (i, j): math.exp(-((i - 1) ** 2 + (j - 1) ** 2) / (2 * sigma**2))
-        for i in range(3)
-        for j in range(3)
-        if (i, j) != (1, 1)
-    }
-    total = 2 * sum(weights.values())
-    return {(1, 1): 0.5} | {position: weight / total for position, weight in weights.items()}
+    line = torch.exp(-torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64) / (2 * sigma**2))
+    weights = torch.outer(line, line)
+    weights[1, 1] = 0
+    weights[1, 1] = weights.sum()
+    return weights / weights.sum()

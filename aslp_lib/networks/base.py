@@ -49,7 +49,7 @@ class DenseNetwork(nn.Module):
         if images.dim() != 4 or images.shape[1] != 3:
             raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 3, H, W)")
         if images.dtype == torch.uint8:
-            images = images.float() / 255
+            images = images.to(self.mean.dtype) / 255
         height, width = images.shape[-2:]
         x = (images - self.mean) / self.std
         x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")

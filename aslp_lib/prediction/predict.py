@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from aslp_lib import networks
+from aslp_lib import console, networks
 from aslp_lib.checks import require, require_name
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
@@ -29,8 +29,7 @@ from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.tensors import fill, fingerprint, load_tensors
-from aslp_lib.training import distributed, launch
-from aslp_lib.training.batches import accelerator_for, outputs
+from aslp_lib.training.batches import accelerator_for, broadcast_from_main, outputs, share
 from aslp_lib.training.recalibrate import identity
 from aslp_lib.training.validation import require_finite
 
@@ -100,10 +99,10 @@ def predict_run(settings: Settings, data: DataSplits, method: str, folder: Metho
     weights = fingerprint(network.state_dict())
     for dataset in data.tests.values():
         clear = partial(_clear_outdated, settings, method, folder, weights, dataset)
-        if made := distributed.broadcast_from_main(clear):
+        if made := broadcast_from_main(clear):
             changes = dict(zip(made, (None, *fitted.values()), strict=True))
             predict(network, dataset, settings, changes)
-            if launch.is_main():
+            if console.is_main():
                 for maps, origin in made.items():
                     provenance.keep(maps, origin)
 
@@ -171,9 +170,7 @@ def predict_images(
     loaded = [_load(run.settings, v.method, run.method(v.method), kinds) for v in variants]
     accelerator_for(run.settings)  # joins the processes
     with ExitStack() as stack:
-        partial_out = distributed.broadcast_from_main(
-            lambda: stack.enter_context(whole_folder(out))
-        )
+        partial_out = broadcast_from_main(lambda: stack.enter_context(whole_folder(out)))
         for variant, (network, fitted) in zip(variants, loaded, strict=True):
             changes = {partial_out / variant.name: fitted[recalibration] if recalibration else None}
             predict(network, dataset, run.settings, changes, floats=floats)
@@ -273,11 +270,11 @@ def predict(
     network = network.to(accelerator.device).eval()
     suffix, encode = ("npy", to_npy) if floats else ("png", to_png)
     names = [f"{stem}.{suffix}" for stem in dataset.stems]
-    indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
+    indices = share(range(len(dataset)), accelerator)
     predicted = predicted_maps(network, dataset, settings, changes, indices, floats=floats)
     quiet = not accelerator.is_main_process
     with ExitStack() as folders:  # only the main process makes and renames folders
-        partials = distributed.broadcast_from_main(
+        partials = broadcast_from_main(
             lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}
         )
         bar = tqdm(predicted, f"maps of {dataset.name}", len(indices), disable=quiet, leave=False)

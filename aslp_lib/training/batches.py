@@ -1,17 +1,24 @@
-"""The accelerator, data loading in background processes, and the outputs of a network."""
+"""The accelerator, data loading in background processes, and the outputs of a network.
 
-from collections.abc import Iterator, Sequence
+`torchrun` or `accelerate launch` starts several processes, one per device. They exchange data by
+accelerate's own functions, which do nothing in a single process.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import parse_flag_from_env
+from accelerate.utils import broadcast_object_list, parse_flag_from_env
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from aslp_lib import console
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.training import launch
+
+T = TypeVar("T")
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
@@ -26,7 +33,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
     ('cpu', 1)
     """
     # accelerate must be told of the CPU: without a GPU, it would not connect several processes.
-    group_without_gpus = launch.world_size() > 1 and not torch.cuda.is_available()
+    group_without_gpus = console.world_size() > 1 and not torch.cuda.is_available()
     flag = parse_flag_from_env("ACCELERATE_USE_CPU")
     cpu = settings.device == "cpu" or group_without_gpus or flag
     # accelerate has one global state; it must be reset if the settings differ from those in use.
@@ -35,12 +42,35 @@ def accelerator_for(settings: Settings) -> Accelerator:
         if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
             AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(cpu=cpu, mixed_precision=settings.mixed_precision)
-    if accelerator.num_processes != launch.world_size():
+    if accelerator.num_processes != console.world_size():
         raise RuntimeError(
-            f"{accelerator.num_processes} processes connected; expected {launch.world_size()}, as "
+            f"{accelerator.num_processes} processes connected; expected {console.world_size()}, as "
             "launched. Start them with `accelerate launch` or `torchrun`."
         )
     return accelerator
+
+
+def share(items: Sequence[T], accelerator: Accelerator, *, equal: bool = False) -> list[T]:
+    """Return the share of this process.
+
+    Args:
+        equal: repeat the last item where shares would differ in size, so that none is empty.
+
+    >>> share([3, 0, 1], Accelerator(cpu=True))
+    [3, 0, 1]
+    """
+    with accelerator.split_between_processes([*items], apply_padding=equal) as part:
+        # Older versions of accelerate give the last item to a process for which there is none.
+        return list(part) if equal or accelerator.process_index < len(items) else []
+
+
+def broadcast_from_main(make: Callable[[], T]) -> T:
+    """Call `make` in the main process only, and return its result in all processes.
+
+    >>> broadcast_from_main(lambda: "runs/demo")
+    'runs/demo'
+    """
+    return broadcast_object_list([make() if console.is_main() else None])[0]
 
 
 class Batches:

@@ -1,14 +1,13 @@
 """The training loop, for any training method, with a checkpoint after each epoch.
 
-A resumed training ends with the same weights, bit for bit: all random numbers derive from (seed,
-purpose, epoch), and the learning rate is a function of the step. Several processes share each batch
-and compute the same gradient as a single process. The exception is BatchNorm on a CPU, where each
-process normalises over its own share; on CUDA it normalises over the whole batch.
+In one process, a resumed training ends with the same weights, bit for bit: all random numbers
+derive from (seed, purpose, epoch), and the learning rate is a function of the step. Of several
+processes, each computes its share of every batch; accelerate averages the gradients
+(DistributedDataParallel), and methods share what they keep per image after each epoch.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,8 +23,8 @@ from aslp_lib.data.base import DataSplits, derived_seed
 from aslp_lib.methods import Draws
 from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder
-from aslp_lib.training import checkpoints, distributed, optimization
-from aslp_lib.training.batches import Batches, accelerator_for, in_batches
+from aslp_lib.training import checkpoints, optimization
+from aslp_lib.training.batches import Batches, accelerator_for, in_batches, share
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
@@ -60,8 +59,8 @@ def train(
 
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint remains usable.
-        ValueError: the folder's checkpoint was made with other settings, there are more processes
-            than images in a batch, or there are too few pixels for BatchNorm.
+        ValueError: the folder's checkpoint was made with other settings, or there are too few
+            pixels for BatchNorm.
 
     >>> settings = Settings(device="cpu", limit=4, epochs=2)
     >>> state = train(settings, settings.load_data(), "bce", progress=False)
@@ -69,13 +68,7 @@ def train(
     [1, 2]
     """
     accelerator = accelerator_for(settings)
-    if settings.batch_size < accelerator.num_processes:
-        raise ValueError(
-            f"batch_size is {settings.batch_size}; expected at least {accelerator.num_processes}, "
-            "an image of every batch for each process. Raise --batch-size, or launch fewer "
-            "processes."
-        )
-    main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
+    main = accelerator.is_main_process
     state = prepare(settings, method, len(data.train), accelerator)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state)
@@ -83,7 +76,7 @@ def train(
             checkpoints.write_log(folder, state)
     if settings.cache_images:
         for part in (data.train, data.validation):
-            part.cache(progress)
+            part.cache(progress and main)
 
     steps = math.ceil(len(data.train) / settings.batch_size)
     done = len(state.log)
@@ -94,16 +87,17 @@ def train(
         desc=state.method.label,
         unit="step",
         mininterval=1.0,  # Each refresh sends messages to a notebook, whose queue is finite.
-        disable=not progress,
+        disable=not (progress and main),
     ) as bar:
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, state, bar)
-            counts = validate(state.method.validated(state.network), data.validation, settings)
-            state.validation = counts
-            state.method.after_validation(counts, state.network)
+            validated = state.method.validated(state.network)
+            broadcast([*validated.buffers()])  # the main process's statistics of BatchNorm
+            state.validation = validate(validated, data.validation, settings)
+            state.method.after_validation(state.validation, state.network)
             state.log.append(
                 {"epoch": epoch + 1, "learning_rate": rate, "loss": loss}
-                | scores(counts, names=("accuracy", "confidence", "ece", "oe"))
+                | scores(state.validation, names=("accuracy", "confidence", "ece", "oe"))
                 | {name: value.item() for name, value in state.method.log().items()}
             )
             if folder is not None and main:
@@ -111,10 +105,10 @@ def train(
             if after_epoch is not None and main:
                 after_epoch(state)
     state.method.finish(state.network)
-    if folder is not None and main:
-        checkpoints.finish(folder, settings, state, data.train)
     state.network.eval()
     if folder is not None:
+        if main:
+            checkpoints.finish(folder, settings, state, data.train)
         accelerator.wait_for_everyone()  # for the files that the main process wrote
         recalibrate(state.network, data, settings, method, folder)
     accelerator.wait_for_everyone()
@@ -173,71 +167,35 @@ def run_epoch(
     network, optimizer, method = state.parallel, state.optimizer, state.method
     order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
     uniform = uniform.to(accelerator.device)
-    dataset.epoch.fill_(epoch)
-    global_batches = in_batches(order, settings.batch_size)
-    shares = [batch[distributed.shard(len(batch), accelerator)] for batch in global_batches]
-    # All processes must take part in every step. A process without images in a small last batch
-    # computes on one substitute image, whose loss is multiplied by 0.
-    loaded = [share or batch[:1] for share, batch in zip(shares, global_batches, strict=True)]
-    network.train()
-    loss_sum, unlabelled = torch.zeros(2, device=accelerator.device)
+    seed_of_image = partial(derived_seed, settings.seed, SWITCHES, epoch)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
-    for step, (images, labels, index) in enumerate(batches(loaded)):
-        rate_fraction = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
-        batch_size = len(global_batches[step])
-        draws = Draws(
-            uniform[index],
-            loaded[step],
-            partial(derived_seed, settings.seed, SWITCHES, epoch),
-            partial(distributed.rows_before, images=batch_size, accelerator=accelerator),
-        )
-        images, loss_labels = method.prepare(images, labels, index, draws)
-        valid = None
-        if dataset.ignored is not None:
-            valid, loss_labels = ~loss_labels.isnan(), loss_labels.nan_to_num(0)
-            draws = replace(draws, valid=valid)
+    shares = [share(b, accelerator, equal=True) for b in in_batches(order, settings.batch_size)]
+    dataset.epoch.fill_(epoch)
+    network.train()
+    losses, counted = torch.zeros(2, device=accelerator.device)
+    for step, (images, labels, index) in enumerate(batches(shares)):
+        part, draws = plan[step], Draws(uniform[index], shares[step], seed_of_image)
+        rate = optimization.set_rate(optimizer, settings, epoch + part.done)
+        images, targets = method.prepare(images, labels, index, draws)
         with accelerator.autocast():
-            logits = network(images).float()
-        loss = method.loss(logits, loss_labels, index, draws)
-        # The loss is a sum over pixels, and gradients are averaged over processes. The factor
-        # yields the gradient of the mean loss. It is applied per pixel, so that rounding does not
-        # depend on the number of processes.
-        pixels: int | Tensor = len(loaded[step]) * logits[0].numel()
-        all_pixels: int | Tensor = batch_size * logits[0].numel()
-        if valid is not None:
-            counted = valid[: len(labels)].sum() * bool(shares[step])
-            all_pixels = distributed.all_reduce_sum(counted, accelerator).clamp(min=1)
-            pixels = counted.clamp(min=1)
-            unlabelled += len(shares[step]) * (counted == 0)
-        factor = plan[step].weight * accelerator.num_processes
-        logits.register_hook(partial(_scaled, factor, all_pixels))
-        accelerator.backward(loss if shares[step] else 0 * loss)
-        if plan[step].last:
+            logits = network(images)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        pixels = (~targets[: len(index)].isnan()).sum()
+        loss = method.loss(logits, targets, index, draws) / pixels.clamp(min=1)
+        accelerator.backward(part.weight * loss)
+        if part.last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
             method.after_update(state.network)
-        if shares[step]:
-            method.after_step(index, logits.detach(), labels, draws)
-        mean_loss = loss.detach() / pixels
-        loss_sum += mean_loss * len(shares[step])
+        method.after_step(index, logits.detach(), labels, draws)
+        losses += loss.detach() * len(index)
+        counted += len(index) * (pixels > 0)
         bar.update()
-        if step % REFRESH == 0 and shares[step]:
-            current = _read(mean_loss)
-            _check_finite(current, epoch, settings)
-            if not bar.disable:
-                means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
-                postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **means}
-                bar.set_postfix(postfix, refresh=False)
-    labelled: float = len(dataset)
-    if dataset.ignored is not None:
-        labelled -= _read(distributed.all_reduce_sum(unlabelled, accelerator))
-    epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / max(labelled, 1)
-    _check_finite(epoch_mean, epoch, settings)
-    updated = [i for share in shares for i in share]
-    for values in method.per_image().values():
-        distributed.share_items(values, updated, accelerator)
-    # All processes get the main one's running statistics of BatchNorm and averaged weights.
-    broadcast([*state.network.buffers(), *method.buffers()])
-    return epoch_mean, settings.learning_rate * rate_fraction
+        if step % REFRESH == 0:
+            means = {name: values.mean().item() for name, values in method.per_image().items()}
+            current = _finite(loss, epoch, settings)
+            bar.set_postfix(epoch=epoch + 1, loss=current, **means, refresh=False)
+    losses, counted = accelerator.reduce(losses), accelerator.reduce(counted)
+    return _finite(losses / counted.clamp(min=1), epoch, settings), settings.learning_rate * rate
 
 
 def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Tensor]:
@@ -250,19 +208,13 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
     return order.tolist(), uniform
 
 
-def _scaled(factor: float, divisor: int | Tensor, gradient: Tensor) -> Tensor:
-    return gradient * factor / divisor
-
-
-def _read(value: Tensor) -> float:
-    """Read a number from the device; only this function synchronises the device in a step."""
-    return value.item()
-
-
-def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
-    if not math.isfinite(loss):
+def _finite(loss: Tensor, epoch: int, settings: Settings) -> float:
+    """Read a loss from the device, for which it has to wait, and check it."""
+    value = loss.item()
+    if not math.isfinite(value):
         raise FloatingPointError(
-            f"the loss is {loss} in epoch {epoch + 1}, with a peak learning rate of "
+            f"the loss is {value} in epoch {epoch + 1}, with a peak learning rate of "
             f"{settings.learning_rate:g}; expected a finite value. Lower --learning-rate. The last "
             "checkpoint, if there is one, is kept."
         )
+    return value

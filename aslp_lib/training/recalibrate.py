@@ -8,6 +8,7 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor, nn
 
+from aslp_lib import console
 from aslp_lib.checks import explained, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
@@ -19,7 +20,6 @@ from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.features import Images
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import fingerprint
-from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
 
 
@@ -114,7 +114,7 @@ def recalibrate(
     trained = CalibrationData(network, data, count, dose)
     for name in names:
         fitted = trained.fit(RECALIBRATIONS[name])
-        if launch.is_main():
+        if console.is_main():
             fitted.save(folder.recalibration(name), identity(method, network))
 
 

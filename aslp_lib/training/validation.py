@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import to_grey_levels
-from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
-from aslp_lib.metrics.float_levels import mean_logits
-from aslp_lib.training import distributed
-from aslp_lib.training.batches import accelerator_for, outputs
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.training.batches import accelerator_for, outputs, share
 
 
 def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
@@ -34,11 +33,8 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     network.to(accelerator.device).eval()
     ignored = dataset.ignored
     at_own_size = settings.validate_at == "image"
-    none = torch.zeros((0, 1))
-    parts = [Counts.from_logits(none, none, ignored)]  # for a process without images
-    if at_own_size:
-        parts = [Counts(np.zeros((0, 2, MAP_GREY_LEVELS), np.int64))]
-    order = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
+    parts = []
+    order = share(range(len(dataset)), accelerator)
     for logits, _, labels, indices in outputs(network, dataset, settings, order):
         require_finite(logits, dataset, indices.tolist())
         if ignored is not None:
@@ -55,15 +51,7 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
                 parts.append(_own_size_counts(logit, dataset, index, settings))
         else:
             parts.append(Counts.from_logits(logits, labels, ignored))
-    counts = Counts.join(parts)
-    rows = torch.from_numpy(counts.table).to(accelerator.device)
-    table = distributed.all_gather_rows(rows, len(dataset), accelerator).cpu().numpy()
-    levels = counts.levels
-    if levels is not None:
-        total = torch.from_numpy(counts.pooled * levels.logits).to(accelerator.device)
-        whole = distributed.all_reduce_sum(total, accelerator).cpu().numpy()
-        levels = mean_logits(whole, table.sum(axis=0))
-    return Counts(table, levels=levels).with_columns(groups=dataset.fields)
+    return Counts.join(gather_object(parts)).with_columns(groups=dataset.fields)
 
 
 def require_finite(values: Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:

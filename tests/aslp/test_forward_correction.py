@@ -59,27 +59,6 @@ def test_the_expected_loss_is_smallest_at_the_true_posterior(dose, technique):
     assert (grid[losses.argmin(dim=0)] - z.detach()).abs().max() <= 0.0051
 
 
-@every_technique
-def test_the_mean_over_the_switch_is_the_expected_loss(technique):
-    logits, labels = batch()
-    logits.requires_grad_()
-    alpha = torch.tensor([0.0, 0.1, 0.3, technique.alpha_limit], dtype=torch.float64)
-    numbers = {"noise": torch.zeros_like(labels)}
-    on, off = (
-        corrected(logits, labels, alpha, technique, uniform=torch.full((4,), u), **numbers)
-        for u in (0.0, 1.0)
-    )
-    on = torch.where(alpha.view(-1, 1, 1, 1) > 0, on, off)
-    share = alpha.view(-1, 1, 1, 1)
-    expected = corrected(logits, labels, alpha, technique, use_expected_targets=True)
-    mean = share * on + (1 - share) * off
-    torch.testing.assert_close(mean, expected)
-    gradients = (
-        torch.autograd.grad(x.sum(), logits, retain_graph=True)[0] for x in (mean, expected)
-    )
-    torch.testing.assert_close(*gradients)
-
-
 def exact(z: float, d: float, target: float) -> tuple[float, float]:
     """Loss and gradient by their definition, with 400 digits."""
     with localcontext() as context:
@@ -156,25 +135,6 @@ def test_without_a_dose_it_is_the_plain_loss_bit_for_bit(dtype):
         ]
         assert torch.equal(*losses)
         assert torch.equal(*(torch.autograd.grad(loss, logits)[0] for loss in losses))
-
-
-@every_technique
-def test_each_image_has_the_loss_of_its_own_alpha(technique):
-    logits, labels = batch()
-    labels[:, :, 0] = 255
-    alpha = torch.tensor([0.0, 0.1, 0.25, 0.45], dtype=torch.float64)
-    uniform, noise = torch.tensor([0.5, 0.05, 0.7, 0.2]), 0.1 * torch.ones_like(labels)
-    together = corrected(
-        logits, labels, alpha, technique, uniform=uniform, noise=noise, ignore_index=255
-    )
-    for i in range(4):
-        alone = corrected(
-            *(logits[i : i + 1], labels[i : i + 1], alpha[i].item(), technique),
-            uniform=uniform[i : i + 1],
-            noise=noise[i : i + 1],
-            ignore_index=255,
-        )
-        torch.testing.assert_close(together[i : i + 1], alone)
 
 
 def test_ignored_pixels_have_no_part():

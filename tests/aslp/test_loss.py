@@ -68,16 +68,6 @@ def test_the_definition_term_by_term(batch):
     torch.testing.assert_close(ours, oracle)
 
 
-def test_given_uniform_numbers_decide_the_switches(batch):
-    """Image i is perturbed if its number is below alpha."""
-    logits, labels = batch
-    uniform = torch.tensor([0.1, 0.9, 0.29, 0.3, 0.31, 0.0])
-    loss = sc_bce_with_logits(logits, labels, 0.3, P.HARD_INVERSION, uniform=uniform)
-    perturbed = torch.tensor([1, 0, 1, 0, 0, 1]).view(-1, 1, 1, 1)
-    targets = torch.where(perturbed == 1, 1 - labels, labels)
-    torch.testing.assert_close(loss, F.binary_cross_entropy_with_logits(logits, targets))
-
-
 @pytest.mark.claim(
     "loss",
     "The mean of SC-BCE over Z is BCE with the expected label",
@@ -152,25 +142,6 @@ def test_the_release_s_targets_have_no_lower_bound():
     assert loss.item() == pytest.approx(-10 + math.log1p(math.exp(-10)), abs=1e-4)
 
 
-def test_the_draws_of_the_kept_pixels_are_those_without_ignored_ones(batch, partly):
-    logits, labels = batch
-    _, partial, labelled = partly
-
-    def loss(values, index):
-        return sc_bce_with_logits(
-            *(logits, values, 0.5, P.DYNAMIC_MODERATION),
-            reduction="none",
-            ignore_index=index,
-            generator=torch.Generator().manual_seed(5),
-        )
-
-    targets = P.sampled_targets(labels, 0.5, P.DYNAMIC_MODERATION, torch.Generator().manual_seed(5))
-    whole = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    for index in (None, IGNORED):
-        assert torch.equal(loss(labels, index), whole)
-    assert torch.equal(loss(partial, IGNORED), torch.where(labelled, whole, 0.0))
-
-
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf, 1e30])
 def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, broken):
     logits, labels, labelled = partly
@@ -180,14 +151,6 @@ def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, bro
     targets = P.expected_targets(labels.masked_fill(~labelled, 0), alpha, P.SOFT_INVERSION)
     oracle = torch.where(labelled, (torch.sigmoid(logits) - targets) / labelled.sum(), 0.0)
     torch.testing.assert_close(logits.grad, oracle.detach())
-
-
-def test_a_mean_in_half_precision_does_not_overflow():
-    logits = torch.full((1, 1, 300, 300), 5.0, dtype=torch.float16)
-    labels = torch.zeros_like(logits)
-    labels[..., :100] = IGNORED
-    loss = sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=IGNORED)
-    assert loss.item() == pytest.approx(5 + math.log1p(math.exp(-5)), rel=2e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

@@ -305,14 +305,6 @@ def test_what_is_no_tensor_is_named_and_refused(value):
     assert P.expected_targets(ones, np.float32(0.5), P.HARD_INVERSION).eq(0.5).all()
 
 
-def test_of_no_images_there_are_no_targets():
-    empty = torch.zeros(0, 1, 4, 4)
-    for technique in (P.MODERATION, P.DYNAMIC_MODERATION):
-        for alpha in (0.5, torch.zeros(0)):
-            assert P.sampled_targets(empty, alpha, technique).shape == empty.shape
-            assert P.expected_targets(empty, alpha, technique).shape == empty.shape
-
-
 @pytest.mark.parametrize(
     ("alpha", "message"),
     [

@@ -10,13 +10,11 @@ from torch import nn
 from aslp_lib import AdaptiveAlpha, Technique
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.config import Settings
 from aslp_lib.course import recorded
 from aslp_lib.methods import METHODS, Draws
-from aslp_lib.methods.aslp import ASLP_METHODS, ASLPOptions
+from aslp_lib.methods.aslp import ASLPOptions
 from aslp_lib.methods.constant_alpha import ConstantAlphaOptions
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.training.loop import train
 
 IMAGES = 4
 
@@ -35,12 +33,9 @@ def test_options_reach_the_levels(rule):
     assert released.alphas.dynamics == "release"
 
 
-def test_every_rule_is_a_method_with_its_words():
-    assert [method.name for method in ASLP_METHODS] == list(RULES)
-    for method in ASLP_METHODS:
-        assert method.__doc__ == method.rule.__doc__
-        assert method.__name__ == f"ASLP{method.rule.__name__}"
-        assert (method.label, method.family) == (method.rule.label, "aslp")
+def test_every_rule_is_a_method():
+    methods = [method for method in METHODS.values() if method.family == "aslp"]
+    assert [method.rule for method in methods] == [*RULES.values()]
 
 
 def test_a_strength_of_one_s_own_keeps_the_noise():
@@ -86,18 +81,6 @@ def test_corrected_steps_move_the_levels_by_the_perturbed_logits():
     torch.testing.assert_close(method.alphas.alpha, expected)
 
 
-@pytest.mark.parametrize("name", ["constant_alpha", "calibration"])
-def test_without_alphas_the_corrected_training_is_the_plain_one(name):
-    plain = Settings(methods=(name,), epochs=1, limit=8, size=16, batch_size=4, device="cpu")
-    plain = plain.tuned(constant_alpha={"alpha": 0.0})
-    family = METHODS[name].family
-    weights = [
-        train(settings, settings.load_data(), name, progress=False).network.state_dict()
-        for settings in (plain, plain.tuned(**{family: {"forward_correction": True}}))
-    ]
-    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-
-
 @pytest.mark.parametrize("ignoring", [False, True])
 def test_steps_and_validations_move_the_levels(ignoring):
     generator = torch.Generator().manual_seed(1)
@@ -112,8 +95,7 @@ def test_steps_and_validations_move_the_levels(ignoring):
     known = labels.clone()
     if ignoring:  # labels without a value are marked by NaN
         known[..., 0] = torch.nan
-    valid = ~known.isnan() if ignoring else None
-    draws = Draws(torch.zeros(IMAGES), range(IMAGES), seed=int, valid=valid)
+    draws = Draws(torch.zeros(IMAGES), range(IMAGES), seed=int)
     right = ((logits >= 0) == (labels == 1)).double().mean().item()
     for _ in range(3):
         method.after_step(torch.arange(IMAGES), logits, known, draws)

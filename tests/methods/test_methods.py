@@ -24,9 +24,9 @@ IMAGES = 5
 SWITCHES = torch.tensor([0.1, 0.9, 0.5, 0.24, 0.2], dtype=torch.float64)
 
 
-def draws(rows=slice(None), seed=10, **options) -> Draws:
+def draws(rows=slice(None), seed=10) -> Draws:
     images = np.arange(IMAGES)[rows].tolist()
-    return Draws(SWITCHES[rows], images, lambda image: seed + image, **options)
+    return Draws(SWITCHES[rows], images, lambda image: seed + image)
 
 
 def made(name, **options):
@@ -265,15 +265,16 @@ def test_ignored_pixels_have_no_part(name, options, formula):
     valid[1] = False  # an image without labels
     method = made(name, **options)
 
-    def loss(z, y, valid=None, rows=slice(None)):
-        return method.loss(z, y, index[rows], draws(rows, valid=valid))
+    def loss(z, y, rows=slice(None)):
+        return method.loss(z, y, index[rows], draws(rows))
 
-    ours = loss(logits.requires_grad_(), labels.masked_fill(~valid, 0), valid)
+    partial = labels.masked_fill(~valid, math.nan)
+    ours = loss(logits.requires_grad_(), partial)
     (gradient,) = torch.autograd.grad(ours, logits)
     assert (gradient[~valid] == 0).all() and gradient.isfinite().all()
     logits = logits.detach()
     other = torch.where(valid, logits, 5 - 3 * logits)
-    torch.testing.assert_close(loss(other, labels.masked_fill(~valid, 0), valid), ours)
+    torch.testing.assert_close(loss(other, partial), ours)
     if name in ("mmce", "ml1_ace", "ml1_ace_soft"):
         parts = [
             loss(*(part[i][valid[i]].view(1, 1, 1, -1) for part in (logits, labels)), rows=[i])
@@ -282,41 +283,27 @@ def test_ignored_pixels_have_no_part(name, options, formula):
         ]
         torch.testing.assert_close(ours, sum(parts))
     elif name != "svls":
-        complement = loss(logits, labels.masked_fill(valid, 0), ~valid)
+        complement = loss(logits, labels.masked_fill(valid, math.nan))
         torch.testing.assert_close(ours + complement, loss(logits, labels))
 
 
 @every_case
-def test_rows_of_several_processes_are_those_of_one(name, options, formula):
-    """Prepare rows and compute their loss per process, with partners from other processes.
-
-    All processes must ask for partners, whatever they drew; otherwise the others would wait.
-    """
+def test_a_batch_is_prepared_without_changing_it_and_its_loss_is_a_sum_over_images(
+    name, options, formula
+):
     method, index, originals = made(name, **options), torch.arange(IMAGES), pictures()
     images, masks = pictures()
-    whole = method.prepare(images, masks, index, draws())
-    before = {images.dtype: images.roll(1, 0), masks.dtype: masks.roll(1, 0)}
-    copies = len(whole[0]) // IMAGES
-    logits = batch(copies)[0][..., :1, :].expand(-1, -1, 12, 8).repeat(1, 1, 1, 2)[..., :12]
-    losses, parts, asked = [], [], []
-    for rows in (slice(0, 1), slice(1, 4), slice(4, IMAGES)):
-
-        def partners(values, rows=rows):
-            asked.append(values.dtype)
-            return before[values.dtype][rows]
-
-        part_draws = draws(rows, partners=partners)
-        seen, labels = method.prepare(images[rows], masks[rows], index[rows], part_draws)
-        z = logits.unflatten(0, (copies, IMAGES))[:, rows].flatten(0, 1)
-        losses.append(method.loss(z, labels.double(), index[rows], part_draws))
-        parts.append([values.unflatten(0, (copies, -1)) for values in (seen, labels)])
-    for ours, expected in zip(zip(*parts, strict=True), whole, strict=True):
-        assert torch.equal(torch.cat(ours, dim=1).flatten(0, 1), expected)
-    again = method.loss(logits, whole[1].double(), index, draws())
-    torch.testing.assert_close(sum(losses), again)
-    assert asked in ([], 3 * [torch.uint8, torch.float32])
+    seen, labels = method.prepare(images, masks, index, draws())
     assert all(torch.equal(*pair) for pair in zip(originals, (images, masks), strict=True))
-    assert (whole[0].dtype == torch.uint8 or whole[0].max() <= 1) and len(set(map(len, whole))) == 1
+    assert (seen.dtype == torch.uint8 or seen.max() <= 1) and len(seen) == len(labels)
+    copies = len(seen) // IMAGES
+    logits = batch(copies)[0][..., :1, :].expand(-1, -1, 12, 8).repeat(1, 1, 1, 2)[..., :12]
+    losses = []
+    for rows in (slice(0, 1), slice(1, 4), slice(4, IMAGES)):
+        z, y = (x.unflatten(0, (copies, -1))[:, rows].flatten(0, 1) for x in (logits, labels))
+        losses.append(method.loss(z, y.double(), index[rows], draws(rows)))
+    whole = method.loss(logits, labels.double(), index, draws())
+    torch.testing.assert_close(sum(losses), whole)
 
 
 @every_case

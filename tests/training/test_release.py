@@ -68,7 +68,7 @@ def twin(start, data: Grey, accuracies: list[float], seed: int, eta: float, lam:
     epochs, steps, beta = [], [], 2.0
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     images = (torch.from_numpy(data.images).double() / 255 - mean) / std
-    labels = torch.from_numpy(data.masks).double() / 255
+    labels = (torch.from_numpy(data.masks).float() / 255).double()  # as the data set has them
     network = layers()
     network.load_state_dict(start)
     adam = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
