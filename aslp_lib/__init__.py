@@ -2,7 +2,7 @@
 
 Four lines add ASLP to a training loop::
 
-    alphas = AdaptiveAlpha(len(train_set), HARD_INVERSION, rule="calibration")
+    alphas = AdaptiveAlpha(len(train_set), HARD_INVERSION, rule="aslp_mc")
     loss = sc_bce_with_logits(logits, labels, alphas[index], HARD_INVERSION, generator=switches)
     alphas.update(index, logits.detach(), labels)  # after each step
     alphas.observe(accuracy=accuracy)  # after each validation

@@ -14,9 +14,9 @@ import torch
 import tyro.conf
 
 from aslp_lib.checks import check_names, check_types, json_object, require, require_name
-from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
+from aslp_lib.data.image_set import DataSplits, SizeOf
 from aslp_lib.files import require_exists
 from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
@@ -77,7 +77,7 @@ class Settings:
     weights: str | None = None
     """torchvision's name of pretrained encoder weights. None: random initialisation."""
     methods: Annotated[tuple[str, ...], one_of(METHODS)] = field(
-        default=("bce", "calibration"), metadata=MAY_CHANGE
+        default=("bce", "aslp_mc"), metadata=MAY_CHANGE
     )
     """Training methods, trained one after another."""
     recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATIONS))] = field(
@@ -339,7 +339,7 @@ PRESETS = {
     "paper": PAPER,
     "release": replace(
         PAPER,
-        methods=("calibration",),
+        methods=("aslp_mc",),
         schedule="release",
         augment_at="image",
         soft_masks=True,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from aslp_lib.checks import explained, fits, json_object, require
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.files import PARTIAL, locked, remove, whole_folder, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS

@@ -46,7 +46,7 @@ GRID_FILE = "comparison_grid.json"
 FILES = {"demo": "comparison_shapes.json", "small": "comparison_photographs.json"}
 TECHNIQUE_FILE = "techniques_shapes.json"
 PAGE = ROOT / "docs" / "results.md"
-RULES = ("calibration", "entropy", "measured_gap")
+RULES = ("aslp_mc", "aslp_me", "aslp_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
     **dict.fromkeys(RULES, ("technique", ("M", "SI", "HI"))),
     # With hard inversion, the expected perturbations alpha * beta are 0.1, 0.2 and 0.3.
@@ -265,8 +265,8 @@ def table(records: pd.DataFrame, columns: Columns, title: str, *, bare: bool = F
 SUMMARY = (
     ("bce", NONE), ("bce", "temperature_scaling"), ("bce", "corruption_temperature"),
     ("bce", "image_wise_temperature"), ("early_stopping", NONE), ("label_smoothing", NONE),
-    ("constant_alpha", NONE), ("calibration", NONE), ("measured_gap", NONE),
-    ("calibration", "temperature_scaling"), ("calibration", "image_wise_temperature"),
+    ("constant_alpha", NONE), ("aslp_mc", NONE), ("aslp_gap", NONE),
+    ("aslp_mc", "temperature_scaling"), ("aslp_mc", "image_wise_temperature"),
     ("corruption_augmentation", NONE),
 )  # fmt: skip
 """Methods and recalibrations in the tables of `docs/results.md`."""
@@ -309,7 +309,7 @@ def of_differences(
     Both have the same recalibration. Differences are paired over seeds, with 95 % intervals.
     """
     bce, noisy = RunConfiguration("bce"), best["constant_alpha"]
-    rules = {f"{METHOD_LABELS[k]} - BCE": (best[k], bce) for k in ("calibration", "measured_gap")}
+    rules = {f"{METHOD_LABELS[k]} - BCE": (best[k], bce) for k in ("aslp_mc", "aslp_gap")}
     pair = noisy, smoothing(strength_of(noisy))
     targets = {"constant alpha: sampled - expected targets": pair}
     pairs = [*product(DIFFERENCES, rules.items()), *product(DIFFERENCES[:3], targets.items())]

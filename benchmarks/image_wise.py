@@ -25,9 +25,9 @@ from tqdm import tqdm
 
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.course import recorded
-from aslp_lib.data.base import DataSplits
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts

@@ -49,14 +49,14 @@ from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.course.recorded import FOLDER
 from aslp_lib.data.augmentation import augmentation
-from aslp_lib.data.base import DataSplits, SaliencySet, derived_seed
 from aslp_lib.data.folders import Folder
+from aslp_lib.data.image_set import DataSplits, ImageSet, derived_seed
 from aslp_lib.data.shapes import SHIFTED, TEST, Annotators, Scene, ShapelessTextures, Shapes
 from aslp_lib.files import write
 from aslp_lib.maps.listing import find_images
 from aslp_lib.methods import METHODS, Draws, Method
 from aslp_lib.methods.aslp import sc_bce
-from aslp_lib.methods.base import NoOptions
+from aslp_lib.methods.method import NoOptions
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
@@ -180,7 +180,7 @@ def arm_of(name: str, value: float = 0.0) -> Arm:
         **dict.fromkeys(("C", "C_ES"), ("constant_alpha", alpha, dose)),
         "L": ("label_smoothing", {"epsilon": dose}, dose),
         "N": ("constant_alpha", alpha | {"forward_correction": True}, 0.0),
-        "M": ("calibration", rule, None),
+        "M": ("aslp_mc", rule, None),
     }
     return Arm(name, value, *known.get(name, ("replay", {}, None)))
 
@@ -220,7 +220,7 @@ class Kinds(Shapes):
     """
 
     def __init__(self, name: str, images: int, seed: int, size: int) -> None:
-        SaliencySet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
+        ImageSet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
         quarters, contrasts = (1, 1, 2), ((0.5, 0.6), (0.08, 0.18), (0.28, 0.4))
         parts = [
             Shapes(name, n * images // 4, derived_seed(seed, k), Annotators(sharpness=24.0), size,
@@ -251,9 +251,9 @@ def load(regime: str, seed: int, arm_name: str = "") -> tuple[Settings, DataSpli
     if arm_name != "B+":
         return settings, data
     old: Any = data.validation
-    groups = np.arange(len(old)) if old.fields is None else old.fields
+    groups = np.arange(len(old)) if old.groups is None else old.groups
     drawn = np.random.default_rng(seed).permutation(np.unique(groups))
-    kept = np.isin(groups, drawn[: len(drawn) // 5 if old.fields is None else 2])
+    kept = np.isin(groups, drawn[: len(drawn) // 5 if old.groups is None else 2])
     train, rest = copy(data.train), part_of(old, ~kept)
     train.stems = train.stems + rest.stems
     train.images = torch.cat([train.images, rest.images])
@@ -265,7 +265,7 @@ def part_of(dataset: Any, chosen: np.ndarray) -> Any:
     """Return some images of a set in memory."""
     part = copy(dataset)
     part.stems = [*itertools.compress(dataset.stems, chosen)]
-    for name in ("images", "masks", "fields", "posterior"):
+    for name in ("images", "masks", "groups", "posterior"):
         if (values := getattr(dataset, name, None)) is not None:
             setattr(part, name, values[chosen])
     return part
@@ -298,7 +298,7 @@ def photographs(regime: str, settings: Settings) -> DataSplits:
         return Folder(name, images, masks, size, **options)
 
     sod, dtd = DATA / "Test" / "SOD", DATA / "Test" / "DTD_Texture_500" / "Image"
-    tests: dict[str, SaliencySet] = {
+    tests: dict[str, ImageSet] = {
         "test": part("test"),
         "SOD": Folder("SOD", find_images(sod / "Image"), find_images(sod / "GT"), size),
         "DTD": Folder("DTD", find_images(dtd), None, size),
@@ -306,13 +306,13 @@ def photographs(regime: str, settings: Settings) -> DataSplits:
     validation = part("validation")
     for dataset in (validation, *tests.values()):
         names = [hashlib.sha256(stem.encode()).hexdigest() for stem in dataset.stems]
-        dataset.fields = np.argsort(np.argsort(names)) % GROUPS
+        dataset.groups = np.argsort(np.argsort(names)) % GROUPS
     augment = augmentation(size, round(size * 60 / 384))
     train = part("train", augment=augment, seed=settings.seed)
     return DataSplits(regime, train, validation, tests)
 
 
-def tests(regime: str, seed: int, data: DataSplits) -> dict[str, SaliencySet]:
+def tests(regime: str, seed: int, data: DataSplits) -> dict[str, ImageSet]:
     """Return the sets on which a unit is scored; tuning seeds see no set of the trial."""
     tuning, part = seed in REGIMES[regime].tuning, derived_seed(seed, TEST)
     size = REGIMES[regime].settings.size
@@ -320,7 +320,7 @@ def tests(regime: str, seed: int, data: DataSplits) -> dict[str, SaliencySet]:
         return {"test": Kinds("test", TEST_IMAGES, part, size)}
     if regime != "shapes":
         return {} if tuning else {k: v for k, v in data.tests.items() if k != "pink"}
-    sets: dict[str, SaliencySet] = {"test": Shapes("test", TEST_IMAGES, part, size=size)}
+    sets: dict[str, ImageSet] = {"test": Shapes("test", TEST_IMAGES, part, size=size)}
     if not tuning:
         sets["shifted"] = Shapes("shifted", SHIFTED_IMAGES, part, SHIFTED, size=size)
         sets["textures"] = ShapelessTextures("textures", 100, derived_seed(seed, 3), size)
@@ -425,7 +425,7 @@ def run_arm(
 class Outputs:
     """Logits and labels of a network on a set, (images, 1, S, S)."""
 
-    dataset: SaliencySet
+    dataset: ImageSet
     logits: Tensor
     labels: Tensor
 
@@ -435,7 +435,7 @@ class Outputs:
 
     def groups(self, values: Callable[[np.ndarray], float]) -> str:
         """Write a number of each group of images, which is computed from a mask of its images."""
-        fields = self.dataset.fields
+        fields = self.dataset.groups
         return " ".join(f"{values(fields == f):.7g}" for f in np.unique(fields))
 
     def nll(self, logits: Tensor, name: str = "nll") -> dict[str, object]:
@@ -446,7 +446,7 @@ class Outputs:
 
     def of_images(self, name: str, pixels: Tensor) -> dict[str, object]:
         """Average a score over the set and, on test sets and for the NLL, over groups."""
-        images, grouped = pixels.flatten(1).mean(1).numpy(), self.dataset.fields is not None
+        images, grouped = pixels.flatten(1).mean(1).numpy(), self.dataset.groups is not None
         row: dict[str, object] = {name: images.mean()}
         if grouped and (name == "nll" or self.dataset.name == "test"):
             row[f"{name}_groups"] = self.groups(lambda chosen: images[chosen].mean())
@@ -457,7 +457,7 @@ class Outputs:
 
         The groups' ECEs are pseudo-values of the jackknife, whose mean is nearly unbiased.
         """
-        p, y, fields = torch.sigmoid(logits.double()), self.labels.double(), self.dataset.fields
+        p, y, fields = torch.sigmoid(logits.double()), self.labels.double(), self.dataset.groups
         counts = Counts.from_probabilities(p, self.labels, GREY_LEVELS)
         row: dict[str, object] = {"images": len(p)} | self.nll(logits)
         row |= self.of_images("brier", (p - y) ** 2)
@@ -477,7 +477,7 @@ class Outputs:
 
 
 def outputs(
-    regime: str, folder: Path, weights: str, sets: Mapping[str, SaliencySet]
+    regime: str, folder: Path, weights: str, sets: Mapping[str, ImageSet]
 ) -> dict[str, Outputs]:
     """Compute the outputs of kept weights on each set."""
     network = networks.build(REGIMES[regime].settings.network)
@@ -564,7 +564,7 @@ def unit(regime: str, seed: int, where: Mapping[str, str]) -> None:
     tuning = seed in REGIMES[regime].tuning
     needed = [each for each in arms(regime) if not (tuning and each.name == "B+")]
     made = [(each, *run_arm(regime, seed, each, where)) for each in needed]
-    sets: dict[str, SaliencySet] = {}
+    sets: dict[str, ImageSet] = {}
     rows: list[Row] = []
     for each, folder, facts in made:
         _, data = load(regime, seed, each.name)

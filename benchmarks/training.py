@@ -74,7 +74,7 @@ def plain(settings: Settings, folder: Folder) -> Callable[[], object]:
 def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
     """Return a function that trains for an epoch by the library's loop, reading the image files."""
     accelerator = accelerator_for(settings)
-    state = prepare(settings, "calibration", len(folder), accelerator)
+    state = prepare(settings, "aslp_mc", len(folder), accelerator)
     state.method.alphas.observe(0.95)
     batches = Batches(folder, settings.num_workers, accelerator)
     epochs = iter(range(settings.epochs))
@@ -110,7 +110,7 @@ def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
     """Measure the seconds that a step takes to read and update its alphas."""
     accelerator = accelerator_for(settings)
     device, batch = accelerator.device, min(settings.batch_size, images)
-    alphas = settings.method("calibration", images).alphas.to(device)
+    alphas = settings.method("aslp_mc", images).alphas.to(device)
     alphas.observe(0.95)
     logits = torch.randn(batch, 1, settings.size, settings.size, device=device)
     labels, index = (logits > 0).float(), torch.arange(batch, device=device)

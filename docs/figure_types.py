@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "figures"
 SET = "synthetic test images"
 NLL = SCORES["nll"]
-METHODS = ("bce", {}), ("calibration", {}), ("label_smoothing", {"epsilon": 0.1})
+METHODS = ("bce", {}), ("aslp_mc", {}), ("label_smoothing", {"epsilon": 0.1})
 """Methods, with their hyperparameters, in the figures over seeds."""
 
 

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha, sc_bce_with_logits
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.data.shapes import shapes
 from aslp_lib.evaluation import figures
 from aslp_lib.files import write
@@ -78,7 +78,7 @@ def train(
 
 
 @torch.no_grad()
-def validate(network: nn.Module, data: SaliencySet, device: str) -> Counts:
+def validate(network: nn.Module, data: ImageSet, device: str) -> Counts:
     """Count the labels and logits of a set, from which all scores follow."""
     network.eval()
     accumulator = CountsAccumulator(logits=True)
@@ -88,7 +88,7 @@ def validate(network: nn.Module, data: SaliencySet, device: str) -> Counts:
 
 
 @torch.no_grad()
-def predict(network: nn.Module, data: SaliencySet, device: str) -> tuple[Tensor, Tensor]:
+def predict(network: nn.Module, data: ImageSet, device: str) -> tuple[Tensor, Tensor]:
     """Return the logits of all images of a set and their masks, each (N, 1, H, W)."""
     network.eval()
     batches = [(network(x.to(device)).cpu(), y) for x, y, _ in DataLoader(data, batch_size=100)]
@@ -117,7 +117,7 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
     alphas = AdaptiveAlpha(
         len(data.train),
         HARD_INVERSION,
-        rule="calibration",  # the paper's MC
+        rule="aslp_mc",  # the paper's MC
         alpha_step_size=0.005,  # docs/own_loop.md tells how to choose these two
         constraint_weight=200.0,
     ).to(device)

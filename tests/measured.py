@@ -133,7 +133,7 @@ def ranks() -> Measured:
 
 def alphas_of_images() -> Measured:
     """Whether alphas differ between photographs at the end of a training with MC."""
-    runs = scores_of("small", "validation", "calibration")
+    runs = scores_of("small", "validation", "aslp_mc")
     low, high = runs.alpha_p10.mean(), runs.alpha_p90.mean()
     text = f"80 % of alphas within {low:.3f} to {high:.3f}, {len(runs)} seeds"
     return Measured(text, high > low)
@@ -143,7 +143,7 @@ def entropy_ends_at_zero() -> Measured:
     """Whether ME leaves no perturbation at the end of a training on synthetic data."""
     runs = read(RESULTS / comparison.TECHNIQUE_FILE)
     alphas = {
-        name: one_per_seed(runs, "test", "entropy", technique=name).alpha_mean
+        name: one_per_seed(runs, "test", "aslp_me", technique=name).alpha_mean
         for name in ("M", "SI", "HI")
     }
     largest = ", ".join(f"{name} {max(means):.3f}" for name, means in alphas.items())

@@ -76,8 +76,8 @@ def test_a_setting_that_cannot_be_is_named(name, value, message):
             "soft_masks is True; expected False with corruption_augmentation",
         ),
         (
-            {"methods": ("measured_gap",), "hyperparameters": {"aslp": {"dynamics": "release"}}},
-            "rule is 'measured_gap'",
+            {"methods": ("aslp_gap",), "hyperparameters": {"aslp": {"dynamics": "release"}}},
+            "rule is 'aslp_gap'",
         ),
         *(
             (

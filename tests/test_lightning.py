@@ -82,7 +82,7 @@ def optimizer_of(network):
 
 def levels() -> AdaptiveAlpha:
     return AdaptiveAlpha(
-        12, MODERATION, "measured_gap", alpha_step_size=0.005, bound_gain=1.0, warm_up=1
+        12, MODERATION, "aslp_gap", alpha_step_size=0.005, bound_gain=1.0, warm_up=1
     ).double()
 
 

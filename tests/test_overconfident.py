@@ -58,7 +58,7 @@ def test_the_numbers_are_those_of_the_records():
         ),
         *(
             tuple(in_comparison("photographs", name, *way) for name in ("SOD", "validation"))
-            for way in (("calibration",), ("bce",), ("bce", SCALED))
+            for way in (("aslp_mc",), ("bce",), ("bce", SCALED))
         ),
     ]
     numbers = {number.removeprefix("-") for pair in pairs for number in pair}

@@ -18,7 +18,7 @@ from aslp_lib.tensors import fill, fingerprint, load_tensors, save_tensors
 
 def test_a_taken_folder_gets_a_number_and_each_keeps_its_settings(tmp_path):
     small = PRESETS["small"].tuned(aslp={"beta": 0.5})
-    settings = [replace(small, seed=seed, methods=("measured_gap",)) for seed in range(3)]
+    settings = [replace(small, seed=seed, methods=("aslp_gap",)) for seed in range(3)]
     made = [runs.Run.create(tmp_path / "demo", each) for each in settings]
     assert [run.path.name for run in made] == ["demo", "demo-2", "demo-3"]
     assert [runs.Run.open(run.path).settings for run in made] == settings

@@ -181,8 +181,8 @@ def test_more_training_images_come_from_the_validation_set(short):
         )
         assert sorted(before) == sorted(after)
         assert len(more.train) > len(usual.train)
-        if usual.train.fields is not None:
-            assert len(np.unique(more.validation.fields)) == 2
+        if usual.train.groups is not None:
+            assert len(np.unique(more.validation.groups)) == 2
 
 
 @pytest.mark.parametrize(
@@ -214,10 +214,10 @@ def test_the_ece_of_groups_is_that_of_the_whole_set_and_not_of_small_sets():
     rng = np.random.default_rng(3)
     p = torch.from_numpy(rng.uniform(0.02, 0.98, (300, 1, 8, 8)))
     data = Kinds("test", 300, 1, 8)
-    data.fields = np.arange(300) % 50
+    data.groups = np.arange(300) % 50
     y = torch.from_numpy(rng.random(p.shape) < p.numpy())
     each = second_trial.Outputs(data, p.logit(), y)
-    small = [ece(p[data.fields == k], y[data.fields == k]) for k in range(50)]
+    small = [ece(p[data.groups == k], y[data.groups == k]) for k in range(50)]
     for logits, error in ((p.logit(), 0.0), (p.logit() / 2, ece((p.logit() / 2).sigmoid(), y))):
         row = each.scores(logits)
         values = [float(v) for v in row["ece_groups"].split()]

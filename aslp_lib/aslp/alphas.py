@@ -131,9 +131,9 @@ class AdaptiveAlpha(nn.Module):
 
     Here grad_i is `alpha_gradient`. The rule computes R_i from the validation accuracy A:
 
-    - "calibration" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
-    - "entropy" (ME): `R_i = min(A - A_lm, 0)`, where A_lm is the best accuracy so far.
-    - "measured_gap", an extension of this project, has no R_i. It bounds all alphas, and the bound
+    - "aslp_mc" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
+    - "aslp_me" (ME): `R_i = min(A - A_lm, 0)`, where A_lm is the best accuracy so far.
+    - "aslp_gap", an extension of this project, has no R_i. It bounds all alphas, and the bound
       follows the difference between the measured confidence C and A.
 
     The alphas start at 0 and do not change during the warm-up. There are two kinds of steps:
@@ -162,11 +162,11 @@ class AdaptiveAlpha(nn.Module):
     Args:
         images: number of images in the training set.
         technique: the perturbation technique, which sets beta and the limit of alpha.
-        rule: "calibration" (MC), "entropy" (ME) or "measured_gap".
+        rule: "aslp_mc" (MC), "aslp_me" (ME) or "aslp_gap".
         alpha_step_size: eta, in alpha per nat. The default is the paper's; start with 0.005.
         constraint_weight: lambda, in nats per unit of R_i. The default is the paper's; start with
             200 (`docs/own_loop.md` explains both).
-        bound_gain: change of the bound of the rule "measured_gap" per unit of measured gap.
+        bound_gain: change of the bound of the rule "aslp_gap" per unit of measured gap.
         warm_up: number of calls of `observe` before the alphas move; 5 epochs in the paper.
         dynamics: kind of step, "stable" or "release".
 
@@ -187,7 +187,7 @@ class AdaptiveAlpha(nn.Module):
         self,
         images: int,
         technique: Technique,
-        rule: str = "calibration",
+        rule: str = "aslp_mc",
         *,
         alpha_step_size: float = 0.002,
         constraint_weight: float = 2000.0,
@@ -202,7 +202,7 @@ class AdaptiveAlpha(nn.Module):
         kinds = get_args(Dynamics)
         require("dynamics", dynamics, dynamics in kinds, f"one of {', '.join(kinds)}")
         if dynamics == "release":
-            expected = "'calibration' or 'entropy' with dynamics='release'. Use dynamics='stable'."
+            expected = "'aslp_mc' or 'aslp_me' with dynamics='release'. Use dynamics='stable'."
             require("rule", rule, RULES[rule].has_constraint, expected)
         else:
             expected = "dynamics='release', which the technique 'release' (beta = 4) needs"
@@ -341,7 +341,7 @@ class AdaptiveAlpha(nn.Module):
         Args:
             accuracy: A, the accuracy over the validation pixels, in [0, 1].
             confidence: C, the mean confidence over the validation pixels, in [0, 1]. Only the rule
-                "measured_gap" needs it.
+                "aslp_gap" needs it.
 
         Raises:
             ValueError: a value is outside [0, 1], or the rule needs the missing confidence.

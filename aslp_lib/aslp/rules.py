@@ -89,7 +89,7 @@ class Calibration(Rule):
     the two are equal.
     """
 
-    name = "calibration"
+    name = "aslp_mc"
 
     def constraint(self, alpha: Tensor) -> Tensor:
         target_confidence = 1 - self.technique.beta / 2 * alpha
@@ -111,7 +111,7 @@ class Entropy(Rule):
     so far. The release tracks the best accuracy but never uses it, so it has no ME.
     """
 
-    name = "entropy"
+    name = "aslp_me"
     state = ("accuracy", "best_accuracy")
     best_accuracy: Tensor
     """A_lm, the best validation accuracy so far."""
@@ -140,7 +140,7 @@ class MeasuredGap(Rule):
     warm-up. This rule is an extension of this project; it is not in the paper.
     """
 
-    name, has_constraint = "measured_gap", False
+    name, has_constraint = "aslp_gap", False
     pace = "bound_gain"
     state = ("accuracy", "bound")
     bound: Tensor
@@ -150,7 +150,7 @@ class MeasuredGap(Rule):
         if confidence is None:
             raise ValueError(
                 "confidence is None; expected the mean confidence of the validation pixels, which "
-                "the rule 'measured_gap' needs"
+                "the rule 'aslp_gap' needs"
             )
         super().observe(accuracy, confidence, warm_up_over)
         new_bound = self.bound + self.bound_gain * (confidence - accuracy)

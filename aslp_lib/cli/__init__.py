@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 
 from aslp_lib import __version__, console
 from aslp_lib.checks import require_name
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.console import PROGRAM
 
 COMMANDS: dict[str, str] = {

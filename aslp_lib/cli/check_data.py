@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.data.check import SIZES, check_data
 from aslp_lib.maps.read import Grey
 

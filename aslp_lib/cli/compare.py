@@ -25,7 +25,7 @@ class Compare(Configured):
     their records, and adds any new methods, recalibrations, sets or seeds.
 
     Examples:
-      aslp compare --methods bce early_stopping calibration --recalibrate auto --seeds 5
+      aslp compare --methods bce early_stopping aslp_mc --recalibrate auto --seeds 5
       aslp compare --preset nuclei --seeds 3 --corruptions noise2 blur2
     """
 

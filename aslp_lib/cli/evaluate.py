@@ -6,9 +6,9 @@ from typing import Annotated
 
 import tyro
 
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.cli.on_runs import announce, open_run
-from aslp_lib.data.base import DataSplits
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.evaluation.scores import TABLED, evaluate_run
 from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table
 from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions

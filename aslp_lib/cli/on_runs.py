@@ -6,8 +6,8 @@ from pathlib import Path
 
 from aslp_lib import console
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import require_labels, require_sets
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 

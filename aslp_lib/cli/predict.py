@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
 from aslp_lib.config import PRESETS, one_of
 from aslp_lib.console import command_line
-from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests, require_sets
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.files import check_new_folder
 from aslp_lib.maps.listing import IMAGE_SUFFIXES, counted, other_files
 from aslp_lib.maps.read import Grey

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from aslp_lib.checks import require_name
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.config import one_of
 from aslp_lib.console import command_line
 from aslp_lib.evaluation import notes

@@ -10,13 +10,13 @@ import tyro
 
 from aslp_lib import console, networks
 from aslp_lib.checks import require_name
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import AUTO, PRESETS, SHAPES, Settings, default_preset, one_of
 from aslp_lib.console import command_line
-from aslp_lib.data.base import DataSplits
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 from aslp_lib.training.loop import train

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.console import command_line
 from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
 from aslp_lib.evaluation.notes import ignored

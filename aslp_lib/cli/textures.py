@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.data.textures import prepare_textures
 
 

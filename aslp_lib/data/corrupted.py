@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from aslp_lib.checks import require_name
-from aslp_lib.data.base import SaliencySet, derived_seed
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
+from aslp_lib.data.image_set import ImageSet, derived_seed
 
 
-class Corrupted(SaliencySet):
+class Corrupted(ImageSet):
     """A data set whose images are corrupted when they are loaded.
 
     Images have the size of the set's items, and predicted maps are evaluated at that size, not at
@@ -34,11 +34,11 @@ class Corrupted(SaliencySet):
     ('test, noise2', 2, torch.Size([3, 48, 48]))
     """
 
-    def __init__(self, dataset: SaliencySet, corruption: str, seed: int = 0) -> None:
+    def __init__(self, dataset: ImageSet, corruption: str, seed: int = 0) -> None:
         super().__init__(f"{dataset.name}, {corruption}", dataset.stems)
         require_name("corruption", corruption, CORRUPTIONS)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
-        self.fields, self.ignored = dataset.fields, dataset.ignored
+        self.groups, self.ignored = dataset.groups, dataset.ignored
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(f"the set {dataset.name} has soft masks; expected masks of 0 and 1.")

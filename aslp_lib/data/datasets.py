@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from aslp_lib.data.base import DataSplits
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.data.nuclei import nuclei
 from aslp_lib.data.shapes import shapes
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.checks import require
-from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf, resized
+from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, SizeOf, resized
 from aslp_lib.files import read, require_exists
 from aslp_lib.maps.listing import (
     Attempt,
@@ -53,11 +53,11 @@ VALIDATION_SHARE = 1000 / 10553
 """Share of DUTS-TR that the authors use for validation."""
 
 
-class Folder(SaliencySet):
+class Folder(ImageSet):
     """Data set of images and masks on disk, matched by stem.
 
     Args:
-        name, augment, seed, soft_masks: see `SaliencySet`.
+        name, augment, seed, soft_masks: see `ImageSet`.
         images: path of each image by its stem.
         masks: path of each mask by its stem. None: the images show no object, and all masks are
             background.
@@ -226,7 +226,7 @@ def paper_layout(
 
 def paper_tests(
     root: Path, size: int, *, limit: int | None = None, **reading: Any
-) -> tuple[dict[str, SaliencySet], list[str]]:
+) -> tuple[dict[str, ImageSet], list[str]]:
     """Load the test sets in `root / "Test"`, of which there may be none.
 
     Args:
@@ -247,7 +247,7 @@ def paper_tests(
     {'SOD': 1}
     """
     folders, notes = _with_images(find_folders(root, "Test"))
-    tests: dict[str, SaliencySet] = {}
+    tests: dict[str, ImageSet] = {}
     for path in folders:
         images = dict(list(find_images(path / "Image").items())[:limit])
         masks = None if without_masks(path) else find_images(path / "GT")
@@ -311,7 +311,7 @@ def refuse_shared_stems(folders: Mapping[Path, Collection[str]]) -> None:
     refuse_repeated(f"stems that {names} share (rename the files in one of them)", stems)
 
 
-def require_labels(ignore_index: int | None, dataset: SaliencySet) -> None:
+def require_labels(ignore_index: int | None, dataset: ImageSet) -> None:
     """Raise ValueError unless masks show an object and, with `ignore_index`, pixels to ignore.
 
     The masks are read only up to the first of each.

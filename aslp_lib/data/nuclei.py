@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed, resized
+from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, derived_seed, resized
 
 SIZE = 64
 """Side of the stored crops in pixels."""
@@ -32,25 +32,25 @@ SPLIT = 38
 """Number from which the seed of the split is derived."""
 
 
-class Nuclei(SaliencySet):
+class Nuclei(ImageSet):
     """Crops of microscopy images with annotated nuclei, held in memory.
 
     Args:
-        name: see `SaliencySet`.
+        name: see `ImageSet`.
         parts: names of the parts of the file, one after another.
         size: side S of the items. Images are resized to (S, S) bilinearly, masks to the nearest
             pixel. Masks and maps are still compared at the stored size.
         fields: fields of view whose crops are used. None: all.
         inverted: show the image as `255 - image`.
         limit: largest number of crops.
-        augment, augment_seed: augmentation and its seed; see `SaliencySet`.
+        augment, augment_seed: augmentation and its seed; see `ImageSet`.
 
     Attributes:
         images: (N, 3, S, S) uint8, with equal channels.
         masks: (N, 1, S, S) uint8 in {0, 1}.
         crops: (N, 64, 64) uint8, the grey levels at the stored size.
         classes: (N, 64, 64) uint8: 0 background, 1 interior of a nucleus, 2 its inner boundary.
-        fields: (N,) int64, number of the field of view that each crop is from.
+        groups: (N,) int64, number of the field of view that each crop is from.
 
     >>> nuclei = Nuclei("pink", ["pink"], size=32)
     >>> nuclei.images.shape, nuclei.classes.shape, nuclei.shape(0)
@@ -73,7 +73,7 @@ class Nuclei(SaliencySet):
         kept = np.flatnonzero(np.isin(field, field if fields is None else fields))[:limit]
         stems = [stem for part in parts for stem in _stems(part)]
         super().__init__(name, [stems[i] for i in kept], augment, augment_seed)
-        self.fields, self.classes = field[kept].astype(np.int64), classes[kept]
+        self.groups, self.classes = field[kept].astype(np.int64), classes[kept]
         self.crops = 255 - grey[kept] if inverted else grey[kept]
         images = torch.from_numpy(self.crops)[:, None]
         masks = torch.from_numpy((self.classes > 0).view(np.uint8))[:, None]
@@ -112,7 +112,7 @@ def nuclei(
 
     Args:
         size: side of the items in pixels; see `Nuclei`.
-        augment, seed: augmentation of the training set and its seed; see `SaliencySet`.
+        augment, seed: augmentation of the training set and its seed; see `ImageSet`.
         data_seed: seed of the split into training and validation.
         limit: largest number of crops in each set, the first ones.
 

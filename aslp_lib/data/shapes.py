@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aslp_lib.checks import require, require_name
-from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
+from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, derived_seed
 
 SIZE = 48
 CONTRAST = (0.08, 0.60)
@@ -98,11 +98,11 @@ SHIFTS = {f"{kind}{i}": shift for kind in _GRADES for i, shift in enumerate(_GRA
 """Graded distribution shifts by name: what differs from the training set in a single property."""
 
 
-class Shapes(SaliencySet):
+class Shapes(ImageSet):
     """A synthetic set of images of shapes, held in memory.
 
     Args:
-        name, augment: see `SaliencySet`.
+        name, augment: see `ImageSet`.
         images: number of images.
         seed: seed of the images and labels, which are the same on every machine.
         annotators: model of the annotators.
@@ -152,7 +152,7 @@ class ShapelessTextures(Shapes):
     """
 
     def __init__(self, name: str, images: int, seed: int, size: int = SIZE) -> None:
-        SaliencySet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
+        ImageSet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
         pixels = [_texture(np.random.default_rng([seed, i]), size) for i in range(images)]
         self.images = torch.from_numpy(np.stack(pixels))
         self.masks = torch.zeros(images, 1, size, size, dtype=torch.uint8)
@@ -175,7 +175,7 @@ def shapes(
 
     Args:
         size: side in pixels.
-        augment, seed: augmentation of the training set and its seed; see `SaliencySet`.
+        augment, seed: augmentation of the training set and its seed; see `ImageSet`.
         data_seed: seed of the images and labels.
         limit: largest number of images in each set.
 

@@ -97,7 +97,7 @@ def parse_methods(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
     A word is `LABEL=DIR`, `LABEL=DIR,DIR,...` with a folder for each seed, or `DIR` alone, where
     the folder's name becomes the label.
 
-    >>> methods = parse_methods(["maps/bce", "ASLP=maps/calibration"])
+    >>> methods = parse_methods(["maps/bce", "ASLP=maps/aslp_mc"])
     >>> list(methods)
     ['bce', 'ASLP']
     >>> [folder.name for folder in parse_methods(["ASLP=maps/s0,maps/s1"])["ASLP"]]

@@ -23,7 +23,7 @@ from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.metrics.counts import Counts
 
 if TYPE_CHECKING:
-    from aslp_lib.data.base import DataSplits, SaliencySet
+    from aslp_lib.data.image_set import DataSplits, ImageSet
     from aslp_lib.runs import Run
 
 ECE = SCORES["ece"]
@@ -348,7 +348,7 @@ def _recalibrations(run: Run) -> list[str]:
     return items
 
 
-def _examples(run: Run, dataset: SaliencySet) -> Figure:
+def _examples(run: Run, dataset: ImageSet) -> Figure:
     """Draw the first images of a set beside their masks and the run's maps."""
     indices = range(min(EXAMPLES, len(dataset)))
     maps = {}

@@ -24,7 +24,7 @@ from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
 if TYPE_CHECKING:
-    from aslp_lib.data.base import DataSplits, SaliencySet
+    from aslp_lib.data.image_set import DataSplits, ImageSet
     from aslp_lib.runs import Run
 
 TABLED = tuple(score.name for score in visible_scores(Visibility.TABLES))
@@ -295,7 +295,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     write_csv(path, list(rows[0]), [list(row.values()) for row in rows])
 
 
-def count_maps(maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS) -> Counts:
+def count_maps(maps: Path, dataset: ImageSet, reading: ReadOptions = AS_IT_IS) -> Counts:
     """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
 
     >>> from tempfile import TemporaryDirectory
@@ -327,7 +327,7 @@ def count_maps(maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS
         lambda index: Slabs.of(dataset.mask(index)),
         reading,
         ignored=dataset.ignored,
-        groups=dataset.fields,
+        groups=dataset.groups,
         name=dataset.name,
     )
 

@@ -27,10 +27,10 @@ from tqdm.auto import tqdm
 
 from aslp_lib.checks import explained, require, require_name
 from aslp_lib.config import SHAPES, Settings
-from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.datasets import DATASETS
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.notes import facts
 from aslp_lib.experiments import records
@@ -150,7 +150,7 @@ class Experiment:
             for configuration in configurations
         ]
 
-    def sets(self, training: Settings, data: DataSplits) -> dict[str, SaliencySet]:
+    def sets(self, training: Settings, data: DataSplits) -> dict[str, ImageSet]:
         """Return the sets to score by name: validation, tests, and tests under shift or corruption.
 
         Args:
@@ -160,7 +160,7 @@ class Experiment:
         Raises:
             ValueError: a test set has the name of the training or validation set.
         """
-        sets: dict[str, SaliencySet] = {data.validation.name: data.validation}
+        sets: dict[str, ImageSet] = {data.validation.name: data.validation}
         if not self.tested:
             return sets
         for part in (data.train, data.validation):
@@ -398,7 +398,7 @@ def _options(training: Settings) -> dict[str, Any]:
 def _missing(
     run: Run,
     data: DataSplits,
-    sets: Mapping[str, SaliencySet],
+    sets: Mapping[str, ImageSet],
     missing: pd.MultiIndex,
     progress: bool,
 ) -> pd.DataFrame:
@@ -438,7 +438,7 @@ def _missing(
 
 def _scored(
     network: torch.nn.Module,
-    dataset: SaliencySet,
+    dataset: ImageSet,
     settings: Settings,
     changes: Mapping[str, Recalibration | None],
 ) -> dict[str, dict[str, float]]:
@@ -458,7 +458,7 @@ def _scored(
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows = {}
     for kind, images in parts.items():
-        counts = Counts.of_images(images, groups=dataset.fields)
+        counts = Counts.of_images(images, groups=dataset.groups)
         values = scores(counts, BINS, (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL))
         values |= facts(counts)
         if posterior is not None:

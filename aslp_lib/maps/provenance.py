@@ -56,7 +56,7 @@ def refuse_changed(
     Args:
         name: description of the images, such as "the set SOD".
         before, after: fingerprint of each image and its mask, by stem, see
-            `SaliencySet.fingerprints`.
+            `ImageSet.fingerprints`.
         since: what was made or begun with the earlier ones.
         remedy: what to do.
     """

@@ -2,7 +2,7 @@
 
 Each is a subclass of `Method`, and `METHODS` holds them by name.
 
->>> METHODS["calibration"].label
+>>> METHODS["aslp_mc"].label
 'ASLP (MC)'
 """
 
@@ -15,7 +15,6 @@ from aslp_lib.methods.aslp import (
     MeasuredGapControl,
     ModelCalibration,
 )
-from aslp_lib.methods.base import Draws, Method
 from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.brier import Brier
 from aslp_lib.methods.confidence_penalty import ConfidencePenalty, ConfidencePenaltyOptions
@@ -29,6 +28,7 @@ from aslp_lib.methods.focal import FLSD53, Focal, FocalOptions
 from aslp_lib.methods.kept_weights import EMA, EarlyStopping, EMAOptions
 from aslp_lib.methods.label_smoothing import LabelSmoothing, LabelSmoothingOptions
 from aslp_lib.methods.mbls import MbLS, MbLSOptions
+from aslp_lib.methods.method import Draws, Method
 from aslp_lib.methods.mixup import Mixup, MixupOptions, RegMixup, RegMixupOptions
 from aslp_lib.methods.ml1_ace import ML1ACE, ML1ACEOptions, SoftML1ACE
 from aslp_lib.methods.mmce import MMCE, MMCEOptions

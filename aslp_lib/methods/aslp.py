@@ -17,7 +17,7 @@ from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, pixel_noise
 from aslp_lib.aslp.rules import Calibration, Entropy, MeasuredGap, Rule
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require, require_name
-from aslp_lib.methods.base import Draws, Method, OptionsT, require_range
+from aslp_lib.methods.method import Draws, Method, OptionsT, require_range
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -40,7 +40,7 @@ class ASLPOptions:
     """lambda, the weight of the rule's constraint. With the paper's 2000, alphas hardly differ
     between images."""
     bound_gain: float = 0.15
-    """Change of the bound of the rule "measured_gap" per unit of measured gap."""
+    """Change of the bound of the rule "aslp_gap" per unit of measured gap."""
     alpha_warm_up: int = 5
     """Number of epochs before alphas move."""
     dynamics: Dynamics = "stable"
@@ -49,7 +49,7 @@ class ASLPOptions:
     """Train on expected targets instead of sampling the switch Z."""
     forward_correction: bool = False
     """Put the perturbation into the loss, so that the network learns the unperturbed posterior. Not
-    for the rule "measured_gap" and the dynamics "release"."""
+    for the rule "aslp_gap" and the dynamics "release"."""
 
     def __post_init__(self) -> None:
         require_range(0, alpha_warm_up=self.alpha_warm_up)
@@ -109,7 +109,7 @@ class ASLP(SCBCE[ASLPOptions]):
     def __init__(self, images: int, options: ASLPOptions) -> None:
         super().__init__(images, options)
         expected = (
-            "'calibration' or 'entropy' with forward_correction. The measured gap bounds alpha by "
+            "'aslp_mc' or 'aslp_me' with forward_correction. The measured gap bounds alpha by "
             "the network's confidence, which then no longer contains the perturbation"
         )
         controlled = self.perturbs or self.rule.has_constraint
@@ -194,16 +194,16 @@ def sc_bce(
 class ModelCalibration(ASLP):
     """ASLP with the rule MC, model calibration."""
 
-    name, label, rule = "calibration", "ASLP (MC)", Calibration
+    name, label, rule = "aslp_mc", "ASLP (MC)", Calibration
 
 
 class MaximumEntropy(ASLP):
     """ASLP with the rule ME, maximum entropy."""
 
-    name, label, rule = "entropy", "ASLP (ME)", Entropy
+    name, label, rule = "aslp_me", "ASLP (ME)", Entropy
 
 
 class MeasuredGapControl(ASLP):
     """ASLP with the measured-gap rule, an extension of this project."""
 
-    name, label, rule = "measured_gap", "ASLP (measured gap)", MeasuredGap
+    name, label, rule = "aslp_gap", "ASLP (measured gap)", MeasuredGap

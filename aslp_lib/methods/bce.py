@@ -1,6 +1,6 @@
 """Binary cross entropy, the baseline of all comparisons."""
 
-from aslp_lib.methods.base import Method, NoOptions
+from aslp_lib.methods.method import Method, NoOptions
 
 
 class BCE(Method[NoOptions]):

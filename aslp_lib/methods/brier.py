@@ -6,7 +6,7 @@ Mukhoti et al. (NeurIPS 2020), among others, use it against overconfidence.
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.base import Draws, Method, NoOptions
+from aslp_lib.methods.method import Draws, Method, NoOptions
 
 
 class Brier(Method[NoOptions]):

@@ -14,7 +14,7 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.maps.read import IGNORED
-from aslp_lib.methods.base import Batch, Draws, Method, require_range
+from aslp_lib.methods.method import Batch, Draws, Method, require_range
 
 CHOICES = tuple(CORRUPTIONS.values())
 """Corruptions to choose from, with equal probability."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, require_range
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method, NoOptions, require_range
+from aslp_lib.methods.method import Draws, Method, NoOptions, require_range
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from aslp_lib.checks import require
-from aslp_lib.methods.base import Method, NoOptions, OptionsT
+from aslp_lib.methods.method import Method, NoOptions, OptionsT
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import scaled_nll

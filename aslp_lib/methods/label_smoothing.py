@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.aslp.perturbation import Technique, perturb
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, require_range
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.checks import require
-from aslp_lib.methods.base import Batch, Draws, Method, require_range
+from aslp_lib.methods.method import Batch, Draws, Method, require_range
 
 
 @dataclass(frozen=True)

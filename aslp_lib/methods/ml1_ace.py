@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, require_range
 
 MIN_PIXELS = 1.0
 """Smallest number of pixels in a bin that counts. The authors' code counts soft bins from 0.01

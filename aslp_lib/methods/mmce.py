@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, require_range
 
 SMALLEST = 1e-12
 """Smallest squared error. Below it the gradient of the square root is 0 instead of unbounded."""

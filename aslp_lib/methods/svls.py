@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, require_range
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ logits (N, 1, H, W). It normalises and pads the images itself, so that no caller
 
 from collections.abc import Callable
 
-from aslp_lib.networks.base import DenseNetwork
+from aslp_lib.networks.dense_network import DenseNetwork
 from aslp_lib.networks.official import load_official as load_official
 from aslp_lib.networks.resnet import ResNetFusion
 from aslp_lib.networks.small import MobileNetFPN, TinyUNet

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aslp_lib.checks import explained, fits
 from aslp_lib.files import require_exists
-from aslp_lib.networks.base import DenseNetwork
+from aslp_lib.networks.dense_network import DenseNetwork
 from aslp_lib.networks.resnet import ResNetFusion
 from aslp_lib.tensors import fill
 

@@ -7,7 +7,7 @@ a second copy of the last two stages of the encoder, and one unit of the coarses
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.networks.base import DenseNetwork, pretrained
+from aslp_lib.networks.dense_network import DenseNetwork, pretrained
 
 DILATIONS = (3, 6, 12, 18)
 """Dilations of the parallel convolutions that reduce the channels of a stage."""

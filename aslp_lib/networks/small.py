@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained
+from aslp_lib.networks.dense_network import DenseNetwork, conv, double_conv, pretrained
 
 
 class TinyUNet(DenseNetwork):

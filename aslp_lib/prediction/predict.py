@@ -16,8 +16,8 @@ from tqdm.auto import tqdm
 from aslp_lib import console, networks
 from aslp_lib.checks import require, require_name
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.folders import Folder
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.files import require_exists, whole_folder, write
 from aslp_lib.maps.listing import IMAGE_SUFFIXES, find_images
 from aslp_lib.maps.resize import own_size
@@ -26,7 +26,7 @@ from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.recalibration.base import preserve_decisions
+from aslp_lib.recalibration.recalibration import preserve_decisions
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.tensors import fill, fingerprint, load_tensors
 from aslp_lib.training.batches import accelerator_for, broadcast_from_main, outputs, share
@@ -196,7 +196,7 @@ def _load(
 
 
 def _clear_outdated(
-    settings: Settings, method: str, folder: MethodFolder, weights: str, dataset: SaliencySet
+    settings: Settings, method: str, folder: MethodFolder, weights: str, dataset: ImageSet
 ) -> dict[Path, provenance.Made]:
     """Remove maps of a set that are incomplete or out of date.
 
@@ -233,7 +233,7 @@ def _clear_outdated(
 @torch.inference_mode()
 def predict(
     network: nn.Module,
-    dataset: SaliencySet,
+    dataset: ImageSet,
     settings: Settings,
     changes: Mapping[Path, Recalibration | None],
     *,
@@ -292,7 +292,7 @@ def predict(
 @torch.inference_mode()
 def predicted_maps(
     network: nn.Module,
-    dataset: SaliencySet,
+    dataset: ImageSet,
     settings: Settings,
     changes: Mapping[K, Recalibration | None],
     indices: Sequence[int] | None = None,
@@ -342,7 +342,7 @@ def predicted_maps(
 
 
 def _resized(
-    dataset: SaliencySet,
+    dataset: ImageSet,
     indices: Sequence[int],
     shapes: Sequence[tuple[int, int]],
     resize_logits: bool,
@@ -359,7 +359,7 @@ def _resized(
 
 @torch.inference_mode()
 def grey_level_maps(
-    network: nn.Module, dataset: SaliencySet, indices: Sequence[int]
+    network: nn.Module, dataset: ImageSet, indices: Sequence[int]
 ) -> list[np.ndarray]:
     """Predict the 8-bit maps (H, W) of some images of a set, in memory.
 
@@ -381,7 +381,7 @@ def grey_level_maps(
     return list(map(to_grey_levels, probabilities))
 
 
-def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
+def predicted_counts(network: nn.Module, dataset: ImageSet) -> Counts:
     """Predict a set's 8-bit maps in memory and count their pixels.
 
     >>> from aslp_lib.data.shapes import Shapes
@@ -394,4 +394,4 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     indices = range(len(dataset))
     maps = grey_level_maps(network, dataset, indices)
     counts = [Counts.from_map(m, dataset.mask(i), dataset.ignored) for i, m in enumerate(maps)]
-    return Counts.of_images(counts, groups=dataset.fields)
+    return Counts.of_images(counts, groups=dataset.groups)

@@ -13,7 +13,7 @@ from typing import Any
 
 from aslp_lib.checks import explained, fits, json_object, short_repr
 from aslp_lib.config import Settings
-from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.files import write
 from aslp_lib.maps.provenance import changed, digests
 from aslp_lib.methods import METHODS
@@ -34,7 +34,7 @@ def record(maps: Path) -> Path:
     return maps.with_name(f"{maps.name}.json")
 
 
-def of_images(dataset: SaliencySet) -> str:
+def of_images(dataset: ImageSet) -> str:
     """Compute the SHA-256 of a set's stems and images. Masks do not affect maps and are left out.
 
     >>> from aslp_lib.data.shapes import Shapes
@@ -146,7 +146,7 @@ def check_training(
             )
 
 
-def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
+def check(run: Run, tests: Mapping[str, ImageSet]) -> None:
     """Check that a run's maps were made with its current weights, recalibrations and settings.
 
     Maps without a record pass. Weights are not compared if their file is missing.
@@ -176,7 +176,7 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
                 )
 
 
-def unrecorded(run: Run, tests: Mapping[str, SaliencySet]) -> bool:
+def unrecorded(run: Run, tests: Mapping[str, ImageSet]) -> bool:
     """Return True if some of a run's maps have no provenance record."""
     return not all(
         record(run.maps(variant, name)).exists() for variant in run.variants() for name in tests

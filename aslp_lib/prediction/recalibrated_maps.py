@@ -25,7 +25,7 @@ from aslp_lib.metrics.calibration import nll
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.float_levels import finite_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.recalibration.base import preserve_decisions
+from aslp_lib.recalibration.recalibration import preserve_decisions
 
 ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if kind.needs != "images")
 """Names of the recalibrations that need only maps, and neither images nor a network."""

@@ -4,12 +4,12 @@ Most have parameters, which are fitted on the validation set. Each method is a s
 `Recalibration` and is registered here by name.
 """
 
-from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.binning import Histogram, Isotonic
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
 from aslp_lib.recalibration.recalibrated import Recalibrated as Recalibrated
+from aslp_lib.recalibration.recalibration import Recalibration
 from aslp_lib.recalibration.temperature import (
     ClassWiseTemperature,
     CorruptionTemperature,

@@ -9,7 +9,7 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, pixels_to_fit
-from aslp_lib.recalibration.base import LARGEST, CorruptedSets, Parameter, Recalibration
+from aslp_lib.recalibration.recalibration import LARGEST, CorruptedSets, Parameter, Recalibration
 
 
 class Isotonic(Recalibration):

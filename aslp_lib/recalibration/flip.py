@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from aslp_lib.recalibration.base import Network, Recalibration, log_add, log_sigmoid
+from aslp_lib.recalibration.recalibration import Network, Recalibration, log_add, log_sigmoid
 
 
 class Flip(Recalibration):

@@ -17,7 +17,8 @@ from torch.nn.functional import softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
-from aslp_lib.recalibration.base import (
+from aslp_lib.recalibration.features import CENTRES, Images
+from aslp_lib.recalibration.recalibration import (
     CorruptedSets,
     Parameter,
     Recalibration,
@@ -25,7 +26,6 @@ from aslp_lib.recalibration.base import (
     log_sigmoid,
     logit_of_excess,
 )
-from aslp_lib.recalibration.features import CENTRES, Images
 
 TAIL = 0.005
 """Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""

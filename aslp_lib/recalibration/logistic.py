@@ -8,7 +8,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
-from aslp_lib.recalibration.base import CorruptedSets, Parameter, Recalibration
+from aslp_lib.recalibration.recalibration import CorruptedSets, Parameter, Recalibration
 
 
 class Logistic(Recalibration):

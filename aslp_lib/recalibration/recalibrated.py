@@ -7,7 +7,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from aslp_lib.checks import explained, require_name, require_one_channel, require_type
-from aslp_lib.recalibration.base import VERSION, Recalibration, at_least_float32
+from aslp_lib.recalibration.recalibration import VERSION, Recalibration, at_least_float32
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
 Select = Callable[[Any], Tensor]

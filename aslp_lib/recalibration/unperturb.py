@@ -15,7 +15,7 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import (
+from aslp_lib.recalibration.recalibration import (
     CorruptedSets,
     Parameter,
     Recalibration,

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from aslp_lib import console
 from aslp_lib.config import Settings
-from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.image_set import ImageSet
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class Batches:
     [(2, [3, 0]), (1, [1])]
     """
 
-    def __init__(self, dataset: SaliencySet, workers: int, accelerator: Accelerator) -> None:
+    def __init__(self, dataset: ImageSet, workers: int, accelerator: Accelerator) -> None:
         self.dataset, self.accelerator = dataset, accelerator
         if workers > 0:
             # The workers live for several epochs. Some containers lack shared memory, so that it is
@@ -122,7 +122,7 @@ def in_batches(order: Sequence[int], size: int) -> list[list[int]]:
 
 
 def outputs(
-    network: nn.Module, dataset: SaliencySet, settings: Settings, order: Sequence[int]
+    network: nn.Module, dataset: ImageSet, settings: Settings, order: Sequence[int]
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """Apply a network to images of a set, and yield batches of logits, images, labels and indices.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from aslp_lib.config import Settings
-from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.files import write_csv
 from aslp_lib.methods import Method
 from aslp_lib.metrics.counts import Counts
@@ -102,7 +102,7 @@ def write_log(folder: MethodFolder, state: TrainingState) -> None:
 
 
 def finish(
-    folder: MethodFolder, settings: Settings, state: TrainingState, dataset: SaliencySet
+    folder: MethodFolder, settings: Settings, state: TrainingState, dataset: ImageSet
 ) -> None:
     """Write the results of a run: the final weights, and the method's value of each image.
 

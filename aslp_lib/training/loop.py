@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits, derived_seed
+from aslp_lib.data.image_set import DataSplits, derived_seed
 from aslp_lib.methods import Draws
 from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder

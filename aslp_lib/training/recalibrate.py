@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from aslp_lib import console
 from aslp_lib.checks import explained, require
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -45,7 +45,7 @@ class CalibrationData:
 
     network: nn.Module
     data: DataSplits
-    validate: Callable[[SaliencySet], Counts]
+    validate: Callable[[ImageSet], Counts]
     dose: Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def fit(self, kind: type[Recalibration]) -> Recalibration:

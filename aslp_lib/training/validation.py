@@ -8,14 +8,14 @@ from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from aslp_lib.config import Settings
-from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import to_grey_levels
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.batches import accelerator_for, outputs, share
 
 
-def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
+def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> Counts:
     """Count the predictions on a set, as the joint histogram that every score is computed from.
 
     `settings.validate_at` selects logits at the size of the network's input, or 8-bit
@@ -51,10 +51,10 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
                 parts.append(_own_size_counts(logit, dataset, index, settings))
         else:
             parts.append(Counts.from_logits(logits, labels, ignored))
-    return Counts.join(gather_object(parts)).with_columns(groups=dataset.fields)
+    return Counts.join(gather_object(parts)).with_columns(groups=dataset.groups)
 
 
-def require_finite(values: Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:
+def require_finite(values: Tensor, dataset: ImageSet, indices: Sequence[int]) -> None:
     """Raise FloatingPointError if a network's outputs are NaN or infinite; it names an image.
 
     Args:
@@ -71,7 +71,7 @@ def require_finite(values: Tensor, dataset: SaliencySet, indices: Sequence[int])
         )
 
 
-def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: Settings) -> Counts:
+def _own_size_counts(logit: Tensor, dataset: ImageSet, index: int, settings: Settings) -> Counts:
     """Count one image at its own size, from the 8-bit map that `predict` would write."""
     shape = dataset.shape(index)
     prediction = to_grey_levels(own_size(logit, shape, resize_logits=settings.resize_logits))

@@ -79,8 +79,8 @@ def test_an_image_may_be_one_pixel_and_its_label_between_0_and_1():
 # --- Alphas ---------------------------------------------------------------------------------------
 
 ALL_RULES = [
-    *((rule, "stable") for rule in ("calibration", "entropy", "measured_gap")),
-    *((rule, "release") for rule in ("calibration", "entropy")),
+    *((rule, "stable") for rule in ("aslp_mc", "aslp_me", "aslp_gap")),
+    *((rule, "release") for rule in ("aslp_mc", "aslp_me")),
 ]
 
 
@@ -114,7 +114,7 @@ def test_what_is_not_chosen_are_the_paper_s_numbers():
     alphas = AdaptiveAlpha(3, P.HARD_INVERSION)
     numbers = alphas.alpha_step_size, alphas.constraint_weight, alphas.warm_up
     assert (*numbers, alphas.rule.bound_gain) == (0.002, 2000.0, 5, 0.15)
-    assert (alphas.rule.name, alphas.dynamics) == ("calibration", "stable")
+    assert (alphas.rule.name, alphas.dynamics) == ("aslp_mc", "stable")
     assert repr(alphas).startswith("AdaptiveAlpha(\n  3 images, HI, stable")
 
 
@@ -174,7 +174,7 @@ def test_the_release_s_step_by_hand():
     "adaptive_alpha: What should a rule look at?",
 )
 def test_entropy_gives_way_when_accuracy_falls():
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "entropy", constraint_weight=200.0, warm_up=0)
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "aslp_me", constraint_weight=200.0, warm_up=0)
     alphas.observe(0.95)
     alphas.observe(0.90)
     expected = 0.2 + 0.002 * (3 + 200 * (0.90 - 0.95))
@@ -186,9 +186,7 @@ def test_entropy_gives_way_when_accuracy_falls():
     "MC needs validation images, which alone bound its alphas",
     "adaptive_alpha: What stops the ascent?",
 )
-@pytest.mark.parametrize(
-    ("rule", "rest"), [("calibration", 0.3), ("entropy", 0.3), ("measured_gap", 0)]
-)
+@pytest.mark.parametrize(("rule", "rest"), [("aslp_mc", 0.3), ("aslp_me", 0.3), ("aslp_gap", 0)])
 def test_before_any_validation_only_the_measured_gap_holds(rule, rest):
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, rule, alpha_step_size=0.1, warm_up=0)
     assert after_one_step(alphas, 0.0, 3.0) == pytest.approx(rest)
@@ -214,13 +212,13 @@ def test_levels_of_another_technique_do_not_load():
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("images", "rule"), [(5, "measured_gap"), (4, "calibration"), (4, "entropy")], ids=str
+    ("images", "rule"), [(5, "aslp_gap"), (4, "aslp_mc"), (4, "aslp_me")], ids=str
 )
 @pytest.mark.parametrize("strict", [True, False])
 def test_levels_of_another_rule_or_number_of_images_are_refused_and_nothing_changes(
     images, rule, strict
 ):
-    saved = AdaptiveAlpha(4, P.MODERATION, "measured_gap")
+    saved = AdaptiveAlpha(4, P.MODERATION, "aslp_gap")
     ours = AdaptiveAlpha(images, P.MODERATION, rule)
     saved.alpha.fill_(0.3)
     saved.observe(0.9, 0.95)
@@ -268,7 +266,7 @@ def test_a_state_without_levels_is_left_to_torch():
     ],
 )
 def test_a_state_with_impossible_values_is_refused_and_changes_nothing(name, value, message):
-    saved, ours = (AdaptiveAlpha(3, P.HARD_INVERSION, "measured_gap") for _ in "12")
+    saved, ours = (AdaptiveAlpha(3, P.HARD_INVERSION, "aslp_gap") for _ in "12")
     state = saved.state_dict()
     state["alpha"].fill_(0.1)
     ours.load_state_dict(state)
@@ -300,7 +298,7 @@ def test_a_level_at_its_limit_loads_in_any_precision(dtype):
         ({"bound_gain": math.nan}, "bound_gain is nan"),
         ({"images": 0}, "images is 0"),
         ({"warm_up": -1}, "warm_up is -1"),
-        ({"rule": "measured_gap", "dynamics": "release"}, "rule is 'measured_gap'"),
+        ({"rule": "aslp_gap", "dynamics": "release"}, "rule is 'aslp_gap'"),
         ({"technique": P.RELEASE}, "expected dynamics='release'"),
     ],
 )
@@ -315,7 +313,7 @@ def test_bad_arguments(arguments, message):
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_bad_observations(value):
     """A validation may report NaN or a percentage by mistake."""
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "measured_gap")
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "aslp_gap")
     with pytest.raises(ValueError, match="accuracy is"):
         alphas.observe(value, 0.9)
     with pytest.raises(ValueError, match="confidence is"):

@@ -144,7 +144,7 @@ def test_the_page_s_loop_observes_the_labelled_pixels_and_repeats_itself(page, i
     torch.testing.assert_close(accuracy, results["accuracy"])
     for name in ("alpha", "loss"):
         assert torch.equal(results[name], again[name])
-    cells, settings = adaptive("calibration"), results["settings"]
+    cells, settings = adaptive("aslp_mc"), results["settings"]
     assert settings == (cells.alpha_step_size, cells.constraint_weight, cells.warm_up)
     for preset in ("demo", "small"):
         options = PRESETS[preset].hyperparameters.aslp

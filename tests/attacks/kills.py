@@ -25,7 +25,7 @@ from pathlib import Path
 
 ARGUMENTS = [
     *("--data", "shapes", "--limit", "12", "--network", "tiny", "--epochs", "4", "--size", "32"),
-    *("--batch-size", "4", "--device", "cpu", "--augment", "--methods", "bce", "calibration"),
+    *("--batch-size", "4", "--device", "cpu", "--augment", "--methods", "bce", "aslp_mc"),
     *("--aslp.alpha-warm-up", "1", "--recalibrate", "temperature_scaling", "--out", "run"),
 ]
 PROGRAM = """

@@ -116,7 +116,7 @@ def a_trained_network(path: Path) -> None:
     assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
-TRAINED = Settings(methods=("calibration",), size=8)
+TRAINED = Settings(methods=("aslp_mc",), size=8)
 
 
 def a_training() -> TrainingState:
@@ -124,7 +124,7 @@ def a_training() -> TrainingState:
     optimizer = torch.optim.Adam(network.parameters())
     network(torch.ones(1, 3, 2, 2)).sum().backward()
     optimizer.step()
-    return TrainingState(network, TRAINED.method("calibration", 3), optimizer, network)
+    return TrainingState(network, TRAINED.method("aslp_mc", 3), optimizer, network)
 
 
 def training(folder: Path) -> Iterable[bytes]:

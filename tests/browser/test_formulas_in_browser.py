@@ -123,7 +123,7 @@ def test_a_technique_brings_its_beta_and_a_beta_its_technique(call):
 
 
 GRID = {
-    "rule": ("calibration", "entropy", "measured_gap"),
+    "rule": ("aslp_mc", "aslp_me", "aslp_gap"),
     "dynamics": ("release", "stable"),
     "step": (0.001, 0.02),
     "weight": (50, 5000),
@@ -138,7 +138,7 @@ def alphas_of(setting, images: int, **options) -> AdaptiveAlpha:
         setting["rule"],
         alpha_step_size=setting["step"],
         constraint_weight=setting["weight"],
-        dynamics="stable" if setting["rule"] == "measured_gap" else setting["dynamics"],
+        dynamics="stable" if setting["rule"] == "aslp_gap" else setting["dynamics"],
         **options,
     )
 
@@ -162,10 +162,10 @@ def test_one_step_of_the_alphas(call):
 
 
 STABLE = [
-    {"rule": "calibration", "dynamics": "stable", "step": 0.01, "weight": 200, "beta": 1.0},
-    {"rule": "calibration", "dynamics": "release", "step": 0.002, "weight": 100, "beta": 2.0},
-    {"rule": "entropy", "dynamics": "stable", "step": 0.005, "weight": 500, "beta": 1.5},
-    {"rule": "measured_gap", "dynamics": "stable", "step": 0.005, "weight": 500, "beta": 1.5},
+    {"rule": "aslp_mc", "dynamics": "stable", "step": 0.01, "weight": 200, "beta": 1.0},
+    {"rule": "aslp_mc", "dynamics": "release", "step": 0.002, "weight": 100, "beta": 2.0},
+    {"rule": "aslp_me", "dynamics": "stable", "step": 0.005, "weight": 500, "beta": 1.5},
+    {"rule": "aslp_gap", "dynamics": "stable", "step": 0.005, "weight": 500, "beta": 1.5},
 ]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from aslp_lib import __version__
 from aslp_lib.cli import COMMANDS, PROGRAM, load, parse
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 from aslp_lib.config import PRESETS
 
 ROOT = Path(__file__).parents[2]
@@ -129,7 +129,7 @@ def test_without_a_command_it_is_run(elsewhere, words):
         (["destroy"], 2, "the command is 'destroy'; expected one of run, train, predict"),
         (["trainn"], 2, "check-data. Did you mean train?"),
         (["evaluate", "run", "--weightedf"], 2, "Perhaps you meant: --weighted-f"),
-        (["--methods", "bce", "ASLP"], 1, "early_stopping. Did you mean calibration?"),
+        (["--methods", "bce", "ASLP"], 1, "early_stopping. Did you mean aslp_mc?"),
         (["--recalibrate", "temperature"], 1, "Did you mean temperature_scaling?"),
         (["recalibrate", "--kind", "isotnic"], 1, "Did you mean isotonic?"),
         (["score", "--maps", "x", "--masks", "y", "--scores", "eec"], 1, "Did you mean ece?"),

@@ -28,7 +28,7 @@ def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
     """Both presets name the same network, which takes seconds to save. The release's run uses a
     small one."""
     words = [
-        *("--preset", preset, "--data", "Dataset", "--weights", "None", "--methods", "calibration"),
+        *("--preset", preset, "--data", "Dataset", "--weights", "None", "--methods", "aslp_mc"),
         *("--epochs", "1", "--limit", "1", "--size", "64", "--device", "cpu"),
     ]
     assert main([*words, "--network", "tiny"] if preset == "release" else words) == 0
@@ -37,7 +37,7 @@ def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
     assert ("maps were stretched" in printed) == PRESETS[preset].min_max_maps
     run = Path("runs") / preset
     assert json.loads((run / "metrics.json").read_text()).keys() == {"SOD", "DTD_Texture_500"}
-    assert [row["learning_rate"] for row in read_log(run / "calibration" / "log.csv")] == [2.5e-5]
-    maps = map(read_map, (run / "calibration" / "maps").rglob("*.png"))
+    assert [row["learning_rate"] for row in read_log(run / "aslp_mc" / "log.csv")] == [2.5e-5]
+    maps = map(read_map, (run / "aslp_mc" / "maps").rglob("*.png"))
     extremes = {(int(each.min()), int(each.max())) for each in maps}
     assert (extremes == {(0, 255)}) == PRESETS[preset].min_max_maps

@@ -34,10 +34,10 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["method"] for row in rows[:4]] == [
-        "bce", "bce+temperature_scaling", "calibration", "calibration+unperturb"
+        "bce", "bce+temperature_scaling", "aslp_mc", "aslp_mc+unperturb"
     ]  # fmt: skip
     assert len(rows) == 12
-    assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 3
+    assert len(list((run / "aslp_mc" / "maps" / "test").iterdir())) == 3
     page = (run / "report.html").read_text()
     assert page.count("<img") == page.count('alt="') == 45
     assert "<b>ASLP (MC)</b> is " in page
@@ -57,7 +57,7 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
 @pytest.mark.usefixtures("quick_reports")
 def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
-    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
+    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "aslp_gap"]
     assert main([*QUICK, *small, "--aslp.alpha-warm-up", "2"]) == 0
     printed = capsys.readouterr().out
     assert (
@@ -66,7 +66,7 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
     run = elsewhere / "runs" / "small"
     assert len((run / "validation.txt").read_text().splitlines()) == 1
-    assert (run / "measured_gap" / "maps" / "SOD").is_dir()
+    assert (run / "aslp_gap" / "maps" / "SOD").is_dir()
     note = "ote: ASLP (measured gap): the alphas stayed 0, and the loss was plain BCE, because"
     for text in (printed, (run / "report.html").read_text()):
         assert text.count(note) == text.count("the alphas ") == 1
@@ -109,13 +109,13 @@ def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_ro
 @pytest.mark.usefixtures("quick_reports")
 def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     """Maps that are missing are made anew; weighted F can be left out."""
-    arguments = [*QUICK, "--limit", "3", "--methods", "calibration", "--recalibrate", "auto"]
+    arguments = [*QUICK, "--limit", "3", "--methods", "aslp_mc", "--recalibrate", "auto"]
     assert main(["run", *arguments, "--out", "whole"]) == 0
     assert main(["train", *arguments, "--out", "steps"]) == 0
     assert main(["evaluate", "steps"]) == 1
     assert "(the command predict makes them)" in capsys.readouterr().err
     assert main(["predict", "steps"]) == 0
-    next(Path("steps/calibration/maps/test").iterdir()).unlink()
+    next(Path("steps/aslp_mc/maps/test").iterdir()).unlink()
     assert main(["predict", "steps"]) == 0
     assert main(["evaluate", "steps"]) == 0
     whole, steps = (Path(folder, "metrics.json").read_text() for folder in ("whole", "steps"))
@@ -123,7 +123,7 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("aslp_lib.maps.count.weighted_f", None)  # a call would fail
     words = ["--table", "t.csv", "t.md", "--scores", "ece_sweep", "--intervals", "--figures", "f"]
     assert main(["evaluate", "steps", "--no-weighted-f", *words]) == 0
-    row = json.loads(Path("steps/metrics.json").read_text())["test"]["calibration"]
+    row = json.loads(Path("steps/metrics.json").read_text())["test"]["aslp_mc"]
     assert row["weighted_f"] is None
     low, high = row["intervals"]["ece_sweep"]
     value, *ends = (f"{100 * x:.2f}" for x in (row["ece_sweep"], low, high))

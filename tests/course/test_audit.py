@@ -7,7 +7,7 @@ import pytest
 from aslp_lib.course import recorded, trial
 from aslp_lib.course.lessons import audit
 from aslp_lib.course.lessons.audit.words import QUESTIONS, UNLIKELY, in_words
-from aslp_lib.data.base import derived_seed
+from aslp_lib.data.image_set import derived_seed
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 

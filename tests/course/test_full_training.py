@@ -77,7 +77,7 @@ def test_a_whole_run_goes_on_where_it_stopped(everything, monkeypatch, capfd):
     small = {**TINY, "weights": None, "limit": 4, "epochs": 2, "batch_size": 2, "device": "cpu"}
     first = full_training("shapes", everything / "full", **small)
     assert list(first) == ["BCE", "ASLP (MC)"] and len(first["BCE"]) == 2
-    (everything / "full" / "calibration" / "log.csv").unlink()
+    (everything / "full" / "aslp_mc" / "log.csv").unlink()
     again = full_training("shapes", everything / "full", **small)
     assert again == first
     assert f"going on with {everything / 'full'} and its settings" in capfd.readouterr().out

@@ -40,7 +40,7 @@ def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
     assert ["ASLP" in alt for alt in screen.shown] == [False] * 3 + [True] * 3
     last = trained["ASLP (MC)"].log[-1]
     assert f"mean alpha {last['alpha_mean']:.3f}" in screen.shown[-1]
-    alone = train(SHORT, data, "calibration", progress=False)
+    alone = train(SHORT, data, "aslp_mc", progress=False)
     assert alone.log == trained["ASLP (MC)"].log
     for name, weights in alone.network.state_dict().items():
         assert torch.equal(weights, trained["ASLP (MC)"].network.state_dict()[name])

@@ -134,12 +134,12 @@ class TestEpochRecords:
         (perturbations.at_perturbation, (0.22,), "perturbation is 0.22; expected one of"),
         (perturbations.at_perturbation, (0.2, "far"), "set is 'far'; .*: test, shifted, text"),
         (perturbations.at_perturbation, (0.2, "test", "mean"), "targets is 'mean'; .*: expected"),
-        (perturbations.of_rule, ("entropy",), "rule is 'entropy'; .*: measured_gap, calibration"),
+        (perturbations.of_rule, ("aslp_me",), "rule is 'aslp_me'; .*: aslp_gap, aslp_mc"),
         (perturbations.at_temperature, (2.0, "test", "cats"), "data is 'cats'; .*: shapes, nuclei"),
-        (epochs.seen, ("mixup", 2), "method is 'mixup'; .*: bce, calibration, entropy"),
+        (epochs.seen, ("mixup", 2), "method is 'mixup'; .*: bce, aslp_mc, aslp_me"),
         (epochs.seen, ("bce", 3), "epoch is 3; expected an even one up to 140"),
         (epochs.seen, ("bce", 2, "shifted"), "set is 'shifted'; .*: train, validation"),
-        (recorded.load, ("entropy",), "method is 'entropy'; .*: bce, calibration, measured_gap"),
+        (recorded.load, ("aslp_me",), "method is 'aslp_me'; .*: bce, aslp_mc, aslp_gap"),
     ],
 )
 def test_what_was_not_recorded_is_refused(call, arguments, message):

@@ -14,7 +14,7 @@ QUIET = Population(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 PAPER = Population()
 
 
-def run(population=PAPER, technique=HARD_INVERSION, rule="calibration", epochs=60, **arguments):
+def run(population=PAPER, technique=HARD_INVERSION, rule="aslp_mc", epochs=60, **arguments):
     return simulate(
         AdaptiveAlpha(population.images, technique, rule, **arguments), population, epochs
     )

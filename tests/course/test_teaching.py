@@ -25,7 +25,7 @@ def answers():
     confident = [
         percent(embedded, "test", method, "none", "accuracy")
         + gap * percent(embedded, "test", method, "none", "gap")
-        for method in ("bce", "calibration")
+        for method in ("bce", "aslp_mc")
         for gap in (1, 0)
     ]
     zoomed = [

@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.data.shapes import Shapes
 
 PHOTOMETRIC = {
@@ -44,7 +44,7 @@ def a_set(count, height, width):
     return torch.from_numpy(images), torch.from_numpy(masks)
 
 
-class InMemory(SaliencySet):
+class InMemory(ImageSet):
     """Images and masks that are given."""
 
     def __init__(self, images, masks):
@@ -290,7 +290,7 @@ def test_of_files_it_is_of_the_network_s_size_and_reads_none_that_is_in_memory(p
 def test_another_image_of_another_size_takes_the_image_s_frame(name):
     sizes = (8, 12), (5, 6)
 
-    class Sizes(SaliencySet):
+    class Sizes(ImageSet):
         def load(self, index):
             image = torch.full((3, *sizes[index]), (10, 200)[index], dtype=torch.uint8)
             return image, torch.ones(1, *sizes[index]).byte()

@@ -63,7 +63,7 @@ def test_each_crop_of_the_file_is_in_one_set_with_its_image_mask_classes_and_fie
             np.testing.assert_array_equal(mask[0].numpy(), label > 0)
             np.testing.assert_array_equal(part.mask(index), label > 0)
             np.testing.assert_array_equal(part.classes[index], label)
-            assert part.fields[index] == field
+            assert part.groups[index] == field
             seen.append(key(stem))
     assert sorted(seen) == sorted(crops)  # so that stems are unique too
 
@@ -77,7 +77,7 @@ def test_every_set_shows_dark_nuclei_on_a_bright_background():
 @pytest.mark.parametrize("seed", range(31))
 def test_a_seed_divides_the_fields_alike_and_leaves_enough_crops(seed):
     data = nuclei(data_seed=seed)
-    owners = [set(part.fields.tolist()) for part in sets(data).values()]
+    owners = [set(part.groups.tolist()) for part in sets(data).values()]
     assert sum(map(len, owners)) == len(set().union(*owners))  # no field is in two sets
     assert [len(fields) for fields in owners[:3]] == [13, 6, 10]
     assert 150 <= len(data.train) <= 170
@@ -91,10 +91,10 @@ def test_a_seed_divides_the_fields_alike_and_leaves_enough_crops(seed):
 
 
 def test_seeds_draw_different_fields():
-    drawn = {frozenset(nuclei(data_seed=seed).validation.fields.tolist()) for seed in range(31)}
+    drawn = {frozenset(nuclei(data_seed=seed).validation.groups.tolist()) for seed in range(31)}
     assert len(drawn) > 25
     # The draw of seed 0 is the same on every machine.
-    assert set(nuclei().validation.fields.tolist()) == {16, 24, 45, 58, 171, 229}
+    assert set(nuclei().validation.groups.tolist()) == {16, 24, 45, 58, 171, 229}
 
 
 @pytest.mark.parametrize("size", [32, 48, 100])
@@ -137,7 +137,7 @@ def test_a_change_of_the_classes_does_not_reach_another_set():
 
 def test_counts_of_crops_are_grouped_by_fields_of_view():
     part, network = nuclei(limit=30).validation, networks.build("tiny").eval()
-    assert len(np.unique(part.fields)) > 1
+    assert len(np.unique(part.groups)) > 1
     counts = predicted_counts(network, part)
     for grouped in (
         counts,
@@ -145,4 +145,4 @@ def test_counts_of_crops_are_grouped_by_fields_of_view():
         predicted_counts(network, Corrupted(part, "noise1")),
         validate(network, part, PRESETS["nuclei"]),
     ):
-        np.testing.assert_array_equal(grouped.columns["groups"], part.fields)
+        np.testing.assert_array_equal(grouped.columns["groups"], part.groups)

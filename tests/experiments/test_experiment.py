@@ -122,7 +122,7 @@ def test_the_noise_floor_of_crops_is_that_of_their_fields(tmp_path):
     run = Run.open(tmp_path / "bce" / "seed-0")
     part = run.settings.load_data().validation
     counts = counted(predicted(run, "none", part, tmp_path), part)
-    np.testing.assert_array_equal(counts.columns["groups"], part.fields)
+    np.testing.assert_array_equal(counts.columns["groups"], part.groups)
     assert counts.independent == 6
     assert row["ece_floor"] == pytest.approx(noise_floor(counts), abs=ONE_PIXEL)
     assert abs(row["ece_floor"] - noise_floor(Counts(counts.table))) > 2 * ONE_PIXEL

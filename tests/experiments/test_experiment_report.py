@@ -28,7 +28,7 @@ def records(method, ece, nll, name="test"):
 
 
 BCE = records("bce", [0.10, 0.11, 0.12], [0.5, 0.5, 0.5])
-BETTER = records("calibration", [0.05, 0.0601, 0.07], [0.501, 0.499, 0.5])
+BETTER = records("aslp_mc", [0.05, 0.0601, 0.07], [0.501, 0.499, 0.5])
 OTHER = records("focal", [0.05, 0.11, 0.15], [0.4, 0.5, 0.62])
 
 

@@ -300,7 +300,7 @@ def test_a_run_ignores_them_from_training_to_report(paper_root, elsewhere, capsy
     assert "ignore_index is 9; expected the grey level" in capsys.readouterr().out
     assert main([*check, "--ignore-index", "255"]) == 0
     assert "DUTS-TR: " in capsys.readouterr().out
-    methods = ["calibration", "mmce", "corruption_augmentation"]
+    methods = ["aslp_mc", "mmce", "corruption_augmentation"]
     run = ["run", "--data", str(paper_root), "--ignore-index", "255", "--out", "run"]
     run += ["--epochs", "2", "--size", "16", "--network", "tiny", "--weights", "None"]
     run += ["--recalibrate", "flip"]

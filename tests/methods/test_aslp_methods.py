@@ -29,7 +29,7 @@ def test_options_reach_the_levels(rule):
     assert (alphas.alpha_step_size, alphas.constraint_weight) == (0.3, 7.0)
     assert (alphas.rule.name, alphas.rule.bound_gain, alphas.warm_up) == (rule, 0.9, 2)
     assert alphas.technique == method.technique == P.SOFT_INVERSION
-    released = METHODS["entropy"](1, ASLPOptions(technique="release", dynamics="release"))
+    released = METHODS["aslp_me"](1, ASLPOptions(technique="release", dynamics="release"))
     assert released.alphas.dynamics == "release"
 
 
@@ -55,8 +55,8 @@ def test_a_constant_alpha_keeps_the_decision(technique, limit):
 def test_the_forward_correction_is_refused_where_it_has_no_meaning():
     with pytest.raises(ValueError, match=r"^dynamics is 'release'; expected 'stable' with forward"):
         ASLPOptions(technique="release", dynamics="release", forward_correction=True)
-    with pytest.raises(ValueError, match=r"^rule is 'measured_gap'; .*with forward_correction"):
-        METHODS["measured_gap"](1, ASLPOptions(forward_correction=True))
+    with pytest.raises(ValueError, match=r"^rule is 'aslp_gap'; .*with forward_correction"):
+        METHODS["aslp_gap"](1, ASLPOptions(forward_correction=True))
     ConstantAlphaOptions(alpha=0.49, forward_correction=True)
     with pytest.raises(ValueError, match=r"^alpha \* beta is 1.0; expected less than 1"):
         ConstantAlphaOptions(alpha=0.5, forward_correction=True)
@@ -67,7 +67,7 @@ def test_corrected_steps_move_the_levels_by_the_perturbed_logits():
     logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator, dtype=torch.float64)
     labels = (torch.rand(logits.shape, generator=generator) < torch.sigmoid(logits)).double()
     options = ASLPOptions(technique="HI", alpha_warm_up=0, forward_correction=True)
-    method = METHODS["calibration"](IMAGES, options)
+    method = METHODS["aslp_mc"](IMAGES, options)
     start = torch.tensor([0.0, 0.1, 0.2, 0.5])
     method.alphas.alpha.copy_(start)
     method.alphas.observe(0.5)  # the constraint is not active
@@ -86,9 +86,9 @@ def test_steps_and_validations_move_the_levels(ignoring):
     generator = torch.Generator().manual_seed(1)
     logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator, dtype=torch.float64)
     labels = (torch.rand(logits.shape, generator=generator) < 0.5).double()
-    method = METHODS["entropy"](IMAGES, ASLPOptions(technique="HI", alpha_warm_up=1))
+    method = METHODS["aslp_me"](IMAGES, ASLPOptions(technique="HI", alpha_warm_up=1))
     numbers = {"alpha_step_size": 0.005, "constraint_weight": 200.0, "warm_up": 1}
-    reference = AdaptiveAlpha(IMAGES, P.HARD_INVERSION, "entropy", **numbers)
+    reference = AdaptiveAlpha(IMAGES, P.HARD_INVERSION, "aslp_me", **numbers)
     method.alphas.alpha.fill_(0.2)
     reference.alpha.fill_(0.2)
     counts = Counts.from_probabilities(torch.sigmoid(logits), labels)
@@ -112,7 +112,7 @@ def test_steps_and_validations_move_the_levels(ignoring):
 
 
 def test_the_measured_gap_sees_accuracy_and_confidence():
-    method = METHODS["measured_gap"](1, ASLPOptions(alpha_warm_up=0, bound_gain=1.0))
+    method = METHODS["aslp_gap"](1, ASLPOptions(alpha_warm_up=0, bound_gain=1.0))
     table = np.zeros((1, 2, 256))
     table[0, :, 255] = 1, 9  # all predicted foreground, with confidence 1
     method.after_validation(Counts(table), nn.Identity())
@@ -133,16 +133,16 @@ CONVERGED = [*FIVE_OF_TEN[:7], 0.046, 0.048, 0.05]  # by 0.004, less than a tent
     ("rule", "technique", "log", "note"),
     [
         # bounds of MC at an accuracy of 0.9 and beta = 2, 1: 0.1, 0.2; limit of ME: 1/2
-        ("calibration", "HI", log_of(FIVE_OF_TEN), f"{GROWN} bound is 0.1. .*alpha-step-size or"),
-        ("calibration", "M", log_of(SLOWER), f"{GROWN} bound is 0.2."),
-        ("measured_gap", "HI", log_of(FIVE_OF_TEN), f"{GROWN} bound is 0.1. .*--aslp.bound-gain"),
-        ("entropy", "HI", log_of(FIVE_OF_TEN), f"{GROWN} limit is 0.5. .*alpha-step-size"),
-        ("calibration", "HI", log_of(FIVE_OF_TEN, accuracy=0.96), None),  # above the bound, 0.04
-        ("calibration", "HI", log_of(CONVERGED), None),
-        ("calibration", "HI", log_of(FIVE_OF_TEN[::-1]), None),
-        ("entropy", "HI", log_of([0.0] * 10), None),  # pushed down by falling accuracies
-        ("calibration", "HI", log_of([0.0] * 5), "warm-up of 5 epochs did not end within the 5"),
-        ("calibration", "HI", log_of(FIVE_OF_TEN[:6]), "from 0 to 0.01 in the last 1 of 6 epochs"),
+        ("aslp_mc", "HI", log_of(FIVE_OF_TEN), f"{GROWN} bound is 0.1. .*alpha-step-size or"),
+        ("aslp_mc", "M", log_of(SLOWER), f"{GROWN} bound is 0.2."),
+        ("aslp_gap", "HI", log_of(FIVE_OF_TEN), f"{GROWN} bound is 0.1. .*--aslp.bound-gain"),
+        ("aslp_me", "HI", log_of(FIVE_OF_TEN), f"{GROWN} limit is 0.5. .*alpha-step-size"),
+        ("aslp_mc", "HI", log_of(FIVE_OF_TEN, accuracy=0.96), None),  # above the bound, 0.04
+        ("aslp_mc", "HI", log_of(CONVERGED), None),
+        ("aslp_mc", "HI", log_of(FIVE_OF_TEN[::-1]), None),
+        ("aslp_me", "HI", log_of([0.0] * 10), None),  # pushed down by falling accuracies
+        ("aslp_mc", "HI", log_of([0.0] * 5), "warm-up of 5 epochs did not end within the 5"),
+        ("aslp_mc", "HI", log_of(FIVE_OF_TEN[:6]), "from 0 to 0.01 in the last 1 of 6 epochs"),
     ],
 )
 def test_alphas_that_still_rise_at_the_end_are_noted(rule, technique, log, note):
@@ -152,7 +152,7 @@ def test_alphas_that_still_rise_at_the_end_are_noted(rule, technique, log, note)
 
 
 @pytest.mark.parametrize(("rule", "data"), [
-    ("calibration", "shapes"), ("measured_gap", "shapes"), ("calibration", "nuclei")
+    ("aslp_mc", "shapes"), ("aslp_gap", "shapes"), ("aslp_mc", "nuclei")
 ])  # fmt: skip
 def test_the_shipped_runs_have_no_note_but_would_have_stopped_early(rule, data):
     settings, log = recorded.settings_of(data), recorded.load_log(rule, data)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from aslp_lib.config import PRESETS
-from aslp_lib.methods.base import NoOptions
 from aslp_lib.methods.kept_weights import EMA, EarlyStopping, EMAOptions
+from aslp_lib.methods.method import NoOptions
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder, read_log

@@ -183,11 +183,11 @@ def mixtures(logits, labels, weight):
 CASES = [
     *((name, {}, bce) for name in ("bce", "mixup", "ema", "early_stopping")),
     *(("corruption_augmentation", {"share": share}, bce) for share in (0.0, 0.5, 1.0)),
-    ("calibration", {}, lambda z, y: switched(z, y, 2, [0, 3, 4])),
-    ("entropy", {"technique": "M"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4])),
-    ("measured_gap", {"technique": "DM"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4], True)),
+    ("aslp_mc", {}, lambda z, y: switched(z, y, 2, [0, 3, 4])),
+    ("aslp_me", {"technique": "M"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4])),
+    ("aslp_gap", {"technique": "DM"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4], True)),
     (
-        *("calibration", {"technique": "SI", "use_expected_targets": True}),
+        *("aslp_mc", {"technique": "SI", "use_expected_targets": True}),
         lambda z, y, **_: smoothed(z, y, 0.75),
     ),
     *(
@@ -207,7 +207,7 @@ CASES = [
             {"technique": "M", "forward_correction": True},
             partial(channelled, beta=1, alpha=0.5),
         )
-        for name in ("calibration", "entropy")
+        for name in ("aslp_mc", "aslp_me")
     ),
     (
         *("constant_alpha", {"technique": "SI", "alpha": 0.3, "forward_correction": True}),

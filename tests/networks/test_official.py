@@ -15,7 +15,7 @@ from aslp_lib import networks
 from aslp_lib.cli import main
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.maps.read import read_map
-from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
+from aslp_lib.networks.dense_network import IMAGENET_MEAN, IMAGENET_STD
 
 MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 

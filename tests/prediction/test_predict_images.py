@@ -21,7 +21,7 @@ from aslp_lib.runs import Run
 from aslp_lib.tensors import save_tensors
 from aslp_lib.training.recalibrate import recalibrate
 
-METHODS = ("bce", "calibration")
+METHODS = ("bce", "aslp_mc")
 KINDS = ("temperature_scaling", "histogram", "image_wise_temperature", "flip")
 SETTINGS = replace(
     PRESETS["demo"], size=24, device="cpu", batch_size=2, methods=METHODS, recalibrate=KINDS
@@ -92,8 +92,8 @@ def test_from_the_command_line_to_scores(run, own_root, tmp_path, capsys):
     assert counts.pixels == 31 * 20 + 20 * 45 + 64 * 64
     shutil.rmtree(own_root)  # the data of the run are not needed
     words[-1] = str(tmp_path / "again")
-    assert main([*words, "--method", "calibration", "--floats"]) == 0
-    assert len(list((tmp_path / "again" / "calibration").glob("*.npy"))) == 3
+    assert main([*words, "--method", "aslp_mc", "--floats"]) == 0
+    assert len(list((tmp_path / "again" / "aslp_mc").glob("*.npy"))) == 3
 
 
 def cut(run: Run, images: Path) -> None:
@@ -115,8 +115,8 @@ MISTAKES = {
     ),
     "not trained": (
         [],
-        lambda run, _: run.method("calibration").weights.unlink(),
-        r"no file .*calibration/weights.safetensors; expected a finished training",
+        lambda run, _: run.method("aslp_mc").weights.unlink(),
+        r"no file .*aslp_mc/weights.safetensors; expected a finished training",
     ),
     "empty": (
         [],
@@ -156,34 +156,34 @@ def test_a_mistake_is_named_and_no_map_is_left(run, own_root, what, capsys):
 
 
 def of_another_method(run: Run) -> None:
-    shutil.copy(run.method("bce").recalibration("flip"), run.method("calibration").path)
+    shutil.copy(run.method("bce").recalibration("flip"), run.method("aslp_mc").path)
 
 
 def of_other_weights(run: Run) -> None:
-    network = recorded.load("measured_gap")
-    save_tensors(run.method("calibration").weights, network.state_dict(), {"network": "tiny"})
+    network = recorded.load("aslp_gap")
+    save_tensors(run.method("aslp_mc").weights, network.state_dict(), {"network": "tiny"})
 
 
 def of_maps(run: Run) -> None:
     """`recalibrate --save` and earlier versions write such a file."""
-    RECALIBRATIONS["flip"]().save(run.method("calibration").recalibration("flip"))
+    RECALIBRATIONS["flip"]().save(run.method("aslp_mc").recalibration("flip"))
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (of_another_method, "the method of its network is 'bce'; expected 'calibration'"),
+        (of_another_method, "the method of its network is 'bce'; expected 'aslp_mc'"),
         (of_other_weights, "the fingerprint of .* is '[0-9a-f]{64}'; expected '[0-9a-f]{64}'"),
-        (of_maps, "the method of its network is None; expected 'calibration'.*--resume RUN"),
+        (of_maps, "the method of its network is None; expected 'aslp_mc'.*--resume RUN"),
     ],
 )
 def test_a_recalibration_of_another_network_is_not_applied(run, own_root, tmp_path, spoil, message):
     run = Run(run.path, replace(run.settings, recalibrate=("flip",)))
-    data, folder, out = run.settings.load_data(), run.method("calibration"), tmp_path / "out"
+    data, folder, out = run.settings.load_data(), run.method("aslp_mc"), tmp_path / "out"
     images = own_root / "Test/garden/Image"
     spoil(run)
-    of_run = partial(predict_run, run.settings, data, "calibration", folder)
+    of_run = partial(predict_run, run.settings, data, "aslp_mc", folder)
     of_images = partial(predict_images, run, images, out, recalibration="flip")
     for prediction in (of_run, of_images):
         with pytest.raises(ValueError, match=message) as refused:
@@ -192,7 +192,7 @@ def test_a_recalibration_of_another_network_is_not_applied(run, own_root, tmp_pa
     assert not out.exists() and not list(folder.path.glob("maps*"))
     folder.recalibration("flip").unlink()
     recalibrate(
-        load_network(run.settings, "calibration", folder.weights),
-        *(data, run.settings, "calibration", folder),
+        load_network(run.settings, "aslp_mc", folder.weights),
+        *(data, run.settings, "aslp_mc", folder),
     )
     of_run(), of_images()

@@ -172,7 +172,7 @@ def test_maps_without_a_record(predicted, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "trained", "expected"),
     [
-        ("method", "calibration", "bce"),
+        ("method", "aslp_mc", "bce"),
         ("network", "mobilenet_v2", "tiny"),
         ("seed", 1, 0),
         ("epochs", 7, 140),

@@ -148,8 +148,8 @@ STEPS = st.lists(
 @pytest.mark.parametrize(
     ("rule", "dynamics"),
     [
-        *((rule, "stable") for rule in ("calibration", "entropy", "measured_gap")),
-        *((rule, "release") for rule in ("calibration", "entropy")),
+        *((rule, "stable") for rule in ("aslp_mc", "aslp_me", "aslp_gap")),
+        *((rule, "release") for rule in ("aslp_mc", "aslp_me")),
     ],
 )
 @given(
@@ -193,14 +193,14 @@ class Reference:
         if self.seen < self.warm_up or not margins:
             return
         free = self.alpha[image] + self.eta * self.beta * sum(margins) / len(margins)
-        if self.rule == "calibration":
+        if self.rule == "aslp_mc":
             low, high = -1e3, 1e3  # the new alpha a solves a = free + eta * lambda * R(a)
             for _ in range(200):
                 a = (low + high) / 2
                 room = min(1 - self.beta * a / 2 - self.accuracy, 0.0)
                 low, high = (a, high) if a < free + self.eta * self.weight * room else (low, a)
             new = low
-        elif self.rule == "entropy":
+        elif self.rule == "aslp_me":
             new = free + self.eta * self.weight * min(self.accuracy - self.best, 0.0)
         else:
             new = min(free, self.bound)
@@ -217,7 +217,7 @@ HALVES = st.floats(0.5, 1, width=16)
     "alpha_i <- clip(alpha_i + eta (grad_i + lambda R_i), 0, 1/beta)",
     "adaptive_alpha: What stops the ascent?",
 )
-@pytest.mark.parametrize("rule", ["calibration", "entropy", "measured_gap"])
+@pytest.mark.parametrize("rule", ["aslp_mc", "aslp_me", "aslp_gap"])
 @given(
     technique=TECHNIQUES,
     eta=st.floats(0.001, 0.1),

@@ -11,7 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import Histogram, Isotonic
-from aslp_lib.recalibration.base import IDENTITY
+from aslp_lib.recalibration.recalibration import IDENTITY
 
 
 def drawn(levels, seed, shares):

@@ -118,7 +118,7 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
 def undone(tmp_path):
     """A function that fits unperturb with the alphas of a table, or without the table."""
     settings = replace(recorded.SETTINGS, limit=4, recalibrate=("unperturb",))
-    data, network = settings.load_data(), recorded.load("calibration")
+    data, network = settings.load_data(), recorded.load("aslp_mc")
     folder = MethodFolder(tmp_path)
     alphas = list(zip(data.train.stems, [0.1, 0.2, 0.3, 0.4], strict=True))
 
@@ -126,7 +126,7 @@ def undone(tmp_path):
         rows = change([f"{stem},{alpha}" for stem, alpha in alphas])
         if rows is not None:
             write(folder.per_image("alpha"), "\n".join([f"stem,{column}", *rows, ""]))
-        recalibrate(network, data, settings, "calibration", folder)
+        recalibrate(network, data, settings, "aslp_mc", folder)
         return Unperturb.load(folder.recalibration("unperturb"))
 
     return fit

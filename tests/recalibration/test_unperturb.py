@@ -136,7 +136,7 @@ def test_the_dose_of_aslp_is_the_mean_of_its_alphas(tmp_path):
     settings = Settings(device="cpu", limit=6, size=16, epochs=3, recalibrate=("unperturb",))
     settings = settings.tuned(aslp={"technique": "SI", "alpha_warm_up": 0, "alpha_step_size": 0.1})
     folder = MethodFolder(tmp_path)
-    state = train(settings, settings.load_data(), "entropy", folder, progress=False)
+    state = train(settings, settings.load_data(), "aslp_me", folder, progress=False)
     doses = 1.5 * state.method.per_image()["alpha"].double()
     undone = Unperturb.load(folder.recalibration("unperturb"))
     assert doses.std() > 0

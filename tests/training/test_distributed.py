@@ -31,7 +31,7 @@ ARGUMENTS = [
     *("--batch-size", "5"),  # shares of 3 and 2; the last batch is one image
     *("--aslp.technique", "DM", "--aslp.alpha-warm-up", "1", "--augment", "--device", "cpu"),
     *("--aslp.alpha-step-size", "2", "--aslp.constraint-weight", "0"),
-    *("--methods", "calibration", "ema", "corruption_augmentation"),
+    *("--methods", "aslp_mc", "ema", "corruption_augmentation"),
 ]
 
 
@@ -58,7 +58,7 @@ def test_two_processes_train_resume_gather_the_alphas_and_predict(tmp_path):
         launch(killed, path, output=output)
     assert ended.value.exit_code == 9
     assert output.read_text().count("2 processes share every batch") == 1
-    assert len(load_tensors(path / "calibration" / "last.safetensors")[1]["log"]) == 3
+    assert len(load_tensors(path / "aslp_mc" / "last.safetensors")[1]["log"]) == 3
     resumed = subprocess.run(
         [*COMMAND.split(), "train", "--resume", str(path)],
         cwd=ROOT,
@@ -68,10 +68,10 @@ def test_two_processes_train_resume_gather_the_alphas_and_predict(tmp_path):
     )
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout.count("going on with") == 1
-    with (path / "calibration" / "alphas.csv").open() as file:
+    with (path / "aslp_mc" / "alphas.csv").open() as file:
         alphas = [float(row["alpha"]) for row in csv.DictReader(file)]
     assert len(alphas) == IMAGES and sum(alpha > 0 for alpha in alphas) > IMAGES / 2
-    for method in ("calibration", "ema", "corruption_augmentation"):
+    for method in ("aslp_mc", "ema", "corruption_augmentation"):
         assert len((path / method / "log.csv").read_text().splitlines()) == 1 + 4
     launch(cli.main, ["predict", str(path)], output=output)
     assert len([*path.rglob("*.png")]) == 3 * 3 * IMAGES, output.read_text()
@@ -84,7 +84,7 @@ SETTINGS = SETTINGS.tuned(aslp={"alpha_warm_up": 0, "alpha_step_size": 0.2})
 def train_and_save(folder: Path) -> None:
     """Save what this process ends with."""
     data = SETTINGS.load_data()
-    for method in ("calibration", "ema", "early_stopping"):
+    for method in ("aslp_mc", "ema", "early_stopping"):
         state = train(SETTINGS, data, method, progress=False)
         tensors = state.network.state_dict() | state.method.per_image()
         tensors |= {"counts": torch.from_numpy(state.validation.table)}
@@ -93,7 +93,7 @@ def train_and_save(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("method", ["calibration", "ema", "early_stopping"])
+@pytest.mark.parametrize("method", ["aslp_mc", "ema", "early_stopping"])
 def test_both_processes_end_alike_and_count_all_images_in_order(ends, method):
     first, second = (torch.load(ends / f"{method} {rank}.pt") for rank in (0, 1))
     torch.testing.assert_close(first, second, rtol=0, atol=0)

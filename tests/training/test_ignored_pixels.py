@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.maps.read import IGNORED
 from aslp_lib.training import loop, optimization
 from aslp_lib.training.batches import Batches, accelerator_for
@@ -16,7 +16,7 @@ from aslp_lib.training.validation import validate
 SETTINGS = Settings(device="cpu", size=16, batch_size=4, epochs=1)
 
 
-class Bordered(SaliencySet):
+class Bordered(ImageSet):
     """Random images; the labels of a column are to be ignored, and all those of image 1."""
 
     ignored = IGNORED
@@ -39,13 +39,13 @@ def test_the_gradient_is_that_of_the_labelled_pixels(monkeypatch):
         found.extend(parameter.grad.clone() for parameter in network.parameters())
 
     monkeypatch.setattr(optimization, "take_step", kept)
-    state = loop.prepare(SETTINGS, "calibration", 4, accelerator)
+    state = loop.prepare(SETTINGS, "aslp_mc", 4, accelerator)
     batches = Batches(train, 0, accelerator)
     with loop.tqdm(disable=True) as bar:
         loss, _ = loop.run_epoch(0, SETTINGS, batches, state, bar)
     assert (state.method.alphas.alpha == 0).all()  # they wait
 
-    again = loop.prepare(SETTINGS, "calibration", 4, accelerator).network
+    again = loop.prepare(SETTINGS, "aslp_mc", 4, accelerator).network
     images, labels = (torch.stack([train[j][i] for j in range(4)]) for i in (0, 1))
     losses = F.binary_cross_entropy_with_logits(
         again(images), labels.nan_to_num(0), reduction="none"
@@ -81,13 +81,13 @@ def test_a_validation_counts_the_labelled_pixels_or_names_an_image_without():
             validate(network, Bordered("train", "abcd"), settings)
 
 
-@pytest.mark.parametrize("method", ["calibration", "svls", "mixup"])
+@pytest.mark.parametrize("method", ["aslp_mc", "svls", "mixup"])
 def test_a_whole_training(method):
     data = DataSplits("here", Bordered("train", "abcd"), Bordered("validation", "abcd"), tests={})
     settings = Settings(device="cpu", size=16, batch_size=4, epochs=2)
     settings = settings.tuned(aslp={"alpha_warm_up": 0, "alpha_step_size": 0.1})
     state = loop.train(settings, data, method, progress=False)
     assert all(parameter.isfinite().all() for parameter in state.network.parameters())
-    if method == "calibration":
+    if method == "aslp_mc":
         assert state.method.alphas.alpha[1] == 0  # without labels, it never moves
         assert state.method.alphas.alpha.any()

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm import tqdm
 
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.data.base import derived_seed
+from aslp_lib.data.image_set import derived_seed
 from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, read_log
@@ -30,7 +30,7 @@ FREE = {"constraint_weight": 0.0, "alpha_step_size": 0.2}
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def fit(settings: Settings, method="calibration", folder=None):
+def fit(settings: Settings, method="aslp_mc", folder=None):
     return loop.train(settings, settings.load_data(), method, folder, progress=False)
 
 
@@ -88,7 +88,7 @@ def test_what_is_shown_written_and_returned_are_one(tmp_path):
 
     settings = SHORT.tuned(aslp=FREE)
     data = settings.load_data()
-    trained = loop.train(settings, data, "calibration", folder, progress=False, after_epoch=look)
+    trained = loop.train(settings, data, "aslp_mc", folder, progress=False, after_epoch=look)
     assert shown == [(row["epoch"], row["alpha_mean"]) for row in trained.log]
     for row, written in zip(trained.log, read_log(folder.log), strict=True):
         assert written == pytest.approx(row, rel=1e-5)
@@ -104,7 +104,7 @@ def test_an_alpha_follows_its_own_image():
     settings = replace(SHORT, epochs=30).tuned(aslp={"constraint_weight": 0.0})
     data = settings.load_data()
     data.train.masks[7] = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) > 0.5
-    alphas = loop.train(settings, data, "calibration", progress=False).method.alphas.alpha
+    alphas = loop.train(settings, data, "aslp_mc", progress=False).method.alphas.alpha
     assert alphas.argmin() == 7
 
 

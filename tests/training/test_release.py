@@ -15,10 +15,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from aslp_lib.config import PRESETS
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
+from aslp_lib.networks.dense_network import IMAGENET_MEAN, IMAGENET_STD
 from aslp_lib.training import loop
 
 IMAGES, BATCH, EPOCHS, SIDE = 12, 4, 12, 12
@@ -26,7 +26,7 @@ LEARNING_RATE = 0.01
 """Not the release's 2.5e-5: 36 steps are to lead somewhere."""
 
 
-class Grey(SaliencySet):
+class Grey(ImageSet):
     """Noise whose masks have grey pixels."""
 
     def __init__(self):
@@ -124,7 +124,7 @@ def released(monkeypatch, double):
         monkeypatch.setattr(loop.networks, "build", build)
         monkeypatch.setattr(loop, "validate", validate)
         splits = DataSplits("noise", data, data, {})
-        loop.train(settings, splits, "calibration", progress=False, after_epoch=keep)
+        loop.train(settings, splits, "aslp_mc", progress=False, after_epoch=keep)
         return start, epochs
 
     return train

@@ -20,7 +20,7 @@ from aslp_lib.training.batches import accelerator_for
 TRAIN = [
     *("train", "--preset", "demo", "--epochs", "4", "--limit", "40", "--size", "16"),
     *("--aslp.alpha-warm-up", "1", "--device", "cpu", "--augment"),
-    *("--methods", "measured_gap", "bce", "--out"),
+    *("--methods", "aslp_gap", "bce", "--out"),
 ]
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["aslp_lib.cli.run"])  # torch is imported once for all of them
@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
         assert process.exitcode == status, output.read_text()
         half = [each.stat().st_size for each in path.rglob(".aslp-*.partial")]
         assert half == ([1000] if sent == signal.SIGKILL else [])
-        assert len(load_tensors(path / "measured_gap" / "last.safetensors")[1]["log"]) == 2
+        assert len(load_tensors(path / "aslp_gap" / "last.safetensors")[1]["log"]) == 2
         words = ["train", "--resume", str(path)]
     for process in (unbroken, start(words, output)):
         process.join()
@@ -93,7 +93,7 @@ def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
     folder = MethodFolder(tmp_path / "run")
     fit(SHORT, folder=folder)
     folder.log.unlink()
-    state = loop.prepare(SHORT, "calibration", 20, accelerator_for(SHORT))
+    state = loop.prepare(SHORT, "aslp_mc", 20, accelerator_for(SHORT))
     checkpoints.restore(folder, SHORT, state)
     assert len(state.log) == SHORT.epochs
     assert not folder.log.exists()

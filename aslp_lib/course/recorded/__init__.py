@@ -21,7 +21,7 @@ from torch import nn
 
 from aslp_lib.checks import require
 from aslp_lib.config import PRESETS, Settings, default_preset
-from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.experiments import records
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
@@ -32,10 +32,10 @@ from aslp_lib.training.validation import validate
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parents[2] / "benchmarks" / "results"
-METHODS: tuple[str, ...] = ("bce", "calibration", "measured_gap")
+METHODS: tuple[str, ...] = ("bce", "aslp_mc", "aslp_gap")
 SHIPPED: Mapping[str, tuple[str, ...]] = {
     "shapes": METHODS,
-    "nuclei": ("bce", "constant_alpha", "calibration"),
+    "nuclei": ("bce", "constant_alpha", "aslp_mc"),
 }
 """Embedded data set -> methods whose networks are shipped."""
 SETTINGS = PRESETS["demo"]
@@ -63,12 +63,12 @@ def networks(*methods: str, data: str = "shapes") -> dict[str, nn.Module]:
     return {METHOD_LABELS[method]: load(method, data) for method in methods or SHIPPED[data]}
 
 
-def count(network: nn.Module, dataset: SaliencySet) -> Counts:
+def count(network: nn.Module, dataset: ImageSet) -> Counts:
     """Count the predictions of a network on a set of the size of the shipped networks' images."""
     return validate(network, dataset, SETTINGS)
 
 
-def maps(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
+def maps(network: nn.Module, dataset: ImageSet) -> np.ndarray:
     """Predict the 8-bit maps of all images, which have one size, (N, H, W)."""
     return np.stack(grey_level_maps(network, dataset, range(len(dataset))))
 

@@ -16,14 +16,14 @@ from aslp_lib.checks import require
 from aslp_lib.config import Settings
 from aslp_lib.course.recorded import SETTINGS, position, read_arrays, write_arrays, write_how
 from aslp_lib.course.recorded.perturbations import logits_of
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 
-METHODS: tuple[str, ...] = ("bce", "calibration", "entropy", "measured_gap")
+METHODS: tuple[str, ...] = ("bce", "aslp_mc", "aslp_me", "aslp_gap")
 EPOCHS = range(2, SETTINGS.epochs + 1, 2)
 PICKS: Mapping[str, tuple[int, ...]] = {"train": (28, 154), "validation": (7, 27)}
 """Indices of the images whose maps are recorded, by set."""
@@ -82,7 +82,7 @@ def seen(method: str, epoch: int, part: str = "validation") -> Seen:
 
 def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
     """Compute the arrays to record after an epoch of a training run."""
-    sets: dict[str, SaliencySet] = {"validation": data.validation, "train": data.train}
+    sets: dict[str, ImageSet] = {"validation": data.validation, "train": data.train}
     alpha = state.method.per_image().get("alpha", torch.zeros(len(data.train)))
     counts = [validate(state.network, sets[part], settings) for part in PICKS]
     diagrams = map(calibration.reliability, counts)

@@ -28,7 +28,7 @@ from aslp_lib.course.recorded import (
     write_arrays,
     write_how,
 )
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
@@ -65,13 +65,13 @@ RECORDED = {
     "shapes": Recorded(
         {"test": (5, 14, 18, 33), "shifted": (5, 14, 18, 33), "textures": (0, 4, 7, 18)},
         ("expected", "sampled"),
-        ("measured_gap", "calibration"),
+        ("aslp_gap", "aslp_mc"),
         "perturbations.npz",
     ),
     "nuclei": Recorded(
         {"test": (1, 3, 9, 11), "fluorescence": (1, 25, 35, 38), "brightfield": (5, 9, 29, 41)},
         ("expected",),
-        ("calibration",),
+        ("aslp_mc",),
         "nuclei_perturbations.npz",
     ),
 }
@@ -190,7 +190,7 @@ def matching_temperature(
     return float(brentq(excess, 0.5, 50, xtol=1e-3))
 
 
-def logits_of(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
+def logits_of(network: nn.Module, dataset: ImageSet) -> np.ndarray:
     """Compute a network's logits for a set, (images, H, W) float32, on the CPU."""
     network.eval()
     with torch.inference_mode():

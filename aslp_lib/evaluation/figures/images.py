@@ -17,7 +17,7 @@ from aslp_lib.evaluation.figures.style import directions, new_figure, plain, the
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
-    from aslp_lib.data.base import SaliencySet
+    from aslp_lib.data.image_set import ImageSet
 
 SIDE = 1.5
 """Width and height of an image in inches."""
@@ -27,7 +27,7 @@ LIMIT = 0.3
 
 @themed
 def gallery(
-    dataset: SaliencySet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
+    dataset: ImageSet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
 ) -> Figure:
     """Draw images beside their masks, their true posteriors where known, and predicted maps.
 
@@ -51,7 +51,7 @@ def gallery(
 
 @themed
 def error_maps(
-    dataset: SaliencySet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
+    dataset: ImageSet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
 ) -> Figure:
     """Draw where the methods are overconfident or underconfident, beside image and prediction.
 
@@ -158,7 +158,7 @@ def local_calibration_error(
 
 
 def _grid(
-    dataset: SaliencySet,
+    dataset: ImageSet,
     indices: Sequence[int],
     maps: Mapping[str, Sequence[np.ndarray]],
     note: str,

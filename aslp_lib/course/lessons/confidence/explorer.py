@@ -12,7 +12,7 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 LIGHT_GREY = "#DDDDDD"
-METHODS = ("calibration", "bce")
+METHODS = ("aslp_mc", "bce")
 
 
 def shipped_counts() -> dict[str, Counts]:

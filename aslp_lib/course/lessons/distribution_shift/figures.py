@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.evaluation.figures.style import (
     GREY,
     ORANGE,
@@ -26,7 +26,7 @@ from aslp_lib.evaluation.figures.style import (
 
 
 @themed
-def corruptions(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
+def corruptions(dataset: ImageSet, index: int, seed: int = 0) -> Figure:
     """Show an image and the outline of its mask under each corruption, a column per kind.
 
     The severity increases from row to row.

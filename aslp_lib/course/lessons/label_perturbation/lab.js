@@ -4,7 +4,7 @@
 const BINS = [[0, "none"], ...[50, 60, 70, 80, 90].map((low) => [low, `${low} to ${low + 10} %`])];
 const IMAGES = [[1, "first"], [2, "second"], [3, "third"], [4, "fourth"]];
 const NETWORKS = [["expected", "expected targets (M)"], ["sampled", "sampled targets (HI)"],
-  ["measured_gap", "ASLP, measured gap"], ["calibration", "ASLP, MC"]];
+  ["aslp_gap", "ASLP, measured gap"], ["aslp_mc", "ASLP, MC"]];
 const textOf = (options, value) => options.find(([one]) => one === value)[1];
 const PINK = colour(204, 121, 167), GREEN = colour(0, 158, 115), ORANGE = colour(198, 136, 0);
 const COLUMNS = ["ECE", "OE", "Brier", "accuracy", "confidence", "ambiguous", "background"];
@@ -110,7 +110,7 @@ function errorPlot(rules) {
     frame.begin(`Network ${percent(network)}, BCE / T ${percent(scaled)}.`);
     for (const [rule, ended] of Object.entries(rules)) {
       frame.line([[ended, 0], [ended, 0.36]], "pink dotted");
-      frame.text(ended, 0.37, rule === "calibration" ? "MC" : "gap");
+      frame.text(ended, 0.37, rule === "aslp_mc" ? "MC" : "gap");
     }
     frame.line([[0, scaled], [0.6, scaled]], "grey dashed");
     frame.line(curve, "ink");

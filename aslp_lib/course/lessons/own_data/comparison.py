@@ -186,8 +186,8 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
             "more images": train(start, more, known[1], epochs=EPOCHS // MANY).network,
             "label smoothing": train(start, *known, *smoothed).network,
             "constant alpha": train(start, *known, alpha).network,
-            "ASLP (MC)": train(start, *known, adaptive("calibration")).network,
-            "ASLP (measured gap)": train(start, *known, adaptive("measured_gap")).network,
+            "ASLP (MC)": train(start, *known, adaptive("aslp_mc")).network,
+            "ASLP (measured gap)": train(start, *known, adaptive("aslp_gap")).network,
         }
         for label, network in rows.items():
             fitted = Temperature().fit(count(network, sets["validation"]))

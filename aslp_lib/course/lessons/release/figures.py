@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.lessons.release.bins import Spans
-from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.evaluation.figures.style import BLUE, ORANGE, ink, legend_below, themed
 from aslp_lib.maps.write import min_max
 
 
 @themed
 def stretched_maps(
-    dataset: SaliencySet, indices: Sequence[int], maps: Sequence[NDArray[np.uint8]]
+    dataset: ImageSet, indices: Sequence[int], maps: Sequence[NDArray[np.uint8]]
 ) -> Figure:
     """Show images, their maps, and the maps after min-max normalisation, one column per image.
 

@@ -15,16 +15,16 @@ function update({ rule, dynamics, step, weight, beta }, state) {
   const limit = Math.min(1, 1 / beta), half = beta / 2, strength = step * weight;
   const below = () => Math.min(state.accuracy - state.best, 0);
   const constrain = {
-    calibration: (proposed) => {
+    aslp_mc: (proposed) => {
       const error = 1 - state.accuracy;
       return half * proposed > error ? (proposed + strength * error) / (1 + strength * half) : proposed;
     },
-    entropy: (proposed) => proposed + strength * below(),
-    measured_gap: (proposed) => Math.min(proposed, state.bound),
+    aslp_me: (proposed) => proposed + strength * below(),
+    aslp_gap: (proposed) => Math.min(proposed, state.bound),
   }[rule];
-  if (dynamics === "stable" || rule === "measured_gap")
+  if (dynamics === "stable" || rule === "aslp_gap")
     return (alpha, z) => clip(constrain(alpha + step * half * z), 0, limit);
-  const constraint = rule === "entropy" ? below : (alpha) => Math.min(1 - half * alpha - state.accuracy, 0);
+  const constraint = rule === "aslp_me" ? below : (alpha) => Math.min(1 - half * alpha - state.accuracy, 0);
   return (alpha, z) => {
     const gradient = clip(z, -RELEASE_LOGIT, RELEASE_LOGIT) / half;
     const proposed = alpha + step * (gradient + weight * constraint(alpha));
@@ -61,12 +61,12 @@ function simulate(setting, { margins, noise, rate, accuracy, cost, warmUp, gain 
 /** What the step of these dynamics does. */
 function describeStep({ rule, dynamics, step, weight, beta }) {
   const gain = (step * weight * beta) / 2, side = Math.abs(gain - 2) < 1e-9 ? "at" : gain > 2 ? "above" : "below";
-  if (rule === "measured_gap")
+  if (rule === "aslp_gap")
     return "The bound follows the measured gap; lambda and the kind of step have no effect.";
   let text = `Explicit step: the gain eta*lambda*beta/2 = ${gain.toFixed(2)} is ${side} the limit of 2.`;
   if (dynamics === "stable")
     text = `Proximal step: with fixed margins it converges at any gain, here ${gain.toFixed(2)}.`;
-  if (rule === "entropy") text = "The constraint is active only while accuracy is below its best value so far.";
+  if (rule === "aslp_me") text = "The constraint is active only while accuracy is below its best value so far.";
   if (dynamics === "stable" || beta === 2) return text;
   return `${text} The release's gradient is ${((2 / beta) ** 2).toFixed(1)} times the true one.`;
 }
@@ -111,7 +111,7 @@ function figure(area, population) {
     last.dots(Array.from(alpha, (value, i) => [margins[i], value]), "green");
     last.line([[-5, bound], [15, bound]], "ink dashed thin");
     const { rule, dynamics, step, weight, beta } = setting;
-    const oscillates = rule === "calibration" && dynamics === "release" && (step * weight * beta) / 2 >= 2 - 1e-9;
+    const oscillates = rule === "aslp_mc" && dynamics === "release" && (step * weight * beta) / 2 >= 2 - 1e-9;
     const digits = oscillates ? 0 : 1;
     return `eta = ${step}, lambda = ${weight}, beta = ${beta.toFixed(2)}. ${describeStep(setting)} ` +
       `${describeAlphas(trace, tail, oscillates)} Confidence ${percent(confidence, digits)}, ` +
@@ -122,8 +122,8 @@ function figure(area, population) {
 const texts = (...values) => values.map((value) => [value, String(value)]);
 
 function render(/** @type {Context} */ context) {
-  const rules = [["calibration", "MC (model calibration)"], ["entropy", "ME (maximum entropy)"],
-    ["measured_gap", "measured gap (an extension)"]];
+  const rules = [["aslp_mc", "MC (model calibration)"], ["aslp_me", "ME (maximum entropy)"],
+    ["aslp_gap", "measured gap (an extension)"]];
   const steps = [["release", "release (explicit step)"], ["stable", "stable (proximal step)"]];
   const controls = {
     rule: { label: "rule", options: rules },
@@ -132,7 +132,7 @@ function render(/** @type {Context} */ context) {
     weight: { label: "weight lambda", options: texts(20, 50, 100, 200, 500, 1000, 2000, 5000) },
     beta: { label: "strength beta", min: 0.25, max: 2, step: 0.25 },
   };
-  const idle = ({ rule }) => (rule === "measured_gap" ? ["dynamics", "weight"] : []);
+  const idle = ({ rule }) => (rule === "aslp_gap" ? ["dynamics", "weight"] : []);
   return explorer(context, { controls, figure, idle, lines: 5 });
 }
 

@@ -13,7 +13,7 @@ from aslp_lib.course.simulation import Population, Trace, simulate
 POPULATION = Population(images=200)
 EPOCHS = 60
 START: dict[str, Any] = {
-    "rule": "calibration",
+    "rule": "aslp_mc",
     "dynamics": "release",
     "step": 0.002,
     "weight": 2000,

@@ -122,7 +122,7 @@ def answer(images, masks, accuracies):
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
     options = {"alpha_step_size": 0.05, "constraint_weight": 200, "warm_up": 0}
-    adaptive = AdaptiveAlpha(len(x), MODERATION, rule="calibration", **options)
+    adaptive = AdaptiveAlpha(len(x), MODERATION, rule="aslp_mc", **options)
     for accuracy in accuracies:
         for index in torch.arange(len(x)).split(2):
             z = weight * x[index]

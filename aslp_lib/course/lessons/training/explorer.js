@@ -1,7 +1,7 @@
 // @ts-check
 // Recorded training runs, epoch by epoch.
 
-const RULES = [["bce", "BCE"], ["calibration", "MC"], ["entropy", "ME"], ["measured_gap", "measured gap"]];
+const RULES = [["bce", "BCE"], ["aslp_mc", "MC"], ["aslp_me", "ME"], ["aslp_gap", "measured gap"]];
 const PARTS = ["training images", "validation images"];
 /** Colours of the two displayed training images, as classes and as pixels. */
 const MARKS = ["green", "pink"], FRAMES = [colour(0, 158, 115), colour(204, 121, 167)];

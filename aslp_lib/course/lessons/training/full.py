@@ -24,7 +24,7 @@ REHEARSAL: Mapping[str, object] = {
     "size": 96,
     "epochs": 1,
     "batch_size": 2,
-    "methods": "calibration",
+    "methods": "aslp_mc",
 }
 """Settings of a rehearsal: two steps with random weights on embedded images. All others are those
 of the whole run."""

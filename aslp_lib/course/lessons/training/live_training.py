@@ -4,7 +4,7 @@ from IPython.display import DisplayHandle, display
 
 from aslp_lib.config import Settings
 from aslp_lib.course.lessons.training.figures import in_view
-from aslp_lib.data.base import DataSplits
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.evaluation.figures import show
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train

@@ -20,7 +20,7 @@ SizeOf = Literal["network", "image"]
 """Size at which something is computed: that of the network's input, or each image's own."""
 
 
-class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
+class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
     """Base class of data sets with items `(image, label, index)`.
 
     `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks,
@@ -43,10 +43,10 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         epoch: number of the epoch, which augmentation derives its random numbers from; a tensor, so
             that processes can share it.
         ignored: `IGNORED` if masks may hold this label, for pixels to ignore; otherwise None.
-        fields: group of each image, such as the field of view that it was cropped from, shape
+        groups: group of each image, such as the field of view that it was cropped from, shape
             (images,). Scores of images of a group may be correlated. None if there are no groups.
 
-    >>> class Black(SaliencySet):
+    >>> class Black(ImageSet):
     ...     def load(self, index):
     ...         image = torch.zeros(3, 4, 4, dtype=torch.uint8)
     ...         return image, image[:1]
@@ -56,7 +56,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     """
 
     ignored: int | None = None
-    fields: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     def __init__(
         self,
@@ -170,9 +170,9 @@ class DataSplits:
     """
 
     origin: str
-    train: SaliencySet
-    validation: SaliencySet
-    tests: dict[str, SaliencySet]
+    train: ImageSet
+    validation: ImageSet
+    tests: dict[str, ImageSet]
     notes: list[str] = field(default_factory=list)
 
 

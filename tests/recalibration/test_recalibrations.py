@@ -17,7 +17,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import predicted_maps
 from aslp_lib.prediction.recalibrated_maps import changed_slabs
 from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Recalibrated, Temperature
-from aslp_lib.recalibration.base import Recalibration, preserve_decisions
+from aslp_lib.recalibration.recalibration import Recalibration, preserve_decisions
 from aslp_lib.tensors import load_tensors, save_tensors
 
 
