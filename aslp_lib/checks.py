@@ -46,9 +46,10 @@ def require(name: str, value: object, valid: bool, expected: str) -> None:
 
 
 def require_name(noun: str, name: object, known: Collection[str]) -> None:
-    """Raise ValueError unless a name is known; the message suggests one for a misspelt name.
+    """Raise ValueError unless a name is known; the message suggests those that are meant.
 
-    In a registry whose entries have labels, people may have written a label instead.
+    They are the names that begin with the given one, or the closest one. In a registry whose
+    entries have labels, people may have written a label instead.
 
     >>> require_name("the command", "trainn", ["run", "train"])
     Traceback (most recent call last):
@@ -58,10 +59,12 @@ def require_name(noun: str, name: object, known: Collection[str]) -> None:
         return
     entries = known if isinstance(known, Mapping) else {}
     labels = {str(getattr(entries.get(key), "label", key)).lower(): key for key in known}
-    texts, word = labels | {key.lower(): key for key in known}, str(name).lower()
-    begins = [text for text in texts if text.startswith(word)]
-    close = begins or difflib.get_close_matches(word, texts, n=1)
-    meant = f" Did you mean {texts[close[0]]}?" if close and word else ""
+    names, word = {key.lower(): key for key in known}, str(name).lower()
+    starts = [[part[text] for text in part if text.startswith(word)] for part in (names, labels)]
+    texts = labels | names
+    nearest = [texts[text] for text in difflib.get_close_matches(word, texts, n=1)]
+    close = starts[0] or starts[1] or nearest
+    meant = f" Did you mean {' or '.join(close)}?" if close and word else ""
     require(noun, name, False, f"one of {', '.join(known)}.{meant}")
 
 
