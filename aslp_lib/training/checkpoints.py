@@ -55,7 +55,7 @@ def restore(folder: MethodFolder, settings: Settings, state: TrainingState) -> N
     tensors, facts = load_tensors(folder.checkpoint)
     try:
         if facts["method"] != state.method.name:
-            raise ValueError(f"it is one of the method {facts['method']}")
+            raise ValueError(f"it is one of the method {facts['method']}, not {state.method.name}")
         differs = Settings.from_json(facts["settings"]) != settings
         if not differs:
             _fill(tensors, state)
