@@ -58,7 +58,7 @@ def test_the_maps_are_those_of_the_images_in_a_test_set(run, own_root, tmp_path,
         options = {"recalibration": kind}
         names = predict_images(run, images, out, **options)
         assert names == [method if kind is None else f"{method}+{kind}" for method in METHODS]
-        assert sorted(path.name for path in out.iterdir()) == names
+        assert {path.name for path in out.iterdir()} == set(names)
         predict_images(run, images, floats, method="bce", floats=True, **options)
         assert [path.name for path in floats.iterdir()] == names[:1]
         for method, name in zip(METHODS, names, strict=True):
