@@ -121,11 +121,10 @@ mutants: $(STAMP)  ## do the tests notice a wrong line? 100 changed lines: tests
 	$(python) tests/attacks/mutants.py --count 100 --seed 0
 
 check: $(STAMP)  ## is this machine ready? and what to do where it is not
-	$(python) -m aslp_lib.course.publishing.environment
+	$(python) -m aslp_lib check
 
-lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebooks
-	$(python) -m aslp_lib.course.publishing.copies
-	$(python) -m jupyterlab my-notebooks/00_the_bill.ipynb
+lab: $(STAMP)  ## the course, in copies of your own without answers: my-course
+	$(python) -m aslp_lib course
 
 lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 	$(python) -m jupyterlab notebooks/00_the_bill.ipynb
@@ -135,10 +134,10 @@ slides: $(STAMP)  ## a deck of slides for each notebook: build/slides
 		--SlidesExporter.reveal_theme=white $(LOCAL_SCRIPTS) --output-dir build/slides notebooks/*.ipynb
 
 student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip
-	$(python) -m aslp_lib.course.publishing.student
+	$(python) -m aslp_lib student build/aslp-student.zip
 
 assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercises: grading/source
-	$(python) -m aslp_lib.course.publishing.assignments
+	$(python) -m aslp_lib assignments
 
 # The same kernels on every processor with AVX-512, and one thread for each run.
 trial: $(CORE_STAMP)  ## a step of the trial of docs/trial.md: STEP=tune, power, run or repeat

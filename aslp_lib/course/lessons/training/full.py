@@ -122,9 +122,7 @@ def describe(row: Mapping[str, float]) -> str:
 
 def _run(words: list[str], *, quiet: bool) -> None:
     """Run a command, and print what it prints; a quiet one without its progress bar."""
-    result = subprocess.run(
-        [sys.executable, *words[1:]], cwd=BASE, capture_output=quiet, text=True
-    )
+    result = subprocess.run([sys.executable, *words[1:]], cwd=BASE, capture_output=quiet, text=True)
     print(result.stdout or "", end="", flush=True)
     if result.returncode:
         raise RuntimeError(
