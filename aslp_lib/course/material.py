@@ -22,11 +22,11 @@ def course_files() -> Iterator[tuple[str, Path]]:
     """
     if not NOTEBOOKS.is_dir():
         raise FileNotFoundError(
-            f"the course is not in {ROOT}; expected the folder notebooks. Install aslp-lib from its "
-            "wheel, or from a clone."
+            f"the course is not in {ROOT}; expected the folder notebooks. Install aslp-lib from "
+            "its wheel, or from a clone."
         )
     if ROOT == PACKED:
-        paths = filter(Path.is_file, PACKED.rglob("*"))
+        paths = (path for path in PACKED.rglob("*") if path.is_file())
     else:
         import tomllib
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def run(wheel, tmp_path_factory):
-    """Function that runs Python in an empty folder with what the wheel installs, and that folder."""
+    """Function that runs Python in an empty folder, with what the wheel installs."""
     site, folder = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("empty")
     with ZipFile(wheel) as archive:
         archive.extractall(site)

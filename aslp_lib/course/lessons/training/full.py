@@ -16,7 +16,7 @@ from aslp_lib.runs import Run, read_log
 
 Log = list[dict[str, float]]
 BASE = Path("..")
-"""Folder in which the command runs, and from which relative paths are taken: above the notebooks."""
+"""Folder above the notebooks: the command runs in it, and relative paths are taken from it."""
 REHEARSAL: Mapping[str, object] = {
     "data": "shapes",
     "weights": None,
