@@ -32,7 +32,7 @@ class Course(Command):
             print(message)
         print(self.folder)
         if self.open:
-            sys.exit(copies.open_lab(self.folder / copies.FIRST))
+            sys.exit(copies.open_lab(self.folder))
 
 
 @dataclass(frozen=True)

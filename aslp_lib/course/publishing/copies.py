@@ -60,11 +60,13 @@ def copy_course(folder: Path, full: bool = False) -> Iterator[str]:
             write(copy, nbformat.writes(notebook))
 
 
-def open_lab(notebook: Path) -> int:
-    """Open a notebook in JupyterLab, whose kernel is this Python, and return its exit status."""
+def open_lab(folder: Path) -> int:
+    """Open the copies in JupyterLab, whose kernel is this Python, and return its exit status."""
     # A kernel of the same name that a user has installed elsewhere would come first.
     environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
-    lab = subprocess.Popen([sys.executable, "-m", "jupyterlab", notebook], env=environment)
+    root = f"--ServerApp.root_dir={folder.resolve()}"  # so that links to pages work
+    words = [sys.executable, "-m", "jupyterlab", root, str(folder.resolve() / FIRST)]
+    lab = subprocess.Popen(words, env=environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # JupyterLab asks whether Ctrl-C should end it
     return lab.wait()
 
