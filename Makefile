@@ -152,6 +152,7 @@ weights: $(STAMP)  ## the shipped weights, the explorers' records and the README
 	$(ONE_THREAD) $(python) -m aslp_lib.course.recorded
 	$(ONE_THREAD) $(python) -m aslp_lib.course.recorded.perturbations
 	$(ONE_THREAD) $(python) -m aslp_lib.course.recorded.epochs
+	$(ONE_THREAD) $(python) -m aslp_lib.course.live
 	$(ONE_THREAD) $(python) -m aslp_lib.course.lessons.own_data
 	$(python) benchmarks/readme_picture.py
 
