@@ -22,9 +22,7 @@ from aslp_lib.metrics.counts import Counts
 def explorer_of(name):
     module = locate(f"aslp_lib.course.lessons.{name}")
     kinds = [one for one in vars(module).values() if isinstance(one, type)]
-    (kind,) = (
-        one for one in kinds if issubclass(one, Explorer) and one.__module__ == module.__name__
-    )
+    (kind,) = (k for k in kinds if issubclass(k, Explorer) and k.__module__ == module.__name__)
     return kind
 
 
@@ -79,7 +77,9 @@ def unpacked(value):
 
 
 def test_recorded_explorers_need_neither_torch_nor_matplotlib():
-    imports = "".join(f"import aslp_lib.course.lessons.{name}\n" for name in RECORDED)
-    kinds = ", ".join(f"aslp_lib.course.lessons.{n}.{explorer_of(n).__name__}()" for n in RECORDED)
-    code = f"import sys\n{imports}print({kinds})\nassert not {{'torch', 'matplotlib'}} & {{*sys.modules}}"
+    kinds = [explorer_of(name) for name in RECORDED]
+    lines = [f"from {kind.__module__} import {kind.__name__} as kind; kind()" for kind in kinds]
+    end = "import sys; assert not {'torch', 'matplotlib'} & {*sys.modules}"
+    code = "
+".join([*lines, end])
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,4 @@
-"""Make the files of the recorded explorers again, from the records of `aslp_lib.course.recorded`."""
+"""Make the files of the recorded explorers again."""
 
 from aslp_lib.course.lessons.label_perturbation.lab import PerturbationLab
 from aslp_lib.course.lessons.training.explorer import TrainingScrubber

@@ -1,4 +1,4 @@
-"""Records and picture of the explorer of networks trained at an expected perturbation, beside temperature-scaled BCE."""
+"""Records and picture of the explorer of networks trained on perturbed labels."""
 
 from typing import Any
 
