@@ -80,6 +80,5 @@ def test_recorded_explorers_need_neither_torch_nor_matplotlib():
     kinds = [explorer_of(name) for name in RECORDED]
     lines = [f"from {kind.__module__} import {kind.__name__} as kind; kind()" for kind in kinds]
     end = "import sys; assert not {'torch', 'matplotlib'} & {*sys.modules}"
-    code = "
-".join([*lines, end])
+    code = "\n".join([*lines, end])
     subprocess.run([sys.executable, "-c", code], check=True)
