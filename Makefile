@@ -81,11 +81,10 @@ mutants: $(call installed,mutants)  ## do the tests notice a wrong expression? 3
 	PYTHON=$(PYTHON) sh tests/attacks/mutants.sh
 
 check: $(call installed,test)  ## is this machine ready? and what to do where it is not
-	$(PYTHON) -m aslp_lib.course.publishing.environment
+	$(PYTHON) -m aslp_lib check
 
-lab: $(call installed,test)  ## the course, in copies of your own without answers: my-notebooks
-	$(PYTHON) -m aslp_lib.course.publishing.copies
-	$(PYTHON) -m jupyterlab my-notebooks/00_the_bill.ipynb
+lab: $(call installed,test)  ## the course, in copies of your own without answers: my-course
+	$(PYTHON) -m aslp_lib course
 lab-full: $(call installed,test)  ## the course as it was run, answers and pictures included
 	$(PYTHON) -m jupyterlab notebooks/00_the_bill.ipynb
 
@@ -93,15 +92,19 @@ slides: $(call installed,test)  ## a deck of slides for each notebook: build/sli
 	$(PYTHON) -m nbconvert --to slides --no-input --template-file docs/slides.html.j2 \
 		--SlidesExporter.reveal_theme=white $(LOCAL_SCRIPTS) --output-dir build/slides notebooks/*.ipynb
 
-student assignments solutions: $(call installed,test)  ## for a class: build/aslp-student.zip, grading/source; solutions
-	$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.publishing.$@
+student: $(call installed,test)  ## for a class, without solutions: build/aslp-student.zip
+	$(PYTHON) -m aslp_lib student build/aslp-student.zip
+assignments: $(call installed,test)  ## for nbgrader, from the exercises: grading/source
+	$(PYTHON) -m aslp_lib assignments
+solutions: $(call installed,test)  ## the notebook of solutions again, from the exercises and the notebooks
+	$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.publishing.solutions
 
 second-trial: $(call installed,core)  ## a step of docs/second_trial.md: STEP=tune, power, run, after or repeat
 	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
 		OMP_NUM_THREADS=1 $(PYTHON) benchmarks/second_trial.py "$${STEP:-run}"
 
 weights: $(call installed,test)  ## the shipped weights, the explorers' records and the README's picture
-	for module in recorded recorded.perturbations recorded.epochs lessons.own_data; do \
+	for module in recorded recorded.perturbations recorded.epochs live lessons.own_data; do \
 		$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.$$module || exit; \
 	done
 	$(PYTHON) benchmarks/readme_picture.py

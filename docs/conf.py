@@ -27,6 +27,7 @@ CONTENTS = {
         "notebooks/*.ipynb",
         "docs/glossary.md",
         "docs/cheat_sheet.md",
+        "docs/where_to_run.md",
         "TEACHING.md",
     ],
     "Guides": [

@@ -83,7 +83,7 @@ def test_files_that_are_named_exist(path):
         return
     folders = [path.parent, *(ROOT / x for x in ("", "aslp_lib", "aslp_lib/course", "tests"))]
     for file in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|json|ipynb|sh|toml))`", prose(path)):
-        placeholder = re.search(r"NAME|NN|METHOD|^runs/|^my-notebooks/|gpu\.json$", file)
+        placeholder = re.search(r"NAME|NN|METHOD|^runs/|^my-course/|gpu\.json$", file)
         assert placeholder or any((folder / file).exists() for folder in folders), file
 
 

@@ -20,6 +20,10 @@ COMMANDS: dict[str, str] = {
     "compare": "compare:Compare",
     "textures": "textures:Textures",
     "check-data": "check_data:CheckData",
+    "course": "course:Course",
+    "check": "course:Check",
+    "student": "course:Student",
+    "assignments": "course:Assignments",
 }
 """Name of a command -> its module and class. A command is imported when it is called, because some
 commands take less time than importing torch."""

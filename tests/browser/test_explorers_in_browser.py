@@ -30,7 +30,8 @@ def explorer_of(name: str) -> type:
     (kind,) = (
         one
         for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, Explorer) and one is not Explorer
+        if isinstance(one, type) and issubclass(one, Explorer)
+        if one.__module__ == module.__name__
     )
     return kind
 

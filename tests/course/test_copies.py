@@ -7,72 +7,98 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from aslp_lib.course.publishing.copies import copy_notebooks
+from aslp_lib.course import material
+from aslp_lib.course.publishing import copies
+
+NAMES = "notebooks/first.ipynb", "notebooks/solutions/first.ipynb"
 
 
 @pytest.fixture
-def course(tmp_path):
-    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
-    for name, told in (("first.ipynb", "6 * 7"), ("solutions/first.ipynb", "42")):
-        write(tmp_path / "notebooks" / name, told)
-    return tmp_path / "notebooks", tmp_path / "my-notebooks"
+def course(tmp_path, monkeypatch):
+    """A clone's files, and an empty folder: (root, folder)."""
+    root = tmp_path / "clone"
+    monkeypatch.setattr(material, "ROOT", root)
+    monkeypatch.setattr(material, "NOTEBOOKS", root / "notebooks")
+    for name in NAMES:
+        write(root / name, "6 * 7")
+    (root / "docs").mkdir()
+    (root / "docs/page.md").write_text("page")
+    patterns = '["notebooks/*.ipynb", "notebooks/*/*.ipynb", "docs/*.md"]'
+    (root / "pyproject.toml").write_text(f"[tool.aslp]\ncourse-files = {patterns}")
+    return root, tmp_path / "own"
 
 
 def write(path: Path, code: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     result = new_output("execute_result", {"text/plain": "the answer"}, execution_count=3)
     cell = new_code_cell(code, outputs=[result], execution_count=3, metadata={"tags": ["kept"]})
-    nbformat.write(new_notebook(cells=[new_markdown_cell("**Predict**"), cell]), path)
+    checked = new_code_cell("assert True", execution_count=4, metadata={"tags": [copies.CI_CHECK]})
+    text = new_markdown_cell("[page](../docs/page.md) and [`loss.py`](../aslp_lib/aslp/loss.py)")
+    nbformat.write(new_notebook(cells=[text, cell, checked]), path)
 
 
-def code(path: Path) -> str:
-    return nbformat.read(path, 4).cells[1].source
+def copied(folder: Path, full: bool = False) -> list[str]:
+    return list(copies.copy_course(folder, full))
 
 
 def test_a_copy_says_what_the_course_says_without_its_answers(course):
-    notebooks, own = course
-    assert copy_notebooks(*course) == [f"{own / name}: new" for name in
-                                       ("first.ipynb", "solutions/first.ipynb")]  # fmt: skip
-    for name in ("first.ipynb", "solutions/first.ipynb"):
-        assert "the answer" in (notebooks / name).read_text()
+    root, own = course
+    assert copied(own) == [f"{own / name}: new" for name in NAMES]
+    assert (own / "docs/page.md").read_text() == "page"
+    for name in NAMES:
+        assert "the answer" in (root / name).read_text()
         assert "the answer" not in (own / name).read_text()
-        cell = nbformat.read(own / name, 4).cells[1]
-        assert cell.source == code(notebooks / name)
-        assert cell.execution_count is None
-        assert cell.metadata.tags == ["kept"]
+        text, cell = nbformat.read(own / name, 4).cells
+        assert text.source == "[page](../docs/page.md) and `loss.py`"
+        assert (cell.source, cell.execution_count, cell.metadata.tags) == ("6 * 7", None, ["kept"])
+
+
+def test_full_copies_keep_outputs_and_checks(course):
+    root, own = course
+    assert copied(own, full=True) == [f"{own / name}: new" for name in NAMES]
+    here, there = (nbformat.read(folder / NAMES[0], 4).cells[1:] for folder in (root, own))
+    assert here == there
 
 
 def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
-    notebooks, own = course
-    copy_notebooks(*course)
-    written = nbformat.read(own / "first.ipynb", 4)
+    root, own = course
+    first, second = (own / name for name in NAMES)
+    copied(own)
+    written = nbformat.read(first, 4)
     written.cells[1].source += " + 1"
-    nbformat.write(written, own / "first.ipynb")
-    ran = json.loads((own / "solutions/first.ipynb").read_text())
+    nbformat.write(written, first)
+    ran = json.loads(second.read_text())
     ran["cells"][1]["execution_count"] = 1  # run, but not written into
-    (own / "solutions/first.ipynb").write_text(json.dumps(ran))
-    for name in ("first.ipynb", "solutions/first.ipynb"):
-        write(notebooks / name, "new")
-    first, second = copy_notebooks(*course)
-    assert "left unchanged: you have edited it" in first
-    assert second == f"{own / 'solutions/first.ipynb'}: updated"
-    assert code(own / "first.ipynb") == "6 * 7 + 1"
-    assert code(own / "solutions/first.ipynb") == "new"
-    own.joinpath("first.ipynb").rename(own / "mine.ipynb")
-    assert copy_notebooks(*course) == [f"{own / 'first.ipynb'}: new"]
-    assert code(own / "mine.ipynb") == "6 * 7 + 1"
+    second.write_text(json.dumps(ran))
+    (own / "docs/page.md").write_text("mine")
+    for name in NAMES:
+        write(root / name, "new")
+    told = copied(own)
+    assert "left unchanged: you have edited it" in told[0]
+    assert told[1] == f"{second}: updated"
+    assert [nbformat.read(path, 4).cells[1].source for path in (first, second)] == [
+        "6 * 7 + 1", "new"
+    ]  # fmt: skip
+    assert (own / "docs/page.md").read_text() == "mine"
+    first.rename(own / "mine.ipynb")
+    assert copied(own) == [f"{first}: new"]
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 1}'])
 def test_a_spoiled_copy_is_left_alone(course, content):
     """A message says to rename a copy that is not a notebook."""
-    copy_notebooks(*course)
-    (course[1] / "first.ipynb").write_text(content)
-    (said,) = copy_notebooks(*course)
-    assert "cannot be read" in said
-    assert (course[1] / "first.ipynb").read_text() == content
+    own = course[1]
+    copied(own)
+    (own / NAMES[0]).write_text(content)
+    (told,) = copied(own)
+    assert "cannot be read" in told
+    assert (own / NAMES[0]).read_text() == content
 
 
-def test_elsewhere_than_in_the_project_it_says_where_to_be(tmp_path):
-    with pytest.raises(ValueError, match=r"no notebooks in .*project's folder"):
-        copy_notebooks(tmp_path / "notebooks", tmp_path / "own")
+@pytest.mark.fault
+def test_without_the_course_nothing_is_promised(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(material, "NOTEBOOKS", tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match=r"the course is not in .*expected the folder note"):
+        copied(course[1])
+    assert not course[1].exists()

@@ -5,6 +5,7 @@ from importlib import metadata
 
 import pytest
 
+from aslp_lib import cli
 from aslp_lib.course.publishing import environment
 
 
@@ -18,9 +19,10 @@ def install(folder, name, version, *lines):
 
 def test_this_machine_is_ready_and_the_notebook_prints_no_versions(elsewhere):
     python = metadata.metadata("aslp-lib")["Requires-Python"].removeprefix(">=")
-    names = [f"Python {python} or newer", "packages", "torch and torchvision", "writable folder"]
-    assert environment.check_environment() == "\n".join(f"{name}: ok" for name in names)
-    assert environment.main() == 0
+    names = [f"Python {python} or newer", "packages", "torch and torchvision", "the course's files"]
+    lines = [f"{name}: ok" for name in (*names, "writable folder")]
+    assert environment.check_environment() == "\n".join(lines)
+    assert cli.main(["check"]) == 0
 
 
 @pytest.mark.fault
@@ -37,7 +39,7 @@ def test_packages_that_are_missing_or_too_old(tmp_path, monkeypatch, capsys):
     install(tmp_path, "numpy", "1.26.4")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(environment, "PYTHON", (3, 99))
-    assert environment.main() == 1
+    assert cli.main(["check"]) == 1
     printed = capsys.readouterr().out
     assert "Python 3.99 or newer: this is" in printed
     assert "-m pip install 'numpy<3,>=2' 'no-such-thing>=1.2'" in printed
@@ -54,7 +56,7 @@ def test_an_unusable_machine(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(environment.metadata, "requires", refuse)
     monkeypatch.setitem(sys.modules, "torchvision", None)
     monkeypatch.setattr(environment.Path, "cwd", lambda: tmp_path / "missing")
-    assert environment.main() == 1
+    assert cli.main(["check"]) == 1
     printed = capsys.readouterr().out
     for remedy in ("pip install -e '.[course]'", "--force-reinstall", "a folder of your own"):
         assert remedy in printed

@@ -1,6 +1,11 @@
 """Explorers without a browser: what is committed, and what the book and JupyterLab are sent."""
 
+import base64
 import json
+import subprocess
+import sys
+import zlib
+from importlib import import_module
 from pydoc import locate
 
 import numpy as np
@@ -9,14 +14,15 @@ from matplotlib.text import Text
 
 from aslp_lib.course.lessons.confidence.explorer import Estimators
 from aslp_lib.course.lessons.label_perturbation.explorer import Plane
-from aslp_lib.course.live import FOLDER, Explorer
+from aslp_lib.course.live import FOLDER, Explorer, RecordedExplorer
+from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics.counts import Counts
 
 
 def explorer_of(name):
     module = locate(f"aslp_lib.course.lessons.{name}")
     kinds = [one for one in vars(module).values() if isinstance(one, type)]
-    (kind,) = (one for one in kinds if issubclass(one, Explorer) and one is not Explorer)
+    (kind,) = (k for k in kinds if issubclass(k, Explorer) and k.__module__ == module.__name__)
     return kind
 
 
@@ -47,3 +53,32 @@ def test_explorers_of_own_data():
     assert sum(table["pixels"]) == 4 and sum(table["correct"]) == 3
     assert "mean confidence 90.0 %, accuracy 75.0 %" in widget.text
     assert Plane(np.eye(12, dtype=np.uint8)).records["size"] == 12
+
+
+RECORDED = [name for name in NAMES if issubclass(explorer_of(name), RecordedExplorer)]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_explorers_are_current(name):
+    """Numbers are compared after unpacking, because versions of zlib compress differently."""
+    widget, made = explorer_of(name)(), import_module(f"aslp_lib.course.lessons.{name}_records")
+    assert widget.alt == alt(made.picture())
+    assert unpacked(widget.state) == unpacked(json.loads(json.dumps(made.state())))
+
+
+def unpacked(value):
+    if isinstance(value, dict) and "packed" in value:
+        return [zlib.decompress(base64.b64decode(value["packed"])), value["type"], value["shape"]]
+    if isinstance(value, dict):
+        return {key: unpacked(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [unpacked(each) for each in value]
+    return round(value, 9) if isinstance(value, float) else value  # sums differ between processors
+
+
+def test_recorded_explorers_need_neither_torch_nor_matplotlib():
+    kinds = [explorer_of(name) for name in RECORDED]
+    lines = [f"from {kind.__module__} import {kind.__name__} as kind; kind()" for kind in kinds]
+    end = "import sys; assert not {'torch', 'matplotlib'} & {*sys.modules}"
+    code = "\n".join([*lines, end])
+    subprocess.run([sys.executable, "-c", code], check=True)

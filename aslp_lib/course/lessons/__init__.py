@@ -4,8 +4,10 @@ A lesson is a notebook, a line of `LESSONS`, and a folder here with the lesson's
 in `exercises.py`, and the figures, simulations and records that no other lesson uses.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 
 class Lesson(NamedTuple):
@@ -37,3 +39,22 @@ LESSONS: Mapping[str, Lesson] = {
     "release": Lesson("e4_reading_the_release", "Reading the release"),
 }
 """Every lesson by its name, in the order of the course. A notebook's number occurs only here."""
+
+
+def lazily(package: str, **modules: str) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a lesson's package that imports its modules at their first use.
+
+    So a recorded explorer can be imported without torch and matplotlib, which the others need.
+
+    Args:
+        modules: name of the package that another module defines -> that module.
+    """
+
+    def get(name: str) -> Any:
+        place = f"{package}.{modules.get(name, name)}"
+        if name.startswith("_") or find_spec(place) is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = import_module(place)
+        return getattr(module, name) if name in modules else module
+
+    return get

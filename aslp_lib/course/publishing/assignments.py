@@ -1,11 +1,10 @@
-"""Assignments for nbgrader, made from the exercises: `make assignments`.
+"""Assignments for nbgrader, made from the exercises: `aslp assignments`.
 
 `grading/` becomes nbgrader's course folder. Its folder `source/` gets one assignment for each
 lesson that has exercises, from which `nbgrader generate_assignment` makes the version for
 students. Files that exist are kept. TEACHING.md describes the commands that follow.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from aslp_lib import console
 from aslp_lib.course.exercises import SECONDS, Exercise, of_lesson
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.publishing.solutions import KERNEL
@@ -22,7 +20,7 @@ from aslp_lib.files import read, write
 GRADING = Path("grading")
 
 CONFIG = '''\
-"""Settings of nbgrader. `make assignments` keeps this file if it exists."""
+"""Settings of nbgrader. `aslp assignments` keeps this file if it exists."""
 
 import os
 import secrets
@@ -116,11 +114,13 @@ def _code_cell(name: str, source: str, **values: bool | int) -> NotebookNode:
     return new_code_cell(source, id=name, metadata={"nbgrader": nbgrader})
 
 
-def main() -> None:
+def write_assignments() -> Iterator[str]:
     """Write the assignments and `nbgrader_config.py`.
 
-    A file that exists is kept, because a teacher may have edited it; the names of the assignments
-    that are kept although the exercises would give others are printed.
+    A file that exists is kept, because a teacher may have edited it.
+
+    Yields:
+        A line for each assignment that is kept although the exercises would give another.
 
     Raises:
         OSError: a file cannot be written.
@@ -134,9 +134,4 @@ def main() -> None:
         if not path.exists():
             write(path, content)
         elif read(path) != content.encode():
-            print(f"kept: {path}, which differs from the exercises. Delete it to write it again.")
-    print(GRADING)
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))
+            yield f"kept: {path}, which differs from the exercises. Delete it to write it again."

@@ -1,9 +1,4 @@
-"""Check of the requirements of the course on this machine.
-
-    python -m aslp_lib.course.publishing.environment      # or `make check`
-
-Optional components do not affect the exit status.
-"""
+"""Check of the requirements of the course on this machine: `aslp check`."""
 
 import shlex
 import sys
@@ -13,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from aslp_lib import console
+from aslp_lib.course.material import course_files
 
 PYTHON = (3, 11)
 """Oldest version that `pyproject.toml` allows."""
@@ -32,6 +27,7 @@ def problems() -> dict[str, str]:
         "Python {}.{} or newer".format(*PYTHON): outdated if sys.version_info < PYTHON else "",
         "packages": packages_problem(),
         "torch and torchvision": torch_problem(),
+        "the course's files": files_problem(),
         "writable folder": folder_problem(Path.cwd()),
     }
 
@@ -42,7 +38,7 @@ def packages_problem() -> str:
         requirements = [Requirement(line) for line in metadata.requires("aslp-lib") or []]
     except metadata.PackageNotFoundError:
         remedy = _pip_install("-e", ".[course]")
-        return f"aslp-lib is not installed. Run in the project's folder: {remedy}"
+        return f"aslp-lib is not installed. Run in the clone: {remedy}"
     unmet = [
         f"{requirement.name}{requirement.specifier}"
         for requirement in requirements
@@ -74,6 +70,15 @@ def torch_problem() -> str:
     return ""
 
 
+def files_problem() -> str:
+    """Look for the notebooks, which are in a clone or in the wheel."""
+    try:
+        next(course_files())
+    except FileNotFoundError as error:
+        return str(error)
+    return ""
+
+
 def folder_problem(folder: Path) -> str:
     """Try to write a temporary file to a folder."""
     try:
@@ -96,17 +101,3 @@ def optional() -> list[str]:
         if (Path(folder) / "Train").is_dir():
             data = f"in {folder}"
     return [f"CUDA: {cuda}", f"the paper's data: {data}"]
-
-
-def main() -> int:
-    """Print all checks, and return the exit status."""
-    print(check_environment())
-    if any(problems().values()):
-        print("not ready: fix what is not ok")
-        return 1
-    print("Optional:", *optional(), "ready", sep="\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))

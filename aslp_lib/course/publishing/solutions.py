@@ -14,11 +14,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from aslp_lib import console
 from aslp_lib.course import exercises
 from aslp_lib.course.lessons import LESSONS, Lesson
-from aslp_lib.course.publishing.copies import COURSE
+from aslp_lib.course.material import NOTEBOOKS
 from aslp_lib.course.publishing.execute import execute
 from aslp_lib.files import write
 
-PATH = COURSE / "solutions" / "solutions.ipynb"
+PATH = NOTEBOOKS / "solutions" / "solutions.ipynb"
 FOLDED = re.compile(
     r"## (To think about\n\n.+?)\n\n<details>\n<summary>An answer</summary>\n\n(.+?)\n\n</details>",
     re.S,
@@ -51,7 +51,7 @@ def solutions() -> NotebookNode:
 
 def _answered(lesson: Lesson) -> str:
     """Return the question of a lesson with its answer; links start in the folder of solutions."""
-    notebook = nbformat.read(COURSE / f"{lesson.notebook}.ipynb", nbformat.NO_CONVERT)
+    notebook = nbformat.read(NOTEBOOKS / f"{lesson.notebook}.ipynb", nbformat.NO_CONVERT)
     (found,) = filter(None, (FOLDED.search(cell.source) for cell in notebook.cells))
     text = "### {}\n\n**Answer.** {}".format(*found.groups())
     return re.sub(r"\]\((?!\w+:)", "](../", text)

@@ -1,12 +1,12 @@
-"""Create the archive of the course for students: `make student`.
+"""The archive of the course for students: `aslp student`, or `make student` in a clone.
 
-`build/aslp-student.zip` holds the notebooks without outputs and without solutions, the library, and
-the assignments that `nbgrader generate_assignment` has released (module `assignments`). The archive
-is reproducible: the same inputs give the same bytes.
+It holds the notebooks without outputs and without solutions, the library, and the assignments that
+`nbgrader generate_assignment` has released (module `assignments`). The archive is reproducible: the
+same inputs give the same bytes.
 
 In a git checkout, untracked files are left out, because they may be the teacher's own, such as an
-exam; only released assignments are always included. Without git, tracked and untracked files cannot
-be distinguished: all of them are packed, and a note is printed.
+exam; only released assignments are always included. In a clone without git, tracked and untracked
+files cannot be distinguished: all of them are packed, and a note is printed.
 """
 
 import io
@@ -18,112 +18,101 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import nbformat
 
-from aslp_lib import console
+from aslp_lib.course.material import PACKAGE, PACKED, ROOT, course_files
 from aslp_lib.course.publishing.assignments import GRADING
-from aslp_lib.course.publishing.copies import COURSE, for_learners
-from aslp_lib.files import write
+from aslp_lib.course.publishing.copies import for_learners
+from aslp_lib.files import read, write
 
-BUILD = Path("build")
-ZIP = BUILD / "aslp-student.zip"
-
-INCLUDED = (
-    "CITATION.cff", "LICENSE*", "Makefile", "README.md", "environment.yml", "main_ASLP.py",
-    "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt", "aslp_lib/**/*.py",
-    "aslp_lib/**/*.j2", "aslp_lib/**/*.mplstyle", "aslp_lib/py.typed", "aslp_lib/data/*.npz",
-    "aslp_lib/course/recorded/*", "aslp_lib/course/lessons/**/*.json",
-    "aslp_lib/course/**/*.js", "aslp_lib/course/live/live.css",
-    "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg",
-    "examples/*.py",
-)  # fmt: skip
-"""Patterns of the files that the notebooks and their environment need, and of the pages that
-README.md links to. Notebooks show the records under `benchmarks/`."""
-
-README = """\
+START = """\
 # Start here
 
-You need Python 3.11 or newer and GNU make. Run this command in this folder:
+You need Python 3.11 or newer. On Linux and macOS, with GNU make, run this command in this folder:
 
     make lab
 
-The first run installs the dependencies into `.venv`. Every run opens your own copies of the
-notebooks, in `my-notebooks/`. `README.md` describes each notebook and explains how to use an
-existing environment. `docs/cheat_sheet.md` lists the equations on one page. The archive leaves out
-the tests, the solution notebooks and the pages for teachers and contributors.
+Without make, as on Windows, run these:
 
-If your teacher gave out assignments, they are in `my-notebooks/assignments/`. Each of them explains
-how it is graded.
+    python -m venv .venv
+    .venv\\Scripts\\activate
+    pip install -e .[course]
+    aslp course
+
+The first run installs the dependencies. Every run opens your own copies of the notebooks, in
+`my-course/notebooks`. `README.md` describes each notebook, and `docs/where_to_run.md` explains how
+to use other machines. `docs/cheat_sheet.md` lists the equations on one page. The archive leaves out
+the tests and the solution notebooks.
+
+If your teacher gave out assignments, they are in `my-course/notebooks/assignments/`. Each of them
+explains how it is graded.
 
 The automatic checks need the correct answers, so the code in `aslp_lib` contains them. Try each
 exercise before you look: after a wrong answer you get a hint.
 """
 
 
-def main() -> None:
+def pack(archive: Path) -> None:
     """Write the archive.
 
     Raises:
-        ValueError: the working directory is not the project's folder.
+        FileNotFoundError: the course's files are missing.
         RuntimeError: git cannot list the project's files.
         OSError: the archive cannot be written.
     """
-    content = dict(_archive_content())
+    content = dict(_content())
     buffer = io.BytesIO()
     # The archive is not compressed, because compressed bytes differ between versions of zlib.
-    with ZipFile(buffer, "w", ZIP_STORED) as archive:
+    with ZipFile(buffer, "w", ZIP_STORED) as file:
         for name in sorted(content):
             entry = ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
-            archive.writestr(entry, content[name])
-    write(ZIP, buffer.getvalue())
-    print(ZIP)
+            file.writestr(entry, content[name])
+    write(archive, buffer.getvalue())
 
 
-def _archive_content() -> Iterator[tuple[str, bytes]]:
-    """Yield the names and contents of the files in the archive; see `main` for exceptions."""
+def _content() -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the files in the archive; see `pack` for exceptions."""
     tracked = _tracked_files()
-
-    def files(pattern: str) -> list[Path]:
-        paths = [path for path in Path().glob(pattern) if path.is_file()]
-        return [path for path in paths if tracked is None or path.as_posix() in tracked]
-
-    for pattern in INCLUDED:
-        paths = files(pattern)
-        if not paths:
-            raise ValueError(
-                f"no {pattern} in {Path.cwd()}; expected the project's files. Run this in the "
-                "project's folder."
-            )
-        yield from ((path.as_posix(), path.read_bytes()) for path in paths)
-    for path in files(f"{COURSE}/*.ipynb"):
-        notebook = for_learners(nbformat.read(path, nbformat.NO_CONVERT))
-        yield path.as_posix(), f"{nbformat.writes(notebook)}\n".encode()
+    for name, path in _files():
+        if "solutions/" in name or (tracked is not None and name not in tracked):
+            continue
+        content = read(path)
+        if path.suffix == ".ipynb":
+            notebook = for_learners(nbformat.reads(content, nbformat.NO_CONVERT))
+            content = f"{nbformat.writes(notebook)}\n".encode()
+        yield name, content
     for path in GRADING.glob("release/*/*.ipynb"):
-        yield f"notebooks/assignments/{path.name}", path.read_bytes()
-    yield "START.md", README.encode()
+        yield f"notebooks/assignments/{path.name}", read(path)
+    yield "START.md", START.encode()
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    """Yield the names and paths of the course's files and of the library's."""
+    yield from course_files()
+    for path in PACKAGE.rglob("*"):
+        if path.is_file() and PACKED not in path.parents and path.suffix != ".pyc":
+            yield path.relative_to(PACKAGE.parent).as_posix(), path
 
 
 def _tracked_files() -> set[str] | None:
-    """List the files that git tracks here; outside a git checkout, print a note and return None.
+    """List the files that git tracks; return None if all files are the project's.
 
     Raises:
         RuntimeError: this is a git checkout, but git cannot list its files.
     """
-    if not Path(".git").exists():
+    if ROOT == PACKED:
+        return None
+    if not (ROOT / ".git").exists():
         print(
-            "note: this folder is not a git checkout, so files of your own are packed too, such as "
-            f"an exam in docs/. Check the contents of {ZIP}.",
+            f"note: {ROOT} is not a git checkout, so files of your own are packed too, such as an "
+            "exam in docs/. Check the contents of the archive.",
             file=sys.stderr,
         )
         return None
-    result = subprocess.run(["git", "ls-files", "-z"], capture_output=True)
+    result = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True)
     if result.returncode:
         raise RuntimeError(
-            f"git cannot list the files of {Path.cwd()} ({result.stderr.decode().strip()}); "
+            f"git cannot list the files of {ROOT} ({result.stderr.decode().strip()}); "
             "expected a list, so that only the project's own files are packed. Make `git ls-files` "
-            "work here."
+            "work there."
         )
     return set(result.stdout.decode(errors="surrogateescape").split("\0"))
-
-
-if __name__ == "__main__":
-    sys.exit(console.run(main))

@@ -21,6 +21,7 @@ from torch import nn
 
 from aslp_lib.checks import require
 from aslp_lib.config import PRESETS, Settings, default_preset
+from aslp_lib.course.material import RESULTS
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.experiments import records
 from aslp_lib.files import write
@@ -31,7 +32,6 @@ from aslp_lib.runs import read_log
 from aslp_lib.training.validation import validate
 
 FOLDER = Path(__file__).parent
-RESULTS = FOLDER.parents[2] / "benchmarks" / "results"
 METHODS: tuple[str, ...] = ("bce", "aslp_mc", "aslp_gap")
 SHIPPED: Mapping[str, tuple[str, ...]] = {
     "shapes": METHODS,
@@ -107,7 +107,7 @@ def read_results(name: str) -> pd.DataFrame:
     """Read the records of a comparison over seeds, such as "comparison_shapes", once a process.
 
     Raises:
-        FileNotFoundError: there are no such records; they belong to the project, not to the wheel.
+        FileNotFoundError: there are no such records.
     """
     return records.read(RESULTS / f"{name}.json")
 

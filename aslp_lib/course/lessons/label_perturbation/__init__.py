@@ -1,3 +1,5 @@
 """What perturbed labels say, and what the expected perturbation does to a network."""
 
-from aslp_lib.course.lessons.label_perturbation import explorer, figures, lab
+from aslp_lib.course.lessons import lazily
+
+__getattr__ = lazily(__name__)

@@ -15,8 +15,8 @@ from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.runs import Run, read_log
 
 Log = list[dict[str, float]]
-REPOSITORY = Path(__file__).parents[4]
-"""Folder in which the command runs, and from which relative paths are taken."""
+BASE = Path("..")
+"""Folder above the notebooks: the command runs in it, and relative paths are taken from it."""
 REHEARSAL: Mapping[str, object] = {
     "data": "shapes",
     "weights": None,
@@ -38,7 +38,7 @@ def full_training(
     The whole run needs ASLP_FULL=1 in the environment, a CUDA GPU, and the images of DUTS-TR. It
     uses every GPU, and goes on where an earlier call stopped. If anything is missing, the same
     command rehearses it with the settings `REHEARSAL`, in a folder that is deleted at the end.
-    Relative paths are taken from `REPOSITORY`, wherever the notebook runs.
+    Relative paths are taken from `BASE`.
 
     Args:
         data: folder of the paper's data sets.
@@ -59,15 +59,15 @@ def full_training(
         print(f"A rehearsal, because this is missing: {'; '.join(lacking)}.")
         chosen, gpus = {"preset": "paper", **REHEARSAL, **flags}, 1
         folder = folder.with_name(f"{folder.name}-rehearsal")
-        shutil.rmtree(REPOSITORY / folder, ignore_errors=True)  # of an interrupted rehearsal
+        shutil.rmtree(BASE / folder, ignore_errors=True)  # of an interrupted rehearsal
     words = command(chosen, folder, gpus)
     lines = textwrap.wrap(shlex.join(words), 70, break_long_words=False, break_on_hyphens=False)
     print("$", " \\\n    ".join(lines), flush=True)
     _run(words, quiet=bool(lacking))
-    run = Run.open(REPOSITORY / folder)
+    run = Run.open(BASE / folder)
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     if lacking:
-        shutil.rmtree(REPOSITORY / folder)
+        shutil.rmtree(BASE / folder)
         print(f"The rehearsal is over, and {folder} is deleted.")
     for label, log in logs.items():
         for row in log:
@@ -81,7 +81,7 @@ def missing(data: Path) -> list[str]:
     Args:
         data: folder of the paper's data sets.
     """
-    images = REPOSITORY / data / "Train" / "DUTS-TR" / "Image"
+    images = BASE / data / "Train" / "DUTS-TR" / "Image"
     needs = {
         "ASLP_FULL=1 in the environment": os.environ.get("ASLP_FULL") == "1",
         "a CUDA GPU": torch.cuda.is_available(),
@@ -103,7 +103,7 @@ def command(flags: Mapping[str, object], folder: Path, gpus: int) -> list[str]:
     """
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(gpus)]
     words = ["--resume", str(folder)]
-    if not (REPOSITORY / folder).exists():
+    if not (BASE / folder).exists():
         pairs = [(f"--{name.replace('_', '-')}", str(flag)) for name, flag in flags.items()]
         words = [*(word for pair in pairs for word in pair), "--out", str(folder)]
     return ["python", *(launcher if gpus > 1 else []), "-m", "aslp_lib", "train", *words]
@@ -122,9 +122,7 @@ def describe(row: Mapping[str, float]) -> str:
 
 def _run(words: list[str], *, quiet: bool) -> None:
     """Run a command, and print what it prints; a quiet one without its progress bar."""
-    result = subprocess.run(
-        [sys.executable, *words[1:]], cwd=REPOSITORY, capture_output=quiet, text=True
-    )
+    result = subprocess.run([sys.executable, *words[1:]], cwd=BASE, capture_output=quiet, text=True)
     print(result.stdout or "", end="", flush=True)
     if result.returncode:
         raise RuntimeError(
