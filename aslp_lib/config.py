@@ -198,3 +198,182 @@ class Settings:
         names = getattr(self, setting)
         for name in names:
             require_name(setting, name, known, RENAMED)
+        require(setting, names, len(set(names)) == len(names), "each name at most once")
+
+    @property
+    def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
+        """The precision that `precision` selects on this machine."""
+        if self.precision == "auto":
+            native = self._on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+            return "bf16" if native else "no"
+        return "no" if self.precision == "fp16" and not self._on_cuda else self.precision
+
+    @property
+    def loading_workers(self) -> int:
+        """The number of loading processes that `num_workers` selects on this machine."""
+        if self.num_workers is not None:
+            return self.num_workers
+        sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes on these processors
+        return max(1, min(12, (os.cpu_count() or 1) // sharing)) if self._on_cuda else 0
+
+    @property
+    def _on_cuda(self) -> bool:
+        return self.device != "cpu" and torch.cuda.is_available()
+
+    def method(self, name: str, images: int) -> Method:
+        """Build a training method with these hyperparameters.
+
+        Args:
+            name: a key of `aslp_lib.methods.METHODS`.
+            images: number of training images.
+        """
+        kind = METHODS[name]
+        options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
+        return kind(images, options)
+
+    def recalibrations(self, method: str) -> tuple[str, ...]:
+        """Return the recalibrations of a training method, with that which "auto" stands for.
+
+        >>> settings = Settings(recalibrate=("auto", "isotonic"))
+        >>> settings.recalibrations("bce"), settings.recalibrations("label_smoothing")
+        (('temperature_scaling', 'isotonic'), ('unperturb', 'isotonic'))
+        """
+        suited = "unperturb" if self.method(method, images=1).perturbs else "temperature_scaling"
+        return tuple(dict.fromkeys(suited if k == AUTO else k for k in self.recalibrate))
+
+    def tuned(self, /, **changes: Mapping[str, object]) -> Settings:
+        """Return a copy with other hyperparameters, given as one dict per family of methods.
+
+        >>> Settings().tuned(focal={"gamma": 3.0}).hyperparameters.focal.gamma
+        3.0
+        """
+        groups = {}
+        check_names(changes, FAMILIES, "")
+        for family, values in changes.items():
+            require(family, values, isinstance(values, Mapping), "an object of settings")
+            check_types(FAMILIES[family], values, f"{family}.")
+            groups[family] = replace(getattr(self.hyperparameters, family), **values)
+        return replace(self, hyperparameters=replace(self.hyperparameters, **groups))
+
+    def load_data(self) -> DataSplits:
+        """Load the training, validation and test sets that these settings select.
+
+        The embedded data sets have splits of their own, images of the network's size and binary
+        masks, so the settings in `OF_FOLDERS` do not apply to them.
+
+        Raises:
+            FileNotFoundError: `data` is neither a name nor a folder in the paper's layout.
+            ValueError: a file or list of the folder cannot be used.
+
+        >>> data = Settings(limit=4).load_data()
+        >>> len(data.train), len(data.validation), sorted(data.tests)
+        (4, 4, ['shifted', 'test', 'textures'])
+        """
+        augment = None
+        if self.augment:
+            from aslp_lib.data import augmentation  # here, as importing torchvision takes long
+
+            if self.augment_at == "network":
+                centred = self.crop == "centred"
+                cut = round(self.size * (30 if centred else 60) / 384)
+                augment = augmentation.augmentation(self.size, cut, centred=centred)
+            else:
+                augment = augmentation.release_augmentation(self.size)
+        options: dict[str, Any] = {"augment": augment, "seed": self.seed, "limit": self.limit}
+        if self.data in DATASETS:
+            return DATASETS[self.data](self.size, data_seed=self.data_seed, **options)
+        expected = f"one, or a data set's name ({', '.join(DATASETS)}). See docs/own_folders.md."
+        require_exists("folder", Path(self.data), expected)
+        options |= {name: getattr(self, name) for name in OF_FOLDERS}
+        return paper_layout(Path(self.data), self.size, **options)
+
+    def to_json(self) -> str:
+        """Return all settings as a JSON object."""
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Read settings that `to_json` wrote; missing settings take their defaults.
+
+        Raises:
+            ValueError: a setting is unknown or has an invalid value; the message names it.
+        """
+        values = json_object(text)
+        groups = values.pop("hyperparameters", {})
+        require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
+        check_names(values, cls.__dataclass_fields__, "")
+        # JSON has no tuples.
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**values).tuned(**groups)
+
+
+PAPER = Settings(
+    data="Dataset",
+    network="resnet50",
+    weights="IMAGENET1K_V1",
+    size=384,
+    epochs=30,
+    learning_rate=2.5e-5,
+    encoder_lr_factor=1.0,
+    schedule="step",
+    augment=True,
+    crop="centred",
+    cache_images=False,  # they would take 6 GB
+    num_workers=None,
+    precision="auto",
+).tuned(aslp={"technique": "HI", "alpha_step_size": 0.002, "constraint_weight": 2000.0})
+
+PRESETS = {
+    "demo": Settings(),
+    "nuclei": Settings(data="nuclei", size=64),
+    "small": Settings(
+        data="Dataset",
+        network="mobilenet_v2",
+        weights="IMAGENET1K_V1",
+        size=128,
+        epochs=10,
+        learning_rate=1e-3,
+        schedule="one_cycle",
+        augment=True,
+    ).tuned(aslp={"alpha_warm_up": 2}),
+    "paper": PAPER,
+    "release": replace(
+        PAPER,
+        methods=("aslp_mc",),
+        schedule="release",
+        augment_at="image",
+        soft_masks=True,
+        validate_at="image",
+        precision="no",
+        min_max_maps=True,
+        resize_logits=True,
+    ).tuned(aslp={"technique": "release", "dynamics": "release"}),
+}
+"""Named settings.
+
+- `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
+- `nuclei`: the real data set nuclei, at the size of its images; else as `demo`.
+- `small`: photographs in folders, with a small network and small images; minutes on a CPU.
+- `paper`: the network, images and training of the paper, for a GPU.
+- `release`: `paper` with the choices in which the authors' code differs from it, for comparison;
+  docs/paper.md lists what is not reproduced.
+"""
+
+
+def default_preset(data: str | None = None) -> str:
+    """Return the preset for some data, or for those at hand.
+
+    "paper" is never the default, not even on a GPU, because a default run should take minutes.
+
+    Args:
+        data: name of an embedded data set, which has a preset of its own, or a folder of images,
+            for which it is "small". None: "small" if `Dataset/` holds training images, else "demo".
+
+    >>> default_preset("nuclei"), default_preset("mydata")
+    ('nuclei', 'small')
+    """
+    embedded = {preset.data: name for name, preset in PRESETS.items() if preset.data in DATASETS}
+    if data in embedded:
+        return embedded[data]
+    photographs = data is not None or any(Path("Dataset", "Train").glob("[!.]*/Image"))
+    return "small" if photographs else "demo"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from aslp_lib.cli.base import Command
+from aslp_lib.cli.command import Command
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class Explorer(Live):
     @property
     def alt(self) -> str:
         """Description of the picture, which its file holds."""
-        return str(Image.open(io.BytesIO(self._png)).info["Description"])
+        return str(Image.open(io.BytesIO(self._png)).info["Description"])  # noqa: TID251
 
     @property
     def text(self) -> str:

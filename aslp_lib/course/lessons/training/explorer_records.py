@@ -69,7 +69,7 @@ def picture() -> Figure:
         curves.plot(past, values, line, color=colour, label=label)
     curves.legend(fontsize=9, loc="lower right")
     panels.diagram((3.85, 0.5, 1.8, 2.5), scores[-1].reliability, "reliability")
-    networks = [epochs.seen(rule, EPOCH, "train").maps for rule in (RULE, "calibration")]
+    networks = [epochs.seen(rule, EPOCH, "train").maps for rule in (RULE, "aslp_mc")]
     maps = np.concatenate([known("train"), networks])
     title = "image, label, true P(y=1) (π), f of BCE, f of MC"
     shown = panels.map(5.95, 6.0, mosaic(maps.swapaxes(0, 1)), title)
