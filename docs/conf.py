@@ -73,7 +73,7 @@ CONTENTS = {
 
 include_patterns = ["README.md", *(pattern for chapter in CONTENTS.values() for pattern in chapter)]
 include_patterns.append("docs/api/*.rst")  # which autosummary makes, a page for each folder
-exclude_patterns = [".*", "build", "runs", "my-notebooks"]
+exclude_patterns = [".*", "build", "runs", "my-course"]
 
 extensions = [
     "myst_nb",
