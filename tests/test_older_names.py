@@ -61,7 +61,7 @@ NAMES = "is 'calibration'; expected 'aslp_mc'"
         (settings, "evaluate runs/one", NAMES, "start a new run"),
         (checkpoint, "train --resume runs/one", "calibration, not aslp_mc", "Remove it to start"),
         (weights, "predict runs/one", NAMES, "train again in a new run"),
-        (recalibration, "predict runs/one", NAMES, "fit it again with train --resume RUN"),
+        (recalibration, "predict runs/one", NAMES, "removing the file and train --resume RUN"),
         (records, f"{COMPARE} runs/one/records.json", NAMES, "compare will make it again"),
     ],
 )

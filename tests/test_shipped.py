@@ -1,11 +1,6 @@
 import itertools
 import json
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
@@ -58,24 +53,3 @@ def test_the_model_card_has_the_recorded_scores(data):
             assert [float(cell) for cell in row[2:]] == pytest.approx(
                 [100 * expected[name] for name in kept], abs=0.051
             )
-
-
-@pytest.mark.slow
-def test_a_wheel_holds_all_files_of_the_package_and_the_licences(tmp_path):
-    """Such as the data set nuclei, the shipped weights and their model card."""
-    root = Path(__file__).parents[1]
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(root / "aslp_lib", tmp_path / "aslp_lib", ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-data"):
-        shutil.copy(root / name, tmp_path)
-    build = "from setuptools import build_meta; build_meta.build_wheel('.')"
-    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if name.startswith("aslp_lib/")}
-        licences = {Path(name).name for name in archive.namelist() if "/licenses/" in name}
-        data = archive.read("aslp_lib/data/nuclei.npz")
-    files = (path for path in (tmp_path / "aslp_lib").rglob("*") if path.is_file())
-    assert names == {path.relative_to(tmp_path).as_posix() for path in files}
-    assert licences == {"LICENSE", "LICENSE-data"}
-    assert data == (root / "aslp_lib" / "data" / "nuclei.npz").read_bytes()

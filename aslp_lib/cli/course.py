@@ -12,7 +12,12 @@ from aslp_lib.cli.command import Command
 
 @dataclass(frozen=True)
 class Course(Command):
-    """Copy the course into a folder of your own, and open it in JupyterLab."""
+    """Copy the course into a folder of your own, and open it in JupyterLab.
+
+    Examples:
+      aslp course                                       the copies are in my-course
+      aslp course DIR --full --no-open                  with outputs; only copy
+    """
 
     folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FOLDER")] = Path(
         "my-course"
@@ -37,7 +42,11 @@ class Course(Command):
 
 @dataclass(frozen=True)
 class Check(Command):
-    """Check whether this machine and this environment can run the course."""
+    """Check whether this machine and this environment can run the course.
+
+    Examples:
+      aslp check
+    """
 
     def __call__(self) -> None:
         from aslp_lib.course.publishing import environment
@@ -50,9 +59,14 @@ class Check(Command):
 
 @dataclass(frozen=True)
 class Student(Command):
-    """Pack the course for students: without outputs, without solutions."""
+    """Pack the course for students: without outputs, without solutions.
 
-    archive: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ZIP")] = Path(
+    Examples:
+      aslp student
+      aslp student class.zip
+    """
+
+    archive: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ARCHIVE")] = Path(
         "aslp-student.zip"
     )
     """Archive to write."""
@@ -66,7 +80,11 @@ class Student(Command):
 
 @dataclass(frozen=True)
 class Assignments(Command):
-    """Write nbgrader's source of the assignments, made from the exercises, to grading/source."""
+    """Write nbgrader's source of the assignments, made from the exercises, to grading/source.
+
+    Examples:
+      aslp assignments
+    """
 
     def __call__(self) -> None:
         from aslp_lib.course.publishing import assignments

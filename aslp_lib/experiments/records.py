@@ -186,7 +186,9 @@ def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
     with explained(f"{path} holds no records", WRITTEN):
         content = json_object(Path(path).read_text(encoding="utf-8"))
-        content["settings"] = Settings.from_json(json.dumps(content["settings"]))
+        settings = content["settings"]
+        settings["recalibrate"] = [name for name in settings["recalibrate"] if name != DROPPED]
+        content["settings"] = Settings.from_json(json.dumps(settings))
         rows = content.get("data", ())
         content["data"] = {(r["data_seed"], r["set"]): dict(r["fingerprints"]) for r in rows}
         return content

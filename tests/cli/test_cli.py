@@ -44,7 +44,7 @@ def test_the_help_of_a_command_has_examples_and_all_flags(elsewhere, capsys, sta
         assert re.search(rf"[\[ ]{flag}\b", text), flag
     assert status([name, "--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    examples = lines[lines.index("Examples:") + 1 :][:2]
+    examples = filter(str.strip, lines[lines.index("Examples:") + 1 :][:2])
     for line in examples:
         words, *_ = line.removeprefix(f"  {PROGRAM} ").split("   ")
         assert type(parse(words.split())) is load(name)
@@ -127,7 +127,7 @@ def test_without_a_command_it_is_run(elsewhere, words):
         (["--epochs", "many"], 2, "--epochs"),
         (["--colour", "red"], 2, "--colour"),
         (["destroy"], 2, "the command is 'destroy'; expected one of run, train, predict"),
-        (["trainn"], 2, "check-data. Did you mean train?"),
+        (["trainn"], 2, "assignments. Did you mean train?"),
         (["evaluate", "run", "--weightedf"], 2, "Perhaps you meant: --weighted-f"),
         (["--methods", "bce", "aslp"], 1, "Did you mean aslp_mc or aslp_me or aslp_gap?"),
         (["--methods", "ASLP (ME)"], 1, "early_stopping. Did you mean aslp_me?"),

@@ -33,6 +33,18 @@ def run(wheel, tmp_path_factory):
     return python
 
 
+def test_it_holds_the_package_the_course_and_the_licences(wheel):
+    """Such as the data set nuclei, the shipped weights and their model card."""
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    files = (path for path in (ROOT / "aslp_lib").rglob("*") if path.is_file())
+    package = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
+    packed = {name for name in names if name.startswith("aslp_lib/course/material/")}
+    assert {name for name in names if name.startswith("aslp_lib/")} - packed == package
+    licences = {Path(name).name for name in names if "/licenses/" in name}
+    assert licences == {"LICENSE", "LICENSE-data", "LICENSE-text"}
+
+
 def test_it_is_small_and_its_description_has_no_links_to_the_clone(wheel):
     assert wheel.stat().st_size <= 20e6
     with ZipFile(wheel) as archive:

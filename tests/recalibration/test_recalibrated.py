@@ -7,7 +7,7 @@ from operator import itemgetter
 import numpy as np
 import pytest
 import torch
-from test_base import ON_COUNTS, fitted_on
+from test_recalibrations import ON_COUNTS, fitted_on
 from torch import nn
 
 from aslp_lib.metrics.counts import Counts
