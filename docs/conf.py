@@ -115,7 +115,11 @@ html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_css_files = ["book.css"]
 html_context = {"default_mode": "auto"}  # light or dark, as the browser is
-html_theme_options = {"home_page_in_toc": True, "navbar_persistent": []}
+html_theme_options = {
+    "home_page_in_toc": True,
+    "navbar_persistent": [],
+    "max_navbar_depth": 1,  # a nested entry would have a control without a name
+}
 
 
 def contents() -> str:

@@ -82,14 +82,24 @@ def serious():
     return look
 
 
+def write_settings(folder):
+    """Write JupyterLab's settings to its folder of configuration."""
+    for name, settings in SETTINGS.items():
+        path = folder / "lab/user-settings/@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
+
+
+@pytest.fixture
+def settings_of_lab():
+    return write_settings
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A JupyterLab with settings of its own, over an empty folder: (its address, the folder)."""
     own, root = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("root")
-    for name, settings in SETTINGS.items():
-        path = own / "lab/user-settings/@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(settings))
+    write_settings(own)
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = os.environ | dict.fromkeys(places, str(own))
     environment.pop("MPLBACKEND", None)
@@ -110,17 +120,11 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture
-def run_in_lab(lab):
-    """Function that runs cells in a notebook of JupyterLab, and returns the notebook's element."""
+def run_all():
+    """Function that runs all cells of the notebook that a page shows, once its kernel is there."""
     from playwright.sync_api import TimeoutError, expect
 
-    address, folder = lab
-
-    def run(page, *cells: str | NotebookNode, name: str = "notebook"):
-        made = [new_code_cell(each) if isinstance(each, str) else each for each in cells]
-        notebook = new_notebook(cells=made, metadata={"kernelspec": KERNEL})
-        write(notebook, folder / f"{name}.ipynb")
-        page.goto(address.format(f"{name}.ipynb"))
+    def run(page):
         slow = {"timeout": 60_000}  # a kernel beside other work is slow, not broken
         expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(**slow)
         # A notebook that has no kernel yet is called idle too: "Run All" would ask for one.
@@ -138,6 +142,21 @@ def run_in_lab(lab):
                 continue
         expect(waiting).to_have_count(0, **slow)
         return page.locator(".jp-Notebook")
+
+    return run
+
+
+@pytest.fixture
+def run_in_lab(lab, run_all):
+    """Function that runs cells in a notebook of JupyterLab, and returns the notebook's element."""
+    address, folder = lab
+
+    def run(page, *cells: str | NotebookNode, name: str = "notebook"):
+        made = [new_code_cell(each) if isinstance(each, str) else each for each in cells]
+        notebook = new_notebook(cells=made, metadata={"kernelspec": KERNEL})
+        write(notebook, folder / f"{name}.ipynb")
+        page.goto(address.format(f"{name}.ipynb"))
+        return run_all(page)
 
     return run
 

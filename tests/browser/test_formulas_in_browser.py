@@ -16,7 +16,7 @@ from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
 from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.lessons.confidence.explorer import Estimators
 from aslp_lib.course.lessons.label_perturbation import explorer as plane
-from aslp_lib.course.lessons.label_perturbation import lab
+from aslp_lib.course.lessons.label_perturbation import lab_records
 from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.lessons.stability.explorer import EPOCHS, POPULATION, Feedback
 from aslp_lib.course.live import outcomes, packed, script
@@ -194,7 +194,7 @@ def test_quantiles_and_words(call):
 def test_bce_at_a_temperature(call, data):
     parts, temperatures = enumerate(RECORDED[data].picks), (1.0, 2.5, 8.0)
     for (index, part), temperature in zip(parts, temperatures, strict=True):
-        all_records = lab.of_part(data, part, index)
+        all_records = lab_records.of_part(data, part, index)
         records = {name: all_records[name] for name in ("logits", "mapLogits")}
         wanted = """(records, temperature) => {
             const found = atTemperature(records, temperature), bins = reliability(found);
