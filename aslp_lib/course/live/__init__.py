@@ -81,7 +81,7 @@ def outcomes(counts: Counts) -> dict[str, Any]:
 @cache
 def script(module: str) -> str:
     """Return the shared script and the one that lies beside a Python module, as one module."""
-    own = Path(str(sys.modules[module].__file__)).with_suffix(".js")
+    own = Path(str(import_module(module).__file__)).with_suffix(".js")
     return f"{(FOLDER / 'live.js').read_text(encoding='utf-8')}\n{own.read_text(encoding='utf-8')}"
 
 
