@@ -80,8 +80,8 @@ fuzz: $(call installed,test)  ## everything that reads a file, on 5,000 spoiled 
 mutants: $(call installed,mutants)  ## do the tests notice a wrong expression? 300 of them, in hours: tests/attacks
 	PYTHON=$(PYTHON) sh tests/attacks/mutants.sh
 
-check: $(call installed,test)  ## is this machine ready? and what to do where it is not
-	$(PYTHON) -m aslp_lib check
+check assignments: $(call installed,test)  ## is this machine ready? nbgrader's source of the assignments: grading/source
+	$(PYTHON) -m aslp_lib $@
 
 lab: $(call installed,test)  ## the course, in copies of your own without answers: my-course
 	$(PYTHON) -m aslp_lib course
@@ -94,8 +94,6 @@ slides: $(call installed,test)  ## a deck of slides for each notebook: build/sli
 
 student: $(call installed,test)  ## for a class, without solutions: build/aslp-student.zip
 	$(PYTHON) -m aslp_lib student build/aslp-student.zip
-assignments: $(call installed,test)  ## for nbgrader, from the exercises: grading/source
-	$(PYTHON) -m aslp_lib assignments
 solutions: $(call installed,test)  ## the notebook of solutions again, from the exercises and the notebooks
 	$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.publishing.solutions
 

@@ -93,8 +93,8 @@ def missing(data: Path) -> list[str]:
 def command(flags: Mapping[str, object], folder: Path, gpus: int) -> list[str]:
     """Return the command that begins the run in a folder, or that goes on with it.
 
-    >>> " ".join(command({"preset": "paper", "batch_size": 20}, Path("new"), gpus=1))
-    'python -m aslp_lib train --preset paper --batch-size 20 --out new'
+    >>> " ".join(command({"preset": "paper", "size": 96}, Path("runs/first"), gpus=1))
+    'python -m aslp_lib train --preset paper --size 96 --out runs/first'
 
     Args:
         flags: settings of a run that begins.
