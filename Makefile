@@ -79,7 +79,6 @@ fuzz: $(call installed,test)  ## everything that reads a file, on 5,000 spoiled 
 	FUZZ_CASES=$${FUZZ_CASES:-5000} $(PYTHON) -m pytest tests/attacks/test_fuzz.py -rP --timeout=0
 mutants: $(call installed,mutants)  ## do the tests notice a wrong expression? 300 of them, in hours: tests/attacks
 	PYTHON=$(PYTHON) sh tests/attacks/mutants.sh
-
 check assignments: $(call installed,test)  ## is this machine ready? nbgrader's source of the assignments: grading/source
 	$(PYTHON) -m aslp_lib $@
 
