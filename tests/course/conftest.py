@@ -2,26 +2,27 @@
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
-BUILD = "from setuptools.build_meta import build_sdist; import sys; build_sdist(sys.argv[1])"
+BUILD = "from setuptools import build_meta; import sys; build_meta.build_{}(sys.argv[1])"
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
     """Build the wheel from the sdist, and return its path."""
     folder = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        [sys.executable, "-c", BUILD, folder],
-        cwd=Path(__file__).parents[2],
-        check=True,
-        capture_output=True,
-    )
+
+    def build(kind: str, source: Path) -> None:
+        command = [sys.executable, "-c", BUILD.format(kind), folder]
+        subprocess.run(command, cwd=source, check=True, capture_output=True)
+
+    build("sdist", Path(__file__).parents[2])
     (sdist,) = folder.glob("*.tar.gz")
-    options = ["--no-deps", "--no-build-isolation", "--wheel-dir", folder]
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", sdist, *options]
-    subprocess.run(pip, check=True, capture_output=True)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    build("wheel", folder / sdist.name.removesuffix(".tar.gz"))
     (path,) = folder.glob("*.whl")
     return path
