@@ -55,9 +55,10 @@ def test_it_is_the_same_everywhere_and_silent_with_the_library(capsys):
 def test_without_the_library_it_says_what_to_do(kernel):
     assert kernel(SOURCE, ASLP_SOURCE="") == (
         "The Python of this kernel, VENV/bin/python, has no aslp_lib. Choose the kernel of an "
-        "environment that has it (menu Kernel), or close this and run `aslp course` there.\n"
-        "Or set ASLP_SOURCE to the wheel or to an address (%env ASLP_SOURCE=...) and run this cell "
-        "again, which installs it: aslp_lib is on no package index.\n"
+        "environment that has it (menu Kernel), or close this notebook and run `aslp course` "
+        "there.\n"
+        "Or set ASLP_SOURCE to the wheel or its address (%env ASLP_SOURCE=...), and run this cell "
+        "again to install it.\n"
     )
 
 
