@@ -1,1 +1,1 @@
-"""Training with checkpoints; in one process, a resumed run ends with the same weights, bit for bit."""
+"""Training with checkpoints; in one process, a resumed run ends with the same weights, exactly."""
