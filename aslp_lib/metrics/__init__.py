@@ -1,4 +1,4 @@
-"""Calibration and saliency metrics of dense binary maps, computed from one joint histogram."""
+"""Calibration and saliency metrics of dense maps, computed from counts of pixels."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -6,31 +6,35 @@ from functools import partial
 from aslp_lib.checks import require_name
 from aslp_lib.metrics import calibration, saliency, smooth
 from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
-from aslp_lib.metrics.score import Score, Visibility
+from aslp_lib.metrics.score import OfBins, Score, Visibility
 
 TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")
 _error = partial(_low, unit="%")
 _binned_error = partial(_error, takes_bins=True)
+_CALIBRATION = (
+    _binned_error("ece", calibration.ece, "ECE", visibility=COMPARED, bounds=ece_bounds),
+    _binned_error("ece_floor", noise_floor, "noise floor", better=None, visibility=MAIN),
+    _binned_error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass"),
+    _binned_error("ece_debiased", calibration.ece_debiased, "ECE, debiased"),
+    _binned_error("oe", calibration.oe, "OE", visibility=TABLES),
+    _binned_error("mce", calibration.mce, "MCE"),
+    _error("ece_sweep", calibration.ece_sweep, "ECE, sweep"),
+    _error("smooth_ece", smooth.smooth_ece, "smooth ECE"),
+    _error("ks", calibration.ks, "KS"),
+    Score("gap", calibration.gap, "conf - acc", unit="%", better="zero", visibility=MAIN),
+    _low("nll", calibration.nll, "NLL", unit="nats", visibility=COMPARED),
+    _error("brier", calibration.brier, "Brier", visibility=TABLES),
+    _high("accuracy", calibration.accuracy, "accuracy", unit="%", visibility=MAIN),
+    _high("confidence", calibration.confidence, "confidence", unit="%"),
+)
 SCORES: dict[str, Score] = {
     score.name: score
     for score in (
-        _binned_error("ece", calibration.ece, "ECE", visibility=COMPARED, bounds=ece_bounds),
-        _binned_error("ece_floor", noise_floor, "noise floor", better=None, visibility=MAIN),
-        _binned_error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass"),
-        _binned_error("ece_debiased", calibration.ece_debiased, "ECE, debiased"),
-        _binned_error("oe", calibration.oe, "OE", visibility=TABLES),
-        _binned_error("mce", calibration.mce, "MCE"),
-        _error("ece_sweep", calibration.ece_sweep, "ECE, sweep"),
-        _error("smooth_ece", smooth.smooth_ece, "smooth ECE"),
-        _error("ks", calibration.ks, "KS"),
-        Score("gap", calibration.gap, "conf - acc", unit="%", better="zero", visibility=MAIN),
-        _low("nll", calibration.nll, "NLL", unit="nats", visibility=COMPARED),
-        _error("brier", calibration.brier, "Brier", visibility=TABLES),
-        _high("accuracy", calibration.accuracy, "accuracy", unit="%", visibility=MAIN),
-        _high("confidence", calibration.confidence, "confidence", unit="%"),
+        *_CALIBRATION,
         _low("mae", saliency.mae, "MAE", visibility=TABLES),
         _high("max_f", saliency.max_f, "max F (mean F)", visibility=TABLES),
         _high("max_f_mean_pr", saliency.max_f_mean_pr, "max F (mean P, R)", visibility=TABLES),
@@ -48,11 +52,43 @@ SCORES: dict[str, Score] = {
         _high("auc", saliency.auc, "AUC, pooled", visibility=TABLES),
     )
 }
-"""Every score by name, in the order in which files and tables list them."""
+"""Every score of two classes by name, in the order in which files and tables list them."""
+CLASS_SCORES: dict[str, Score] = {
+    score.name: score
+    for score in (
+        *_CALIBRATION,
+        _error(
+            "class_ece",
+            OfBins(calibration.ece_of_bins, of="classes"),
+            "class-wise ECE",
+            visibility=MAIN,
+            bounds=ece_bounds,
+        ),
+        _binned_error(
+            "class_ece_floor",
+            partial(noise_floor, of="classes"),
+            "class-wise noise floor",
+            better=None,
+            visibility=TABLES,
+        ),
+        _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=MAIN),
+    )
+}
+"""Every score of K classes by name. F, E, S, ROC and the like are of two classes only."""
+
+
+def scores_of(counts: Counts | ClassCounts) -> dict[str, Score]:
+    """Return the scores that counts of this kind have, by name.
+
+    >>> import numpy as np
+    >>> "iou" in scores_of(Counts(np.ones((1, 2, 256), np.int64)))
+    True
+    """
+    return CLASS_SCORES if isinstance(counts, ClassCounts) else SCORES
 
 
 def scores(
-    counts: Counts, bins: int = BINS, names: Iterable[str] = tuple(SCORES)
+    counts: Counts | ClassCounts, bins: int = BINS, names: Iterable[str] | None = None
 ) -> dict[str, float]:
     """Compute the scores of a set.
 
@@ -62,9 +98,9 @@ def scores(
     {'accuracy': 0.75, 'iou': 0.5}
 
     Args:
-        counts: joint histogram of the set.
+        counts: counts of the set, for two classes or K.
         bins: number of bins of the scores that use bins.
-        names: names of scores, from `SCORES`; all by default.
+        names: names of scores, from `SCORES`, or from `CLASS_SCORES` for K classes; None for all.
 
     Returns:
         The value of each score by name. Values lie in [0, 1], except "nll" (nats per pixel), "gap"
@@ -75,10 +111,11 @@ def scores(
     Raises:
         ValueError: a name is not that of a score.
     """
-    names = tuple(names)
+    known = scores_of(counts)
+    names = tuple(known if names is None else names)
     for name in names:
-        require_name("the score", name, SCORES)
-    return {name: SCORES[name].value(counts, bins) for name in names}
+        require_name("the score", name, known)
+    return {name: known[name].value(counts, bins) for name in names}
 
 
 def visible_scores(where: Visibility) -> list[Score]:

@@ -11,7 +11,7 @@ Images that belong to a group (see `Counts`) are drawn together.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -21,9 +21,10 @@ import numpy as np
 from aslp_lib.checks import require
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability, image_bins
+from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds
-from aslp_lib.metrics.score import ImageMean, Score, ScoreFunction
+from aslp_lib.metrics.score import ImageMean, OfBins, Score, ScoreFunction
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,10 @@ class Interval:
 
 
 def interval(
-    counts: Counts,
+    counts: Counts | ClassCounts,
     score: ScoreFunction,
     *,
-    minus: Counts | None = None,
+    minus: Counts | ClassCounts | None = None,
     resamples: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
@@ -122,7 +123,9 @@ def interval(
     return Interval(value, *middle(scores, confidence_level))
 
 
-def difference(first: Counts, second: Counts, score: ScoreFunction, **options: Any) -> Interval:
+def difference(
+    first: Counts | ClassCounts, second: Counts | ClassCounts, score: ScoreFunction, **options: Any
+) -> Interval:
     """Compute `score(first) - score(second)` and its paired percentile interval.
 
     >>> from aslp_lib.metrics import calibration
@@ -144,7 +147,9 @@ def difference(first: Counts, second: Counts, score: ScoreFunction, **options: A
     return interval(first, score, minus=second, **options)
 
 
-def bounds(counts: Counts, score: ScoreFunction, **options: Any) -> tuple[float, float]:
+def bounds(
+    counts: Counts | ClassCounts, score: ScoreFunction, **options: Any
+) -> tuple[float, float]:
     """Compute the ends of a score's percentile interval; see `interval` for the options.
 
     >>> from aslp_lib.metrics import calibration
@@ -158,7 +163,7 @@ def bounds(counts: Counts, score: ScoreFunction, **options: Any) -> tuple[float,
 
 
 def reliability_tables(
-    methods: Mapping[str, Counts], bins: int = BINS, *, equal_mass: bool = False
+    methods: Mapping[str, Counts | ClassCounts], bins: int = BINS, *, equal_mass: bool = False
 ) -> dict[str, Reliability]:
     """Compute the reliability diagram of each method, with 95 % intervals over images.
 
@@ -187,7 +192,7 @@ def reliability_tables(
     return tables
 
 
-def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:
+def error_bounds(counts: Counts | ClassCounts, bins: int = BINS) -> dict[str, tuple[float, float]]:
     """Compute the 95 % intervals of ECE and OE, about ten times faster than `interval`.
 
     That of the ECE accounts for its noise floor (`noise_floor.ece_bounds`); that of the OE is a
@@ -233,7 +238,7 @@ class Resamples:
         ValueError: if there are fewer than two images or groups, or no resamples.
     """
 
-    def __init__(self, counts: Counts, resamples: int = 1000, seed: int = 0) -> None:
+    def __init__(self, counts: Counts | ClassCounts, resamples: int = 1000, seed: int = 0) -> None:
         units = counts.independent
         expected = "two or more for an interval. Score more images, or omit the interval."
         require("the number of images or groups of images", units, units >= 2, expected)
@@ -258,21 +263,18 @@ class Resamples:
             bins: number of bins of calibration scores.
         """
         if score.bounds is not None:
-            return score.bounds(image_bins(self.counts, bins), self.draws)
+            return score.bounds(image_bins(self.counts, bins, score.of), self.draws)
         return middle(self.scores(score.with_bins(bins)))
 
     @cached_property
-    def pooled(self) -> list[Counts]:
+    def pooled(self) -> Sequence[Counts | ClassCounts]:
         """Counts of each resample, pooled into one image."""
-        table = self.counts.table
-        # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
-        flat = table.reshape(len(table), -1).astype(np.float64)
-        pooled = (self.draws @ flat).astype(table.dtype)
-        images = pooled.reshape(len(pooled), 1, *table.shape[1:])
-        return [Counts(image, levels=self.counts.levels) for image in images]
+        return self.counts.resampled(self.draws)
 
     def scores(self, score: ScoreFunction) -> np.ndarray:
         """Compute the score of each resample, shape (R,); NaN where it is undefined."""
+        if isinstance(score, OfBins):
+            return score.resampled(self.counts, self.draws)
         if not isinstance(score, ImageMean):
             return np.array([score(counts) for counts in self.pooled])
         values = score.values(self.counts).reshape(len(self.counts), -1)

@@ -1,6 +1,7 @@
-"""Calibration of dense binary maps, pooled over all pixels of a set.
+"""Calibration of dense maps, pooled over all pixels of a set.
 
-The argument `of` selects the definition of confidence and outcome, see `top_label`.
+Scores take counts of two classes or of K. The argument `of` selects the definition of confidence
+and outcome, see `top_label`.
 
 Bins of equal width are intervals `(low, high]` that cover [0, 1]; the first one contains 0. Bins of
 equal mass hold the same number of pixels. A grey level that spans an edge between them is split:
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aslp_lib.checks import require
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.top_label import Of, TopLabel, top_label
 
@@ -78,7 +80,7 @@ class Reliability:
         return float(self.share @ np.maximum(-self.gap, 0))
 
 
-def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
+def reliability(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """Compute the reliability diagram with bins of equal width.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -109,16 +111,20 @@ class ImageBins(NamedTuple):
 
 
 def image_bins(
-    counts: Counts, bins: int = BINS, of: Of = "prediction", *, equal_mass: bool = False
+    counts: AnyCounts, bins: int = BINS, of: Of = "prediction", *, equal_mass: bool = False
 ) -> ImageBins:
     """Compute the sums over bins for each image.
 
-    Bins have equal width, or equal mass over all images.
+    Bins have equal width, or equal mass over all images. Of "classes", the bins of all K classes
+    are side by side, and every pixel counts once for each class.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> image_bins(counts, bins=5).positive
     array([[0., 0., 0., 1., 2.]])
     """
+    if of == "classes" and isinstance(counts, ClassCounts):
+        each = [image_bins(counts, bins, k) for k in range(counts.classes)]
+        return ImageBins(*(np.concatenate(sums, axis=1) for sums in zip(*each, strict=True)))
     outcomes = top_label(counts, of)
     pixels, positive = outcomes.table.sum(axis=1).astype(np.float64), outcomes.table[:, 1]
     if equal_mass:  # the share of each grey level that lies in each bin
@@ -134,7 +140,9 @@ def image_bins(
     return ImageBins(pixels @ shares, pixels * outcomes.confidence @ shares, positive @ shares)
 
 
-def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
+def reliability_equal_mass(
+    counts: AnyCounts, bins: int = BINS, of: Of = "prediction"
+) -> Reliability:
     """Compute the reliability diagram with bins of equal mass.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -153,7 +161,7 @@ def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "predictio
     return Reliability(edges, np.full(bins, size), confidence, accuracy)
 
 
-def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def ece(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Compute the expected calibration error, `sum_k w_k * |acc_k - conf_k|`.
 
     Source: Naeini et al., AAAI 2015; with the confidence of the predicted class as in Guo et al.,
@@ -166,7 +174,21 @@ def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
     return _ece(reliability(counts, bins, of))
 
 
-def ece_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def ece_of_bins(sums: ImageBins) -> np.ndarray:
+    """Compute the ECE from sums over bins (..., bins), for all leading axes.
+
+    Of the bins of K classes side by side, it is the class-wise ECE, the mean ECE of the classes.
+    Source: Kull et al., NeurIPS 2019; Nixon et al., CVPR Workshops 2019 ("static").
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> ece_of_bins(image_bins(counts)).round(2)
+    array([0.15])
+    """
+    error: np.ndarray = np.abs(sums.confidence - sums.positive).sum(axis=-1)
+    return error / sums.pixels.sum(axis=-1)
+
+
+def ece_equal_mass(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Compute the ECE with bins of equal mass, `sum_k |acc_k - conf_k| / bins`.
 
     Source: Nguyen & O'Connor, EMNLP 2015.
@@ -178,7 +200,7 @@ def ece_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> f
     return _ece(reliability_equal_mass(counts, bins, of))
 
 
-def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
+def ece_sweep(counts: AnyCounts, of: Of = "prediction") -> float:
     """Compute the ECE with as many equal-mass bins as keep the accuracy monotone (`sweep_bins`).
 
     Source: Roelofs et al., AISTATS 2022 ("ECE sweep").
@@ -190,7 +212,7 @@ def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
     return ece_equal_mass(counts, sweep_bins(counts, of), of)
 
 
-def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
+def sweep_bins(counts: AnyCounts, of: Of = "prediction") -> int:
     """Compute the number of equal-mass bins that `ece_sweep` uses.
 
     The sweep stops before the first number of bins with which the accuracy falls from one bin to
@@ -209,7 +231,7 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     return len(confidence)
 
 
-def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def squared_error_debiased(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Compute the debiased squared calibration error, which may be negative.
 
     `sum_k w_k * ((acc_k - conf_k)^2 - acc_k * (1 - acc_k) / (n_k - 1))` over bins of equal width,
@@ -232,7 +254,7 @@ def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "predictio
     return float(np.sum(diagram.share * (diagram.gap**2 - variance)))
 
 
-def ece_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def ece_debiased(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Compute the square root of `squared_error_debiased`, or 0 if that is negative.
 
     Source: Kumar et al., NeurIPS 2019.
@@ -246,7 +268,7 @@ def ece_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> flo
     return float(np.sqrt(max(squared_error_debiased(counts, bins, of), 0.0)))
 
 
-def oe(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def oe(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Compute the overconfidence error, `sum_k w_k * conf_k * max(conf_k - acc_k, 0)`.
 
     Source: Thulasidasan et al., NeurIPS 2019; the released code of ASLP uses the same formula.
@@ -260,7 +282,7 @@ def oe(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
     return float(np.sum(weight * np.maximum(diagram.gap, 0)))
 
 
-def mce(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def mce(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Compute the maximum calibration error, `max_k |acc_k - conf_k|` over bins with pixels.
 
     Source: Naeini et al., AAAI 2015.
@@ -272,7 +294,7 @@ def mce(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
     return float(np.abs(reliability(counts, bins, of).gap).max())
 
 
-def ks(counts: Counts, of: Of = "prediction") -> float:
+def ks(counts: AnyCounts, of: Of = "prediction") -> float:
     """Compute the Kolmogorov-Smirnov calibration error, which needs no bins.
 
     `max_c |sum over pixels with confidence <= c of (confidence - outcome)| / pixels`, the largest
@@ -290,7 +312,7 @@ def ks(counts: Counts, of: Of = "prediction") -> float:
     return float(np.abs(excess).max() / pixels.sum())
 
 
-def accuracy(counts: Counts) -> float:
+def accuracy(counts: AnyCounts) -> float:
     """Compute the accuracy, the share of pixels whose predicted class is the label.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -301,7 +323,7 @@ def accuracy(counts: Counts) -> float:
     return float(np.sum(outcomes.positive) / np.sum(outcomes.pixels))
 
 
-def confidence(counts: Counts) -> float:
+def confidence(counts: AnyCounts) -> float:
     """Compute the mean confidence, `mean(max(p, 1 - p))`.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -313,7 +335,7 @@ def confidence(counts: Counts) -> float:
     return float(outcomes.confidence @ pixels / pixels.sum())
 
 
-def gap(counts: Counts) -> float:
+def gap(counts: AnyCounts) -> float:
     """Compute the mean confidence minus the accuracy, in [-1, 1]; positive if overconfident.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -323,15 +345,19 @@ def gap(counts: Counts) -> float:
     return confidence(counts) - accuracy(counts)
 
 
-def brier(counts: Counts) -> float:
-    """Compute the Brier score, `mean((p - y)^2)`.
+def brier(counts: AnyCounts) -> float:
+    """Compute the Brier score, `mean((p - y)^2)`, or of K classes `mean(sum_k (p_k - [y = k])^2)`.
 
-    Source: Brier, Monthly Weather Review 1950, in its form for two classes.
+    With two channels, K = 2, it is therefore twice as large as with one channel.
+
+    Source: Brier, Monthly Weather Review 1950; with one channel, in its form for two classes.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> print(f"{brier(counts):.2f}")  # (0 + 0.64 + 0.04 + 0) / 4
     0.17
     """
+    if isinstance(counts, ClassCounts):
+        return float(counts.squares.sum() / counts.pixels)
     background, foreground = counts.pooled
     p, q = counts.level_probabilities
     return float((background @ p**2 + foreground @ (1 - q) ** 2) / counts.pixels)
@@ -369,8 +395,36 @@ def brier_parts(counts: Counts) -> BrierParts:
     return BrierParts(float(reliability), float(resolution), float(base * (1 - base)))
 
 
-def nll(counts: Counts) -> float:
-    """Compute the negative log-likelihood, `-mean(y log p + (1 - y) log(1 - p))`, in nats.
+def mean_iou(counts: ClassCounts) -> float:
+    """Compute the mean over classes of the intersection over union of pooled pixels.
+
+    Classes that are neither in labels nor in predictions are left out of the mean.
+
+    >>> import torch
+    >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])
+    >>> counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 1]]))
+    >>> print(f"{mean_iou(counts):.2f}")  # (1 + 0 + 0) / 3
+    0.33
+    """
+    return float(np.nanmean(class_iou(counts)))
+
+
+def class_iou(counts: ClassCounts) -> np.ndarray:
+    """Compute the intersection over union of each class, (K,); NaN without any pixel.
+
+    >>> import torch
+    >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])
+    >>> class_iou(ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 0]])))
+    array([0.5, nan, 0. ])
+    """
+    confusion = counts.confusion.sum(axis=0)
+    both = np.diagonal(confusion)
+    union = confusion.sum(axis=0) + confusion.sum(axis=1) - both
+    return np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
+
+
+def nll(counts: AnyCounts) -> float:
+    """Compute the negative log-likelihood, the mean of -log of the label's probability, in nats.
 
     Of 8-bit maps, probabilities are clipped at half a grey level from 0 and 1, because a
     probability that was rounded to grey level 0 or 255 need not have been 0 or 1. Without clipping,
@@ -381,6 +435,8 @@ def nll(counts: Counts) -> float:
     >>> print(f"{nll(counts):.2f}")  # (log 5 + log 1.25) / 4, and 0.001 from the clipped pixels
     0.46
     """
+    if isinstance(counts, ClassCounts):
+        return float(counts.losses.sum() / counts.pixels)
     if counts.levels is not None:
         return float((counts.pooled * counts.levels.losses).sum() / counts.pixels)
     half = 0.5 / (counts.grey_levels - 1)
@@ -404,7 +460,7 @@ def _edge_ranks(pixels: float | np.ndarray, bins: int) -> np.ndarray:
     return np.minimum(pixels * np.arange(bins + 1) / bins, pixels)
 
 
-def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
+def _running_sums(counts: AnyCounts, of: Of) -> tuple[np.ndarray, np.ndarray]:
     """Compute running sums over the K grey levels that have pixels, by ascending confidence.
 
     Returns:

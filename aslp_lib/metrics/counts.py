@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from aslp_lib.checks import (
     explained,
@@ -43,6 +42,7 @@ from aslp_lib.metrics.float_levels import (
     mean_logits,
     nearest_grey,
 )
+from aslp_lib.metrics.image_columns import ImageColumns
 from aslp_lib.metrics.map_features import map_values
 from aslp_lib.metrics.structure import centroid, moments
 
@@ -58,7 +58,7 @@ LARGEST_LOGIT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
-class Counts:
+class Counts(ImageColumns):
     """Joint histogram of a set of predicted maps and their masks (immutable).
 
     `Counts.from_map` and `Counts.from_probabilities` count maps and batches;
@@ -111,17 +111,6 @@ class Counts:
         for name, column in self.columns.items():
             fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
             require(f"the shape of the column {name}", column.shape, fits, expected)
-
-    def with_columns(self, **columns: ArrayLike | None) -> Counts:
-        """Return the same counts with other columns; None removes a column.
-
-        >>> counts = Counts(np.ones((2, 2, 256), np.int64)).with_columns(groups=[7, 7])
-        >>> counts.independent, counts.with_columns(groups=None).independent
-        (1, 2)
-        """
-        known = {**self.columns, **columns}
-        kept = {name: np.asarray(values) for name, values in known.items() if values is not None}
-        return replace(self, columns=kept)
 
     @classmethod
     def from_map(
@@ -246,23 +235,6 @@ class Counts:
         if whole:
             columns["quadrants"] = moments(quadrants if means is None else means.to_grey(quadrants))
         return cls(quadrants.sum(axis=1), columns, means)
-
-    def merged(self) -> Counts:
-        """Return the counts of the parts of one image, such as the slabs of a volume, as one.
-
-        >>> part = Counts(np.ones((1, 2, 256), np.int64))
-        >>> whole = Counts.join([part, part]).merged()
-        >>> len(whole), whole.pixels
-        (1, 1024)
-        """
-        if len(self) == 1:
-            return self
-        columns = {
-            name: column.sum(axis=0, keepdims=True)
-            for name, column in self.columns.items()
-            if name.startswith("ignored")
-        }
-        return replace(self.as_one_image(), columns=columns)
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:
@@ -427,31 +399,10 @@ class Counts:
         numbers = sorted({part.table.shape[2] for part in parts})
         expected = "one number. Count all parts in the same way."
         require("the number of levels", numbers, len(numbers) == 1, expected)
-        common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
-        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
+        columns = cls.common_columns(parts)
         fine = [(part.levels, part.pooled) for part in parts if part.levels is not None]
         levels = joined_levels(fine) if fine else None
         return cls(np.concatenate([part.table for part in parts]), columns, levels)
-
-    @classmethod
-    def of_images(cls, images: Sequence[Counts], **columns: ArrayLike | None) -> Counts:
-        """Join the counts of single images, and leave out those without a counted pixel.
-
-        >>> image = Counts.from_map(np.uint8([[255]]), np.uint8([[1]]))
-        >>> ignored = Counts.from_map(np.uint8([[255]]), np.uint8([[255]]), ignore_index=255)
-        >>> Counts.of_images([ignored, image], names=["first", "second"]).names
-        ('second',)
-
-        Args:
-            images: counts of one image each.
-            columns: see `with_columns`; one entry for each of the images.
-
-        Raises:
-            ValueError: if no image has a counted pixel; see also `join`.
-        """
-        kept = [number for number, image in enumerate(images) if image.pixels]
-        known = {k: np.asarray(v)[kept] for k, v in columns.items() if v is not None}
-        return cls.join([images[number] for number in kept]).with_columns(**known)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -523,6 +474,18 @@ class Counts:
             return self
         return Counts(self.pooled[None], levels=self.levels)
 
+    def resampled(self, draws: np.ndarray) -> list[Counts]:
+        """Return resampled sets, each pooled into one image.
+
+        Args:
+            draws: multiplicity of each image in each of R resamples, (R, N), float64.
+        """
+        # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
+        flat = self.table.reshape(len(self), -1).astype(np.float64)
+        pooled = (draws @ flat).astype(self.table.dtype)
+        images = pooled.reshape(len(pooled), 1, *self.table.shape[1:])
+        return [Counts(image, levels=self.levels) for image in images]
+
     @property
     def mean_logits(self) -> np.ndarray:
         """Mean logit of all pixels of each level, shape (levels,), or of the labels without any."""
@@ -581,22 +544,6 @@ class Counts:
         from aslp_lib.metrics.grey_levels import grey_level_logits
 
         return np.stack([grey_level_logits(self.grey_levels)] * 2)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the images, in order; empty if unknown."""
-        return tuple(map(str, self.columns.get("names", ())))
-
-    @property
-    def group_index(self) -> np.ndarray:
-        """Number of each image's group, from 0, or of the image if there are no groups."""
-        groups = self.columns.get("groups", np.arange(len(self)))
-        return np.unique(groups, return_inverse=True)[1]
-
-    @property
-    def independent(self) -> int:
-        """Number of groups, or of images if there are no groups."""
-        return len(np.unique(self.group_index))
 
     @property
     def pixels(self) -> float:

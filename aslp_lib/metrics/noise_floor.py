@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from aslp_lib.metrics.calibration import BINS, ImageBins, image_bins
+from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.top_label import Of
 
@@ -18,7 +19,7 @@ FEWEST = 5
 """Smallest number of images or groups from which the noise floor is estimated."""
 
 
-def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+def noise_floor(counts: Counts | ClassCounts, bins: int = BINS, of: Of = "prediction") -> float:
     """Estimate the mean ECE of a calibrated predictor whose errors vary as much between images.
 
     The residual of image i in bin k is the sum of its confidences minus its number of correct
@@ -62,7 +63,8 @@ def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> floa
     Args:
         counts: counts of the images.
         bins: number of bins of equal width.
-        of: definition of confidence and outcome, see `calibration`.
+        of: definition of confidence and outcome, see `calibration`; "classes" for the floor of the
+            class-wise ECE.
 
     Raises:
         ValueError: see `calibration.check_bins`.
@@ -70,7 +72,7 @@ def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> floa
     images = np.stack(image_bins(counts, bins, of), axis=1)
     if counts.independent < FEWEST:
         return math.nan
-    units = np.zeros((counts.independent, 3, bins))
+    units = np.zeros((counts.independent, *images.shape[1:]))
     np.add.at(units, counts.group_index, images)
     pixels, confidence, positive = units.swapaxes(0, 1)
     residuals = confidence - positive

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from enum import IntEnum
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
-from aslp_lib.metrics.calibration import ImageBins
+from aslp_lib.metrics.calibration import BINS, ImageBins, image_bins
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import Of
 
-ScoreFunction = Callable[[Counts], float]
-"""A function from counts to a score: of pooled pixels (as in `calibration`), or an `ImageMean`."""
+ScoreFunction = Callable[[Any], float]
+"""A function from counts to a score: of pooled pixels (as in `calibration`), an `ImageMean`, or a
+score `OfBins`."""
 
 
 class Visibility(IntEnum):
@@ -78,9 +81,11 @@ class Score:
         >>> print(f"{SCORES['ece'].with_bins(1)(counts):.2f}")  # confidence 0.9, accuracy 0.5
         0.40
         """
+        if isinstance(self.function, OfBins):
+            return replace(self.function, bins=bins)
         return partial(self.function, bins=bins) if self.takes_bins else self.function
 
-    def value(self, counts: Counts, bins: int) -> float:
+    def value(self, counts: AnyCounts, bins: int) -> float:
         """Compute the score of a set.
 
         >>> from aslp_lib.metrics import SCORES
@@ -94,6 +99,11 @@ class Score:
         if self.needs is not None and self.needs not in counts.columns:
             return math.nan
         return self.with_bins(bins)(counts)
+
+    @property
+    def of(self) -> Of:
+        """Definition of confidence and outcome that the score is of."""
+        return self.function.of if isinstance(self.function, OfBins) else "prediction"
 
     @property
     def heading(self) -> str:
@@ -145,6 +155,35 @@ class Score:
 
 
 @dataclass(frozen=True)
+class OfBins:
+    """Score that is computed from sums over bins, which are resampled instead of the counts.
+
+    >>> from aslp_lib.metrics.calibration import ece_of_bins
+    >>> counts = Counts.from_map(np.uint8([[255, 204]]), np.uint8([[1, 0]]))
+    >>> print(f"{OfBins(ece_of_bins, of='prediction')(counts):.2f}")  # |0.8 - 0| / 2
+    0.40
+
+    Args:
+        reduce: function from the sums over bins, (..., bins), to the score, (...).
+        of: definition of confidence and outcome, see `calibration.image_bins`.
+        bins: number of bins.
+    """
+
+    reduce: Callable[[ImageBins], np.ndarray]
+    of: Of
+    bins: int = BINS
+
+    def __call__(self, counts: AnyCounts) -> float:
+        """Compute the score of a set."""
+        return float(self.resampled(counts, np.ones((1, len(counts))))[0])
+
+    def resampled(self, counts: AnyCounts, draws: np.ndarray) -> np.ndarray:
+        """Compute the score of resamples, (R,), from the multiplicities of the images, (R, N)."""
+        sums = image_bins(counts, self.bins, self.of)
+        return self.reduce(ImageBins(*(draws @ part for part in sums)))
+
+
+@dataclass(frozen=True)
 class ImageMean:
     """Score that is the mean of a value over images, or that reduces the mean of a curve.
 
@@ -160,7 +199,7 @@ class ImageMean:
             `values` returns no curves.
     """
 
-    values: Callable[[Counts], np.ndarray]
+    values: Callable[[Any], np.ndarray]
     reduce: Callable[[np.ndarray], np.ndarray | float] | None = None
 
     def __call__(self, counts: Counts) -> float:

@@ -1,12 +1,15 @@
 """The reliability table: pixels of each image by outcome and confidence.
 
-Every calibration score, its interval and its diagram is computed from this table. Counts of binary
-maps derive it (`top_label`), with one of two definitions of confidence and outcome:
+Every calibration score, its interval and its diagram is computed from this table. Counts derive it
+(`top_label`), with one of these definitions of confidence and outcome:
 
-- "prediction" (default): the confidence of a pixel is that of its predicted class, `max(p, 1 - p)`,
-  and its outcome is 1 if that class is the label. The mean outcome is the accuracy.
+- "prediction" (default): the confidence of a pixel is that of its predicted class, for two classes
+  `max(p, 1 - p)`, and its outcome is 1 if that class is the label. The mean outcome is the
+  accuracy.
 - "foreground": the confidence is `p = P(y = 1)`, and the outcome is the label. The mean outcome is
   the frequency of foreground.
+- k, a number, for counts of K classes: the confidence is the probability of class k, and the
+  outcome is 1 if class k is the label. The mean outcome is the frequency of class k.
 """
 
 from dataclasses import dataclass
@@ -15,10 +18,10 @@ from typing import Literal
 import numpy as np
 
 from aslp_lib.checks import require
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 
-Of = Literal["prediction", "foreground"]
-"""Definition of confidence and outcome."""
+Of = Literal["prediction", "foreground", "classes"] | int
+"""Definition of confidence and outcome; "classes" is for `calibration.image_bins` alone."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,12 @@ class TopLabel:
         return self.confidence[there], pixels[there], self.positive[there]
 
 
-def top_label(counts: Counts, of: Of = "prediction") -> TopLabel:
-    """Derive the reliability table of binary maps, at grey levels.
+def top_label(counts: AnyCounts, of: Of = "prediction") -> TopLabel:
+    """Derive the reliability table of predictions, at grey levels.
 
     Scores of pooled pixels need only that of all images as one, `counts.as_one_image()`.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # 4 grey levels
     >>> top_label(counts, "foreground").positive
     array([0, 0, 3, 2])
@@ -86,6 +90,10 @@ def top_label(counts: Counts, of: Of = "prediction") -> TopLabel:
     Raises:
         ValueError: if `of` is unknown.
     """
+    if isinstance(counts, ClassCounts):
+        if of == "prediction":
+            return TopLabel(counts.top, counts.grey_levels)
+        return TopLabel(counts.table_of(of), counts.grey_levels)
     counts = counts.grey
     if of == "foreground":
         return TopLabel(counts.table, counts.grey_levels)

@@ -1,0 +1,323 @@
+"""Counts of predictions for K classes, from which their scores are computed.
+
+A joint histogram of K probabilities would be too large. An image has sums instead: a reliability
+table of the predicted class (is it right, at which confidence?), one of each class against the
+rest, the confusion matrix, the NLL and the squared error. Probabilities are counted at the grey
+levels of floats, multiples of 1/4335; NLL and squared error are summed before they are rounded. The
+size of the sums does not depend on that of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aslp_lib.checks import require, require_type, short_repr
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.float_levels import GREY_LEVELS
+from aslp_lib.metrics.image_columns import ImageColumns
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHUNK = 2**18
+"""Number of probabilities that are counted at once, so that intermediate results stay small."""
+LARGEST = 1e30
+"""Largest absolute value of a logit; differences of larger ones overflow float32."""
+SUM_TOLERANCE = 0.01
+"""Largest distance from 1 of the sum of a pixel's probabilities, which may be in half precision."""
+
+
+@dataclass(frozen=True)
+class ClassCounts(ImageColumns):
+    """Sums over the pixels of each image, for K classes (immutable).
+
+    >>> import torch
+    >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])  # two pixels
+    >>> counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 1]]))
+    >>> counts.classes, counts.pixels, counts.confusion[0].tolist()
+    (3, 2, [[1, 0, 0], [0, 0, 1], [0, 0, 0]])
+
+    Args:
+        top: numbers of pixels (images, 2, levels): the predicted class is wrong or right, by the
+            grey level of its probability.
+        each: numbers of pixels (images, K, 2, levels): the label is another class or class k, by
+            the grey level of the probability of class k.
+        confusion: numbers of pixels (images, K, K), by label and predicted class.
+        losses: NLL of the pixels of each image, in nats, (images,).
+        squares: squared errors `sum_k (p_k - [y = k])^2` of the pixels of each image, (images,).
+        columns: what else is known of each image, as in `Counts`.
+    """
+
+    top: np.ndarray
+    each: np.ndarray
+    confusion: np.ndarray
+    losses: np.ndarray
+    squares: np.ndarray
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict, kw_only=True)
+
+    @classmethod
+    def from_logits(
+        cls, logits: Tensor, labels: Tensor, ignore_index: int | None = None
+    ) -> ClassCounts:
+        """Count the pixels of a batch of logits, on its device.
+
+        Args:
+            logits: logits (N, K, ...) of N images, K of 2 or more.
+            labels: class of each pixel, (N, ...), of an integer type.
+            ignore_index: label of pixels that are not counted, whatever is predicted there. An
+                image that has only such pixels is omitted.
+
+        Raises:
+            TypeError: if logits or labels are not tensors.
+            ValueError: if shapes disagree, if a logit is not finite, or if a label is no class.
+        """
+        return cls._from_tensors("logits", logits, labels, ignore_index)
+
+    @classmethod
+    def from_probabilities(
+        cls, probabilities: Tensor, labels: Tensor, ignore_index: int | None = None
+    ) -> ClassCounts:
+        """Count the pixels of a batch of probabilities, on its device.
+
+        A probability of 0 stands for the smallest positive number of its data type in the NLL, as
+        one pixel of that class would otherwise make it infinite.
+
+        Args:
+            probabilities: probabilities (N, K, ...), which sum to 1 over the K classes.
+            labels, ignore_index: as in `from_logits`.
+
+        Raises:
+            TypeError: if probabilities or labels are not tensors.
+            ValueError: if shapes disagree, if probabilities are NaN or outside [0, 1] or do not sum
+                to 1, or if a label is no class.
+        """
+        return cls._from_tensors("probabilities", probabilities, labels, ignore_index)
+
+    @classmethod
+    def _from_tensors(
+        cls, name: str, values: Tensor, labels: Tensor, ignore_index: int | None
+    ) -> ClassCounts:
+        import torch  # only here, since importing it takes longer than scoring many maps
+
+        values, labels = _checked(name, values, labels, ignore_index)
+        (n, k), size = values.shape[:2], max(1, CHUNK // values.shape[1])
+        shapes = (2, GREY_LEVELS), (k, 2, GREY_LEVELS), (k, k), (), ()
+        kinds = (np.int64,) * 3 + (np.float64,) * 2
+        sums = [np.zeros((n, *s), kind) for s, kind in zip(shapes, kinds, strict=True)]
+        for image in range(n):
+            of_image: tuple[Tensor | int, ...] = (0,) * len(sums)
+            chunks = torch.split(values[image], size, 1), torch.split(labels[image], size)
+            for chunk, ids in zip(*chunks, strict=True):
+                if ignore_index is not None:
+                    counted = (ids != ignore_index).nonzero().squeeze(1)  # faster than a mask
+                    chunk, ids = chunk[:, counted], ids[counted]
+                chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
+                parts = _sums(*_READ[name](chunk, ids), ids)
+                of_image = tuple(a + b for a, b in zip(of_image, parts, strict=True))
+            for total, part in zip(sums, of_image, strict=True):
+                total[image] = torch.as_tensor(part).cpu()
+        counts = cls(*sums)
+        if ignore_index is None:
+            return counts
+        pixels = counts.confusion.sum(axis=(1, 2))
+        return counts.with_columns(ignored=labels.shape[1] - pixels)[pixels > 0]
+
+    @classmethod
+    def join(cls, parts: Sequence[ClassCounts]) -> ClassCounts:
+        """Concatenate the images of several sets, in order, with the columns that all parts have.
+
+        Raises:
+            ValueError: if there are no parts, or if their numbers of classes differ.
+        """
+        require("the number of images", 0, bool(parts), "1 or more. Count a batch first.")
+        numbers = sorted({part.classes for part in parts})
+        require("the number of classes", numbers, len(numbers) == 1, "the same in all parts")
+        if len(parts) == 1:
+            return parts[0]
+        sums = (np.concatenate(arrays) for arrays in zip(*(p.sums for p in parts), strict=True))
+        return cls(*sums, columns=cls.common_columns(parts))
+
+    @property
+    def sums(self) -> tuple[np.ndarray, ...]:
+        """The five sums of each image."""
+        return self.top, self.each, self.confusion, self.losses, self.squares
+
+    @property
+    def classes(self) -> int:
+        """Number K of classes."""
+        return int(self.each.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.top)
+
+    def __getitem__(self, images: slice | np.ndarray) -> ClassCounts:
+        """Return the set of the images that a slice, a mask or an index array selects."""
+        columns = {name: column[images] for name, column in self.columns.items()}
+        return ClassCounts(*(array[images] for array in self.sums), columns=columns)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels of the set."""
+        return int(self.confusion.sum())
+
+    @property
+    def grey_levels(self) -> int:
+        """Number of grey levels at which probabilities are counted."""
+        return GREY_LEVELS
+
+    def as_one_image(self) -> ClassCounts:
+        """Return the pixels of all images as those of one image, without columns."""
+        return self._as_one_image
+
+    @cached_property
+    def _as_one_image(self) -> ClassCounts:
+        return ClassCounts(*(array.sum(axis=0, keepdims=True) for array in self.sums))
+
+    def of_class(self, number: int) -> Counts:
+        """Return the counts of one class against the rest, at grey levels.
+
+        Their NLL is that of grey levels. All scores of two classes apply that need no geometry.
+
+        >>> import torch
+        >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])
+        >>> counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 1]]))
+        >>> counts.of_class(2).pooled.sum(axis=1)  # two pixels of other classes
+        array([2, 0])
+        """
+        return Counts(self.table_of(number), self.columns)
+
+    def table_of(self, number: int | str) -> np.ndarray:
+        """Return the table of a class, (images, 2, levels); raise ValueError if there is none."""
+        valid = isinstance(number, int) and 0 <= number < self.classes
+        require("the class", number, valid, f"an integer from 0 to {self.classes - 1}")
+        return self.each[:, int(number)]
+
+    def resampled(self, draws: np.ndarray) -> list[ClassCounts]:
+        """Return resampled sets, each pooled into one image, without the tables of each class.
+
+        Those would be large; scores of classes are resampled by their bins (`score.OfBins`).
+
+        Args:
+            draws: multiplicity of each image in each of R resamples, (R, N), float64.
+        """
+        empty = self.each[:, :, :, :0]
+        flat = [array.reshape(len(self), -1) for array in (self.top, self.confusion)]
+        top, confusion = ((draws @ array).astype(np.int64) for array in flat)
+        losses, squares = draws @ self.losses, draws @ self.squares
+        shapes = self.top.shape[1:], self.confusion.shape[1:]
+        return [
+            ClassCounts(
+                top[r].reshape(1, *shapes[0]),
+                empty[:1],
+                confusion[r].reshape(1, *shapes[1]),
+                losses[r : r + 1],
+                squares[r : r + 1],
+            )
+            for r in range(len(draws))
+        ]
+
+
+def _checked(
+    name: str, values: Tensor, labels: Tensor, ignore_index: int | None
+) -> tuple[Tensor, Tensor]:
+    """Check a batch, and flatten it to (N, K, pixels) and class ids (N, pixels) in int64."""
+    import torch
+
+    for what, tensor in ((name, values), ("labels", labels)):
+        require_type(what, tensor, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
+    shape, classes = tuple(values.shape), values.shape[1] if values.dim() > 1 else 1
+    expected = "(N, K, ...) with K of 2 or more. Count one channel with Counts"
+    require(f"the shape of {name}", shape, classes > 1, expected)
+    expected = f"{shape[:1] + shape[2:]}, one class for each pixel of {name}"
+    if labels.shape == shape:
+        expected += ". Of one-hot labels, take labels.argmax(1)"
+    require(
+        "the shape of labels", tuple(labels.shape), labels.shape == shape[:1] + shape[2:], expected
+    )
+    if values.device.type == "mps":  # which has no float64
+        values, labels = values.cpu(), labels.cpu()
+    whole = not labels.is_floating_point() and labels.dtype != torch.bool
+    require("the data type of labels", labels.dtype, whole, "an integer type: numbers of classes")
+    labels = labels.long().reshape(len(labels), -1)
+    valid = (labels >= 0) & (labels < classes)
+    if ignore_index is not None:
+        valid |= labels == ignore_index
+    if not bool(valid.all()):
+        found = short_repr(torch.unique(labels[~valid]).tolist())
+        advice = "Pass ignore_index if this label marks pixels to ignore"
+        raise ValueError(
+            f"labels hold {found}; expected classes from 0 to {classes - 1}, as {name} have "
+            f"{classes} channels. {advice}."
+        )
+    return values.detach().reshape(*shape[:2], -1), labels
+
+
+def _from_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return probabilities (K, pixels), the log-likelihood of the labels, and the predictions."""
+    if not bool((logits.abs() <= LARGEST).all()):
+        raise ValueError(
+            "logits are NaN, infinite or beyond 1e30; expected finite numbers. Look for the cause "
+            "in what the network computes."
+        )
+    largest, predicted = logits.max(dim=0)
+    shifted = logits - largest
+    likelihood = shifted.exp()
+    total = likelihood.sum(dim=0)
+    return likelihood / total, _own(shifted, labels) - total.log(), predicted
+
+
+def _from_probabilities(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the same of probabilities."""
+    import torch
+
+    if not bool(((p >= 0) & (p <= 1)).all()):
+        raise ValueError(
+            "probabilities are NaN or outside [0, 1]; expected numbers in [0, 1]. Of logits, say "
+            "so: logits, or --logits."
+        )
+    deviation = (p.sum(dim=0) - 1).abs().max().item() if p.numel() else 0.0
+    expected = f"at most {SUM_TOLERANCE}. Apply a softmax over the channels, not a sigmoid."
+    name = "the largest distance from 1 of the sum of a pixel's probabilities"
+    require(name, deviation, deviation <= SUM_TOLERANCE, expected)
+    tiny = torch.finfo(p.dtype).tiny
+    return p, _own(p, labels).clamp(min=tiny).log(), p.argmax(dim=0)
+
+
+_READ = {"logits": _from_logits, "probabilities": _from_probabilities}
+
+
+def _own(values: Tensor, classes: Tensor) -> Tensor:
+    """Select the value of one class for each pixel: (K, pixels) to (pixels,)."""
+    return values.gather(0, classes[None])[0]
+
+
+def _sums(
+    p: Tensor, log_likelihood: Tensor, predicted: Tensor, labels: Tensor
+) -> tuple[Tensor, ...]:
+    """Compute the sums of `ClassCounts` over some pixels of an image."""
+    import torch
+
+    k = len(p)
+    levels = (p * (GREY_LEVELS - 1)).round_().long()
+    top = (predicted == labels) * GREY_LEVELS + _own(levels, predicted)
+    levels += torch.arange(k, device=p.device)[:, None] * GREY_LEVELS
+    every = torch.bincount(levels.ravel(), minlength=k * GREY_LEVELS)
+    positive = torch.bincount(_own(levels, labels), minlength=k * GREY_LEVELS)
+    each = torch.stack([every - positive, positive]).view(2, k, GREY_LEVELS).transpose(0, 1)
+    squares = p.square().sum(dim=0) - 2 * _own(p, labels) + 1
+    return (
+        torch.bincount(top, minlength=2 * GREY_LEVELS).view(2, GREY_LEVELS),
+        each,
+        torch.bincount(labels * k + predicted, minlength=k * k).view(k, k),
+        -log_likelihood.double().sum(),
+        squares.double().sum(),
+    )
+
+
+AnyCounts = Counts | ClassCounts
+"""Counts of two classes, or of K."""
