@@ -24,10 +24,12 @@ from aslp_lib.metrics.image_columns import ImageColumns
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 2**18
+CHUNK = 2**19
 """Number of probabilities that are counted at once, so that intermediate results stay small."""
 LARGEST = 1e30
 """Largest absolute value of a logit; differences of larger ones overflow float32."""
+SUMS = ("top", "each", "confusion", "losses", "squares")
+"""Names of the sums over pixels."""
 SUM_TOLERANCE = 0.01
 """Largest distance from 1 of the sum of a pixel's probabilities, which may be in half precision."""
 
@@ -61,8 +63,24 @@ class ClassCounts(ImageColumns):
     columns: Mapping[str, np.ndarray] = field(default_factory=dict, kw_only=True)
 
     @classmethod
+    def empty(cls, classes: int, images: int = 1) -> ClassCounts:
+        """Return the counts of images without pixels.
+
+        >>> ClassCounts.empty(3).pixels
+        0
+        """
+        shapes = (2, GREY_LEVELS), (classes, 2, GREY_LEVELS), (classes, classes), (), ()
+        kinds = (np.int64,) * 3 + (np.float64,) * 2
+        return cls(*(np.zeros((images, *s), kind) for s, kind in zip(shapes, kinds, strict=True)))
+
+    @classmethod
     def from_logits(
-        cls, logits: Tensor, labels: Tensor, ignore_index: int | None = None
+        cls,
+        logits: Tensor,
+        labels: Tensor,
+        ignore_index: int | None = None,
+        *,
+        pooled: bool = False,
     ) -> ClassCounts:
         """Count the pixels of a batch of logits, on its device.
 
@@ -71,16 +89,22 @@ class ClassCounts(ImageColumns):
             labels: class of each pixel, (N, ...), of an integer type.
             ignore_index: label of pixels that are not counted, whatever is predicted there. An
                 image that has only such pixels is omitted.
+            pooled: count all pixels as those of one image, which needs a fixed memory.
 
         Raises:
             TypeError: if logits or labels are not tensors.
             ValueError: if shapes disagree, if a logit is not finite, or if a label is no class.
         """
-        return cls._from_tensors("logits", logits, labels, ignore_index)
+        return cls._from_tensors("logits", logits, labels, ignore_index, pooled)
 
     @classmethod
     def from_probabilities(
-        cls, probabilities: Tensor, labels: Tensor, ignore_index: int | None = None
+        cls,
+        probabilities: Tensor,
+        labels: Tensor,
+        ignore_index: int | None = None,
+        *,
+        pooled: bool = False,
     ) -> ClassCounts:
         """Count the pixels of a batch of probabilities, on its device.
 
@@ -89,39 +113,41 @@ class ClassCounts(ImageColumns):
 
         Args:
             probabilities: probabilities (N, K, ...), which sum to 1 over the K classes.
-            labels, ignore_index: as in `from_logits`.
+            labels, ignore_index, pooled: as in `from_logits`.
 
         Raises:
             TypeError: if probabilities or labels are not tensors.
             ValueError: if shapes disagree, if probabilities are NaN or outside [0, 1] or do not sum
                 to 1, or if a label is no class.
         """
-        return cls._from_tensors("probabilities", probabilities, labels, ignore_index)
+        return cls._from_tensors("probabilities", probabilities, labels, ignore_index, pooled)
 
     @classmethod
     def _from_tensors(
-        cls, name: str, values: Tensor, labels: Tensor, ignore_index: int | None
+        cls, name: str, values: Tensor, labels: Tensor, ignore_index: int | None, pooled: bool
     ) -> ClassCounts:
         import torch  # only here, since importing it takes longer than scoring many maps
 
         values, labels = _checked(name, values, labels, ignore_index)
-        (n, k), size = values.shape[:2], max(1, CHUNK // values.shape[1])
-        shapes = (2, GREY_LEVELS), (k, 2, GREY_LEVELS), (k, k), (), ()
-        kinds = (np.int64,) * 3 + (np.float64,) * 2
-        sums = [np.zeros((n, *s), kind) for s, kind in zip(shapes, kinds, strict=True)]
-        for image in range(n):
-            of_image: tuple[Tensor | int, ...] = (0,) * len(sums)
+        if pooled:
+            values = values.transpose(0, 1).reshape(1, values.shape[1], -1)
+            labels = labels.reshape(1, -1)
+        (images, classes), size = values.shape[:2], max(1, CHUNK // values.shape[1])
+        counts = cls.empty(classes, images)
+        for image in range(images):
+            of_image: tuple[Tensor | int, ...] = (0,) * len(SUMS)
             chunks = torch.split(values[image], size, 1), torch.split(labels[image], size)
             for chunk, ids in zip(*chunks, strict=True):
                 if ignore_index is not None:
                     counted = (ids != ignore_index).nonzero().squeeze(1)  # faster than a mask
                     chunk, ids = chunk[:, counted], ids[counted]
+                    if not len(ids):
+                        continue
                 chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
-                parts = _sums(*_READ[name](chunk, ids), ids)
+                parts = _sums(name, chunk, ids)
                 of_image = tuple(a + b for a, b in zip(of_image, parts, strict=True))
-            for total, part in zip(sums, of_image, strict=True):
+            for total, part in zip(counts.sums, of_image, strict=True):
                 total[image] = torch.as_tensor(part).cpu()
-        counts = cls(*sums)
         if ignore_index is None:
             return counts
         pixels = counts.confusion.sum(axis=(1, 2))
@@ -258,34 +284,39 @@ def _checked(
 
 
 def _from_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return probabilities (K, pixels), the log-likelihood of the labels, and the predictions."""
-    if not bool((logits.abs() <= LARGEST).all()):
+    """Return the probabilities (K, pixels), the largest logits, and the labels' log-likelihood."""
+    import torch
+
+    low, high = torch.aminmax(logits)  # NaN if one is NaN
+    if not -LARGEST <= low.item() <= high.item() <= LARGEST:
         raise ValueError(
-            "logits are NaN, infinite or beyond 1e30; expected finite numbers. Look for the cause "
-            "in what the network computes."
+            f"logits span [{low:g}, {high:g}]; expected finite numbers, up to {LARGEST:g}. Look "
+            "for the cause in what the network computes."
         )
-    largest, predicted = logits.max(dim=0)
+    largest = logits.amax(dim=0)
     shifted = logits - largest
-    likelihood = shifted.exp()
+    log_likelihood = _own(shifted, labels)
+    likelihood = shifted.exp_()
     total = likelihood.sum(dim=0)
-    return likelihood / total, _own(shifted, labels) - total.log(), predicted
+    return likelihood.div_(total), largest, log_likelihood - total.log()
 
 
 def _from_probabilities(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the same of probabilities."""
+    """Return the same of probabilities, which are the largest instead of the logits."""
     import torch
 
-    if not bool(((p >= 0) & (p <= 1)).all()):
+    low, high = torch.aminmax(p)
+    if not 0 <= low.item() <= high.item() <= 1:
         raise ValueError(
-            "probabilities are NaN or outside [0, 1]; expected numbers in [0, 1]. Of logits, say "
-            "so: logits, or --logits."
+            f"probabilities span [{low:g}, {high:g}]; expected numbers in [0, 1]. If these are "
+            "logits, say so: logits, or --logits."
         )
-    deviation = (p.sum(dim=0) - 1).abs().max().item() if p.numel() else 0.0
+    deviation = (p.sum(dim=0) - 1).abs_().max().item()
     expected = f"at most {SUM_TOLERANCE}. Apply a softmax over the channels, not a sigmoid."
     name = "the largest distance from 1 of the sum of a pixel's probabilities"
     require(name, deviation, deviation <= SUM_TOLERANCE, expected)
     tiny = torch.finfo(p.dtype).tiny
-    return p, _own(p, labels).clamp(min=tiny).log(), p.argmax(dim=0)
+    return p, p.amax(dim=0), _own(p, labels).clamp(min=tiny).log()
 
 
 _READ = {"logits": _from_logits, "probabilities": _from_probabilities}
@@ -296,23 +327,23 @@ def _own(values: Tensor, classes: Tensor) -> Tensor:
     return values.gather(0, classes[None])[0]
 
 
-def _sums(
-    p: Tensor, log_likelihood: Tensor, predicted: Tensor, labels: Tensor
-) -> tuple[Tensor, ...]:
+def _sums(name: str, values: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
     """Compute the sums of `ClassCounts` over some pixels of an image."""
     import torch
 
-    k = len(p)
-    levels = (p * (GREY_LEVELS - 1)).round_().long()
-    top = (predicted == labels) * GREY_LEVELS + _own(levels, predicted)
-    levels += torch.arange(k, device=p.device)[:, None] * GREY_LEVELS
-    every = torch.bincount(levels.ravel(), minlength=k * GREY_LEVELS)
-    positive = torch.bincount(_own(levels, labels), minlength=k * GREY_LEVELS)
-    each = torch.stack([every - positive, positive]).view(2, k, GREY_LEVELS).transpose(0, 1)
+    p, largest, log_likelihood = _READ[name](values, labels)
+    k, bins = len(p), len(p) * GREY_LEVELS
+    number = torch.arange(k, dtype=torch.int32, device=p.device)[:, None]
+    # The first class with the largest value, five times as fast as argmax.
+    predicted = k - torch.where(values == largest, k - number, 0).amax(dim=0).long()
+    cells = (p * (GREY_LEVELS - 1)).round_().int() + number * GREY_LEVELS
+    every = torch.bincount(cells.ravel(), minlength=bins)
+    positive = torch.bincount(_own(cells, labels), minlength=bins)
+    right = _own(cells, predicted) + ((predicted == labels).long() - predicted) * GREY_LEVELS
     squares = p.square().sum(dim=0) - 2 * _own(p, labels) + 1
     return (
-        torch.bincount(top, minlength=2 * GREY_LEVELS).view(2, GREY_LEVELS),
-        each,
+        torch.bincount(right, minlength=2 * GREY_LEVELS).view(2, GREY_LEVELS),
+        torch.stack([every - positive, positive]).view(2, k, GREY_LEVELS).transpose(0, 1),
         torch.bincount(labels * k + predicted, minlength=k * k).view(k, k),
         -log_likelihood.double().sum(),
         squares.double().sum(),

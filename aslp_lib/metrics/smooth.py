@@ -6,8 +6,8 @@ Source: Blasiok & Nakkiran, ICLR 2024.
 import numpy as np
 
 from aslp_lib.checks import require
-from aslp_lib.metrics.classes import AnyCounts
-from aslp_lib.metrics.counts import MAP_GREY_LEVELS
+from aslp_lib.metrics.classes import ClassCounts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.top_label import Of, top_label
 
 POINTS = 8 * (MAP_GREY_LEVELS - 1)
@@ -19,7 +19,7 @@ NARROWEST = 0.25
 """Smallest kernel width, in grey levels of an 8-bit map: narrower kernels do not reach the next."""
 
 
-def smooth_ece(counts: AnyCounts, of: Of = "prediction") -> float:
+def smooth_ece(counts: Counts | ClassCounts, of: Of = "prediction") -> float:
     """Compute the smooth expected calibration error.
 
     The error at width s, `smooth_ece_at`, falls as s grows. The score is the width s* at which the
@@ -53,7 +53,7 @@ def smooth_ece(counts: AnyCounts, of: Of = "prediction") -> float:
     return width
 
 
-def smooth_ece_at(counts: AnyCounts, width: float, of: Of = "prediction") -> float:
+def smooth_ece_at(counts: Counts | ClassCounts, width: float, of: Of = "prediction") -> float:
     """Compute the smoothed calibration error at a given kernel width.
 
     `integral over t in [0, 1] of |sum_c r_c K(t, c)|`, where `r_c = w_c (acc_c - conf_c)` is the
@@ -76,7 +76,7 @@ def smooth_ece_at(counts: AnyCounts, width: float, of: Of = "prediction") -> flo
     return _error(_spectrum(_residuals(counts, of)), width)
 
 
-def _residuals(counts: AnyCounts, of: Of) -> np.ndarray:
+def _residuals(counts: Counts | ClassCounts, of: Of) -> np.ndarray:
     """Compute the outcome minus confidence at each grid point, summed over its pixels, per pixel.
 
     Returns:
