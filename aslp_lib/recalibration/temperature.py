@@ -1,5 +1,6 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
+import math
 import warnings
 from typing import Self
 
@@ -10,11 +11,12 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
+from aslp_lib.recalibration.classes import ClassRecalibration, LabelledPixels
 from aslp_lib.recalibration.recalibration import CorruptedSets, Parameter, Recalibration
 
 
-class Temperature(Recalibration):
-    """Temperature scaling: `p' = sigmoid(z / T)`.
+class Temperature(ClassRecalibration):
+    """Temperature scaling: `p' = sigmoid(z / T)`, or `p' = softmax(z / T)` with K channels.
 
     T > 1 lowers the confidence, T < 1 raises it, and T = 1 changes nothing.
 
@@ -37,6 +39,14 @@ class Temperature(Recalibration):
     def __init__(self, value: Parameter = 1.0) -> None:
         super().__init__(value=value)
         check_temperature(self.value)
+
+    @property
+    def channels(self) -> None:
+        return None
+
+    def minimise_classes(self, pixels: LabelledPixels) -> Self:
+        """Find the temperature that minimises the NLL of K classes (`best_class_temperature`)."""
+        return type(self)(warned(best_class_temperature(pixels)))
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the temperature that minimises the NLL (`best_temperature`).
@@ -66,7 +76,11 @@ def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") ->
         pixels, margins: see `best_temperature`.
         of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
-    value = best_temperature(pixels, margins)
+    return warned(best_temperature(pixels, margins), of, stacklevel=5)
+
+
+def warned(value: float, of: str = "", stacklevel: int = 4) -> float:
+    """Return a temperature, with a warning if it is an end of the range that is searched."""
     reasons = {
         LOWEST: "all or nearly all decisions are correct",
         HIGHEST: "the logits do not predict the labels, or contradict them",
@@ -76,9 +90,50 @@ def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") ->
             f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because "
             f"{reasons[value]}; {value:g} is used. Check the validation set.",
             RuntimeWarning,
-            stacklevel=4,  # the caller of fit
+            stacklevel=stacklevel,
         )
     return value
+
+
+def best_class_temperature(pixels: LabelledPixels) -> float:
+    """Compute the temperature that minimises the NLL of K classes.
+
+    Let `m_k = z_k - z_y` be the margins of a pixel with label y, and `s = 1/T`. The NLL
+    `mean log sum_k exp(s m_k)` is convex in s. Newton's method finds the zero of its derivative
+    `mean sum_k p_k m_k`, with one pass over the pixels per step, and bisection takes over where it
+    fails. If there is no zero in the range, an end of it is returned, as by `best_temperature`. Two
+    channels give the result of that function for the logits `z_1 - z_0`.
+
+    >>> logits = torch.tensor([[4.0, 1.0]] * 3).log()  # p = 0.8, correct twice and wrong once
+    >>> pixels = LabelledPixels([(logits, torch.tensor([0, 0, 1]))])
+    >>> round(best_class_temperature(pixels), 3)  # log 4 / T = log 2
+    2.0
+    """
+
+    def slopes(*inverses: float) -> Tensor:
+        """Compute the first and the second derivative of the summed NLL at each s."""
+        total = torch.zeros(len(inverses), 2, dtype=torch.float64)
+        for z, y in pixels:
+            margins = z - z.gather(0, y[None])
+            for row, inverse in zip(total, inverses, strict=True):
+                weighted = (inverse * margins).softmax(0) * margins
+                mean = weighted.sum(0)
+                row += torch.stack([mean.sum(), (weighted * margins).sum() - mean @ mean]).cpu()
+        return total
+
+    low, s, high = 1 / HIGHEST, 1.0, 1 / LOWEST
+    (at_low, _), (slope, curvature), (at_high, _) = slopes(low, s, high).tolist()
+    if at_high <= 0:
+        return LOWEST
+    if at_low >= 0:
+        return HIGHEST
+    while True:
+        newton = s - slope / curvature if curvature > 0 else math.inf
+        low, high = (s, high) if slope < 0 else (low, s)
+        if min(abs(newton - s), high - low) <= 1e-10 * s:  # the next error is of order 1e-20
+            return 1 / newton
+        s = newton if low < newton < high else math.sqrt(low * high)
+        ((slope, curvature),) = slopes(s).tolist()
 
 
 def check_temperature(value: Tensor) -> None:
