@@ -3,8 +3,10 @@ fractions and the methods for two classes."""
 
 import copy
 import math
+import re
 import warnings
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,6 +181,17 @@ def test_a_fit_that_raises_the_nll_is_the_identity():
     fitted = Worse().fit_classes([(z, labels)])
     assert fitted.describe() == "the identity, which changes nothing"
     assert torch.equal(fitted(z), z)
+
+
+def test_the_example_of_the_page_runs_and_its_table_names_all_methods():
+    page = (Path(__file__).parents[2] / "docs" / "recalibration.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n([^`]*fit_classes[^`]*)```", page)
+    z, labels = drawn(ignored=0.2)
+    names = {"batches": batches(z, labels, 2), "logits": z}
+    exec(block, names)
+    torch.testing.assert_close(names["probabilities"].sum(1), torch.ones_like(z[:, 0]))
+    for name, kind in CLASS_RECALIBRATIONS.items():
+        assert f"| `{name}` | `{kind.__name__}` |" in page.partition("## More than two")[2]
 
 
 # --- One against the rest -------------------------------------------------------------------------
