@@ -158,17 +158,21 @@ def test_the_temperature_is_found_wherever_it_is(slope):
 
 
 @pytest.mark.filterwarnings("ignore:no (pixel|temperature)")
-@pytest.mark.parametrize("labels", ["separable", "one class", "constant channel"])
+@pytest.mark.parametrize("labels", ["separable", "one class", "constant channel", "few pixels"])
 def test_vector_scaling_without_a_unique_minimum_ends_with_finite_parameters(labels):
+    """With few pixels, whose logits are large, the curvature vanishes at wrong ones."""
     z, ids = drawn(4)
     if labels == "constant channel":
         z[:, 2] = 1.0
+    elif labels == "few pixels":
+        z, ids = drawn(21, shape=(), images=10)
+        z = 60 * z
     else:
         ids = z.argmax(1) if labels == "separable" else torch.zeros_like(ids)
     fitted = VectorScaling().fit_classes([(z, ids)])
-    assert max(each.abs().max() for each in fitted.buffers()) < 1e4
+    assert max(each.abs().max() for each in fitted.buffers()) < 1e5
     if labels != "constant channel":
-        assert cross_entropy(fitted(z), ids) < 1e-9
+        assert cross_entropy(fitted(z), ids) < 1e-6
 
 
 def test_a_fit_that_raises_the_nll_is_the_identity():
