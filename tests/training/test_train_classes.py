@@ -257,8 +257,8 @@ def test_a_folder_of_class_ids_is_trained_on_and_images_are_predicted(tmp_path):
             colours = np.uint8([[0, 0, 0], [255, 255, 255], [255, 0, 0]])[ids]
             ids[:, 0] = 255
             folder = tmp_path / "mydata" / place
-            Image.fromarray(colours).save(folder / "Image" / f"{place[:2]}{i}.png")
-            np.save(folder / "GT" / f"{place[:2]}{i}.npy", ids)
+            Image.fromarray(colours).save(folder / "Image" / f"{place[:3]}{i}.png")
+            np.save(folder / "GT" / f"{place[:3]}{i}.npy", ids)
     words = [
         *("train", "--data", str(tmp_path / "mydata"), "--preset", "demo", "--classes", "sky"),
         *("tree", "house", "--ignore-index", "255", "--size", "16", "--epochs", "16"),
@@ -281,6 +281,6 @@ def test_a_folder_of_class_ids_is_trained_on_and_images_are_predicted(tmp_path):
     out = tmp_path / "maps"
     predict_images(run, images, out, recalibration="temperature_scaling")
     for i in range(2):
-        values = np.load(out / "bce+temperature_scaling" / f"Te{i}.npy")
+        values = np.load(out / "bce+temperature_scaling" / f"Tes{i}.npy")
         assert values.shape == (3, 16, 20)
         assert values.argmax(0)[4:12, [4, 15]].tolist() == [[0, 1 + i]] * 8
