@@ -389,7 +389,7 @@ def contact_sheet(sets: Mapping[str, Nuclei], columns: int = 10, zoom: int = 2) 
         chosen = np.linspace(0, len(crops) - 1, min(columns, len(crops))).round().astype(int)
         for column, index in enumerate(chosen):
             plain = np.repeat(crops.crops[index][..., None], 3, -1)
-            boundary = crops.classes[index][..., None] == 2
+            boundary = crops.labels[index][..., None] == 2
             outlined = np.where(boundary, np.uint8((255, 140, 0)), plain)
             for number, pixels in enumerate((plain, outlined)):
                 tile = Image.fromarray(pixels).resize((cell, cell), Image.Resampling.NEAREST)

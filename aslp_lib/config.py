@@ -14,10 +14,11 @@ import torch
 import tyro.conf
 
 from aslp_lib.checks import check_names, check_types, json_object, require, require_name
-from aslp_lib.data.datasets import DATASETS
+from aslp_lib.data.datasets import CLASS_NAMES, DATASETS
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
 from aslp_lib.data.image_set import DataSplits, SizeOf
 from aslp_lib.files import require_exists
+from aslp_lib.maps.classes import class_names
 from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, RENAMED, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
@@ -45,8 +46,17 @@ MAY_CHANGE = {"may_change": True}
 it concerns the place of the data, other methods or the machine."""
 IN_MAPS = {**MAY_CHANGE, "in_maps": True}
 """Metadata of such a setting that affects the maps, which record it."""
-OF_FOLDERS = ("validation_share", "grey", "ignore_index", "augment_at", "soft_masks")
+OF_FOLDERS = ("validation_share", "grey", "ignore_index", "augment_at", "soft_masks", "classes")
 """Settings that apply to folders of images only."""
+OF_TWO_CLASSES = (
+    "grey",
+    "augment_at",
+    "soft_masks",
+    "validate_at",
+    "min_max_maps",
+    "resize_logits",
+)
+"""Settings that keep their defaults if there are classes."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 
@@ -71,7 +81,10 @@ class Settings:
     # line should hold whole sentences.
     data: str = field(default=SHAPES, metadata=MAY_CHANGE)
     """Folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md), or the
-    name of an embedded data set, shapes or nuclei."""
+    name of an embedded data set, shapes, nuclei or nuclei3."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes of the masks, or their number, as in --classes 3. Masks then hold the
+    class of each pixel: 0, 1, 2 and so on. None: masks show an object and its background."""
     network: Annotated[str, one_of(NETWORKS)] = "tiny"
     """Architecture of the network."""
     weights: str | None = None
@@ -131,7 +144,8 @@ class Settings:
     seed: int = 0
     """Seed of the initial weights, the order of the images, the switches and the augmentation."""
     data_seed: int = 0
-    """Seed of the images of shapes, or of the split of nuclei into training and validation."""
+    """Seed of the images of shapes, or of the split of nuclei and nuclei3 into training and
+    validation."""
     validation_share: float = VALIDATION_SHARE
     """Share of a folder's training images that are held out for validation if no lists name them.
     Default: the share of the authors."""
@@ -176,6 +190,7 @@ class Settings:
         self._check_names("methods", METHODS)
         self._check_names("recalibrate", {**RECALIBRATIONS, AUTO: AUTO})
         require("methods", self.methods, bool(self.methods), "one method or more")
+        object.__setattr__(self, "classes", self._class_names())  # as the dataclass is frozen
         if self.augment_at == "image" and self.crop != "centred":
             raise ValueError(f"crop is {self.crop!r}; expected 'centred' with augment_at=image")
         if self.ignore_index is not None and self.soft_masks:
@@ -199,6 +214,24 @@ class Settings:
         for name in names:
             require_name(setting, name, known, RENAMED)
         require(setting, names, len(set(names)) == len(names), "each name at most once")
+
+    def _class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, which an embedded data set determines.
+
+        Raises:
+            ValueError: they contradict the data set, or a setting is for two classes.
+        """
+        names = class_names(self.classes)
+        if self.data in DATASETS:
+            own = CLASS_NAMES.get(self.data, ())
+            expected = f"{own}, those of {self.data}. Leave them out, or choose other data"
+            require("classes", names, names in ((), own), expected)
+            names = own
+        for name in OF_TWO_CLASSES if names else ():
+            value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
+            expected = f"{default!r} with classes, because it is for an object and its background"
+            require(name, value, value == default, expected)
+        return names
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
@@ -258,8 +291,8 @@ class Settings:
     def load_data(self) -> DataSplits:
         """Load the training, validation and test sets that these settings select.
 
-        The embedded data sets have splits of their own, images of the network's size and binary
-        masks, so the settings in `OF_FOLDERS` do not apply to them.
+        The embedded data sets have splits, classes and masks of their own, and images of the
+        network's size, so the settings in `OF_FOLDERS` do not apply to them.
 
         Raises:
             FileNotFoundError: `data` is neither a name nor a folder in the paper's layout.
@@ -326,6 +359,7 @@ PAPER = Settings(
 PRESETS = {
     "demo": Settings(),
     "nuclei": Settings(data="nuclei", size=64),
+    "nuclei3": Settings(data="nuclei3", size=64),
     "small": Settings(
         data="Dataset",
         network="mobilenet_v2",
@@ -353,6 +387,7 @@ PRESETS = {
 
 - `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
 - `nuclei`: the real data set nuclei, at the size of its images; else as `demo`.
+- `nuclei3`: the same images with three classes, background, interior and boundary.
 - `small`: photographs in folders, with a small network and small images; minutes on a CPU.
 - `paper`: the network, images and training of the paper, for a GPU.
 - `release`: `paper` with the choices in which the authors' code differs from it, for comparison;

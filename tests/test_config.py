@@ -39,6 +39,10 @@ def test_settings_are_kept_whole(name):
         ("validation_share", 1.0, "1.0; expected a number between 0 and 1"),
         ("ignore_index", 256, "256; expected a grey level, 0 to 255"),
         ("limit", "3", "'3'; expected an integer, or None"),
+        ("classes", "3", "'3'; expected a list"),
+        ("classes", ("sky",), ".'sky',.; expected 2 to 255 different names, or their number"),
+        ("classes", ("a", "b", "a"), ".*; expected 2 to 255 different names"),
+        ("classes", ("256",), ".'256',.; expected 2 to 255 different names"),
         ("size", 10_001, "10001; expected 1 to 10000"),
         ("size", True, "True; expected an integer"),
         ("schedule", "steep", "'steep'; expected one of constant, cosine, "),
@@ -94,6 +98,50 @@ def test_a_setting_that_cannot_be_is_named(name, value, message):
 )
 def test_settings_that_contradict_each_other_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
+        Settings.from_json(json.dumps(changes))
+
+
+@pytest.mark.parametrize(
+    ("data", "classes", "names"),
+    [
+        ("nuclei3", (), ("background", "interior", "boundary")),
+        ("nuclei3", ("background", "interior", "boundary"), ("background", "interior", "boundary")),
+        ("mydata", ("3",), ("0", "1", "2")),
+        ("mydata", ("sky", "tree"), ("sky", "tree")),
+        ("mydata", (), ()),
+        ("nuclei", (), ()),
+    ],
+)
+def test_classes_are_names_or_a_number_or_those_of_the_data(data, classes, names):
+    settings = Settings(data=data, classes=classes)
+    assert settings.classes == names == Settings.from_json(settings.to_json()).classes
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": "nuclei3", "classes": ["3"]}, "expected .*'interior'.*those of nuclei3"),
+        (
+            {"data": "nuclei", "classes": ["a", "b"]},
+            r"expected \(\), those of nuclei. Leave them out",
+        ),
+        *(
+            ({"classes": ["3"], "data": "mydata", name: value, "crop": "centred"}, f"{name} is .*")
+            for name, value in (
+                ("grey", "threshold"),
+                ("augment_at", "image"),
+                ("soft_masks", True),
+                ("validate_at", "image"),
+                ("min_max_maps", True),
+                ("resize_logits", True),
+            )
+        ),
+    ],
+)
+def test_what_contradicts_classes_is_refused(changes, message):
+    expected = message.replace("is .*", "is .*; expected .* with classes, because it is for an obj")
+    with pytest.raises(ValueError, match=expected):
         Settings.from_json(json.dumps(changes))
 
 

@@ -11,6 +11,7 @@ import tyro
 
 from aslp_lib.cli.command import Command
 from aslp_lib.data.check import SIZES, check_data
+from aslp_lib.maps.classes import class_names
 from aslp_lib.maps.read import Grey
 
 
@@ -20,7 +21,7 @@ class CheckData(Command):
 
     Examples:
       aslp check-data Dataset
-      aslp check-data DIR --ignore-index 255            masks as in PASCAL VOC
+      aslp check-data DIR --classes 21 --ignore-index 255      masks of PASCAL VOC
     """
 
     root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ROOT")]
@@ -29,9 +30,11 @@ class CheckData(Command):
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     ignore_index: int | None = None
     """Grey level of masks, or index of a palette, whose pixels are to be ignored."""
+    classes: tuple[str, ...] = ()
+    """Names or number of the classes of masks of class ids; none for masks of an object."""
 
     def __call__(self) -> None:
-        result = check_data(self.root, self.grey, self.ignore_index)
+        result = check_data(self.root, self.grey, self.ignore_index, class_names(self.classes))
         width = max(map(len, ["set", *result.images]))
         published = not result.images.keys().isdisjoint(SIZES)
         print(f"{'set':{width}}  images{'  published' if published else ''}")

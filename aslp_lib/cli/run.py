@@ -33,9 +33,9 @@ class Configured(Command):
 
     preset: Annotated[str, one_of(PRESETS)]
     """Preset whose values are the defaults of the settings; without it, demo for shapes, nuclei for
-    nuclei, small for a folder. The presets demo and nuclei are for the course; small trains on
-    photographs with a CPU; paper reproduces the paper on a GPU; release follows the authors'
-    code."""
+    nuclei, nuclei3 for nuclei3, small for a folder. The presets demo, nuclei and nuclei3 are for
+    the course; small trains on photographs with a CPU; paper reproduces the paper on a GPU; release
+    follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
 
     @classmethod

@@ -14,8 +14,16 @@ from tqdm.contrib.concurrent import thread_map
 from aslp_lib.checks import require
 from aslp_lib.data import folders
 from aslp_lib.files import require_exists
-from aslp_lib.maps.listing import SUFFIXES, counted, find_images, other_files, refuse
-from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, read_mask, refuse_other_size
+from aslp_lib.maps.classes import read_labels
+from aslp_lib.maps.listing import (
+    CLASS_SUFFIXES,
+    SUFFIXES,
+    counted,
+    find_images,
+    other_files,
+    refuse,
+)
+from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, refuse_other_size
 
 SIZES = {
     folders.TRAIN.as_posix(): 10553,
@@ -47,7 +55,12 @@ class CheckResult:
             return None
 
 
-def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> CheckResult:
+def check_data(
+    root: Path,
+    grey: Grey = "refuse",
+    ignore_index: int | None = None,
+    classes: tuple[str, ...] = (),
+) -> CheckResult:
     """Check every file of a folder in the paper's layout.
 
     Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
@@ -56,7 +69,7 @@ def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = Non
 
     Args:
         root: folder with `Train` and `Test`.
-        grey, ignore_index: see `Folder`.
+        grey, ignore_index, classes: see `Folder`. A note names the share of each class.
 
     Raises:
         FileNotFoundError: there is no folder `root`.
@@ -82,18 +95,19 @@ def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = Non
         result.notes.append(f"no {folders.LISTS[''][0]} in {root}: images are held out at random")
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)  # by their pixels
-    drawn = {"Train": np.zeros(3), "Test": np.zeros(3)}  # numbers of pixels, see `_check_set`
+    # Numbers of pixels by their labels, see `_check_set`.
+    drawn = {part: np.zeros(IGNORED + 1, int) for part in ("Train", "Test")}
     for folder, files in (train | tests).items():
-        digests, pixels = _check_set(folder, files, (grey, ignore_index), result)
+        digests, pixels = _check_set(folder, files, (grey, ignore_index), classes, result)
         drawn[folder.parent.name] += pixels
         for stem, digest in sorted(digests.items()):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
             copies[digest].append((part, files[stem]))
-    level_used = ignore_index is None or any(pixels[2] for pixels in drawn.values())
+    level_used = ignore_index is None or any(pixels[IGNORED] for pixels in drawn.values())
     result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
     if train:
         place, pixels = str(root / "Train"), drawn["Train"]
-        shown = bool(pixels[1] or not pixels.any())
+        shown = bool(classes or pixels[1] or not pixels.any())
         result.attempt(folders.require_object, place, ignore_index, shown)
         number = sum(map(len, train.values()))
         expected = "two or more: one to train, one to validate. Add some."
@@ -111,18 +125,22 @@ def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = Non
 
 
 def _check_set(
-    folder: Path, images: dict[str, Path], reading: tuple[Grey, int | None], result: CheckResult
+    folder: Path,
+    images: dict[str, Path],
+    reading: tuple[Grey, int | None],
+    classes: tuple[str, ...],
+    result: CheckResult,
 ) -> tuple[dict[str, bytes], np.ndarray]:
     """Check the files of a set.
 
     Returns:
         The SHA-256 of the pixels of each readable image, and the numbers of pixels of the readable
-        masks: background, object, ignored.
+        masks by their labels, 0 to `IGNORED`.
     """
     name, masks = _name(folder), dict[str, Path]()
     result.images[name] = len(images)
     if not folders.without_masks(folder):
-        masks = _files(folder / "GT", result)
+        masks = _files(folder / "GT", result, CLASS_SUFFIXES if classes else SUFFIXES)
         missing, unused = images.keys() - masks, masks.keys() - images
         result.attempt(refuse, f"images in {folder} without a mask (add it)", missing)
         result.attempt(refuse, f"masks in {folder} without an image (add it)", unused)
@@ -134,22 +152,28 @@ def _check_set(
     def check_item(stem: str) -> list[str]:
         item = CheckResult()
         image = item.attempt(read_image, images[stem]) if stem in images else None
-        mask = item.attempt(read_mask, masks[stem], *reading) if stem in masks else None
+        arguments = (*reading, len(classes))
+        mask = item.attempt(read_labels, masks[stem], *arguments) if stem in masks else None
         if image is not None:
             digests[stem] = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
         if mask is not None:
-            labels[stem] = np.bincount(mask.ravel(), minlength=IGNORED + 1)[[0, 1, IGNORED]]
+            labels[stem] = np.bincount(mask.ravel(), minlength=IGNORED + 1)
         if image is not None and mask is not None:
             item.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
         return item.problems
 
     stems = sorted(images.keys() | masks)
     result.problems += chain(*thread_map(check_item, stems, desc=name, leave=False))
-    pixels = sum(labels.values(), np.zeros(3))
-    if pixels[2]:
-        share = pixels[2] / pixels.sum()
+    pixels = sum(labels.values(), np.zeros(IGNORED + 1, int))
+    if pixels[IGNORED]:
+        share = pixels[IGNORED] / pixels.sum()
         result.notes.append(f"{name}: {share:.1%} of the pixels are ignored")
-    with_object = {stem for stem, (_, inside, _) in labels.items() if inside}
+    if classes:
+        shares = pixels[: len(classes)] / max(1, pixels[:IGNORED].sum())
+        each = (f"{label} {share:.1%}" for label, share in zip(classes, shares, strict=True))
+        result.notes.append(f"{name}: {', '.join(each)}")
+        return digests, pixels
+    with_object = {stem for stem, of_mask in labels.items() if of_mask[1]}
     if folder.name == folders.TEXTURES:
         noun = f"masks of {folder} show an object (textures have none)"
         result.attempt(refuse, noun, with_object)
@@ -163,13 +187,15 @@ def _name(folder: Path) -> str:
     return f"{folder.parent.name}/{folder.name}"
 
 
-def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
+def _files(
+    folder: Path, result: CheckResult, suffixes: tuple[str, ...] = SUFFIXES
+) -> dict[str, Path]:
     """Return the image files by stem, and go on after a problem."""
-    images: dict[str, Path] | None = result.attempt(find_images, folder, SUFFIXES, result.attempt)
+    images: dict[str, Path] | None = result.attempt(find_images, folder, suffixes, result.attempt)
     if images is None:
         return {}
     noun, expected = f"the number of images in {folder}", "JPEG or PNG files. Add them."
     result.attempt(require, noun, len(images), bool(images), expected)
-    if others := other_files(folder):
+    if others := other_files(folder, suffixes):
         result.notes.append(counted(f"files in {folder} are not images", others))
     return images

@@ -39,6 +39,7 @@ class Corrupted(ImageSet):
         require_name("corruption", corruption, CORRUPTIONS)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
         self.groups, self.ignored = dataset.groups, dataset.ignored
+        self.classes = dataset.classes
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(f"the set {dataset.name} has soft masks; expected masks of 0 and 1.")

@@ -13,7 +13,10 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, SizeOf, resized
 from aslp_lib.files import read, require_exists
+from aslp_lib.maps.classes import open_class_mask, read_labels
 from aslp_lib.maps.listing import (
+    CLASS_SUFFIXES,
+    SUFFIXES,
     Attempt,
     find_images,
     read_list,
@@ -27,7 +30,6 @@ from aslp_lib.maps.read import (
     OF_A_MASK,
     Grey,
     read_image,
-    read_mask,
     read_mask_grey_levels,
     refuse_other_size,
     stored_size,
@@ -60,13 +62,14 @@ class Folder(ImageSet):
         name, augment, seed, soft_masks: see `ImageSet`.
         images: path of each image by its stem.
         masks: path of each mask by its stem. None: the images show no object, and all masks are
-            background.
+            background, or the first class.
         size: side S of the items. Images and soft masks are resized to (S, S) bilinearly, binary
             masks to the nearest pixel. None: `augment` resizes them.
         grey: masks are thresholded at 128. "refuse" raises an error if more than 10 % of a mask's
             pixels are grey; "threshold" accepts them, for masks that average several annotators.
-        ignore_index: grey level of masks whose pixels are ignored, see `read_mask`; None if there
+        ignore_index: grey level of masks whose pixels are ignored, see `read_labels`; None if there
             are none. Soft masks cannot have it.
+        classes: names of the classes of the masks, which are then class ids; see `open_class_mask`.
 
     Raises:
         ValueError: there are no images, or images without a mask; the message names them.
@@ -95,6 +98,7 @@ class Folder(ImageSet):
         grey: Grey = "refuse",
         ignore_index: int | None = None,
         soft_masks: bool = False,
+        classes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
@@ -102,7 +106,7 @@ class Folder(ImageSet):
         if masks is not None:
             refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
-        self.ignore_index = ignore_index
+        self.ignore_index, self.classes = ignore_index, classes
         self.ignored = None if masks is None or ignore_index is None else IGNORED
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
@@ -122,15 +126,21 @@ class Folder(ImageSet):
         def check(stem: str) -> None:
             size = stored_size(self.images[stem])
             if self.masks is not None:
-                refuse_other_size(self.images[stem], size, stored_size(self.masks[stem]))
+                refuse_other_size(self.images[stem], size, self._mask_size(self.masks[stem]))
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(check, self.stems))
 
+    def _mask_size(self, path: Path) -> tuple[int, ...]:
+        if path.suffix.lower() == ".npy":
+            return open_class_mask(path, len(self.classes)).shape
+        return stored_size(path)
+
     def mask(self, index: int) -> np.ndarray:
         if self.masks is None:
             return np.zeros(self.shape(index), np.uint8)
-        return read_mask(self.masks[self.stems[index]], self.grey, self.ignore_index)
+        path = self.masks[self.stems[index]]
+        return read_labels(path, self.grey, self.ignore_index, len(self.classes))
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
@@ -169,7 +179,7 @@ def paper_layout(
         augment_at: "network" resizes training images before `augment`; with "image", `augment`
             gets them at their own size and must resize them.
         soft_masks: use soft masks for training; see `Folder`.
-        reading: `grey` and `ignore_index`, see `Folder`.
+        reading: `grey`, `ignore_index` and `classes`, see `Folder`.
 
     Raises:
         FileNotFoundError: a folder or list is missing.
@@ -195,7 +205,7 @@ def paper_layout(
     refuse_shared_stems(found)
     images, masks = dict[str, Path](), dict[str, Path]()
     for folder, own in found.items():
-        of_folder = find_images(folder / "GT")
+        of_folder = find_masks(folder, reading.get("classes"))
         images |= own
         masks |= {stem: of_folder[stem] for stem in own if stem in of_folder}
     place = f"{' and '.join(f'Train/{folder.name}' for folder in folders)} in {root}"
@@ -231,7 +241,7 @@ def paper_tests(
 
     Args:
         root, size, limit: see `paper_layout`.
-        reading: `grey` and `ignore_index`, see `Folder`.
+        reading: `grey`, `ignore_index` and `classes`, see `Folder`.
 
     Returns:
         The sets by name, those of the paper first, and notes on those that are left out.
@@ -250,11 +260,16 @@ def paper_tests(
     tests: dict[str, ImageSet] = {}
     for path in folders:
         images = dict(list(find_images(path / "Image").items())[:limit])
-        masks = None if without_masks(path) else find_images(path / "GT")
+        masks = None if without_masks(path) else find_masks(path, reading.get("classes"))
         if masks is not None and limit is None:
             refuse(f"masks of {path.name} without an image (add it)", masks.keys() - images.keys())
         tests[path.name] = Folder(path.name, images, masks, size, **reading)
     return tests, [*missing_sets(root), *notes]
+
+
+def find_masks(folder: Path, classes: object = ()) -> dict[str, Path]:
+    """Find the masks of a set by their stems; those of class ids may be arrays."""
+    return find_images(folder / "GT", CLASS_SUFFIXES if classes else SUFFIXES)
 
 
 def find_folders(root: Path, part: str) -> list[Path]:
@@ -314,7 +329,7 @@ def refuse_shared_stems(folders: Mapping[Path, Collection[str]]) -> None:
 def require_labels(ignore_index: int | None, dataset: ImageSet) -> None:
     """Raise ValueError unless masks show an object and, with `ignore_index`, pixels to ignore.
 
-    The masks are read only up to the first of each.
+    Masks of classes need not show any one of them. The masks are read only up to the first of each.
     """
 
     def any_mask_has(label: int) -> bool:
@@ -322,7 +337,8 @@ def require_labels(ignore_index: int | None, dataset: ImageSet) -> None:
 
     if ignore_index is not None:
         require("ignore_index", ignore_index, any_mask_has(IGNORED), OF_A_MASK)
-    require_object(f"the set {dataset.name}", ignore_index, any_mask_has(1))
+    shown = bool(dataset.classes) or any_mask_has(1)
+    require_object(f"the set {dataset.name}", ignore_index, shown)
 
 
 def require_object(place: str, ignore_index: int | None, found: bool) -> None:

@@ -1,4 +1,4 @@
-"""The base class of data sets: an ordered list of stems, each with an image and a binary mask."""
+"""The base class of data sets: an ordered list of stems, each with an image and a mask."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +24,10 @@ class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
     """Base class of data sets with items `(image, label, index)`.
 
     `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks,
-    and NaN for pixels to ignore. `index` selects the image's alpha. Random numbers of the
-    augmentation derive from (seed, epoch, index) alone. An item therefore does not depend on the
-    number of workers or the order of loading, and a resumed training sees the same images as an
-    uninterrupted one.
+    or a class id in a set with `classes`; it is NaN for pixels to ignore. `index` selects the
+    image's alpha. Random numbers of the augmentation derive from (seed, epoch, index) alone. An
+    item therefore does not depend on the number of workers or the order of loading, and a resumed
+    training sees the same images as an uninterrupted one.
 
     Subclasses implement `load`. If the sizes of files differ from that of the items, they implement
     `shape` and `mask` too.
@@ -43,6 +43,8 @@ class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
         epoch: number of the epoch, which augmentation derives its random numbers from; a tensor, so
             that processes can share it.
         ignored: `IGNORED` if masks may hold this label, for pixels to ignore; otherwise None.
+        classes: names of the K classes of the masks; empty for masks of an object and its
+            background.
         groups: group of each image, such as the field of view that it was cropped from, shape
             (images,). Scores of images of a group may be correlated. None if there are no groups.
 
@@ -56,6 +58,7 @@ class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
     """
 
     ignored: int | None = None
+    classes: tuple[str, ...] = ()
     groups: np.ndarray | None = None
 
     def __init__(
@@ -118,7 +121,7 @@ class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
         """Return the mask at its stored size, which predicted maps are compared with.
 
         Returns:
-            (H, W) uint8 in {0, 1}, and `IGNORED` for pixels to ignore.
+            (H, W) uint8 in {0, 1}, or classes, and `IGNORED` for pixels to ignore.
         """
         return self.loaded(index)[1][0].numpy()
 
@@ -175,13 +178,18 @@ class DataSplits:
     tests: dict[str, ImageSet]
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, see `ImageSet`."""
+        return self.train.classes
+
 
 def resized(
     images: Tensor, masks: Tensor, size: int, *, soft_masks: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Resize images and their masks to (size, size).
 
-    Images and soft masks are resized bilinearly, binary masks to the nearest pixel.
+    Images and soft masks are resized bilinearly, other masks to the nearest pixel.
 
     >>> image = torch.zeros(3, 6, 8, dtype=torch.uint8)
     >>> [part.shape for part in resized(image, image[:1], 4)]

@@ -3,8 +3,8 @@
 The task is to segment nuclei in stained tissue (histology), where they are dark on a bright
 background. It is ambiguous, because nuclei out of focus are labelled inconsistently. The crops of
 histology come from 29 fields of view: 10 are always for testing, and a seed divides the others
-between training and validation. Other kinds of microscopy are shifted test sets. docs/nuclei.md
-describes the data.
+between training and validation. Other kinds of microscopy are shifted test sets. `nuclei3` has the
+same crops with three classes. docs/nuclei.md describes the data.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,8 @@ from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, derived_seed,
 SIZE = 64
 """Side of the stored crops in pixels."""
 FILE = Path(__file__).with_name("nuclei.npz")
+CLASSES = ("background", "interior", "boundary")
+"""Classes of `nuclei3`. The boundary is the outermost ring of pixels inside a nucleus."""
 TRAINING = ("histology_train", "histology_validation")
 """Parts of the file whose fields a seed divides between training and validation."""
 SHIFTED = {"fluorescence": True, "rare_formats": True, "brightfield": False, "pink": False}
@@ -44,16 +46,17 @@ class Nuclei(ImageSet):
         inverted: show the image as `255 - image`.
         limit: largest number of crops.
         augment, augment_seed: augmentation and its seed; see `ImageSet`.
+        classes: `CLASSES`, or nothing for masks of nuclei and background.
 
     Attributes:
         images: (N, 3, S, S) uint8, with equal channels.
-        masks: (N, 1, S, S) uint8 in {0, 1}.
+        masks: (N, 1, S, S) uint8 in {0, 1}, or in {0, 1, 2} with classes.
         crops: (N, 64, 64) uint8, the grey levels at the stored size.
-        classes: (N, 64, 64) uint8: 0 background, 1 interior of a nucleus, 2 its inner boundary.
+        labels: (N, 64, 64) uint8: 0 background, 1 interior of a nucleus, 2 its inner boundary.
         groups: (N,) int64, number of the field of view that each crop is from.
 
     >>> nuclei = Nuclei("pink", ["pink"], size=32)
-    >>> nuclei.images.shape, nuclei.classes.shape, nuclei.shape(0)
+    >>> nuclei.images.shape, nuclei.labels.shape, nuclei.shape(0)
     (torch.Size([8, 3, 32, 32]), (8, 64, 64), (64, 64))
     """
 
@@ -68,15 +71,17 @@ class Nuclei(ImageSet):
         limit: int | None = None,
         augment: Augment | None = None,
         augment_seed: int = 0,
+        classes: tuple[str, ...] = (),
     ) -> None:
-        grey, classes, field = (_of_parts(parts, key) for key in ("image", "label", "field"))
+        grey, labels, field = (_of_parts(parts, key) for key in ("image", "label", "field"))
         kept = np.flatnonzero(np.isin(field, field if fields is None else fields))[:limit]
         stems = [stem for part in parts for stem in _stems(part)]
         super().__init__(name, [stems[i] for i in kept], augment, augment_seed)
-        self.groups, self.classes = field[kept].astype(np.int64), classes[kept]
+        self.groups, self.labels = field[kept].astype(np.int64), labels[kept]
+        self.classes = classes
         self.crops = 255 - grey[kept] if inverted else grey[kept]
         images = torch.from_numpy(self.crops)[:, None]
-        masks = torch.from_numpy((self.classes > 0).view(np.uint8))[:, None]
+        masks = torch.from_numpy(self._shown(self.labels))[:, None]
         if size != SIZE:
             images, masks = resized(images, masks, size)
         self.images, self.masks = images.repeat(1, 3, 1, 1), masks
@@ -85,7 +90,11 @@ class Nuclei(ImageSet):
         return self.images[index], self.masks[index]
 
     def mask(self, index: int) -> np.ndarray:
-        return (self.classes[index] > 0).view(np.uint8)
+        return self._shown(self.labels[index])
+
+    def _shown(self, labels: np.ndarray) -> np.ndarray:
+        """Return the masks of labels: the classes themselves, or nuclei and background."""
+        return labels if self.classes else (labels > 0).view(np.uint8)
 
     def stored(self, index: int) -> tuple[bytes, bytes]:
         return self.crops[index].tobytes(), self.mask(index).tobytes()
@@ -98,6 +107,7 @@ def nuclei(
     seed: int = 0,
     data_seed: int = 0,
     limit: int | None = None,
+    classes: tuple[str, ...] = (),
 ) -> DataSplits:
     """Load the nuclei: 150 to 170 training crops, a validation set and five test sets.
 
@@ -115,6 +125,7 @@ def nuclei(
         augment, seed: augmentation of the training set and its seed; see `ImageSet`.
         data_seed: seed of the split into training and validation.
         limit: largest number of crops in each set, the first ones.
+        classes: see `Nuclei`.
 
     >>> data = nuclei()
     >>> len(data.train), len(data.validation)
@@ -123,14 +134,18 @@ def nuclei(
     {'test': 120, 'fluorescence': 300, 'rare_formats': 60, 'brightfield': 48, 'pink': 8}
     """
     train, validation = _split(data_seed)
-    crops = partial(Nuclei, size=size, limit=limit)
+    crops = partial(Nuclei, size=size, limit=limit, classes=classes)
     shifted = {part: crops(part, [part], inverted=inverted) for part, inverted in SHIFTED.items()}
     return DataSplits(
-        origin=f"the real set nuclei (BBBC038, split {data_seed})",
+        origin=f"the real set nuclei{len(classes) or ''} (BBBC038, split {data_seed})",
         train=crops("train", TRAINING, fields=train, augment=augment, augment_seed=seed),
         validation=crops("validation", TRAINING, fields=validation),
         tests={"test": crops("test", ["histology_test"]), **shifted},
     )
+
+
+nuclei3 = partial(nuclei, classes=CLASSES)
+"""Load the nuclei with the classes `CLASSES`; all else is that of `nuclei`."""
 
 
 def _split(data_seed: int) -> tuple[np.ndarray, np.ndarray]:

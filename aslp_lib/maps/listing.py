@@ -11,6 +11,8 @@ from aslp_lib.files import read, require_exists
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 """Suffixes of photographs and their masks."""
+CLASS_SUFFIXES = (*SUFFIXES, ".npy")
+"""Suffixes of masks of class ids."""
 IMAGE_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".gif", ".webp")
 """Suffixes of all images that `read_image` reads."""
 MAP_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".npy", ".npz")

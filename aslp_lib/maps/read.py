@@ -113,6 +113,7 @@ or compressed in 84 ways)."""
 
 MASK_ADVICE = f"Store the object as 255 and the background as 0, in greyscale; {CLASSES_ADVICE}"
 VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
+CLASS_ADVICE = "Store the class of each pixel as grey level or index of a palette, in a PNG"
 MAP_ADVICE = "Store round(255 * p), in greyscale"
 IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
@@ -192,6 +193,31 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
         values = (values >= first).view(np.uint8)
     values[ignored] = IGNORED
     return values
+
+
+def read_class_ids(path: Path) -> np.ndarray:
+    """Read the numbers of a mask of several classes: grey levels, or indices if it has a palette.
+
+    Returns:
+        (H, W) integers or booleans, as they are stored.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, has colours or an alpha channel, or is a JPEG, which does
+            not keep numbers.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mask.png"
+    ...     Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8)).save(path)
+    ...     read_class_ids(path).tolist()
+    [[0, 1], [2, 0]]
+    """
+    image = _decoded(path)
+    if isinstance(image, JpegImageFile) or image.mode not in ("1", "L", "P", "I", "I;16"):
+        kind = f"{'a JPEG' if isinstance(image, JpegImageFile) else 'an image'} ({image.mode})"
+        raise ValueError(f"{path} is {kind}; expected a mask of class ids. {CLASS_ADVICE}.")
+    return np.asarray(image)
 
 
 def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:

@@ -72,8 +72,8 @@ def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slab
             later slabs are raised when they are read.
     """
     if path.suffix.lower() in ARRAYS:
-        return _open_array(path, volumes, "f", "float16, float32 or float64")
-    _refuse_image_as_volume(path, volumes)
+        return open_array(path, volumes, "f", "float16, float32 or float64")
+    refuse_image_as_volume(path, volumes)
     values = read_map(path, floats=True)
     expected = f"False for the 8-bit grey levels of {path}. Leave --logits out, or give floats."
     require("logits", logits, not logits or values.dtype != np.uint8, expected)
@@ -96,9 +96,9 @@ def open_mask(
         FileNotFoundError, ValueError: see `open_map`.
     """
     if path.suffix.lower() not in ARRAYS:
-        _refuse_image_as_volume(path, volumes)
+        refuse_image_as_volume(path, volumes)
         return Slabs.of(read_mask(path, grey, ignore_index))
-    slabs = _open_array(path, volumes, "biu", "integers or booleans")
+    slabs = open_array(path, volumes, "biu", "integers or booleans")
 
     def labels() -> Iterator[np.ndarray]:
         for part in slabs.parts:
@@ -118,12 +118,13 @@ def open_mask(
     return Slabs(slabs.shape, labels())
 
 
-def _refuse_image_as_volume(path: Path, volumes: bool) -> None:
+def refuse_image_as_volume(path: Path, volumes: bool) -> None:
+    """Raise ValueError if an image file is given where a volume is expected."""
     expected = f"False for images, such as {path}: a volume (D, H, W) is a .npy or .npz file"
     require("volumes", volumes, not volumes, expected)
 
 
-def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
+def open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
     """Open an array of NumPy and check its header, without reading its values.
 
     Args:

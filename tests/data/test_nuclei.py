@@ -13,7 +13,7 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.folders import Folder
-from aslp_lib.data.nuclei import Nuclei, nuclei
+from aslp_lib.data.nuclei import Nuclei, nuclei, nuclei3
 from aslp_lib.prediction.predict import predicted_counts
 from aslp_lib.recalibration import Temperature
 from aslp_lib.training.validation import validate
@@ -62,7 +62,7 @@ def test_each_crop_of_the_file_is_in_one_set_with_its_image_mask_classes_and_fie
             np.testing.assert_array_equal(loaded.numpy(), np.stack([shown] * 3))
             np.testing.assert_array_equal(mask[0].numpy(), label > 0)
             np.testing.assert_array_equal(part.mask(index), label > 0)
-            np.testing.assert_array_equal(part.classes[index], label)
+            np.testing.assert_array_equal(part.labels[index], label)
             assert part.groups[index] == field
             seen.append(key(stem))
     assert sorted(seen) == sorted(crops)  # so that stems are unique too
@@ -116,7 +116,7 @@ def test_other_sizes_resize_as_a_folder_does_and_keep_the_stored_mask(size, tmp_
         assert torch.equal(label, mask.float())
         assert resized.shape(index) == (64, 64)
         np.testing.assert_array_equal(resized.mask(index), stored.mask(index))
-        np.testing.assert_array_equal(resized.classes[index], stored.classes[index])
+        np.testing.assert_array_equal(resized.labels[index], stored.labels[index])
 
 
 def test_fingerprints_are_those_of_the_stored_crops_at_any_size():
@@ -131,8 +131,8 @@ def test_fingerprints_are_those_of_the_stored_crops_at_any_size():
 
 def test_a_change_of_the_classes_does_not_reach_another_set():
     first = Nuclei("pink", ["pink"])
-    first.classes[:] = 0
-    assert Nuclei("pink", ["pink"]).classes.any()
+    first.labels[:] = 0
+    assert Nuclei("pink", ["pink"]).labels.any()
 
 
 def test_counts_of_crops_are_grouped_by_fields_of_view():
@@ -146,3 +146,22 @@ def test_counts_of_crops_are_grouped_by_fields_of_view():
         validate(network, part, PRESETS["nuclei"]),
     ):
         np.testing.assert_array_equal(grouped.columns["groups"], part.groups)
+
+
+def test_nuclei3_is_nuclei_with_three_classes():
+    two, three = nuclei(data_seed=3), nuclei3(data_seed=3)
+    assert two.classes == () and three.classes == ("background", "interior", "boundary")
+    for part, same in zip(sets(three).values(), sets(two).values(), strict=True):
+        assert part.stems == same.stems and torch.equal(part.images, same.images)
+        np.testing.assert_array_equal(part.groups, same.groups)
+        np.testing.assert_array_equal(part.masks[:, 0], same.labels)
+        np.testing.assert_array_equal(part.mask(1), same.labels[1])
+        assert torch.equal(part[1][1], torch.from_numpy(same.labels[1:2]).float())
+        assert part.fingerprints() != same.fingerprints()
+    small = nuclei3(size=32, limit=2).train
+    assert small.masks.shape == (2, 1, 32, 32)
+    nearest = small.masks[1, 0].numpy()  # each pixel is one of the four below it
+    blocks = small.mask(1).reshape(32, 2, 32, 2).transpose(0, 2, 1, 3).reshape(32, 32, 4)
+    assert (nearest[..., None] == blocks).any(-1).all() and set(np.unique(nearest)) == {0, 1, 2}
+    noisy = Corrupted(small, "zoom1")
+    assert noisy.classes == small.classes and set(np.unique(noisy.mask(0))) <= {0, 1, 2}
