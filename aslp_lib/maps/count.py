@@ -51,6 +51,12 @@ class FileOptions:
     """Names or number of the K classes of masks of class ids. Maps are then arrays (K, H, W), or
     (K, D, H, W) with volumes, of probabilities or logits of all classes."""
 
+    @property
+    def flags(self) -> list[str]:
+        """The flags that name what maps hold."""
+        classes = ["--classes", *self.classes] if self.classes else []
+        return ["--logits"] * self.logits + ["--volumes"] * self.volumes + classes
+
 
 @dataclass(frozen=True)
 class ReadOptions(FileOptions):
@@ -87,8 +93,15 @@ class ReadOptions(FileOptions):
         expected = "False with logits, volumes or classes."
         require("min_max", self.min_max, not stretched, expected)
         object.__setattr__(self, "classes", class_names(self.classes))  # as the class is frozen
+        if self.several_classes:
+            object.__setattr__(self, "weighted_f", False)  # it is of two classes
         if self.one_class is not None:
             require_name("--class", self.one_class, self.classes or ["those of --classes"])
+
+    @property
+    def several_classes(self) -> bool:
+        """True if what is counted are `ClassCounts`."""
+        return bool(self.classes) and self.one_class is None
 
 
 AS_IT_IS = ReadOptions()
@@ -273,7 +286,8 @@ def count_files(
         if reading.classes:
             labels = Slabs.of(labels.whole())
         parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
-        return type(parts[0]).join(parts).merged()
+        kind: Any = type(parts[0])
+        return kind.join(parts).merged()
 
     def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> AnyCounts:
         if reading.min_max:
@@ -353,7 +367,7 @@ def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         raise ValueError(f"{path}: {error}") from error
 
 
-def require_ignored(sets: Iterable[AnyCounts], reading: ReadOptions) -> None:
+def require_ignored(sets: Iterable[Any], reading: ReadOptions) -> None:
     """Raise ValueError if the grey level to ignore has no pixel in any set, or leaves no object."""
     if (level := reading.ignore_index) is None:
         return
