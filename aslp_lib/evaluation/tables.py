@@ -358,20 +358,22 @@ class PaperOptions:
     """Format of the figures."""
 
     def __post_init__(self) -> None:
-        self.require_among(ALL_SCORES)
+        for name in self.scores:
+            require_name("a name in scores", name, ALL_SCORES)
         valid = self.digits is None or 0 <= self.digits <= 9
         require("digits", self.digits, valid, "an integer from 0 to 9, or None.")
 
     def require_among(self, known: Collection[str]) -> None:
         """Raise ValueError unless all scores are among the known ones."""
+        kinds = CLASS_SCORES, SCORES, "two", "score one class against the rest with --class NAME"
+        if "class_ece" not in known:
+            kinds = SCORES, CLASS_SCORES, "K", "give --classes"
+        of_maps, others, number, remedy = kinds
         for name in self.scores:
-            if name in ALL_SCORES and name not in known:
-                kind, others = "K", "give --classes"
-                if known is CLASS_SCORES:
-                    kind, others = "two", "score one class against the rest with --class NAME"
+            if name in others and name not in of_maps:
                 raise ValueError(
-                    f"the score {name!r} is of {kind} classes; expected one of "
-                    f"{', '.join(known)}. Choose another, or {others}."
+                    f"the score {name!r} is of {number} classes; expected one of "
+                    f"{', '.join(known)}. Choose another, or {remedy}."
                 )
             require_name("a name in scores", name, known)
 

@@ -298,7 +298,7 @@ def count_files(
                 counted = slice(None) if ignored is None else labels.ravel() != ignored
                 require_class_values(pixels[:, counted], logits=reading.logits)
                 if reading.one_class is None:
-                    return _class_counts(prediction, labels, ignored, reading.logits)
+                    return count_class_map(prediction, labels, ignored, logits=reading.logits)
                 number = reading.classes.index(reading.one_class)
                 prediction, labels = against_rest(prediction, labels, number, logits=reading.logits)
             count_pixels: Callable[..., Counts] = Counts.from_map
@@ -350,10 +350,15 @@ def require_one_kind(maps: Iterable[tuple[bool, Path]]) -> None:
         )
 
 
-def _class_counts(
-    prediction: np.ndarray, labels: np.ndarray, ignored: int | None, logits: bool
+def count_class_map(
+    prediction: np.ndarray, labels: np.ndarray, ignored: int | None, *, logits: bool = False
 ) -> ClassCounts:
-    import torch
+    """Count the pixels of a map (K, ...) of probabilities or logits against class ids (...).
+
+    >>> count_class_map(np.float32([[0.7], [0.2], [0.1]]), np.uint8([2]), None).confusion[0, 2]
+    array([1, 0, 0])
+    """
+    import torch  # which scoring maps of two classes does not need
 
     count = ClassCounts.from_logits if logits else ClassCounts.from_probabilities
     return count(torch.from_numpy(prediction)[None], torch.from_numpy(labels)[None], ignored)

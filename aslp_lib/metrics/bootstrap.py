@@ -212,7 +212,8 @@ def error_bounds(counts: Counts | ClassCounts, bins: int = BINS) -> dict[str, tu
     {'ece': (0.0, 0.5), 'oe': (0.0, 0.5)}
 
     Returns:
-        Lower and upper 95 % bound of "ece" and "oe", from 1,000 resamples with seed 0.
+        Lower and upper 95 % bound of "ece" and "oe", and of "class_ece" for K classes, from 1,000
+        resamples with seed 0.
 
     Raises:
         ValueError: see `interval` and `calibration.check_bins`.
@@ -222,7 +223,10 @@ def error_bounds(counts: Counts | ClassCounts, bins: int = BINS) -> dict[str, tu
     excess, total = confidence - positive, pixels.sum(axis=1)
     mean_confidence = confidence / np.where(pixels > 0, pixels, 1)
     oe = (mean_confidence * np.maximum(excess, 0)).sum(axis=1) / total
-    return {"ece": ece_bounds(images, draws), "oe": middle(oe)}
+    ends = {"ece": ece_bounds(images, draws), "oe": middle(oe)}
+    if isinstance(counts, ClassCounts):
+        ends["class_ece"] = ece_bounds(image_bins(counts, bins, "classes"), draws)
+    return ends
 
 
 class Resamples:
