@@ -128,7 +128,7 @@ class ClassCounts(ImageColumns):
     ) -> ClassCounts:
         import torch  # only here, since importing it takes longer than scoring many maps
 
-        values, labels = _checked(name, values, labels, ignore_index)
+        values, labels = checked_batch(name, values, labels, ignore_index)
         if pooled:
             values = values.transpose(0, 1).reshape(1, values.shape[1], -1)
             labels = labels.reshape(1, -1)
@@ -248,7 +248,7 @@ class ClassCounts(ImageColumns):
         ]
 
 
-def _checked(
+def checked_batch(
     name: str, values: Tensor, labels: Tensor, ignore_index: int | None
 ) -> tuple[Tensor, Tensor]:
     """Check a batch, and flatten it to (N, K, pixels) and class ids (N, pixels) in int64."""

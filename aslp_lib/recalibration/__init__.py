@@ -5,9 +5,11 @@ Most have parameters, which are fitted on the validation set. Each method is a s
 """
 
 from aslp_lib.recalibration.binning import Histogram, Isotonic
+from aslp_lib.recalibration.classes import ClassRecalibration
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
+from aslp_lib.recalibration.one_against_rest import ClassHistogram, ClassIsotonic
 from aslp_lib.recalibration.recalibrated import Recalibrated as Recalibrated
 from aslp_lib.recalibration.recalibration import Recalibration
 from aslp_lib.recalibration.temperature import (
@@ -16,6 +18,7 @@ from aslp_lib.recalibration.temperature import (
     Temperature,
 )
 from aslp_lib.recalibration.unperturb import Unperturb, UnperturbTemperature
+from aslp_lib.recalibration.vector import VectorScaling
 
 REGISTERED: tuple[type[Recalibration], ...] = (
     Temperature,
@@ -30,6 +33,11 @@ REGISTERED: tuple[type[Recalibration], ...] = (
     ImageWiseTemperature,
     Flip,
 )
-"""All recalibration methods."""
+"""All recalibration methods for two classes."""
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
-"""All recalibration methods by name."""
+"""All recalibration methods for two classes by name."""
+CLASS_RECALIBRATIONS: dict[str, type[ClassRecalibration]] = {
+    kind.name: kind
+    for kind in (Temperature, VectorScaling, Unperturb, ClassIsotonic, ClassHistogram)
+}
+"""All recalibration methods for K classes by name."""

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from aslp_lib.checks import explained, require_name, require_one_channel, require_type
-from aslp_lib.recalibration.recalibration import VERSION, Recalibration, at_least_float32
+from aslp_lib.checks import explained, require_name, require_type
+from aslp_lib.recalibration.recalibration import Recalibration, at_least_float32
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
 Select = Callable[[Any], Tensor]
@@ -20,10 +20,10 @@ class Recalibrated(nn.Module):
     """Network whose logits are recalibrated in the forward pass.
 
     The forward pass takes a batch of images and returns recalibrated logits of the same shape as
-    the network's logits: (N, 1, H, W), (N, 1, D, H, W) or (N, H, W). They are computed and returned
-    in float64 if the network's logits are float64, and in float32 otherwise, also under autocast. A
-    temperature below 1 therefore cannot overflow float16. Gradients flow through the recalibration
-    to the network.
+    the network's logits: (N, 1, H, W), (N, 1, D, H, W) or (N, H, W), and K channels with a method
+    for K classes. They are computed and returned in float64 if the network's logits are float64,
+    and in float32 otherwise, also under autocast. A temperature below 1 therefore cannot overflow
+    float16. Gradients flow through the recalibration to the network.
 
     Image-wise methods (`image_wise_shrinkage`, `image_wise_temperature`) compute their features
     from the logits of each image. `flip` runs the network a second time.
@@ -45,12 +45,13 @@ class Recalibrated(nn.Module):
         recalibration: fitted method, such as `Temperature().fit(counts)`.
         select: function from the network's output to the tensor of logits, for networks that return
             something else, such as `operator.itemgetter("out")` for torchvision's segmentation
-            models. For a softmax over two classes, it returns the logit of foreground, `z1 - z0`.
+            models. With a method for two classes and a softmax over two, it returns `z1 - z0`.
 
     Raises:
         TypeError: if `recalibration` is not a fitted method; in the forward pass, if the logits are
             not a tensor.
-        ValueError: in the forward pass, if the logits have several channels.
+        ValueError: in the forward pass, if the logits have another number of channels than the
+            recalibration.
     """
 
     def __init__(
@@ -75,7 +76,14 @@ class Recalibrated(nn.Module):
         keys = f", one of {', '.join(logits)}" if isinstance(logits, Mapping) else ""
         advice = "Pass select, such as select=operator.itemgetter('out')."
         require_type("the logits", logits, Tensor, f"a tensor{keys}. {advice}")
-        require_one_channel("the logits (see `select`)", logits.shape)
+        shape = tuple(logits.shape)
+        if self.recalibration.channels == 1 and len(shape) > 3 and 1 not in shape[1:3]:
+            raise ValueError(
+                f"the logits (see `select`) have {shape[1]} channels: shape {shape}; expected one, "
+                f"because this {self.recalibration.name} is for two classes. For more, use a "
+                "method of CLASS_RECALIBRATIONS, such as Temperature().fit_classes(batches); of a "
+                "softmax over two, select the logits z[:, 1:] - z[:, :1]."
+            )
         return at_least_float32(logits)
 
     def save(self, path: str | Path) -> None:
@@ -86,8 +94,7 @@ class Recalibrated(nn.Module):
         """
         # Tensors are copied, because safetensors rejects shared memory, such as tied weights.
         tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}
-        facts = {"kind": self.recalibration.name, "version": VERSION}
-        save_tensors(Path(path), tensors, facts)
+        save_tensors(Path(path), tensors, self.recalibration.facts())
 
     @classmethod
     def load(cls, path: str | Path, network: nn.Module, select: Select | None = None) -> Self:
@@ -103,14 +110,15 @@ class Recalibrated(nn.Module):
             ValueError: if the file is damaged, or belongs to another method, version or network.
                 The network is then unchanged.
         """
-        from aslp_lib.recalibration import RECALIBRATIONS  # That package imports this module.
+        from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS  # a cycle
 
         tensors, metadata = load_tensors(Path(path))
         advice = "Fit and save it again, or pass the network that was saved."
         expected = f"a file that Recalibrated.save wrote for a {type(network).__name__}. {advice}"
         with explained(f"{path} cannot be loaded", expected):
-            require_name("its recalibration", metadata["kind"], RECALIBRATIONS)
-            kind = RECALIBRATIONS[metadata["kind"]]
+            known = CLASS_RECALIBRATIONS if "channels" in metadata else RECALIBRATIONS
+            require_name("its recalibration", metadata["kind"], known)
+            kind = known[metadata["kind"]]
             fitted = kind.from_tensors(with_prefix(tensors, PREFIX), metadata)
             recalibrated = cls(network, fitted, select)
         fill(recalibrated, tensors, Path(path))

@@ -71,6 +71,12 @@ class Recalibration(nn.Module):
     clean_weight: ClassVar[float] = 1.0
     """Weight of a clean pixel in the fit of a method that needs maps; a corrupted one has 1."""
 
+    @property
+    def channels(self) -> int | None:
+        """Number of channels of logits (N, channels, ...): 1 for two classes, None for any number,
+        and 0 if a fit on more classes sets it."""
+        return 1
+
     @torch.inference_mode(False)  # a buffer made in inference mode could not be used for gradients
     def __init__(self, **parameters: Parameter) -> None:
         super().__init__()
@@ -145,11 +151,16 @@ class Recalibration(nn.Module):
         Raises:
             TypeError: if the logits are not a tensor, or if the method needs the images and the
                 network, and one is missing.
+            ValueError: if a method for K classes gets another number of channels.
         """
         require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
         logits = logits if logits.is_floating_point() else logits.float()
         if self.is_identity:
             return logits
+        if self.channels not in (None, 1):
+            expected = f"(N, {self.channels}, ...), which are the classes of this {self.name}"
+            fits = logits.shape[1:2] == (self.channels,)
+            require("the shape of logits", tuple(logits.shape), fits, expected)
         z = at_least_float32(logits)
         match self.needs:
             case "levels":
@@ -203,7 +214,7 @@ class Recalibration(nn.Module):
     def is_identity(self) -> bool:
         """True if the vectors that only a fit yields are empty."""
         vectors = [parameter for parameter in self.buffers() if parameter.dim()]
-        return len(vectors) > 0 and not any(map(len, vectors))
+        return self.channels == 0 or (len(vectors) > 0 and not any(map(len, vectors)))
 
     def identity(self) -> Self:
         """Return an instance of the same method, with the same settings, that changes nothing."""
@@ -297,8 +308,12 @@ class Recalibration(nn.Module):
         Raises:
             OSError: if the file cannot be written; see `files.write`.
         """
-        facts = {"kind": self.name, "version": VERSION, **(network or {})}
-        save_tensors(Path(path), self.state_dict(), facts)
+        save_tensors(Path(path), self.state_dict(), {**self.facts(), **(network or {})})
+
+    def facts(self) -> dict[str, object]:
+        """Return what `from_tensors` must know of the method, for the metadata of a file."""
+        facts = {"kind": self.name, "version": VERSION}
+        return facts if self.channels in (None, 1) else {**facts, "channels": self.channels}
 
     @classmethod
     def load(cls, path: Path, network: Mapping[str, str] | None = None) -> Self:

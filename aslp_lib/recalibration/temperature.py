@@ -3,23 +3,30 @@
 import warnings
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
+from aslp_lib.metrics.temperature import (
+    HIGHEST,
+    LOWEST,
+    best_temperature,
+    pixel_margins,
+    zero_of,
+)
+from aslp_lib.recalibration.classes import ClassRecalibration, LabelledPixels
 from aslp_lib.recalibration.recalibration import CorruptedSets, Parameter, Recalibration
 
 
-class Temperature(Recalibration):
-    """Temperature scaling: `p' = sigmoid(z / T)`.
+class Temperature(ClassRecalibration):
+    """Temperature scaling: `p' = sigmoid(z / T)`, or `p' = softmax(z / T)` with K channels.
 
     T > 1 lowers the confidence, T < 1 raises it, and T = 1 changes nothing.
 
     Source: Guo et al., ICML 2017, section 4.2.
 
+    >>> import numpy as np
     >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
     >>> fitted = Temperature().fit(counts)  # at p = 0.8, two of three pixels are foreground
     >>> fitted.describe()
@@ -38,6 +45,14 @@ class Temperature(Recalibration):
         super().__init__(value=value)
         check_temperature(self.value)
 
+    @property
+    def channels(self) -> None:
+        return None
+
+    def minimise_classes(self, pixels: LabelledPixels) -> Self:
+        """Find the temperature that minimises the NLL of K classes (`best_class_temperature`)."""
+        return type(self)(warned(best_class_temperature(pixels)))
+
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the temperature that minimises the NLL (`best_temperature`).
 
@@ -48,7 +63,7 @@ class Temperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        return type(self)(fitted_temperature(*pixel_margins(clean)))
+        return type(self)(warned(best_temperature(*pixel_margins(clean))))
 
     def transform(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""
@@ -59,14 +74,13 @@ class Temperature(Recalibration):
         return f"T = {shown_temperature(self.value.item())}"
 
 
-def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") -> float:
-    """Return `best_temperature`, with a warning if it is an end of the range.
+def warned(value: float, of: str = "") -> float:
+    """Return a temperature, with a warning if it is an end of the range that is searched.
 
     Args:
-        pixels, margins: see `best_temperature`.
-        of: phrase that names these pixels in the warning, such as " of predicted foreground".
+        value: the temperature.
+        of: phrase that names its pixels in the warning, such as " of predicted foreground".
     """
-    value = best_temperature(pixels, margins)
     reasons = {
         LOWEST: "all or nearly all decisions are correct",
         HIGHEST: "the logits do not predict the labels, or contradict them",
@@ -76,9 +90,32 @@ def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") ->
             f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because "
             f"{reasons[value]}; {value:g} is used. Check the validation set.",
             RuntimeWarning,
-            stacklevel=4,  # the caller of fit
+            stacklevel=4,  # the caller of fit or fit_classes
         )
     return value
+
+
+def best_class_temperature(pixels: LabelledPixels) -> float:
+    """Compute the temperature that minimises the NLL of K classes, see `zero_of`.
+
+    Let `m_k = z_k - z_y` be the margins of a pixel with label y, and `s = 1/T`. The NLL
+    `mean log sum_k exp(s m_k)` is convex in s, and its derivative is `mean sum_k p_k m_k`. Two
+    channels give the `best_temperature` of the logits `z_1 - z_0`.
+
+    >>> logits = torch.tensor([[4.0, 1.0]] * 3).log()  # p = 0.8, correct twice and wrong once
+    >>> pixels = LabelledPixels([(logits, torch.tensor([0, 0, 1]))])
+    >>> round(best_class_temperature(pixels), 3)  # log 4 / T = log 2
+    2.0
+    """
+
+    def slope(temperature: float) -> float:
+        total = 0.0
+        for z, y in pixels:
+            margins = z - z.gather(0, y[None])
+            total += ((margins / temperature).softmax(0) * margins).sum().item()
+        return total
+
+    return zero_of(slope)
 
 
 def check_temperature(value: Tensor) -> None:
@@ -118,6 +155,7 @@ class ClassWiseTemperature(Recalibration):
 
     At p = 0.8, two of three pixels are foreground; at p = 1/3, one of five:
 
+    >>> import numpy as np
     >>> grey_levels, labels = [204] * 3 + [85] * 5, [1, 1, 0, 1, 0, 0, 0, 0]
     >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
     >>> ClassWiseTemperature().fit(counts).describe()  # log 4 / 2 = log 2, -log 2 / 0.5 = -log 4
@@ -153,7 +191,7 @@ class ClassWiseTemperature(Recalibration):
         for side, part in sides.items():
             if pixels[:, part].any():
                 of = f" of predicted {side}"
-                temperatures[side] = fitted_temperature(pixels[:, part], margins[:, part], of)
+                temperatures[side] = warned(best_temperature(pixels[:, part], margins[:, part]), of)
         if len(temperatures) == 1:
             ((side, value),) = temperatures.items()
             warnings.warn(
@@ -186,6 +224,7 @@ class CorruptionTemperature(Temperature):
 
     Source: after the perturbed validation set of Tomani et al., CVPR 2021.
 
+    >>> import numpy as np
     >>> clean = Counts.from_map(np.uint8([[204] * 4]), np.uint8([[1, 1, 1, 0]]))
     >>> corrupted = Counts.from_map(np.uint8([[204] * 2]), np.uint8([[1, 0]]))
     >>> fitted = CorruptionTemperature().fit(clean, [corrupted])

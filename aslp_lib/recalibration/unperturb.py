@@ -2,10 +2,12 @@
 
 A network that is trained with the dose `d = alpha*beta` approaches `f = (1 - d) pi + d/2` for a
 pixel with posterior pi (`aslp.theory.minimiser`). This is affine in pi, so `(f - d/2) / (1 - d)`
-recovers it. A temperature acts on the logit and cannot.
+recovers it. A temperature acts on the logit and cannot. With K classes, d/K takes the place of d/2.
 """
 
-from typing import Self
+import math
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
+from aslp_lib.recalibration.classes import ClassRecalibration
 from aslp_lib.recalibration.recalibration import (
     CorruptedSets,
     Parameter,
@@ -74,18 +77,63 @@ def undone_logits(logits: Tensor, dose: Tensor | float) -> Tensor:
     return torch.where((d == 0).to(z.device), z, undone)  # torch.export could not branch
 
 
-class Unperturb(Recalibration):
+def undone_classes(logits: Tensor, dose: Tensor | float) -> Tensor:
+    """Undo a perturbation of K classes: `log p` with `p = (f - d/K) / (1 - d)`, `f = softmax(z)`.
+
+    Entries below e = min(1e-4, d/(2K)) become e, and the others are divided by a number so that all
+    add up to 1. The largest entry remains the largest.
+
+    >>> undone_classes(torch.tensor([[0.62, 0.34, 0.04]]).log(), dose=0.3).exp()
+    tensor([[6.8414e-01, 3.1576e-01, 1.0000e-04]])
+
+    Args:
+        logits: logits (N, K, ...).
+        dose: d = alpha*beta, in [0, 1). With 0, the logits themselves are returned.
+
+    Returns:
+        Log-probabilities of the same shape, in single precision or better.
+    """
+    z, k = at_least_float32(logits), logits.shape[1]
+    d = dose if isinstance(dose, Tensor) else torch.tensor(dose, dtype=torch.float64)
+    unchanged = d == 0
+    d = torch.where(unchanged, 0.5, d)  # without infinite gradients
+    # In logarithms, because both f and d may underflow: f - d/K = f (1 - exp(-x)).
+    share, kept = d.log() - math.log(k), torch.log1p(-d)
+    clip = (share - math.log(2)).clamp(max=math.log(LARGEST_CLIP))
+    least = torch.log1p((clip + kept - share).exp())  # x where p = e
+    share, kept, clip, least = (number.to(z) for number in (share, kept, clip, least))
+    largest = torch.finfo(z.dtype).max
+    log_f = z.clamp(-largest, largest).log_softmax(1)
+    x = log_f - share
+    clipped = x <= least
+    log_p = log_f + (-torch.expm1(-x.clamp(min=least))).log() - kept
+    total = log_p.masked_fill(clipped, -torch.inf).logsumexp(1, keepdim=True)
+    left = torch.log1p(-clipped.sum(1, keepdim=True) * clip.exp())
+    undone = torch.where(clipped, clip, log_p - total + left)
+    return torch.where(unchanged.to(z.device), z, undone)
+
+
+class Unperturb(ClassRecalibration):
     """Undone perturbation: `p' = (p - d/2) / (1 - d)` with the known dose `d = alpha*beta`.
 
     Nothing is fitted. The dose of constant alpha, label smoothing and DisturbLabel follows from the
     settings. ASLP has another dose for each training image, and that of a new image is not known;
     the mean takes its place. p' is clipped to [e, 1 - e] with e = min(1e-4, d/4).
 
+    With K classes, `p' = (p - d/K) / (1 - d)` of every class (`undone_classes`).
+
     Source: backward correction of label noise with a known rate, Natarajan et al., NIPS 2013, and
     Patrini et al., CVPR 2017.
 
     >>> Unperturb(0.2)(torch.tensor([0.74, 0.26]).logit()).sigmoid()  # (0.74 - 0.1) / 0.8
     tensor([0.8000, 0.2000])
+    >>> logits = torch.tensor([[0.74, 0.16, 0.1]]).log()
+    >>> Unperturb(0.2, classes=3)(logits).softmax(1)  # (0.74 - 0.2 / 3) / 0.8
+    tensor([[0.8417, 0.1167, 0.0417]])
+
+    Args:
+        dose, deviation: see the attributes.
+        classes: number K of channels; 1 for two classes with one logit.
     """
 
     name, label = "unperturb", "undone"
@@ -97,16 +145,34 @@ class Unperturb(Recalibration):
     deviation: Tensor
     """Standard deviation of the doses of the training images."""
 
-    def __init__(self, dose: Parameter = 0.0, deviation: Parameter = 0.0) -> None:
+    def __init__(self, dose: Parameter = 0.0, deviation: Parameter = 0.0, classes: int = 1) -> None:
         super().__init__(dose=dose, deviation=deviation)
         check_dose(self.dose.item())
+        require("classes", classes, classes >= 1, "the number of channels, 1 or more")
+        self.classes = classes
+
+    @property
+    def channels(self) -> int:
+        return self.classes
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
+        fitted = super().from_tensors(tensors, facts)
+        return cls(fitted.dose, fitted.deviation, facts.get("channels", 1))
+
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
+        """Return the method itself, since nothing is fitted."""
+        return self
 
     def transform(self, logits: Tensor) -> Tensor:
-        """Compute the logits of `(p - d/2) / (1 - d)`."""
-        return undone_logits(logits, self.dose)
+        """Compute the logits of `(p - d/2) / (1 - d)`, or of `(p - d/K) / (1 - d)`."""
+        undone = undone_logits if self.classes == 1 else undone_classes
+        return undone(logits, self.dose)
 
     def remark(self, counts: Counts) -> str:
-        """Return the share of pixels that are clipped."""
+        """Return the share of pixels that are clipped, of two classes."""
+        if self.classes > 1:
+            return ""
         return clipped_share(counts, self.dose.item())
 
     def summary(self) -> str:

@@ -86,12 +86,12 @@ def test_what_is_no_fitted_recalibration_is_refused():
     [
         ({"out": 1, "aux": 2}, None, TypeError, "is dict; expected a tensor, one of out, aux"),
         ({"out": 1}, itemgetter("out"), TypeError, "type of the logits is int; expected a tensor"),
-        (torch.zeros(2, 2, 4, 4), None, ValueError, "2 channels: shape .2, 2, 4, 4."),
+        (torch.zeros(2, 2, 4, 4), None, ValueError, "2 channels: shape .2, 2, 4, 4.; expected on"),
     ],
 )
 def test_outputs_that_are_not_one_map_are_refused(output, select, error, message):
     with pytest.raises(error, match=message):
-        Recalibrated(nn.Identity(), Temperature(), select)(output)
+        Recalibrated(nn.Identity(), Isotonic(), select)(output)
 
 
 def test_the_logit_of_a_softmax_over_two_classes():
