@@ -15,11 +15,11 @@ LARGEST_INTEGER = 2**63 - 1
 """Largest integer that PyTorch and NumPy can hold (int64)."""
 
 BINARY = (
-    "expected one channel, (N, 1, ...), and the labels 0 and 1, because this library has two "
-    "classes. Of several classes, take one against the rest, labels == k; of a softmax over two, "
-    "the logits z[:, 1:] - z[:, :1]."
+    "expected one channel, (N, 1, ...), and the labels 0 and 1, because this is for two classes. "
+    "Of several classes, take one against the rest, labels == k; of a softmax over two, the logits "
+    "z[:, 1:] - z[:, :1]."
 )
-"""What is expected where several classes are given, and what to do."""
+"""What is expected where several classes are given to what is for two, and what to do."""
 
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
@@ -112,6 +112,35 @@ the channel: labels[:, None].
     lacking = (*labels[:1], 1, *labels[1:]) == shape
     remedy = ". Add the channel: labels[:, None]." if lacking else ""
     require("the shape of labels", labels, labels == shape, f"that of {name}, {shape}{remedy}")
+
+
+def class_channels(logits: Sequence[int], labels: Sequence[int], name: str = "logits") -> int:
+    """Return the number of classes K, or 1 for two classes in one channel, given two shapes.
+
+    There are K classes if the labels are class ids, (N, *S) beside logits of (N, K, *S), or if both
+    are (N, K, H, W) or (N, K, D, H, W). One-hot labels of other shapes, such as (N, K) or a volume
+    with a depth of 1, cannot be told from one channel; use class ids.
+
+    >>> class_channels((8, 3, 64, 64), (8, 64, 64)), class_channels((8, 1, 64, 64), (8, 1, 64, 64))
+    (3, 1)
+
+    Args:
+        logits: shape of the logits.
+        labels: shape of the labels.
+        name: what the logits are called in messages.
+
+    Raises:
+        ValueError: the shapes do not fit each other; the message has the remedy.
+    """
+    logits, labels = tuple(logits), tuple(labels)
+    channels = logits[1] if len(logits) > 1 else 1
+    if channels > 1 and labels == (logits[0], *logits[2:]):
+        return channels
+    if channels > 1 and len(logits) > 2 and labels == (logits[0], 1, *logits[2:]):
+        expected = f"class ids, {(logits[0], *logits[2:])}. Remove the channel: labels[:, 0]."
+        require("the shape of labels", labels, False, expected)
+    require_shape_of(name, logits, labels)
+    return channels if len(logits) > 3 and 1 not in logits[1:3] else 1
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
-from aslp_lib.aslp.perturbation import check_pixels
+from aslp_lib.aslp.perturbation import check_pixels, valid_labels
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require
 
@@ -48,7 +48,7 @@ class AdaptiveAlphaCallback(Callback):
         alphas: the perturbation levels. They must not be a submodule of the LightningModule: under
             DDP, rank 0 overwrites the module's buffers, so the callback raises an error.
         ignore_index: label of pixels to ignore in training and validation. All other labels must
-            lie in [0, 1] (see `AdaptiveAlpha.update`).
+            be valid (see `AdaptiveAlpha.update`).
 
     >>> from aslp_lib import HARD_INVERSION, AdaptiveAlpha
     >>> adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(3, HARD_INVERSION), ignore_index=255)
@@ -131,14 +131,22 @@ def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:
 def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
     """Return (3,) sums over pixels: their number, the correct ones, and their confidences.
 
-    The confidence of a decision is `sigmoid(|z|)`; `z = 0` is a decision for foreground. Ignored
-    pixels do not count. Other labels outside [0, 1] raise ValueError on a CPU and are ignored on
-    other devices, where the check would have to wait for the device.
+    The confidence of a decision is `sigmoid(|z|)`; `z = 0` is a decision for foreground. For K
+    classes, the decision is for the first of the largest logits, and the confidence is its softmax.
+    Ignored pixels do not count. Invalid labels raise ValueError on a CPU and are ignored on other
+    devices, where the check would have to wait for the device.
     """
-    labels, labelled = check_pixels(logits, labels, ignore_index)
-    valid = (labels >= 0) & (labels <= 1)
+    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
+    valid = valid_labels(labels, classes)
     if labelled is not None:
         valid &= labelled
-    correct = valid & ((logits >= 0) == (labels >= 0.5))
-    confidence = torch.where(valid, logits.to(labels.dtype).abs().sigmoid(), 0.0)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if classes == 1:
+        agree, confidence = (logits >= 0) == (labels >= 0.5), logits.abs().sigmoid()
+    else:
+        ids = labels.argmax(dim=1) if labels.shape == logits.shape else labels
+        largest, decision = logits.max(dim=1)
+        agree, confidence = decision == ids, (largest - logits.logsumexp(dim=1)).exp()
+    correct = valid & agree
+    confidence = torch.where(valid, confidence, 0.0)
     return torch.stack([valid.sum(), correct.sum(), confidence.sum()])

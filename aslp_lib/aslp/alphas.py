@@ -20,12 +20,15 @@ from torch import Tensor, nn
 from aslp_lib.aslp.perturbation import (
     RELEASE,
     Technique,
+    at_labels,
     check_pixels,
     check_technique,
+    labelled_pixels,
+    valid_labels,
     values_are_read,
 )
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.checks import require, require_type
+from aslp_lib.checks import BINARY, class_channels, require, require_type
 
 Dynamics = Literal["stable", "release"]
 
@@ -45,7 +48,8 @@ def alpha_gradient(
         grad_i = BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]
 
     The mean is over pixels, so grad_i is beta/2 times the mean signed logit margin. It is positive
-    if the network is, on average over the image, correct and confident.
+    if the network is, on average over the image, correct and confident. For K classes, it is the
+    logit of the label above the mean logit, `beta * mean[z_y - mean_k z_k]`.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> logits = torch.tensor([[4.0, -4.0], [-1.0, 2.0]])  # correct and confident; wrong
@@ -53,10 +57,11 @@ def alpha_gradient(
     tensor([ 2.0000, -0.7500])
 
     Args:
-        logits: (N, ...) outputs z of the network.
+        logits: (N, ...) outputs z of the network; (N, K, ...) for K classes.
         labels: labels y of the same shape, in {0, 1}, in between for soft labels, or
-            `ignore_index`. Other values raise an error on a CPU; on other devices, where the check
-            would synchronise the device, they make the gradient NaN.
+            `ignore_index`; for K classes, class ids (N, ...) or one-hot labels, as in
+            `sc_bce_with_logits`. Other values raise an error on a CPU; on other devices, where the
+            check would synchronise the device, they make the gradient NaN.
         technique: the perturbation technique, which sets beta.
         ignore_index: label of pixels that are excluded from the mean. The gradient of an image
             without other pixels is NaN.
@@ -66,10 +71,13 @@ def alpha_gradient(
 
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
-        ValueError: the shapes differ, or a label is invalid (on a CPU).
+        ValueError: the shapes differ, a label is invalid (on a CPU), or the technique is for
+            another number of classes.
     """
     check_technique(technique)
-    return technique.beta * _mean_half_margin(logits, labels, ignore_index)
+    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
+    check_technique(technique, max(classes, 2), channels=classes > 1)
+    return technique.beta * _mean_margin(logits, labels, labelled, classes)
 
 
 def release_gradient(
@@ -79,7 +87,7 @@ def release_gradient(
 
     It differs from `alpha_gradient` in two ways. The code's beta is half that of the figure, and
     the code divides by it instead of multiplying. Probabilities are clamped to [1e-7, 1 - 1e-7], so
-    logits beyond +-16.1 have no further effect.
+    logits beyond +-16.1 have no further effect. It is for one channel only.
 
     >>> from aslp_lib.aslp.perturbation import RELEASE
     >>> logits, labels = torch.tensor([[4.0, -4.0]]), torch.tensor([[1.0, 0.0]])
@@ -96,23 +104,32 @@ def release_gradient(
         TypeError, ValueError: see `alpha_gradient`.
     """
     check_technique(technique)
-    gradient = technique.beta * _mean_half_margin(logits, labels, ignore_index, RELEASE_LOGIT)
+    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
+    if classes > 1:
+        raise ValueError(f"logits have {classes} channels; {BINARY}")
+    clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT)
+    clamped = clamped + 0 * logits  # an infinite logit stays non-finite
+    gradient = technique.beta * _mean_margin(clamped, labels, labelled, classes)
     return gradient / max(technique.beta / 2, 1e-12) ** 2
 
 
-def _mean_half_margin(
-    logits: Tensor, labels: Tensor, ignore_index: int | None, limit: float | None = None
-) -> Tensor:
-    """Compute `mean[(y - 1/2) * z]`, with z clamped to +-limit, over the pixels of images, (N,)."""
-    labels, labelled = check_pixels(logits, labels, ignore_index)
-    if limit is not None:
-        logits = logits.clamp(-limit, limit) + 0 * logits  # an infinite logit stays non-finite
-    valid = (labels >= 0) & (labels <= 1)
-    half_margin = torch.where(valid, (labels - 0.5) * logits.to(labels.dtype), torch.nan)
+def _mean_margin(logits: Tensor, labels: Tensor, labelled: Tensor | None, classes: int) -> Tensor:
+    """Average the logit of the label above the mean logit over the pixels of images, (N,).
+
+    The two logits of one channel are 0 and z, so the margin is `(y - 1/2) * z`.
+    """
+    precision = torch.promote_types(logits.dtype, torch.float32)
+    valid = valid_labels(labels, classes)
+    if classes == 1:
+        margin = (labels - 0.5) * logits.to(precision)
+    else:  # an id that is invalid must not be looked up
+        known = labels if labels.is_floating_point() else labels.where(valid, 0)
+        margin = at_labels(logits, known) - logits.mean(dim=1, dtype=precision)
+    margin = torch.where(valid, margin, torch.nan)
     if labelled is None:
-        return _image_means(half_margin)
-    half_margin = torch.where(labelled, half_margin, 0.0)
-    return _image_means(half_margin) / _image_means(labelled.to(labels.dtype))
+        return _image_means(margin)
+    margin = torch.where(labelled, margin, 0.0)
+    return _image_means(margin) / _image_means(labelled.to(precision))
 
 
 def _image_means(values: Tensor) -> Tensor:
@@ -131,7 +148,8 @@ class AdaptiveAlpha(nn.Module):
 
     Here grad_i is `alpha_gradient`. The rule computes R_i from the validation accuracy A:
 
-    - "aslp_mc" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
+    - "aslp_mc" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)`; for K classes, (K - 1)/K takes the
+      place of 1/2.
     - "aslp_me" (ME): `R_i = min(A - A_lm, 0)`, where A_lm is the best accuracy so far.
     - "aslp_gap", an extension of this project, has no R_i. It bounds all alphas, and the bound
       follows the difference between the measured confidence C and A.
@@ -169,10 +187,13 @@ class AdaptiveAlpha(nn.Module):
         bound_gain: change of the bound of the rule "aslp_gap" per unit of measured gap.
         warm_up: number of calls of `observe` before the alphas move; 5 epochs in the paper.
         dynamics: kind of step, "stable" or "release".
+        classes: number of classes K. More than two need the technique `technique.for_classes(K)`
+            and stable dynamics.
 
     Raises:
         TypeError: the technique is not a `Technique`.
-        ValueError: an argument is out of its range; the message names it.
+        ValueError: an argument is out of its range, or the technique is for fewer classes; the
+            message names it.
     """
 
     alpha: Tensor
@@ -194,26 +215,28 @@ class AdaptiveAlpha(nn.Module):
         bound_gain: float = 0.15,
         warm_up: int = 5,
         dynamics: Dynamics = "stable",
+        classes: int = 2,
     ) -> None:
         super().__init__()
-        check_technique(technique)
+        check_technique(technique, classes)
         require("images", images, images >= 1, "at least 1")
         require("rule", rule, rule in RULES, f"one of {', '.join(RULES)}")
         kinds = get_args(Dynamics)
         require("dynamics", dynamics, dynamics in kinds, f"one of {', '.join(kinds)}")
         if dynamics == "release":
+            require("dynamics", dynamics, classes == 2, "'stable' for more than two classes")
             expected = "'aslp_mc' or 'aslp_me' with dynamics='release'. Use dynamics='stable'."
             require("rule", rule, RULES[rule].has_constraint, expected)
         else:
             expected = "dynamics='release', which the technique 'release' (beta = 4) needs"
             require("dynamics", dynamics, technique != RELEASE, expected)
-        self.technique, self.dynamics = technique, dynamics
+        self.technique, self.dynamics, self.classes = technique, dynamics, classes
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
         self.bound_gain, self.warm_up = bound_gain, warm_up
         for name in ("alpha_step_size", "constraint_weight", "bound_gain", "warm_up"):
             value = getattr(self, name)
             require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
-        self.rule = RULES[rule](technique, bound_gain)
+        self.rule = RULES[rule](technique, bound_gain, classes)
         self._passes, self._seen = 0, set[int]()
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
@@ -223,11 +246,13 @@ class AdaptiveAlpha(nn.Module):
         module.register_load_state_dict_pre_hook(_check_state)
 
     def get_extra_state(self) -> Tensor:
-        """Return beta and noise of the technique.
+        """Return beta and noise of the technique and, if there are more than two, the classes.
 
         `state_dict` saves them, and `load_state_dict` compares them.
         """
-        return torch.tensor([self.technique.beta, self.technique.noise], dtype=torch.float64)
+        classes = [self.classes] if self.classes > 2 else []
+        state = [self.technique.beta, self.technique.noise, *classes]
+        return torch.tensor(state, dtype=torch.float64)
 
     def __len__(self) -> int:
         return len(self.alpha)
@@ -247,7 +272,8 @@ class AdaptiveAlpha(nn.Module):
         return self.alpha[index.to(self.alpha.device, torch.long)]
 
     def extra_repr(self) -> str:
-        return f"{len(self)} images, {self.technique.name}, {self.dynamics}"
+        classes = f", {self.classes} classes" if self.classes > 2 else ""
+        return f"{len(self)} images, {self.technique.name}, {self.dynamics}{classes}"
 
     @torch.no_grad()
     def update(
@@ -264,16 +290,18 @@ class AdaptiveAlpha(nn.Module):
         Args:
             index: (N,) index in the training set of the image of each row. Indices are checked on a
                 CPU only, because the check would synchronise another device.
-            logits: (N, ...) outputs z of the network for these images or patches.
+            logits: (N, ...) outputs z of the network for these images or patches; (N, K, ...) for K
+                classes.
             labels: unperturbed labels y of the same shape, in {0, 1}, in between for soft labels,
-                or `ignore_index`. Other values raise an error on a CPU; on other devices, the alpha
-                of such an image keeps its value.
+                or `ignore_index`; for K classes, class ids (N, ...) or one-hot labels. Other values
+                raise an error on a CPU; on other devices, the alpha of such an image keeps its
+                value.
             ignore_index: label of pixels that are excluded, as in the loss.
 
         Raises:
             TypeError: an argument is not a tensor.
             ValueError: the shapes do not agree; an index is not that of an image; a label is
-                invalid; or the alphas are in half precision.
+                invalid; logits have another number of classes; or the alphas are in half precision.
         """
         valid = self.alpha.dtype in (torch.float32, torch.float64)
         expected = "torch.float32 or torch.float64. Call alphas.float(): half precision loses steps"
@@ -282,13 +310,18 @@ class AdaptiveAlpha(nn.Module):
         release = self.dynamics == "release"
         gradient_of_rows = release_gradient if release else alpha_gradient
         gradient = gradient_of_rows(logits, labels, self.technique, ignore_index)
+        channels = class_channels(logits.shape, labels.shape)
+        expected = f"{self.classes}. Make AdaptiveAlpha with the classes of the logits."
+        same = max(channels, 2) == self.classes
+        require("the number of classes of the logits", max(channels, 2), same, expected)
         expected = f"{tuple(gradient.shape)}, one index for each image of logits"
         require("the shape of index", tuple(index.shape), index.shape == gradient.shape, expected)
         if self.warm_up and self._passes <= PASSES and values_are_read(index):
             self._count_passes(index)
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
-        gradient = self._image_gradient(gradient.to(old), index, labels, ignore_index)
+        dimensions = labels.dim() - (channels > 1 and labels.dim() == logits.dim())
+        gradient = self._image_gradient(gradient.to(old), index, labels, ignore_index, dimensions)
         new = self._release_step(old, gradient) if release else self._stable_step(old, gradient)
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
@@ -315,12 +348,18 @@ class AdaptiveAlpha(nn.Module):
             )
 
     def _image_gradient(
-        self, gradient: Tensor, index: Tensor, labels: Tensor, ignore_index: int | None
+        self,
+        gradient: Tensor,
+        index: Tensor,
+        labels: Tensor,
+        ignore_index: int | None,
+        dimensions: int,
     ) -> Tensor:
         """Replace the gradient of each row by the mean over all labelled pixels of its image.
 
         Rows have the same number of pixels, so their weights are their labelled fractions. The
-        weight of a single row is 1, which leaves its gradient as it is, bit for bit.
+        weight of a single row is 1, which leaves its gradient as it is, bit for bit. `dimensions`
+        is the number of those of labels without an axis of classes.
         """
 
         def sum_of_image(values: Tensor) -> Tensor:
@@ -328,8 +367,8 @@ class AdaptiveAlpha(nn.Module):
 
         labelled = torch.ones_like(gradient)
         if ignore_index is not None:
-            labelled = _image_means((labels.to(gradient.dtype) != ignore_index).to(gradient.dtype))
-            labelled = labelled.to(gradient.device)
+            labelled = labelled_pixels(labels.to(gradient.dtype), ignore_index, dimensions)
+            labelled = _image_means(labelled.to(gradient.dtype)).to(gradient.device)
         sum_of_labelled = sum_of_image(labelled)
         weighted = torch.where(labelled > 0, labelled / sum_of_labelled * gradient, 0.0)
         return torch.where(sum_of_labelled > 0, sum_of_image(weighted), torch.nan)
@@ -377,8 +416,10 @@ def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: 
         return
     found = "unknown" if saved is None else saved.tolist()
     advice = "Load the whole state_dict of an AdaptiveAlpha of the same"
-    pair = "[beta, noise], with which the perturbation levels were learned,"
-    require(pair, found, found == expected, f"{expected}. {advice} technique.")
+    names = "[beta, noise]" if alphas.classes == 2 else "[beta, noise, classes]"
+    names = f"{names}, with which the perturbation levels were learned,"
+    expected_state = f"{expected}. {advice} technique and number of classes."
+    require(names, found, found == expected, expected_state)
     shapes, loaded = ({k: tuple(v.shape) for k, v in each.items()} for each in (buffers, own))
     layout, advice = "the layout of the perturbation levels", f"{advice} rule and number of images."
     require(layout, loaded, loaded == shapes, f"{shapes}. {advice}")

@@ -1,4 +1,5 @@
-"""SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure)."""
+"""SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure), and its
+extension by this project to the cross entropy of K classes."""
 
 from numbers import Real
 from typing import Any
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import (
     Technique,
+    at_labels,
     check_pixels,
     check_technique,
     check_tensors,
@@ -17,7 +19,7 @@ from aslp_lib.aslp.perturbation import (
     sampled_targets,
     values_are_read,
 )
-from aslp_lib.checks import require
+from aslp_lib.checks import class_channels, require
 
 
 def sc_bce_with_logits(
@@ -43,27 +45,40 @@ def sc_bce_with_logits(
     and its expectation over Z equals the BCE with the expected target
     `(1 - alpha*beta) * y + alpha*beta/2`. Source: Liu et al., ICCV 2023, method figure.
 
+    For K classes in K channels, cross entropy with `f = softmax(z)` takes the place of BCE, and 1/K
+    that of 1/2. With `d = beta * Z`, or `alpha * beta` for the expected target, the loss is
+
+        L = (1 - d) * CE(f, y) + d * mean_k CE(f, k)
+
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> logits, labels = torch.tensor([[3.0, -3.0]]), torch.tensor([[1.0, 0.0]])
     >>> bce = sc_bce_with_logits(logits, labels, 0.0, MODERATION)
     >>> sc_bce = sc_bce_with_logits(logits, labels, 0.2, MODERATION, use_expected_targets=True)
     >>> print(f"{bce:.2f}, {sc_bce:.2f}")  # they differ by alpha * beta/2 * 3 = 0.3
     0.05, 0.35
+    >>> three_classes = torch.tensor([[3.0, 0.0, 0.0]])
+    >>> ce = sc_bce_with_logits(three_classes, torch.tensor([0]), 0.0, MODERATION)
+    >>> print(f"{ce:.2f}")  # -ln(e^3 / (e^3 + 2))
+    0.09
 
     Args:
-        logits: (N, ...) outputs z of the network. If one is NaN or infinite, the mean is NaN, as
-            with torch's own loss.
+        logits: (N, ...) outputs z of the network; (N, K, ...) for K classes. If one is NaN or
+            infinite, the mean is NaN, as with torch's own loss.
         labels: labels y of the same shape, in {0, 1}, in between for soft labels, or
-            `ignore_index`. Other values raise an error on a CPU; on other devices they are not
-            checked, because the check would synchronise the device.
+            `ignore_index`. For K classes, class ids (N, ...) of an integer dtype, or one-hot or
+            soft labels of the shape of the logits (see `checks.class_channels`), all of whose
+            channels are `ignore_index` at ignored pixels. Other values raise an error on a CPU; on
+            other devices they are not checked, because the check would synchronise the device.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
-        technique: the perturbation technique, which sets beta.
+        technique: the perturbation technique, which sets beta; `technique.for_classes(K)` for K
+            classes.
         use_expected_targets: use the expected target instead of sampling Z. The expected loss is
             the same, and the variance of the switch is absent.
         forward_correction: let `q = alpha*beta/2 + (1 - alpha*beta) * f` take the place of f. The
             expected loss then has its minimum where f is the true posterior, and nothing has to be
             undone after training; see `perturbed_logits`.
-        reduction: "mean", "sum", or "none", which returns the shape of the logits.
+        reduction: "mean", "sum", or "none", which returns the loss of each pixel, in the shape of
+            the logits, or (N, ...) for K classes.
         ignore_index: label of pixels that are excluded from the sum and the mean, such as 255 or
             -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
         generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
@@ -77,32 +92,51 @@ def sc_bce_with_logits(
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
         ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), a label is invalid (on a
-            CPU), or `perturbed_logits` refuses the dose of a forward correction.
+            CPU), the technique is for another number of classes, or `perturbed_logits` refuses the
+            dose of a forward correction.
     """
-    labels, labelled = check_pixels(logits, labels, ignore_index)
-    logits = logits.to(labels.dtype)
+    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
+    several = classes > 1
+    check_technique(technique, max(classes, 2), channels=several)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     weight = None
     if labelled is not None:
-        logits, labels = logits.masked_fill(~labelled, 0), labels.masked_fill(~labelled, 0)
+        ignored = ~labelled
+        in_channels = ignored.unsqueeze(1) if several else ignored
+        logits = logits.masked_fill(in_channels, 0)
+        labels = labels.masked_fill(ignored if labels.shape == ignored.shape else in_channels, 0)
         weight = labelled.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
+    # With K classes, the images' d is enough. It is twice the target of a label 0 of two classes.
+    pixels = logits.new_zeros(len(logits), *[1] * (logits.dim() - 2)) if several else labels
     if use_expected_targets:
-        targets = expected_targets(labels, alpha, technique)
+        targets = expected_targets(pixels, alpha, technique)
     else:
-        targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
+        targets = sampled_targets(pixels, alpha, technique, generator, uniform=uniform, noise=noise)
     if forward_correction:
-        logits = perturbed_logits(logits, alpha, technique)
+        logits = perturbed_logits(logits, alpha, technique, classes=classes if several else None)
+    if several:
+        log_f = logits if forward_correction else F.log_softmax(logits, dim=1)
+        of_label, d = at_labels(log_f, labels), 2 * targets
+        losses = (d - 1) * of_label - d * log_f.mean(dim=1)
+        return _reduce(losses if weight is None else losses * weight, labelled, reduction)
     if labelled is None or reduction != "mean":
         return F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=reduction)
     total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction="sum")
     return total / labelled.sum().clamp(min=1)
 
 
-def perturbed_logits(logits: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
+def perturbed_logits(
+    logits: Tensor, alpha: Tensor | float, technique: Technique, *, classes: int | None = None
+) -> Tensor:
     """Compute the logit of the label that a prediction expects after the perturbation.
 
         logit(q),   q = d/2 + (1 - d) * sigmoid(z),   d = alpha * beta
+
+    For K classes, it is the logarithm, whose softmax is q:
+
+        log(q),   q = d/K + (1 - d) * softmax(z)
 
     If a network predicts the true posterior, q is the probability that the perturbed label is 1.
     With `forward_correction`, SC-BCE is therefore the cross entropy of q. ASLP's gradient with
@@ -116,22 +150,30 @@ def perturbed_logits(logits: Tensor, alpha: Tensor | float, technique: Technique
     tensor([[0.5000, 0.8200, 0.9000]])
 
     Args:
-        logits: (N, ...) outputs z of the network; of infinite ones, the result is NaN.
+        logits: (N, ...) outputs z of the network, or (N, K, ...) for K classes; of infinite ones,
+            the result is NaN.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1]. A number
             needs alpha * beta < 1. An image of a tensor may have alpha * beta = 1, the limit of
-            ASLP. Its q is 1/2, and its gradient 0.
+            ASLP. Its q is 1/2 (1/K for K classes), and its gradient 0.
         technique: the perturbation technique, whose labels stay in [0, 1].
+        classes: number of channels K of logits with a softmax; None for two classes in one channel.
 
     Returns:
         Logits of the same shape, in float64 for float64 logits and otherwise in float32.
 
     Raises:
         TypeError: the logits are not a tensor, or the technique is not a `Technique`.
-        ValueError: beta is above 2, alpha * beta is too large, or alpha is outside [0, 1] or does
-            not have one value per image. Values of tensors are checked on a CPU.
+        ValueError: beta is above 2, or K / (K - 1); alpha * beta is too large; alpha is outside
+            [0, 1] or does not have one value per image; or logits have another number of channels.
+            Values of tensors are checked on a CPU.
     """
-    check_technique(technique)
+    several = classes is not None
+    check_technique(technique, 2 if classes is None else classes, channels=several)
     check_tensors(logits=logits)
+    shape = logits.shape
+    channels = (*shape[1:2], 1)[0] if several else class_channels(shape, shape)
+    expected = f"{channels}, the number of channels of the logits"
+    require("classes", classes, channels == (classes or 1), expected)
     expected = "at most 2 for the forward correction, so that perturbed labels stay in [0, 1]"
     require("beta", technique.beta, technique.beta <= 2, expected)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -144,6 +186,9 @@ def perturbed_logits(logits: Tensor, alpha: Tensor | float, technique: Technique
             "correction: beyond 1, q falls as the prediction rises. Use smaller alphas."
         )
     d = d.clamp(max=1)
+    if classes is not None:
+        log_f = F.log_softmax(logits, dim=1) + 0 * logits  # an infinite logit becomes NaN
+        return torch.logaddexp(log_f + torch.log1p(-d), torch.log(d / classes))
     c = torch.log(d) - torch.log1p(1 - d)  # log(d / (2 - d)), accurate for d near 0 and near 1
     mixed: Tensor = _LogitOfMixture.apply(logits, c)  # type: ignore[no-untyped-call]
     return mixed
@@ -152,10 +197,19 @@ def perturbed_logits(logits: Tensor, alpha: Tensor | float, technique: Technique
 def check_constant_dose(alpha: float, technique: Technique) -> None:
     """Raise ValueError unless a constant alpha can be corrected: `alpha * beta < 1`."""
     expected = (
-        "less than 1 for the forward correction: at 1, q is 1/2 whatever the network predicts, and "
+        "less than 1 for the forward correction: at 1, q is the same for every prediction, and "
         "beyond 1, q falls as the prediction rises. Use a smaller alpha."
     )
     require("alpha * beta", alpha * technique.beta, alpha * technique.beta < 1, expected)
+
+
+def _reduce(losses: Tensor, labelled: Tensor | None, reduction: str) -> Tensor:
+    """Reduce the losses of pixels, of which those without a label are 0."""
+    require("reduction", reduction, reduction in ("mean", "sum", "none"), "'mean', 'sum' or 'none'")
+    if reduction == "none":
+        return losses
+    pixels = losses.numel() if labelled is None else labelled.sum().clamp(min=1)
+    return losses.sum() / (pixels if reduction == "mean" else 1)
 
 
 class _LogitOfMixture(torch.autograd.Function):

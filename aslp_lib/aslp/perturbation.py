@@ -5,17 +5,24 @@
 The perturbation strength beta is in the units of the paper's method figure: beta = 2 inverts a
 label, beta = 1 replaces it by 1/2, and beta = 0 leaves it unchanged. Source: Liu et al., ICCV 2023,
 method figure.
+
+For K classes, y is a one-hot vector, and 1/K takes the place of 1/2 (an extension of this project):
+
+    p(y, beta) = (1 - beta) * y + beta / K
+
+Then beta = K / (K - 1) is the inversion: the class of the label gets 0, and the others share the
+rest equally. `Technique.for_classes` converts a technique.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import require, require_one_channel, require_shape_of, require_type
+from aslp_lib.checks import class_channels, require, require_type, short_repr
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,29 @@ class Technique:
         """Largest alpha that is a probability and leaves decisions unchanged: `min(1, 1/beta)`."""
         return min(1.0, 1.0 / self.beta) if self.beta > 0 else 1.0
 
+    def for_classes(self, classes: int) -> "Technique":
+        """Return the technique for K classes, which does to one-hot labels what this does to two.
+
+        Its beta is the same up to 1, where a label becomes uniform, and `1 + (beta - 1) / (K - 1)`
+        beyond. HI then inverts labels, `beta = K / (K - 1)`, and SI lies halfway between M and HI.
+        For two classes, the technique is returned as it is.
+
+        >>> HARD_INVERSION.for_classes(3).beta, SOFT_INVERSION.for_classes(3).beta
+        (1.5, 1.25)
+
+        Raises:
+            ValueError: there are fewer than two classes; or more, and the technique has noise or is
+                unbounded.
+        """
+        require("classes", classes, classes >= 2, "at least 2")
+        if classes == 2:
+            return self
+        # Up to beta = 1, the first is smaller, and beyond, the second.
+        strength = min(self.beta, 1 + (self.beta - 1) / (classes - 1))
+        technique = replace(self, beta=strength)
+        check_technique(technique, classes)
+        return technique
+
     @property
     def noise_variance(self) -> float:
         """Variance of the pixel noise, a standard normal truncated to [-noise, noise]."""
@@ -88,6 +118,10 @@ TECHNIQUES = {
 """Techniques by name."""
 
 
+SUM_TOLERANCE = 0.01
+"""Largest difference from 1 of a sum of soft labels, which half precision may have rounded."""
+
+
 def label_smoothing(epsilon: float) -> tuple[float, Technique]:
     """Return label smoothing (Szegedy et al., CVPR 2016) as a pair `(alpha, technique)`.
 
@@ -100,12 +134,12 @@ def label_smoothing(epsilon: float) -> tuple[float, Technique]:
     return 1.0, Technique("LS", beta=epsilon)
 
 
-def disturb_label(rate: float) -> tuple[float, Technique]:
+def disturb_label(rate: float, classes: int = 2) -> tuple[float, Technique]:
     """Return a pair `(alpha, technique)` with the expected label of DisturbLabel.
 
     DisturbLabel (Xie et al., CVPR 2016) replaces a label with probability `rate` by a uniformly
-    random class. Half of the replacements do not change the label, so its expected label is that of
-    hard inversion at `alpha = rate / 2`.
+    random class. One of K replacements does not change the label, so its expected label is that of
+    hard inversion at `alpha = rate * (K - 1) / K`; for two classes, `rate / 2`.
 
     >>> alpha, technique = disturb_label(0.2)
     >>> alpha, technique.name
@@ -115,7 +149,7 @@ def disturb_label(rate: float) -> tuple[float, Technique]:
         ValueError: rate is outside [0, 1].
     """
     require("rate", rate, 0.0 <= rate <= 1.0, "a probability in [0, 1]")
-    return rate / 2, HARD_INVERSION
+    return rate * (classes - 1) / classes, HARD_INVERSION.for_classes(classes)
 
 
 def perturb(
@@ -124,28 +158,37 @@ def perturb(
     generator: torch.Generator | None = None,
     *,
     noise: Tensor | None = None,
+    classes: int = 2,
 ) -> Tensor:
     """Compute the perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus pixel noise.
 
+    For K classes, 1/K takes the place of 1/2.
+
     >>> perturb(torch.tensor([0, 1]), SOFT_INVERSION)
     tensor([0.7500, 0.2500])
+    >>> perturb(torch.tensor([[0, 1, 0]]), HARD_INVERSION.for_classes(3), classes=3)
+    tensor([[0.5000, 0.0000, 0.5000]])
 
     Args:
         labels: y of any shape, in {0, 1}, or in between for soft labels. Booleans and integers are
             converted to floating point. Other values raise an error on a CPU; on other devices they
-            are not checked, because the check would synchronise the device.
+            are not checked, because the check would synchronise the device. For K > 2 classes,
+            one-hot or soft labels (N, K, ...), which sum to 1 over the channels.
         technique: the perturbation technique, which sets beta and the noise.
         generator: random generator of the noise. Its device may differ from that of the labels.
         noise: noise of the shape of the labels, as `pixel_noise` draws it, to use instead of a new
             draw.
+        classes: number of classes K.
 
     Raises:
         TypeError: the labels are not a tensor, or the technique is not a `Technique`.
-        ValueError: a label is outside [0, 1] (on a CPU), or the noise has another shape.
+        ValueError: a label is outside [0, 1] (on a CPU), or the noise has another shape; or, for
+            K > 2 classes, the labels are not one-hot, or the technique is for two (see
+            `Technique.for_classes`).
     """
-    check_technique(technique)
-    labels = _checked(labels)
-    perturbed = (1 - technique.beta) * labels + technique.beta / 2
+    check_technique(technique, classes)
+    labels = _checked(labels, classes)
+    perturbed = (1 - technique.beta) * labels + technique.beta / classes
     if technique.noise:
         if noise is None:
             device = generator.device if generator is not None else labels.device
@@ -186,6 +229,7 @@ def sampled_targets(
     *,
     uniform: Tensor | None = None,
     noise: Tensor | None = None,
+    classes: int = 2,
 ) -> Tensor:
     """Sample the targets of one training step.
 
@@ -209,14 +253,15 @@ def sampled_targets(
         uniform: (N,) numbers in [0, 1) to use instead of a new draw: Z_i = 1 if number i is below
             alpha_i.
         noise: noise of the shape of the labels, as in `perturb`.
+        classes: number of classes K, as in `perturb`.
 
     Raises:
         TypeError: as in `perturb`, or alpha is neither a tensor nor a number.
         ValueError: alpha is outside [0, 1] (on a CPU) or does not have one value per image; or as
             in `perturb`.
     """
-    check_technique(technique)
-    labels = _checked(labels)
+    check_technique(technique, classes)
+    labels = _checked(labels, classes)
     alpha = _checked_alpha(alpha, labels)
     if values_are_read(alpha) and not bool(alpha.any()):
         return labels.clone()
@@ -225,11 +270,16 @@ def sampled_targets(
         device = generator.device if generator is not None else labels.device
         uniform = torch.rand(len(labels), generator=generator, device=device)
     switch = uniform.to(labels.device, non_blocking=True).view(alpha.shape) < alpha
-    return torch.where(switch, perturb(labels, technique, generator, noise=noise), labels)
+    perturbed = perturb(labels, technique, generator, noise=noise, classes=classes)
+    return torch.where(switch, perturbed, labels)
 
 
-def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
+def expected_targets(
+    labels: Tensor, alpha: Tensor | float, technique: Technique, *, classes: int = 2
+) -> Tensor:
     """Compute the expectation of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`.
+
+    For K classes, 1/K takes the place of 1/2.
 
     >>> expected_targets(torch.tensor([[0.0, 1.0]]), 0.25, HARD_INVERSION)
     tensor([[0.2500, 0.7500]])
@@ -238,14 +288,15 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
         labels: (N, ...) labels, as in `perturb`.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
         technique: the perturbation technique.
+        classes: number of classes K, as in `perturb`.
 
     Raises:
         ValueError: see `sampled_targets`.
     """
-    check_technique(technique)
-    labels = _checked(labels)
+    check_technique(technique, classes)
+    labels = _checked(labels, classes)
     alpha_beta = dose(alpha, technique, labels)
-    return (1 - alpha_beta) * labels + alpha_beta / 2
+    return (1 - alpha_beta) * labels + alpha_beta / classes
 
 
 def dose(alpha: Tensor | float, technique: Technique, pixels: Tensor) -> Tensor:
@@ -265,10 +316,30 @@ def dose(alpha: Tensor | float, technique: Technique, pixels: Tensor) -> Tensor:
     return _broadcast(_checked_alpha(alpha, pixels), pixels) * technique.beta
 
 
-def check_technique(technique: Technique) -> None:
-    """Raise TypeError unless `technique` is a `Technique`; it may be a name by mistake."""
+def check_technique(technique: Technique, classes: int = 2, *, channels: bool = False) -> None:
+    """Raise an error unless a technique fits the number of classes.
+
+    Args:
+        technique: the technique, which may be a name by mistake.
+        classes: number of classes K.
+        channels: True if two classes have two channels; more classes always have K.
+
+    Raises:
+        TypeError: it is not a `Technique`.
+        ValueError: there are fewer than two classes, or labels of K channels would not stay in
+            [0, 1], because beta is above K / (K - 1) or because of noise.
+    """
     expected = 'a Technique, such as HARD_INVERSION or TECHNIQUES["HI"]'
     require_type("technique", technique, Technique, expected)
+    require("classes", classes, classes >= 2, "at least 2")
+    if classes == 2 and not channels:
+        return
+    bounded, expected = not (technique.noise or technique.unbounded), "'HI', 'SI' or 'M'"
+    expected = f"{expected} for {classes} channels: noise and the release are for one channel"
+    require("the technique", technique.name, bounded, expected)
+    largest = classes / (classes - 1)
+    expected = f"at most {largest:g} for {classes} classes. Use technique.for_classes({classes})."
+    require("beta", technique.beta, technique.beta <= largest + 1e-9, expected)  # rounding
 
 
 def check_tensors(**values: Tensor) -> None:
@@ -286,55 +357,127 @@ def values_are_read(values: Tensor) -> bool:
     return values.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
-def check_labels(labels: Tensor, valid: Tensor) -> None:
+def valid_labels(labels: Tensor, classes: int) -> Tensor:
+    """Return where labels are valid: a boolean for each pixel.
+
+    Args:
+        labels: class ids of an integer dtype, or labels in floating point.
+        classes: number of channels; 1 for two classes in one channel.
+    """
+    if not labels.is_floating_point():
+        return (labels >= 0) & (labels < classes)
+    valid = (labels >= 0) & (labels <= 1)
+    if classes == 1:
+        return valid
+    total = labels.sum(dim=1, dtype=torch.promote_types(labels.dtype, torch.float32))
+    return valid.all(dim=1) & ((total - 1).abs() <= SUM_TOLERANCE)
+
+
+def check_labels(labels: Tensor, valid: Tensor, classes: int = 1) -> None:
     """Raise ValueError if labels on a CPU are not all valid.
 
     On other devices and in compiled graphs it is omitted; see `values_are_read`.
 
     Args:
         labels: labels of any shape.
-        valid: booleans of the same shape.
+        valid: a boolean for each pixel.
+        classes: number of channels; 1 for two classes in one channel.
     """
-    if values_are_read(labels) and not bool(valid.all()):
-        invalid = labels[~valid]
-        raise ValueError(
-            f"{len(invalid)} of {labels.numel()} labels are invalid, the first is {invalid[0]:g}; "
-            "expected 0, 1 or a value in between. Divide a mask of 0 and 255 by 255, and exclude "
-            "pixels without a label with ignore_index. Of several classes, take one against the "
-            "rest, labels == k."
-        )
+    if not values_are_read(labels) or bool(valid.all()):
+        return
+    channels_last = labels if valid.shape == labels.shape else labels.movedim(1, -1)
+    invalid = channels_last[~valid]
+    values = short_repr([round(value, 4) for value in invalid[0].flatten().tolist()])
+    problem, first = "labels are invalid", f"{invalid[0]:g}" if invalid.dim() == 1 else values
+    ignored = "exclude pixels without a label with ignore_index"
+    if classes == 1:
+        expected = "0, 1 or a value in between"
+        remedy = f"Divide a mask of 0 and 255 by 255, and {ignored}. Of several classes, take one"
+        remedy += " against the rest, labels == k, or give the logits a channel for each."
+    elif labels.is_floating_point():
+        problem = "pixels have invalid labels"
+        expected = f"{classes} values in [0, 1] that sum to 1, along the second dimension"
+        remedy = f"Use class ids, labels.argmax(dim=1), for one-hot labels, and {ignored}."
+    else:
+        problem, expected = "class ids are invalid", f"0 to {classes - 1}, for {classes} channels"
+        remedy = f"Give the logits a channel for each class, and {ignored}."
+    count = f"{len(invalid)} of {valid.numel()} {problem}"
+    raise ValueError(f"{count}, the first is {first}; expected {expected}. {remedy}")
 
 
 def check_pixels(
     logits: Tensor, labels: Tensor, ignore_index: int | None
-) -> tuple[Tensor, Tensor | None]:
+) -> tuple[int, Tensor, Tensor | None]:
     """Check the logits and labels of a batch.
 
     Returns:
+        The number of classes, which is 1 for two in one channel; see `class_channels`.
+
         The labels in at least single precision, because half precision would round 2049 to 2048
-        and 1.0001 to 1, and in unsigned 8-bit integers -1 is 255; and a mask of the pixels that
-        have a label, or None if there is no `ignore_index`.
+        and 1.0001 to 1, and in unsigned 8-bit integers -1 is 255; class ids are 64-bit integers.
+
+        A mask of the pixels that have a label, without an axis of classes, or None if there is no
+        `ignore_index`.
 
     Raises:
         TypeError: logits or labels are not tensors.
-        ValueError: the shapes differ, or a label is invalid (on a CPU).
+        ValueError: the shapes do not fit, class ids are not integers, or a label is invalid (on a
+            CPU).
     """
     check_tensors(logits=logits, labels=labels)
-    require_one_channel("logits", logits.shape)
-    require_shape_of("logits", logits.shape, labels.shape)
-    labels = labels.to(torch.promote_types(logits.dtype, torch.float32))
-    labelled = None if ignore_index is None else labels != ignore_index
-    valid = (labels >= 0) & (labels <= 1)
-    check_labels(labels, valid if labelled is None else valid | ~labelled)
-    return labels, labelled
+    classes = class_channels(logits.shape, labels.shape)
+    if labels.dim() < logits.dim():
+        if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+            advice = "an integer dtype. Convert them with labels.long()."
+            raise ValueError(f"class ids have dtype {labels.dtype}; expected {advice}")
+        labels = labels.long()
+    else:
+        labels = labels.to(torch.promote_types(logits.dtype, torch.float32))
+    valid, labelled = valid_labels(labels, classes), None
+    if ignore_index is not None:
+        labelled = labelled_pixels(labels, ignore_index, valid.dim())
+    check_labels(labels, valid if labelled is None else valid | ~labelled, classes)
+    return classes, labels, labelled
 
 
-def _checked(labels: Tensor) -> Tensor:
-    """Return valid labels in floating point."""
+def labelled_pixels(labels: Tensor, ignore_index: int, dimensions: int) -> Tensor:
+    """Return where labels differ from `ignore_index`, in all channels of a pixel.
+
+    Args:
+        labels: labels in which no value wraps, as `check_pixels` returns them.
+        ignore_index: label of pixels to ignore.
+        dimensions: number of dimensions without the axis of classes, if there is one.
+    """
+    labelled = labels != ignore_index
+    return labelled if labelled.dim() == dimensions else labelled.any(dim=1)
+
+
+def at_labels(values: Tensor, labels: Tensor) -> Tensor:
+    """Return the values (N, K, ...) at the classes of labels, (N, ...).
+
+    Args:
+        values: one value for each class.
+        labels: class ids (N, ...), or weights (N, K, ...) in floating point, with which values are
+            summed.
+    """
+    if labels.is_floating_point():
+        return (labels * values).sum(dim=1)
+    return values.gather(1, labels[:, None]).squeeze(1)
+
+
+def _checked(labels: Tensor, classes: int) -> Tensor:
+    """Return valid labels in floating point, of two classes in one channel or of K > 2 in K."""
     check_tensors(labels=labels)
-    check_labels(labels, (labels >= 0) & (labels <= 1))
+    if classes > 2:
+        one_hot = labels.dim() > 1 and labels.shape[1] == classes
+        advice = f"Use torch.nn.functional.one_hot(labels, {classes}).movedim(-1, 1) for class ids."
+        expected = f"one-hot labels, (N, {classes}, ...). {advice}"
+        require("the shape of labels", tuple(labels.shape), one_hot, expected)
     # Alpha takes the dtype of the labels, and as an integer it would be cut to 0.
-    return labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
+    labels = labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
+    channels = classes if classes > 2 else 1
+    check_labels(labels, valid_labels(labels, channels), channels)
+    return labels
 
 
 def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:

@@ -17,9 +17,13 @@ from aslp_lib.aslp.perturbation import Technique
 class Rule(nn.Module):
     """Base class of the rules. Buffers hold what a rule needs from past validations.
 
+    The formulas are for two classes. For K classes, (K - 1)/K takes the place of 1/2 in
+    `1 - beta*alpha_i/2`, the confidence of the expected target.
+
     Args:
         technique: the perturbation technique.
         bound_gain: change of the bound per unit of measured gap; only `MeasuredGap` has a bound.
+        classes: number of classes K.
     """
 
     name: ClassVar[str]
@@ -33,10 +37,13 @@ class Rule(nn.Module):
     """Names of the buffers, numbers that start at 0."""
     accuracy: Tensor
     """A, the pixel accuracy of the latest validation."""
+    confidence_slope: float
+    """Decrease of the expected target's confidence per unit of alpha; beta/2 for two classes."""
 
-    def __init__(self, technique: Technique, bound_gain: float) -> None:
+    def __init__(self, technique: Technique, bound_gain: float, classes: int = 2) -> None:
         super().__init__()
         self.technique, self.bound_gain = technique, bound_gain
+        self.confidence_slope = technique.beta * (classes - 1) / classes
         for name in self.state:
             self.register_buffer(name, torch.tensor(0.0))
 
@@ -58,7 +65,7 @@ class Rule(nn.Module):
 
         Large margins raise the alphas of MC a little above it.
         """
-        bound = 2 * (1 - accuracy) / max(self.technique.beta, 1e-12)
+        bound = (1 - accuracy) / max(self.confidence_slope, 1e-12)
         return min(bound, self.technique.alpha_limit)
 
     def constraint(self, alpha: Tensor) -> Tensor:
@@ -92,15 +99,14 @@ class Calibration(Rule):
     name = "aslp_mc"
 
     def constraint(self, alpha: Tensor) -> Tensor:
-        target_confidence = 1 - self.technique.beta / 2 * alpha
+        target_confidence = 1 - self.confidence_slope * alpha
         return (target_confidence - self.accuracy).clamp(max=0.0)
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
-        # The implicit step: the new alpha a solves a = proposed + step * min(1 - beta*a/2 - A, 0).
-        half_beta = self.technique.beta / 2
-        error_rate = 1 - self.accuracy
-        constrained = (proposed + step * error_rate) / (1 + step * half_beta)
-        return torch.where(half_beta * proposed > error_rate, constrained, proposed)
+        # The implicit step: the new alpha a solves a = proposed + step * min(1 - slope*a - A, 0).
+        slope, error_rate = self.confidence_slope, 1 - self.accuracy
+        constrained = (proposed + step * error_rate) / (1 + step * slope)
+        return torch.where(slope * proposed > error_rate, constrained, proposed)
 
 
 class Entropy(Rule):

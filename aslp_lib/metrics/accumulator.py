@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_shape_of
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.classes import ClassCounts
@@ -134,7 +134,8 @@ def ece(
     """
     p, y = torch.as_tensor(probabilities), torch.as_tensor(labels)
     if p.dim() == y.dim():
-        p, y = p[None], y[None]  # one image, as only pooled pixels matter
+        require_shape_of("probabilities", p.shape, y.shape)
+        p, y = p.reshape(1, -1), y.reshape(1, -1)  # one image, as only pooled pixels matter
     accumulator = CountsAccumulator(ignore_index=ignore_index, per_image=False)
     accumulator.update(p, y)
     name = "class_ece" if class_wise else "ece"

@@ -122,9 +122,6 @@ def image_bins(
     >>> image_bins(counts, bins=5).positive
     array([[0., 0., 0., 1., 2.]])
     """
-    if of == "classes" and isinstance(counts, ClassCounts):
-        each = [image_bins(counts, bins, k) for k in range(counts.classes)]
-        return ImageBins(*(np.concatenate(sums, axis=1) for sums in zip(*each, strict=True)))
     outcomes = top_label(counts, of)
     pixels, positive = outcomes.table.sum(axis=1).astype(np.float64), outcomes.table[:, 1]
     if equal_mass:  # the share of each grey level that lies in each bin
@@ -137,7 +134,8 @@ def image_bins(
     else:
         index = _bins(outcomes, bins)
         shares = (index[:, None] == np.arange(bins)).astype(np.float64)
-    return ImageBins(pixels @ shares, pixels * outcomes.confidence @ shares, positive @ shares)
+    sums = pixels @ shares, pixels * outcomes.confidence @ shares, positive @ shares
+    return ImageBins(*(columns.reshape(len(counts), -1) for columns in sums))
 
 
 def reliability_equal_mass(

@@ -24,7 +24,7 @@ from aslp_lib.metrics.image_columns import ImageColumns
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 2**19
+CHUNK = 2**17
 """Number of probabilities that are counted at once, so that intermediate results stay small."""
 LARGEST = 1e30
 """Largest absolute value of a logit; differences of larger ones overflow float32."""
@@ -126,28 +126,17 @@ class ClassCounts(ImageColumns):
     def _from_tensors(
         cls, name: str, values: Tensor, labels: Tensor, ignore_index: int | None, pooled: bool
     ) -> ClassCounts:
-        import torch  # only here, since importing it takes longer than scoring many maps
-
         values, labels = checked_batch(name, values, labels, ignore_index)
         if pooled:
             values = values.transpose(0, 1).reshape(1, values.shape[1], -1)
             labels = labels.reshape(1, -1)
-        (images, classes), size = values.shape[:2], max(1, CHUNK // values.shape[1])
-        counts = cls.empty(classes, images)
-        for image in range(images):
-            of_image: tuple[Tensor | int, ...] = (0,) * len(SUMS)
-            chunks = torch.split(values[image], size, 1), torch.split(labels[image], size)
-            for chunk, ids in zip(*chunks, strict=True):
-                if ignore_index is not None:
-                    counted = (ids != ignore_index).nonzero().squeeze(1)  # faster than a mask
-                    chunk, ids = chunk[:, counted], ids[counted]
-                    if not len(ids):
-                        continue
-                chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
-                parts = _sums(name, chunk, ids)
-                of_image = tuple(a + b for a, b in zip(of_image, parts, strict=True))
-            for total, part in zip(counts.sums, of_image, strict=True):
-                total[image] = torch.as_tensor(part).cpu()
+        counts = cls.empty(values.shape[1], len(values))
+        for image, (z, y) in enumerate(zip(values, labels, strict=True)):
+            if ignore_index is not None:
+                counted = (y != ignore_index).nonzero().squeeze(1)  # faster than a mask
+                z, y = z[:, counted], y[counted]
+            for total, part in zip(counts.sums, _sums(name, z, y), strict=True):
+                total[image] = part.cpu()
         if ignore_index is None:
             return counts
         pixels = counts.confusion.sum(axis=(1, 2))
@@ -328,25 +317,35 @@ def _own(values: Tensor, classes: Tensor) -> Tensor:
 
 
 def _sums(name: str, values: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-    """Compute the sums of `ClassCounts` over some pixels of an image."""
+    """Compute the sums of `ClassCounts` over the counted pixels of an image, (K, P) and (P,)."""
     import torch
 
-    p, largest, log_likelihood = _READ[name](values, labels)
-    k, bins = len(p), len(p) * GREY_LEVELS
-    number = torch.arange(k, dtype=torch.int32, device=p.device)[:, None]
-    # The first class with the largest value, five times as fast as argmax.
-    predicted = k - torch.where(values == largest, k - number, 0).amax(dim=0).long()
-    cells = (p * (GREY_LEVELS - 1)).round_().int() + number * GREY_LEVELS
-    every = torch.bincount(cells.ravel(), minlength=bins)
-    positive = torch.bincount(_own(cells, labels), minlength=bins)
-    right = _own(cells, predicted) + ((predicted == labels).long() - predicted) * GREY_LEVELS
-    squares = p.square().sum(dim=0) - 2 * _own(p, labels) + 1
+    k, size = len(values), max(1, CHUNK // len(values))
+    number = torch.arange(k, device=values.device)[:, None]
+    rank, first_level = (k - number).short(), (number * GREY_LEVELS).int()
+    cells = torch.empty(values.shape, dtype=torch.int32, device=values.device)
+    predicted = torch.empty_like(labels)
+    loss = square = torch.zeros((), dtype=torch.float64, device=values.device)
+    for start in range(0, len(labels), size):
+        part = slice(start, start + size)
+        chunk, y = values[:, part], labels[part]
+        chunk = chunk.to(torch.promote_types(chunk.dtype, torch.float32))
+        p, largest, log_likelihood = _READ[name](chunk, y)
+        # The first class with the largest value, five times as fast as argmax.
+        predicted[part] = k - torch.where(chunk == largest, rank, 0).amax(dim=0)
+        square = square + (p.square().sum(dim=0) - 2 * _own(p, y) + 1).double().sum()
+        loss = loss - log_likelihood.double().sum()
+        torch.add((p * (GREY_LEVELS - 1)).round_().int(), first_level, out=cells[:, part])
+    right = (predicted == labels).long()
+    top = _own(cells, predicted) + (right - predicted) * GREY_LEVELS
+    every = torch.bincount(cells.ravel(), minlength=k * GREY_LEVELS)
+    positive = torch.bincount(_own(cells, labels), minlength=k * GREY_LEVELS)
     return (
-        torch.bincount(right, minlength=2 * GREY_LEVELS).view(2, GREY_LEVELS),
+        torch.bincount(top, minlength=2 * GREY_LEVELS).view(2, GREY_LEVELS),
         torch.stack([every - positive, positive]).view(2, k, GREY_LEVELS).transpose(0, 1),
         torch.bincount(labels * k + predicted, minlength=k * k).view(k, k),
-        -log_likelihood.double().sum(),
-        squares.double().sum(),
+        loss,
+        square,
     )
 
 

@@ -10,6 +10,8 @@ Every calibration score, its interval and its diagram is computed from this tabl
   the frequency of foreground.
 - k, a number, for counts of K classes: the confidence is the probability of class k, and the
   outcome is 1 if class k is the label. The mean outcome is the frequency of class k.
+- "classes": every pixel counts K times, once for each class. The table has a row for each class of
+  each image. Only sums over bins are of use, `calibration.image_bins`.
 """
 
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from aslp_lib.checks import require
 from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 
 Of = Literal["prediction", "foreground", "classes"] | int
-"""Definition of confidence and outcome; "classes" is for `calibration.image_bins` alone."""
+"""Definition of confidence and outcome."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def top_label(counts: AnyCounts, of: Of = "prediction") -> TopLabel:
     if isinstance(counts, ClassCounts):
         if of == "prediction":
             return TopLabel(counts.top, counts.grey_levels)
-        return TopLabel(counts.table_of(of), counts.grey_levels)
+        table = counts.each if of == "classes" else counts.table_of(of)
+        return TopLabel(table.reshape(-1, *table.shape[-2:]), counts.grey_levels)
     counts = counts.grey
     if of == "foreground":
         return TopLabel(counts.table, counts.grey_levels)

@@ -200,13 +200,6 @@ def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
     assert loss.shape == ()
 
 
-def test_several_classes_are_refused():
-    """K-channel logits with labels of the same shape, such as one-hot ones."""
-    several = torch.zeros(2, 3, 4, 4)
-    with pytest.raises(ValueError, match="one channel"):
-        sc_bce_with_logits(several, several, 0.1, P.MODERATION)
-
-
 def test_labels_without_a_channel_are_refused_with_the_remedy(batch):
     logits, labels = batch
     without, alphas = labels[:, 0], AdaptiveAlpha(6, P.MODERATION)

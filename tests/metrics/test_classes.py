@@ -1,0 +1,286 @@
+"""Counts and scores of K classes, against a loop over pixels, torchmetrics, netcal and K = 2."""
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.metrics import CLASS_SCORES, SCORES, calibration, scores
+from aslp_lib.metrics.accumulator import CountsAccumulator, ece
+from aslp_lib.metrics.bootstrap import Resamples, difference, reliability_tables
+from aslp_lib.metrics.classes import ClassCounts
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.float_levels import GREY_LEVELS
+from aslp_lib.metrics.noise_floor import noise_floor
+
+LEVELS = GREY_LEVELS - 1
+"""Probabilities are multiples of 1 / LEVELS, so that counting does not round them."""
+IGNORED = 255
+
+
+def random_cases(rng: np.random.Generator, images: int):
+    """Numerators (images, K, H, W) that sum to LEVELS over K classes, and labels.
+
+    Half of the cases have few different values, and so many ties. Labels follow the probabilities
+    in part; some classes may be missing, and some pixels are ignored.
+    """
+    classes, shape = int(rng.integers(2, 22)), tuple(rng.integers(1, 5, 2))
+    coarse = rng.choice([1, 255, 867])
+    shares = rng.dirichlet(np.full(classes, 0.3), size=(images, *shape))
+    values = coarse * rng.multinomial(LEVELS // coarse, shares)
+    uniform = rng.random((images, *shape, 1))
+    labels = (np.cumsum(shares**0.7 / np.sum(shares**0.7, -1, keepdims=True), -1) < uniform).sum(-1)
+    labels = np.minimum(labels, classes - 1)
+    if rng.random() < 0.5:
+        labels[rng.random(labels.shape) < 0.2] = IGNORED
+        labels[:, 0, 0] = 0  # one pixel of each image is counted
+    return values.transpose(0, 3, 1, 2), labels
+
+
+def loop(values: np.ndarray, labels: np.ndarray, bins: int) -> dict[str, float]:
+    """Scores of one image, (K, H, W) and (H, W), from their definitions, in whole numbers."""
+    classes = len(values)
+    pixels = [
+        ([int(v) for v in values[:, i, j]], int(labels[i, j]))
+        for i, j in np.ndindex(labels.shape)
+        if labels[i, j] != IGNORED
+    ]
+
+    def binned(pairs) -> float:
+        gaps = [0] * bins
+        for numerator, outcome in pairs:
+            number = max(-(-numerator * bins // LEVELS) - 1, 0)  # (low, high]
+            gaps[number] += numerator - outcome * LEVELS
+        return sum(map(abs, gaps)) / LEVELS / len(pixels)
+
+    tops = [(max(p), p.index(max(p)), y) for p, y in pixels]
+    each = [binned([(p[k], y == k) for p, y in pixels]) for k in range(classes)]
+    ious = []
+    for k in range(classes):
+        union = sum(top == k or y == k for _, top, y in tops)
+        both = sum(top == k == y for _, top, y in tops)
+        ious += [both / union] if union else []
+    tiny = np.finfo(np.float64).tiny
+    return {
+        "ece": binned([(most, top == y) for most, top, y in tops]),
+        "class_ece": sum(each) / classes,
+        "accuracy": sum(top == y for _, top, y in tops) / len(pixels),
+        "nll": -sum(np.log(max(p[y] / LEVELS, tiny)) for p, y in pixels) / len(pixels),
+        "brier": sum(sum((v / LEVELS - (k == y)) ** 2 for k, v in enumerate(p)) for p, y in pixels)
+        / len(pixels),
+        "mean_iou": sum(ious) / len(ious),
+    }
+
+
+def counted(values: np.ndarray, labels: np.ndarray, **options) -> ClassCounts:
+    p, y = torch.from_numpy(values / LEVELS), torch.from_numpy(labels)
+    return ClassCounts.from_probabilities(p, y, IGNORED, **options)
+
+
+def test_2000_random_images_have_the_scores_of_a_loop_over_pixels():
+    rng = np.random.default_rng(3)
+    for bins in (10, 5, 15, 1) * 10:
+        values, labels = random_cases(rng, images=50)
+        counts = counted(values, labels)
+        for image in range(50):
+            expected = loop(values[image], labels[image], bins)
+            found = scores(counts[image : image + 1], bins, expected)
+            assert found == pytest.approx(expected, abs=1e-12), (bins, image)
+
+
+def example(classes: int, images: int = 6, seed: int = 0):
+    """Logits (images, K, 9, 8) in float64 of an overconfident network, and labels."""
+    generator = torch.Generator().manual_seed(seed)
+    z = 3 * torch.randn(images, classes, 9, 8, generator=generator, dtype=torch.float64)
+    chances = (0.4 * z).softmax(1).movedim(1, -1).flatten(0, -2)
+    labels = torch.multinomial(chances, 1, generator=generator).view(images, 9, 8)
+    return z, labels
+
+
+@pytest.mark.parametrize("classes", [2, 3, 21])
+def test_torchmetrics_finds_the_same_where_it_has_the_score(classes):
+    """It computes in float32, and without rounding confidences to 1/4335."""
+    from torchmetrics import classification as tm
+
+    z, labels = example(classes)
+    p, row = z.softmax(1), scores(ClassCounts.from_logits(z, labels))
+    task = {"num_classes": classes}
+    for name, metric in {
+        "ece": tm.MulticlassCalibrationError(**task, n_bins=10),
+        "mce": tm.MulticlassCalibrationError(**task, n_bins=10, norm="max"),
+        "accuracy": tm.MulticlassAccuracy(**task, average="micro"),
+        "mean_iou": tm.MulticlassJaccardIndex(**task, average="macro"),
+    }.items():
+        assert row[name] == pytest.approx(metric(p, labels).item(), abs=3e-4), name
+    binary = tm.BinaryCalibrationError(n_bins=10)
+    each = [binary(p[:, k], (labels == k).long()).item() for k in range(classes)]
+    assert row["class_ece"] == pytest.approx(np.mean(each), abs=3e-4)
+    assert row["nll"] == pytest.approx(torch.nn.functional.cross_entropy(z, labels).item())
+
+
+def test_netcal_finds_the_same_ece():
+    netcal = pytest.importorskip("netcal.metrics", reason="netcal is not installed")
+    z, labels = example(5)
+    p = z.softmax(1).movedim(1, -1).flatten(0, -2).numpy()
+    expected = netcal.ECE(bins=10).measure(p, labels.flatten().numpy())
+    assert scores(ClassCounts.from_logits(z, labels))["ece"] == pytest.approx(expected, abs=3e-4)
+
+
+def test_two_channels_have_the_scores_and_intervals_of_one():
+    z, labels = example(2)
+    two = ClassCounts.from_logits(z, labels)
+    one = Counts.from_logits((z[:, 1] - z[:, 0])[:, None], labels[:, None])
+    shared = [name for name in CLASS_SCORES if name in SCORES and name != "ece_floor"]
+    halves = {name: 0.5 if name == "brier" else 1.0 for name in shared}
+    first, second = scores(two, names=shared), scores(one, names=shared)
+    assert {k: halves[k] * v for k, v in first.items()} == pytest.approx(second, abs=1e-6)
+    assert noise_floor(two) == pytest.approx(noise_floor(one), abs=1e-12)
+    assert noise_floor(two, of="classes") == pytest.approx(noise_floor(one, of="foreground"))
+    resamples = Resamples(two, 50), Resamples(one, 50)
+    for name in shared:
+        ends = [np.array(r.bounds(SCORES[name])) for r in resamples]
+        np.testing.assert_allclose(halves[name] * ends[0], ends[1], atol=1e-5, err_msg=name)
+    gap = difference(two, two[::-1], calibration.accuracy, resamples=50)
+    assert gap == difference(one, one[::-1], calibration.accuracy, resamples=50)
+
+
+def test_scores_of_classes_are_resampled_as_if_images_were_repeated():
+    z, labels = example(4)
+    counts = ClassCounts.from_logits(z, labels)
+    resamples = Resamples(counts, 20)
+    for name in ("class_ece", "ece", "mean_iou", "nll"):
+        function = CLASS_SCORES[name].with_bins(7)
+        expected = [
+            function(counts[np.repeat(np.arange(6), draw.astype(int))]) for draw in resamples.draws
+        ]
+        np.testing.assert_allclose(resamples.scores(function), expected, atol=1e-12)
+    low, high = resamples.bounds(CLASS_SCORES["class_ece"], bins=7)
+    assert low <= scores(counts, 7)["class_ece"] <= high
+
+
+def test_a_class_against_the_rest_is_a_set_of_two_classes():
+    z, labels = example(3)
+    p, counts = z.softmax(1), ClassCounts.from_logits(z, labels)
+    for k in range(3):
+        binary = Counts.from_probabilities(p[:, k], (labels == k).long())
+        assert np.array_equal(counts.of_class(k).table, binary.grey.table)
+        diagram = calibration.reliability(counts, of=k)
+        expected = calibration.reliability(binary, of="foreground")
+        np.testing.assert_array_equal(diagram.accuracy, expected.accuracy)
+    assert reliability_tables({"CE": counts})["CE"].low is not None
+
+
+def test_parts_add_up_to_the_whole():
+    values, labels = random_cases(np.random.default_rng(8), images=8)
+    whole, halves = counted(values, labels), [slice(0, 3), slice(3, 8)]
+    joined = ClassCounts.join([counted(values[part], labels[part]) for part in halves])
+    accumulators = [
+        CountsAccumulator(ignore_index=IGNORED, per_image=per_image) for per_image in (True, False)
+    ]
+    for part in halves:
+        for accumulator in accumulators:
+            batch = torch.from_numpy(values[part] / LEVELS), torch.from_numpy(labels[part])
+            accumulator.update(*batch)
+    assert [len(accumulator.counts) for accumulator in accumulators] == [8, 1]
+    pooled = [joined, counted(values, labels, pooled=True), *(a.counts for a in accumulators)]
+    for counts in pooled:
+        for name, sums in zip(("top", "each", "confusion"), counts.sums, strict=False):
+            total = getattr(whole, name).sum(axis=0)
+            np.testing.assert_array_equal(sums.sum(axis=0), total, err_msg=name)
+        assert scores(counts)["nll"] == pytest.approx(scores(whole)["nll"])
+    np.testing.assert_array_equal(joined.columns["ignored"], (labels == IGNORED).sum(axis=(1, 2)))
+
+
+def test_ignored_pixels_and_images_count_nowhere():
+    z, labels = example(3)
+    labels[0], labels[1, :4] = IGNORED, IGNORED
+    z[labels[:, None].expand_as(z) == IGNORED] = torch.nan
+    counts = ClassCounts.from_logits(z, labels, IGNORED).with_columns(groups=[0, 0, 1, 1, 2])
+    kept = [(z[i][:, y != IGNORED], y[y != IGNORED]) for i, y in enumerate(labels) if i]
+    alone = ClassCounts.join([ClassCounts.from_logits(z[None], y[None]) for z, y in kept])
+    names = [name for name in CLASS_SCORES if "floor" not in name]  # which groups change
+    assert scores(counts, names=names) == pytest.approx(scores(alone, names=names))
+    assert (len(counts), counts.independent, counts.columns["ignored"].tolist()) == (
+        *(5, 3),
+        [32, 0, 0, 0, 0],
+    )
+
+
+def test_half_precision_volumes_and_large_logits():
+    z, labels = example(3)
+    exact = scores(ClassCounts.from_logits(z, labels))
+    volumes = z.unflatten(-1, (2, 4)), labels.unflatten(-1, (2, 4))
+    assert scores(ClassCounts.from_logits(*volumes)) == exact
+    for kind in (torch.float16, torch.bfloat16):
+        row = scores(ClassCounts.from_logits(z.to(kind), labels))
+        assert row["ece"] == pytest.approx(exact["ece"], abs=0.01)
+    certain = torch.tensor([[1e4], [0.0], [-1e4]])[None]
+    row = scores(ClassCounts.from_logits(certain, torch.tensor([[1]])))
+    assert (row["nll"], row["ece"], row["brier"]) == (1e4, 1.0, 2.0)
+
+
+def test_ece_takes_arrays_of_either_kind():
+    z, labels = example(3)
+    p = z.softmax(1)
+    row = scores(ClassCounts.from_logits(z, labels), 15)
+    assert ece(p.numpy(), labels.numpy(), bins=15) == pytest.approx(row["ece"])
+    pixels = p.movedim(1, -1).reshape(-1, 3), labels.reshape(-1)  # (N, K)
+    assert ece(*pixels, bins=15, class_wise=True) == pytest.approx(row["class_ece"])
+    foreground = p[:, 0], (labels == 0).long()
+    expected = calibration.ece(Counts.from_probabilities(*foreground))
+    assert ece(*foreground) == ece(*map(torch.flatten, foreground)) == expected
+
+
+def test_a_metric_collection_finds_the_same_in_fixed_memory():
+    from torchmetrics import MetricCollection
+
+    from aslp_lib.torchmetrics import CalibrationOfClasses
+
+    z, labels = example(4)
+    metric = CalibrationOfClasses(4, logits=True)
+    collection = MetricCollection({"calibration": metric})
+    for part in (slice(0, 2), slice(2, 6)):
+        collection.update(z[part], labels[part])
+    expected = scores(ClassCounts.from_logits(z, labels), names=metric.names)
+    assert {k: v.item() for k, v in collection.compute().items()} == pytest.approx(expected)
+    state = sum(getattr(metric, name).numel() for name in ("top", "each", "confusion"))
+    assert state == 2 * GREY_LEVELS * 5 + 16
+    collection.reset()
+    assert metric.confusion.sum() == 0
+    with pytest.raises(ValueError, match="number of channels is 3; expected 4"):
+        metric.update(z[:, :3], labels.clamp(max=2))
+
+
+P, Y = torch.full((1, 3, 2, 2), 1 / 3), torch.zeros(1, 2, 2, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "message"),
+    [
+        (P[:, :1], Y, "K of 2 or more. Count one channel with Counts"),
+        (P, Y[..., :1], r"shape of labels is \(1, 2, 1\); expected \(1, 2, 2\), one class"),
+        (P, P.round().long(), r"one-hot labels, take labels.argmax\(1\)"),
+        (P, Y.float(), "data type of labels is torch.float32; expected an integer type"),
+        (P, Y + 255, "labels hold \\[255\\]; expected classes from 0 to 2.*Pass ignore_index"),
+        (P, Y - 1, "labels hold \\[-1\\]"),
+        (P * torch.nan, Y, r"probabilities span \[nan, nan\]"),
+        (P * 4, Y, "If these are logits, say so"),
+        (P * 2, Y, "sum of a pixel's probabilities is 1.0.*a softmax over the channels, not a sig"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused_with_a_remedy(values, labels, message):
+    with pytest.raises(ValueError, match=message):
+        ClassCounts.from_probabilities(values, labels)
+
+
+def test_other_mistakes_are_refused():
+    counts = ClassCounts.from_probabilities(P, Y)
+    with pytest.raises(ValueError, match=r"logits span \[inf, inf\]"):
+        ClassCounts.from_logits(P * torch.inf, Y)
+    with pytest.raises(TypeError, match=r"torch\.from_numpy"):
+        ClassCounts.from_logits(P.numpy(), Y)
+    with pytest.raises(ValueError, match=r"number of classes is \[2, 3\]; expected the same"):
+        ClassCounts.join([counts, ClassCounts.from_probabilities(P[:, :2] * 1.5, Y)])
+    with pytest.raises(ValueError, match="the class is 3; expected an integer from 0 to 2"):
+        calibration.ece(counts, of=3)
+    with pytest.raises(ValueError, match="the score is 'iou'"):
+        scores(counts, names=["iou"])
