@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.float_levels import finite_logits
 
 FEW = 100
@@ -21,9 +21,10 @@ FACTS = ("foreground", "predicted_foreground", "wrong_at_ends", "units")
 """Names of the facts on which the notes depend, see `facts`."""
 
 
-def facts(counts: Counts) -> dict[str, float]:
+def facts(counts: AnyCounts) -> dict[str, float]:
     """Compute the facts on which the notes depend.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[0, 0, 1, 0]]))
     >>> {name: round(value, 2) for name, value in facts(counts).items()}
     {'foreground': 0.25, 'predicted_foreground': 0.5, 'wrong_at_ends': 0.33, 'units': 1}
@@ -31,8 +32,10 @@ def facts(counts: Counts) -> dict[str, float]:
     Returns:
         The shares of foreground in the masks and in the predictions; the share of the wrong pixels
         whose probability is exactly 0 or 1 (0 if no pixel is wrong); and the number of images, or
-        of groups of images.
+        of groups of images. Of K classes, only this number is known, and the others are NaN.
     """
+    if isinstance(counts, ClassCounts):
+        return {**dict.fromkeys(FACTS, np.nan), "units": counts.independent}
     pooled, pixels = counts.pooled, counts.pixels
     half = pooled.shape[1] // 2
     wrong = np.concatenate([pooled[1, :half], pooled[0, half:]])
@@ -149,9 +152,10 @@ def few_images(sets: Mapping[str, tuple[float, float]]) -> list[str]:
     return [f"{', '.join(known)}: {text}" for text, known in names.items()]
 
 
-def ignored(name: str, counts: Counts) -> list[str]:
+def ignored(name: str, counts: AnyCounts) -> list[str]:
     """Return a note if pixels of a set were ignored, with their share.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> maps, labels = np.uint8([[255, 0, 9, 9]]), np.uint8([[1, 0, 0, 7]])
     >>> (note,) = ignored("SOD", Counts.from_map(maps, labels, ignore_index=7))
     >>> note[:40]
@@ -160,11 +164,9 @@ def ignored(name: str, counts: Counts) -> list[str]:
     number = counts.columns.get("ignored", np.zeros(1)).sum()
     if not number:
         return []
-    share = 100 * number / (number + counts.pixels)
-    return [
-        f"{name}: {share:.1f} % of the pixels are ignored; S and weighted F, which need whole "
-        "images, are missing"
-    ]
+    note = f"{name}: {100 * number / (number + counts.pixels):.1f} % of the pixels are ignored"
+    missing = "; S and weighted F, which need whole images, are missing"
+    return [note if isinstance(counts, ClassCounts) else note + missing]
 
 
 def first_sentence(note: str) -> str:

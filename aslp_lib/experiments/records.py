@@ -36,8 +36,8 @@ NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """Names of the scores in a record."""
 ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
 """Names of other estimators of the calibration error in a record."""
-OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc")
-"""Names of scores that records of earlier versions lack."""
+OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc", "class_ece", "class_ece_floor", "mean_iou")
+"""Names of scores that records of earlier versions lack, or those of another number of classes."""
 WRITTEN = "a file that compare wrote. Restore it, or remove it, and compare will make it again."
 """What is expected of a file of records, for messages."""
 NONE = "none"
@@ -52,6 +52,7 @@ COUNTS = ("seed", "images")
 """Columns of integers, which are always defined."""
 LIMITS = {
     "gap": (-1, 1),
+    "brier": (0, 2),  # of K classes
     "nll": (0, 1000),  # the smallest positive probability in float64 has an NLL of 745 nats
     "seed": (0, LARGEST_INTEGER),
     "images": (1, LARGEST_INTEGER),
