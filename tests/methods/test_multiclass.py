@@ -79,7 +79,7 @@ def test_two_channels_train_as_one_does(name, options):
     draws = Draws(torch.tensor([0.5, 0.05]), [0, 1], lambda image: image)
     results = []
     for logits in (z, torch.cat([z - z + 0.7, z + 0.7], 1)):
-        method = METHODS[name](2, METHODS[name].Options(**options), 2).double()
+        method = METHODS[name](2, METHODS[name].Options(**options), logits.shape[1]).double()
         if name.startswith("aslp"):
             method.alphas.observed.fill_(9)
             method.alphas.alpha.fill_(0.1)

@@ -91,8 +91,9 @@ def test_what_is_for_two_classes_is_refused(changes, message):
 
 
 def test_techniques_with_noise_are_for_two_classes():
-    with pytest.raises(ValueError, match="noise"):
-        SHORT.tuned(aslp={"technique": "DM"})
+    for data in ({}, {"data": "mydata", "classes": ("sky", "tree")}):
+        with pytest.raises(ValueError, match="technique is 'DM'; expected 'HI', 'SI' or 'M' for"):
+            replace(SHORT, **data).tuned(aslp={"technique": "DM"})
 
 
 def test_recalibrations_are_fitted_on_the_validation_set_and_maps_add_up_to_1(tmp_path, capsys):
