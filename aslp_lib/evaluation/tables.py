@@ -150,19 +150,20 @@ def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
     return _aligned(*main_table(rows, value, change, scores))
 
 
-def class_table(evaluation: Evaluation, name: str, *, intervals: bool) -> Cells:
-    """Lay out the scores of each class of a set: titles, and the cells of each method and class."""
+def class_table(evaluation: Evaluation, name: str, intervals: bool) -> Cells:
+    """Lay out the scores of each class of a set: titles, and the cells of each class and method."""
     rows = [
-        [method, label, *classes.cells(scores, intervals=intervals)]
+        [label, method, *classes.cells(evaluation.of_classes[name, method][label], intervals)]
+        for label in evaluation.classes
         for method in evaluation.counts[name]
-        for label, scores in evaluation.of_classes[name, method].items()
+        if evaluation.of_classes[name, method]
     ]
-    return ["method", "class", *(title for title, _ in classes.COLUMNS.values())], rows
+    return ["class", "method", *(title for title, _ in classes.COLUMNS.values())], rows
 
 
 def class_text(evaluation: Evaluation) -> str:
     """Format the scores of each class as plain text, a table for each set; empty of two classes."""
-    tables = [(name, *class_table(evaluation, name, intervals=False)) for name in evaluation.counts]
+    tables = [(name, *class_table(evaluation, name, False)) for name in evaluation.counts]
     return "".join(f"\n\n{name}\n{_aligned(head, rows)}" for name, head, rows in tables if rows)
 
 
