@@ -367,12 +367,12 @@ def _section(name: str, methods: dict[str, AnyCounts], evaluation: Evaluation) -
 
 def _class_figure(evaluation: Evaluation, name: str, method: str) -> Figure:
     """Draw the reliability diagrams of the classes with the most pixels."""
-    shares = [row["share"] for row in evaluation.of_classes[name, method].values()]
-    numbers = sorted(sorted(range(len(shares)), key=lambda k: -shares[k])[:FIGURES])
-    counts = {method: evaluation.counts[name][method]}
+    counts, rows = {method: evaluation.counts[name][method]}, evaluation.of_classes[name, method]
+    shown = sorted(rows, key=lambda label: rows[label]["share"])[-FIGURES:]
     diagrams = {
-        evaluation.classes[k]: reliability_tables(counts, evaluation.bins, k)[method]
-        for k in numbers
+        label: reliability_tables(counts, evaluation.bins, k)[method]
+        for k, label in enumerate(rows)
+        if label in shown
     }
     return figures.class_diagrams(diagrams, method)
 
