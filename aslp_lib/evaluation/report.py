@@ -113,11 +113,12 @@ def verdict(first: str, differences: Mapping[str, Interval]) -> str:
         if change.resolved(score):
             near, size, far = map(score.text, sorted(map(abs, astuple(change))))
             improved = (change.value > 0) == (score.better == "more")
-            text = f"{score.title} by {size} {unit} [{near}, {far}]"
+            text = f"{score.title} by {' '.join(filter(None, (size, unit)))} [{near}, {far}]"
             claims["Better" if improved else "Worse"].append(text)
         else:
             value, _, interval = change.text(score, "+").partition(" ")
-            unresolved.append(f"{score.title} ({f'{value} {unit} {interval}'.rstrip()})")
+            text = " ".join(filter(None, (value, unit, interval)))
+            unresolved.append(f"{score.title} ({text})")
     sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
     if unresolved:
         sentences.append(f"Not resolved: {', '.join(unresolved)}.")
