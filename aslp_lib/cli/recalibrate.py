@@ -1,6 +1,5 @@
 """The command `recalibrate`, for folders of maps."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -59,8 +58,12 @@ class Recalibrate(Command):
 
     def __call__(self) -> None:
         reading = ReadOptions(weighted_f=False, **vars(self.files))
-        noun = "--kind with --classes" if reading.classes else "--kind"
-        require_name(noun, self.kind, (*CLASS_RECALIBRATIONS,) if reading.classes else ON_MAPS)
+        if reading.classes:
+            require_name("--kind with --classes", self.kind, (*CLASS_RECALIBRATIONS,))
+            kind: type[Recalibration] = CLASS_RECALIBRATIONS[self.kind]
+        else:
+            require_name("--kind", self.kind, ON_MAPS)
+            kind = RECALIBRATIONS[self.kind]
         if (self.maps is None) != (self.out is None):
             raise ValueError(
                 f"only {'--out' if self.maps is None else '--maps'} is given; expected both --maps "
@@ -75,10 +78,10 @@ class Recalibrate(Command):
                     f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
                 )
         if self.fitted is None:
-            change, scores = self._fit(reading)
+            change, scores = self._fit(kind, reading)
         else:
             self._refuse_all_but_fitted()
-            change, scores = self._known(reading)[self.kind].load(self.fitted), ""
+            change, scores = kind.load(self.fitted), ""
         if self.save is not None:
             change.save(self.save)
         print(f"{self.kind}: {change.describe()}{scores}")
@@ -120,13 +123,8 @@ class Recalibrate(Command):
                 "because nothing is fitted. Leave them out."
             )
 
-    @staticmethod
-    def _known(reading: ReadOptions) -> Mapping[str, type[Recalibration]]:
-        return CLASS_RECALIBRATIONS if reading.classes else RECALIBRATIONS
-
-    def _fit(self, reading: ReadOptions) -> tuple[Recalibration, str]:
+    def _fit(self, kind: type[Recalibration], reading: ReadOptions) -> tuple[Recalibration, str]:
         """Fit the recalibration; return it with a description of its scores before and after."""
-        kind = self._known(reading)[self.kind]
         if (self.dose is not None) != kind.needs_dose:
             raise ValueError(
                 f"--dose is {self.dose}; expected a number with --kind unperturb, and none with "

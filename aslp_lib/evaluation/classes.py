@@ -62,7 +62,7 @@ def class_scores(counts: ClassCounts, bins: int = BINS) -> list[dict[str, float]
     return rows
 
 
-def cells(scores: Mapping[str, float], *, intervals: bool = False) -> list[str]:
+def cells(scores: Mapping[str, float], intervals: bool = False) -> list[str]:
     """Format the scores of a class for tables, with the interval of the ECE if it is asked for."""
     texts = {name: ALL_SCORES[like].text(scores[name]) for name, (_, like) in COLUMNS.items()}
     if intervals:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -15,8 +16,10 @@ from aslp_lib.console import command_line
 from aslp_lib.evaluation import classes, figures, notes, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import BOLD, Evaluation
-from aslp_lib.maps.count import STRETCHED
+from aslp_lib.maps.classes import open_class_map
+from aslp_lib.maps.count import STRETCHED, FileOptions
 from aslp_lib.maps.read import read_map
+from aslp_lib.maps.write import to_grey_levels
 from aslp_lib.metrics import ALL_SCORES, CLASS_SCORES, SCORES, Score, Visibility
 from aslp_lib.metrics.bootstrap import Interval, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
@@ -110,11 +113,12 @@ def verdict(first: str, differences: Mapping[str, Interval]) -> str:
         if change.resolved(score):
             near, size, far = map(score.text, sorted(map(abs, astuple(change))))
             improved = (change.value > 0) == (score.better == "more")
-            text = f"{score.title} by {size} {unit} [{near}, {far}]"
+            text = f"{score.title} by {' '.join(filter(None, (size, unit)))} [{near}, {far}]"
             claims["Better" if improved else "Worse"].append(text)
         else:
             value, _, interval = change.text(score, "+").partition(" ")
-            unresolved.append(f"{score.title} ({f'{value} {unit} {interval}'.rstrip()})")
+            text = " ".join(filter(None, (value, unit, interval)))
+            unresolved.append(f"{score.title} ({text})")
     sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
     if unresolved:
         sentences.append(f"Not resolved: {', '.join(unresolved)}.")
@@ -328,6 +332,7 @@ def next_of_run(run: Run, evaluation: Evaluation) -> list[Markup]:
             text += f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
             maps = run.method(method).maps(name)
             fit = "--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"
+            fit += tuple(FileOptions(classes=run.settings.classes).flags)
             recalibrate = command_line("recalibrate", *fit, "--maps", maps, "--out", "DIR")
             command = f"{command_line(*predict, 'VAL/Image', '--out', 'VAL/maps')}; {recalibrate}"
         steps.append(_step(label, f" {text}", command))
@@ -342,7 +347,7 @@ def _section(name: str, methods: dict[str, AnyCounts], evaluation: Evaluation) -
         for label, table in diagrams.items()
     }
     rows = [Row(panels, RELIABILITY)]
-    head, scores = tables.class_table(evaluation, name, intervals=True)
+    head, scores = tables.class_table(evaluation, name, True)
     table = Table("Classes", head, scores, classes.NOTE) if scores else None
     if table:
         by_class = {f"classes {k}": _class_figure(evaluation, name, k) for k in methods}
@@ -363,25 +368,24 @@ def _section(name: str, methods: dict[str, AnyCounts], evaluation: Evaluation) -
 
 def _class_figure(evaluation: Evaluation, name: str, method: str) -> Figure:
     """Draw the reliability diagrams of the classes with the most pixels."""
-    shares = [row["share"] for row in evaluation.of_classes[name, method].values()]
-    numbers = sorted(sorted(range(len(shares)), key=lambda k: -shares[k])[:FIGURES])
-    counts = {method: evaluation.counts[name][method]}
+    counts, rows = {method: evaluation.counts[name][method]}, evaluation.of_classes[name, method]
+    shown = sorted(rows, key=lambda label: rows[label]["share"])[-FIGURES:]
     diagrams = {
-        evaluation.classes[k]: reliability_tables(counts, evaluation.bins, k)[method]
-        for k in numbers
+        label: reliability_tables(counts, evaluation.bins, k)[method]
+        for k, label in enumerate(rows)
+        if label in shown
     }
     return figures.class_diagrams(diagrams, method)
 
 
 def _recalibrations(run: Run) -> list[str]:
     """Describe the fitted recalibrations and whether they keep decisions."""
-    from aslp_lib.recalibration import RECALIBRATIONS  # loads torch
-
     items = []
     kept = "the network decides as before (where a map is resized, a few edge pixels may not)"
     for variant in run.variants():
         if (kind := variant.recalibration) is not None:
-            fitted = RECALIBRATIONS[kind].load(run.method(variant.method).recalibration(kind))
+            known = run.settings.known_recalibrations
+            fitted = known[kind].load(run.method(variant.method).recalibration(kind))
             decisions = kept if fitted.preserves_decisions else "decisions may change"
             items.append(
                 f"Fitted after training, on the validation set, {variant.label}: "
@@ -396,5 +400,13 @@ def _examples(run: Run, dataset: ImageSet) -> Figure:
     maps = {}
     for variant in run.variants():
         folder = run.maps(variant, dataset.name)
-        maps[variant.label] = [read_map(folder / f"{dataset.stems[i]}.png") for i in indices]
+        maps[variant.label] = [_example(folder, dataset.stems[i], dataset) for i in indices]
     return figures.gallery(dataset, indices, maps)
+
+
+def _example(folder: Path, stem: str, dataset: ImageSet) -> np.ndarray:
+    """Return a map as grey levels, of K classes the predicted class."""
+    if not dataset.classes:
+        return read_map(folder / f"{stem}.png")
+    (values,) = open_class_map(folder / f"{stem}.npy", len(dataset.classes)).parts
+    return to_grey_levels(values.argmax(axis=0) / (len(dataset.classes) - 1))

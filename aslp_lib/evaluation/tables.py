@@ -14,7 +14,6 @@ from aslp_lib.files import check_output, write
 from aslp_lib.maps.listing import counted
 from aslp_lib.metrics import (
     ALL_SCORES,
-    CLASS_SCORES,
     SCORES,
     Score,
     Visibility,
@@ -150,19 +149,20 @@ def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
     return _aligned(*main_table(rows, value, change, scores))
 
 
-def class_table(evaluation: Evaluation, name: str, *, intervals: bool) -> Cells:
-    """Lay out the scores of each class of a set: titles, and the cells of each method and class."""
+def class_table(evaluation: Evaluation, name: str, intervals: bool) -> Cells:
+    """Lay out the scores of each class of a set: titles, and the cells of each class and method."""
     rows = [
-        [method, label, *classes.cells(scores, intervals=intervals)]
+        [label, method, *classes.cells(evaluation.of_classes[name, method][label], intervals)]
+        for label in evaluation.classes
         for method in evaluation.counts[name]
-        for label, scores in evaluation.of_classes[name, method].items()
+        if evaluation.of_classes[name, method]
     ]
-    return ["method", "class", *(title for title, _ in classes.COLUMNS.values())], rows
+    return ["class", "method", *(title for title, _ in classes.COLUMNS.values())], rows
 
 
 def class_text(evaluation: Evaluation) -> str:
     """Format the scores of each class as plain text, a table for each set; empty of two classes."""
-    tables = [(name, *class_table(evaluation, name, intervals=False)) for name in evaluation.counts]
+    tables = [(name, *class_table(evaluation, name, False)) for name in evaluation.counts]
     return "".join(f"\n\n{name}\n{_aligned(head, rows)}" for name, head, rows in tables if rows)
 
 
@@ -358,24 +358,17 @@ class PaperOptions:
     """Format of the figures."""
 
     def __post_init__(self) -> None:
-        for name in self.scores:
-            require_name("a name in scores", name, ALL_SCORES)
+        self.require_among(ALL_SCORES)
         valid = self.digits is None or 0 <= self.digits <= 9
         require("digits", self.digits, valid, "an integer from 0 to 9, or None.")
 
     def require_among(self, known: Collection[str]) -> None:
         """Raise ValueError unless all scores are among the known ones."""
-        kinds = CLASS_SCORES, SCORES, "two", "score one class against the rest with --class NAME"
-        if "class_ece" not in known:
-            kinds = SCORES, CLASS_SCORES, "K", "give --classes"
-        of_maps, others, number, remedy = kinds
+        noun = "a name in scores"
+        if "class_ece" in known and not SCORES.keys() <= {*known}:
+            noun += " of several classes (--class NAME has those of two)"
         for name in self.scores:
-            if name in others and name not in of_maps:
-                raise ValueError(
-                    f"the score {name!r} is of {number} classes; expected one of "
-                    f"{', '.join(known)}. Choose another, or {remedy}."
-                )
-            require_name("a name in scores", name, known)
+            require_name(noun, name, known)
 
     def check(self, known: Collection[str] = SCORES) -> None:
         """Check before a long computation that the scores are among the known ones, and that the

@@ -82,7 +82,7 @@ def class_diagrams(classes: Mapping[str, Reliability], title: str) -> Figure:
     >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])
     >>> counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 1]]))
     >>> tables = {name: calibration.reliability(counts, of=k) for k, name in enumerate("abc")}
-    >>> class_diagrams(tables, "test").get_label().split("; ")[1]
+    >>> class_diagrams(tables, "test").get_label().split("; ")[2]
     'b: ECE 30.0 % = 0.0 from overconfidence + 30.0 from underconfidence'
 
     Args:
