@@ -28,6 +28,7 @@ import pandas as pd
 from aslp_lib.checks import LARGEST_INTEGER, explained, fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.files import write
+from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS
@@ -59,6 +60,7 @@ LIMITS = {
     "seed": (0, LARGEST_INTEGER),
     "images": (1, LARGEST_INTEGER),
     "units": (1, LARGEST_INTEGER),
+    "classes": (2, IGNORED),
     "seconds": (0, math.inf),
     "temperature": (LOWEST, HIGHEST),
 }

@@ -328,7 +328,7 @@ def _means(records: pd.DataFrame, score: Score) -> pd.Series:
 
 def _facts(records: pd.DataFrame) -> list[dict[str, float]]:
     """Return the facts on the maps of each seed; NaN if they are unknown."""
-    return records.reindex(columns=["seed", *FACTS]).to_dict("records")
+    return records.reindex(columns=["seed", *FACTS, "classes"]).to_dict("records")
 
 
 def _collapsed(records: pd.DataFrame) -> bool:

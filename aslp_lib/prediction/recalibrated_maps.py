@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,6 @@ from aslp_lib.maps.read import IGNORED
 from aslp_lib.maps.slabs import Slabs, write_slabs
 from aslp_lib.maps.write import to_npy, to_png
 from aslp_lib.metrics.calibration import nll
-from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.float_levels import finite_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -46,7 +46,7 @@ def fit_on_maps(
     pairs: Sequence[tuple[Path, Path]],
     reading: ReadOptions = ReadOptions(weighted_f=False),  # noqa: B008 - it is frozen
     valid: Path | None = None,
-) -> tuple[Recalibration, AnyCounts, AnyCounts]:
+) -> tuple[Recalibration, Any, Any]:
     """Fit a recalibration on folders of maps and masks.
 
     >>> from tempfile import TemporaryDirectory

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,25 @@ def test_scores_of_three_classes_by_hand(elsewhere, capsys):
         r"cells +maps +20\.00 +\S+ +20\.00 +1\.055 +60\.00 +13\.3\d +0\.200\n", printed
     )
     assert re.search(r"interior +maps +30\.00 +-19\.99 +19\.99 +\S+ +0\.000\n", printed)
+
+
+@pytest.mark.fault
+def test_a_constant_prediction_is_not_compared(elsewhere, capsys):
+    """Nor in bold, although its ECE is 0."""
+    write_set("constant", p=[0.6, 0.3, 0.1])
+    write_random("maps", images=5, size=IDS.shape)
+    for number in range(5):
+        Path(f"GT/m{number}.npy").unlink()
+        z = np.load(f"maps/m{number}.npy")
+        np.save(f"maps/m{number}.npy", np.exp(z) / np.exp(z).sum(axis=0))
+    both = ["score", "--maps", "constant", "maps", "--masks", "cells=GT", *CLASSES]
+    assert main([*both, "--table", "t.md"]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "note: cells: constant predicts one class on more than 99.9 % of the pixels, bu" in printed
+    )
+    assert "but 40.0 % are of other classes, so it is not compared" in printed
+    assert "**" not in Path("t.md").read_text()
 
 
 def write_random(folder, images=6, seed=0, size=(8, 9)):
@@ -148,6 +168,18 @@ def test_one_class_has_the_scores_of_two(elsewhere):
     for name, value in scores(Counts.join(counts)).items():
         expected = None if np.isnan(value) else pytest.approx(value, rel=1e-6)
         assert written()[name] == expected, name
+
+
+@pytest.mark.usefixtures("quick_reports")
+def test_the_command_of_the_page_runs_as_written(elsewhere):
+    page = (Path(__file__).parents[2] / "docs/score.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in CLASS_SCORES)
+    for name in ("bce", "aslp"):
+        write_random(f"maps/{name}", seed=len(name))
+    Path("GT").rename("masks")
+    (block,) = re.findall(r"```\n(aslp score [^`]*--classes [^`]*)```", page)
+    assert main(shlex.split(block.replace("\\\n", " "))[1:]) == 0
+    assert list(written("classes.json")["cells"]["ASLP"]["classes"]) == NAMES
 
 
 @pytest.mark.parametrize("kind", ["vector_scaling", "histogram", "isotonic"])
