@@ -260,6 +260,29 @@ def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():
         adaptive.on_fit_start(trainer, module)
 
 
+def test_the_callback_takes_k_classes_as_a_plain_loop_does():
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(4, 3, 5, 5, generator=generator, dtype=torch.float64)
+    labels = torch.randint(3, (4, 5, 5), generator=generator)
+    labels[0, 0], labels[1] = VOID, VOID
+    index, options = torch.arange(4), {"warm_up": 0, "classes": 3}
+    ours, oracle = (AdaptiveAlpha(4, MODERATION, "aslp_gap", **options).double() for _ in "12")
+    callback = AdaptiveAlphaCallback(ours, VOID)
+    state, strategy = SimpleNamespace(fn="fit"), SimpleNamespace(reduce=lambda x, reduce_op: x)
+    trainer = SimpleNamespace(state=state, sanity_checking=False, strategy=strategy)
+    outputs = {"logits": logits, "labels": labels, "index": index}
+    callback.on_validation_batch_end(trainer, None, outputs)
+    callback.on_validation_epoch_end(trainer, None)
+    callback.on_train_batch_end(trainer, None, outputs)
+    confidence, decisions = logits.softmax(dim=1).max(dim=1)
+    known = labels != VOID
+    accuracy = (decisions == labels)[known].double().mean().item()
+    oracle.observe(accuracy, confidence[known].mean().item())
+    oracle.update(index, logits, labels, ignore_index=VOID)
+    torch.testing.assert_close(ours.state_dict(), oracle.state_dict())
+    assert ours.rule.bound > 0 and ours.alpha.any()
+
+
 def test_without_lightning_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
     monkeypatch.delitem(sys.modules, "aslp_lib.lightning")

@@ -187,8 +187,10 @@ def perturbed_logits(
         )
     d = d.clamp(max=1)
     if classes is not None:
-        log_f = F.log_softmax(logits, dim=1) + 0 * logits  # an infinite logit becomes NaN
-        return torch.logaddexp(log_f + torch.log1p(-d), torch.log(d / classes))
+        # A logit of -inf is NaN in q, as one of inf is, because training should show it.
+        visible = 0 * logits.detach().amin(dim=1, keepdim=True)
+        log_of_rest = F.log_softmax(logits, dim=1) + (torch.log1p(-d) + visible)
+        return torch.logaddexp(log_of_rest, torch.log(d / classes))
     c = torch.log(d) - torch.log1p(1 - d)  # log(d / (2 - d)), accurate for d near 0 and near 1
     mixed: Tensor = _LogitOfMixture.apply(logits, c)  # type: ignore[no-untyped-call]
     return mixed
@@ -247,6 +249,7 @@ class SCBCELoss(nn.Module):
     pixels of the image: the label y, or the perturbed label
     `p(y, beta) = (1 - beta) * y + beta / 2`. The perturbation level alpha is passed with each call,
     because ASLP learns it during training (`AdaptiveAlpha`). With `alpha = 0`, the loss is BCE.
+    For K classes, it is the cross entropy of `sc_bce_with_logits`.
     Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
@@ -258,7 +261,7 @@ class SCBCELoss(nn.Module):
 
     Args:
         technique: the perturbation technique, which sets beta.
-        reduction: "mean", "sum", or "none", which returns the shape of the logits.
+        reduction: "mean", "sum", or "none", which returns the loss of each pixel.
         ignore_index: label of pixels that are excluded from the loss.
         use_expected_targets: use the expected target instead of sampling Z.
         forward_correction: let the minimum be at the true posterior; see `sc_bce_with_logits`.
@@ -295,8 +298,10 @@ class SCBCELoss(nn.Module):
         """Compute the loss in nats, as `sc_bce_with_logits` does.
 
         Args:
-            logits: (N, ...) outputs z of the network; the prediction is `f = sigmoid(z)`.
-            labels: labels y of the same shape, in {0, 1}, or `ignore_index`.
+            logits: (N, ...) outputs z of the network; the prediction is `f = sigmoid(z)`. For K
+                classes, (N, K, ...), and `f = softmax(z)`.
+            labels: labels y of the same shape, in {0, 1}, or `ignore_index`; for K classes, class
+                ids (N, ...) or one-hot labels.
             alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
             generator: random generator of the switches and the noise.
 

@@ -334,9 +334,9 @@ def check_technique(technique: Technique, classes: int = 2, *, channels: bool = 
     require("classes", classes, classes >= 2, "at least 2")
     if classes == 2 and not channels:
         return
-    bounded, expected = not (technique.noise or technique.unbounded), "'HI', 'SI' or 'M'"
-    expected = f"{expected} for {classes} channels: noise and the release are for one channel"
-    require("the technique", technique.name, bounded, expected)
+    plain = not technique.noise and not technique.unbounded
+    expected = f"'HI', 'SI' or 'M' for {classes} channels: noise and the release are for one"
+    require("the technique", technique.name, plain, expected)
     largest = classes / (classes - 1)
     expected = f"at most {largest:g} for {classes} classes. Use technique.for_classes({classes})."
     require("beta", technique.beta, technique.beta <= largest + 1e-9, expected)  # rounding

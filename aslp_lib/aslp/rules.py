@@ -63,6 +63,8 @@ class Rule(nn.Module):
 
             min(2 * (1 - A) / beta, alpha_limit)
 
+        For K classes, MC's bound is `K * (1 - A) / ((K - 1) * beta)`.
+
         Large margins raise the alphas of MC a little above it.
         """
         bound = (1 - accuracy) / max(self.confidence_slope, 1e-12)

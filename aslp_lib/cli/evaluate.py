@@ -10,7 +10,7 @@ from aslp_lib.cli.command import Command
 from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.image_set import DataSplits
 from aslp_lib.evaluation.scores import TABLED, evaluate_run
-from aslp_lib.evaluation.tables import PaperOptions, as_table, class_text
+from aslp_lib.evaluation.tables import PaperOptions, as_table
 from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.metrics import CLASS_SCORES, SCORES, Visibility
 from aslp_lib.prediction import provenance
@@ -49,7 +49,7 @@ def evaluate(
     """Score a run's maps, print the table, and write the report, tables and figures."""
     evaluation = evaluate_run(run, data, reading, {*TABLED, *paper.scores})
     columns = paper.columns(evaluation.columns(Visibility.MAIN))
-    print(f"\n{as_table(evaluation, columns)}{class_text(evaluation)}\n")
+    print(f"\n{as_table(evaluation, columns)}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):

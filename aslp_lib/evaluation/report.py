@@ -331,9 +331,9 @@ def next_of_run(run: Run, evaluation: Evaluation) -> list[Markup]:
         elif kind:
             text += f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
             maps = run.method(method).maps(name)
-            fit = "--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"
-            flags = FileOptions(classes=run.settings.classes).flags
-            recalibrate = command_line("recalibrate", *fit, *flags, "--maps", maps, "--out", "DIR")
+            fit = ["--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"]
+            fit += FileOptions(classes=run.settings.classes).flags
+            recalibrate = command_line("recalibrate", *fit, "--maps", maps, "--out", "DIR")
             command = f"{command_line(*predict, 'VAL/Image', '--out', 'VAL/maps')}; {recalibrate}"
         steps.append(_step(label, f" {text}", command))
     return steps

@@ -87,7 +87,10 @@ averages over annotators."""
 IGNORED = 255
 """Label of the pixels to ignore in what `read_mask` returns."""
 
-CLASSES_ADVICE = "of several classes, give --classes, as docs/own_folders.md#several-classes shows"
+CLASSES_ADVICE = (
+    "with several classes, name them with --classes, or write masks of one against the rest, as "
+    "docs/own_folders.md#several-classes shows"
+)
 """What to do with masks of several classes, for messages."""
 OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."
 """What is expected of `ignore_index`, for the message if no mask has such a pixel."""

@@ -71,7 +71,7 @@ CLASS_SCORES: dict[str, Score] = {
             better=None,
             visibility=TABLES,
         ),
-        _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=MAIN),
+        _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=TABLES),
     )
 }
 """Every score of K classes by name. F, E, S, ROC and the like are of two classes only."""

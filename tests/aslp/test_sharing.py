@@ -65,8 +65,10 @@ def blocks_of(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (PROJECT / page).read_text(encoding="utf-8"), re.S)
 
 
-def loop_of(page: str) -> str:
-    (block,) = (block for block in blocks_of(page) if "for epoch in" in block)
+def loop_of(page: str, *, classes: bool = False) -> str:
+    """The loop of a page for two classes, or the one for K classes."""
+    loops = [block for block in blocks_of(page) if "for epoch in" in block]
+    (block,) = (block for block in loops if ("for_classes" in block) == classes)
     return block
 
 
@@ -180,6 +182,39 @@ def test_the_page_s_loop_runs_compiled_and_in_half_precision(monkeypatch):
             loss = sc_bce_with_logits(z, labels, alpha, HARD_INVERSION, uniform=uniform)
         values.append((loss, *torch.autograd.grad(loss, z)))
     torch.testing.assert_close(*values, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("library", ["torch", "segmentation_models_pytorch"])
+def test_the_page_s_loop_for_k_classes_learns_and_moves_its_alphas(library):
+    """The class of a pixel is its brightest colour."""
+    classes, device, epochs = 3, "cpu", 12
+    torch.manual_seed(0)
+    images = torch.rand(16, 3, 1, 2).repeat_interleave(16, dim=2).repeat_interleave(8, dim=3)
+    labels = images.argmax(dim=1)
+    labels[:, 0], labels[15] = 255, 255
+    if library == "torch":
+        network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, classes, 1))
+        rate = "lr=0.05"
+    else:
+        smp = pytest.importorskip(library)
+        small = {"encoder_weights": None, "encoder_depth": 3, "decoder_channels": (16, 8, 8)}
+        network, rate = smp.Unet("resnet18", **small, classes=classes), "lr=0.003"
+    names = {name: value for name, value in locals().items() if name in ("classes", "network")}
+    names |= {"device": device, "epochs": epochs}
+    names["train_set"] = [(images[i], labels[i], i) for i in range(16)]
+    names["validation_set"] = [(images[i], labels[i]) for i in range(16)]
+    block = loop_of("docs/own_loop.md", classes=True)
+    assert block.count("lr=1e-3") == 1
+    exec(block.replace("lr=1e-3", rate), names)
+    alphas, loss = names["alphas"], names["loss"]
+    assert alphas.observed == epochs and loss.isfinite()
+    with torch.inference_mode():
+        decisions = network(images).argmax(dim=1)
+    accuracy = (decisions == labels)[labels != 255].float().mean()
+    torch.testing.assert_close(alphas.rule.accuracy, accuracy)
+    assert accuracy > 0.5
+    assert alphas.alpha[:15].gt(0).any() and alphas.alpha[15] == 0  # nothing labelled
+    assert alphas.alpha.max() <= alphas.technique.alpha_limit == 2 / 3
 
 
 def test_the_page_s_class_k_against_the_rest_has_the_softmax_s_probability():

@@ -172,9 +172,9 @@ def test_the_corrected_probability_is_exact_at_every_dose(dose):
     close(gradient, ratio.unsqueeze(1) * (delta - f))
     if dose == 0:
         assert torch.equal(log_q, F.log_softmax(z, dim=1))
-    assert (
-        perturbed_logits(torch.tensor([[1.0, math.inf, 0.0]]), 0.1, THREE, classes=3).isnan().all()
-    )
+    for broken in (math.inf, -math.inf, math.nan):
+        z = torch.tensor([[1.0, broken, 0.0]])
+        assert perturbed_logits(z, 0.1, THREE, classes=3).isnan().all()
 
 
 def test_the_corrected_loss_is_smallest_at_the_true_posterior():
@@ -286,6 +286,17 @@ def test_patches_one_hot_labels_and_ids_move_the_same_alphas():
         close(alphas.alpha, levels[0].alpha)
 
 
+def test_patches_behind_the_channels_have_one_switch_and_one_gradient():
+    """As docs/own_loop.md joins three patches of each of two images."""
+    logits, ids, _ = batch(shape=(4, 5), images=6)
+    joined = logits.unflatten(0, (-1, 3)).transpose(1, 2), ids.unflatten(0, (-1, 3))
+    gradient = alpha_gradient(logits, ids, THREE).view(2, 3).mean(dim=1)
+    close(alpha_gradient(*joined, THREE), gradient)
+    alpha = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    loss = sc_bce_with_logits(logits, ids, alpha.repeat_interleave(3), THREE)
+    close(sc_bce_with_logits(*joined, alpha, THREE), loss)
+
+
 def test_a_state_records_the_classes_and_the_binary_state_does_not():
     two, three, four = (AdaptiveAlpha(3, P.MODERATION, classes=classes) for classes in (2, 3, 4))
     assert two.get_extra_state().tolist() == [1, 0]
@@ -311,6 +322,33 @@ def test_half_precision_logits_are_those_of_single_precision(dtype):
             ours = call(half)
             assert ours.dtype == torch.float32
             torch.testing.assert_close(ours, call(half.float()))
+
+
+def test_labels_of_any_dtype():
+    logits, ids, _ = batch()
+    for labels in (
+        *(ids.to(dtype) for dtype in (torch.uint8, torch.int16, torch.int32)),
+        *(one_hot(ids, 3).to(dtype) for dtype in (torch.bool, torch.uint8, torch.float32)),
+    ):
+        for call in (
+            sc_bce_with_logits,
+            lambda z, y, _, technique: alpha_gradient(z, y, technique),
+        ):
+            close(call(logits, labels, 0.0, THREE), call(logits, ids, 0.0, THREE))
+    wrapped = torch.full((4, 3, 4), 255, dtype=torch.uint8)  # -1 in 8 bits
+    with pytest.raises(ValueError, match="48 of 48 class ids"):
+        alpha_gradient(logits, wrapped, THREE, ignore_index=-1)
+
+
+def test_invalid_ids_that_are_not_read_leave_the_alpha_of_their_image(monkeypatch):
+    """As on other devices, where a check would synchronise the device."""
+    logits, ids, _ = batch()
+    known = alpha_gradient(logits, ids, THREE)
+    ids[0, 0, 0], ids[1, 0, 0] = 3, -1
+    monkeypatch.setattr(P, "values_are_read", lambda values: False)
+    ours = alpha_gradient(logits, ids, THREE)
+    assert ours[:2].isnan().all()
+    close(ours[2:], known[2:])
 
 
 def test_values_on_another_device_are_not_read():
