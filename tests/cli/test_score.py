@@ -375,7 +375,7 @@ def test_the_commands_of_the_page_run_as_written(elsewhere):
     blocks = re.findall(r"```\naslp score (.*?)```", page, re.S)
     assert len(blocks) == 4
     for block in blocks:
-        if "--classes" in block:  # see test_class_maps.py
+        if "--classes" in block:  # see test_score_classes.py
             continue
         assert score(*shlex.split(block.replace("\\\n", " "))) == 0
     files = {path.name for path in Path().iterdir() if path.is_file()}

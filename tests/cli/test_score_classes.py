@@ -240,7 +240,11 @@ NOTHING = lambda: None  # noqa: E731 - a row of the table below
 @pytest.mark.parametrize(
     ("change", "words", "message"),
     [
-        (NOTHING, "", "GT/m0.png has grey levels 0 to 2 .* of several classes, give --classes"),
+        (
+            NOTHING,
+            "",
+            "GT/m0.png has grey levels 0 to 2 .* with several classes, name them with --cl",
+        ),
         (binary_masks, "", r"m0.npy has shape \(3, 2, 5\); .* K classes, give --classes; "),
         (
             binary_masks,
