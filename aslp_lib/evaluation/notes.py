@@ -36,11 +36,11 @@ def facts(counts: AnyCounts) -> dict[str, float]:
         third fact is unknown, NaN, and there is the number K, "classes".
     """
     if isinstance(counts, ClassCounts):
-        confusion, pixels = counts.confusion.sum(axis=0), counts.pixels
+        confusion = counts.confusion.sum(axis=0) / counts.pixels
         most = int(confusion.sum(axis=0).argmax())
         return {
-            "foreground": float(pixels - confusion[most].sum()) / pixels,
-            "predicted_foreground": float(pixels - confusion[:, most].sum()) / pixels,
+            "foreground": 1 - float(confusion[most].sum()),
+            "predicted_foreground": 1 - float(confusion[:, most].sum()),
             "wrong_at_ends": np.nan,
             "units": counts.independent,
             "classes": counts.classes,
