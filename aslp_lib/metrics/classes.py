@@ -126,7 +126,7 @@ class ClassCounts(ImageColumns):
     def _from_tensors(
         cls, name: str, values: Tensor, labels: Tensor, ignore_index: int | None, pooled: bool
     ) -> ClassCounts:
-        values, labels = _checked(name, values, labels, ignore_index)
+        values, labels = checked_batch(name, values, labels, ignore_index)
         if pooled:
             values = values.transpose(0, 1).reshape(1, values.shape[1], -1)
             labels = labels.reshape(1, -1)
@@ -237,7 +237,7 @@ class ClassCounts(ImageColumns):
         ]
 
 
-def _checked(
+def checked_batch(
     name: str, values: Tensor, labels: Tensor, ignore_index: int | None
 ) -> tuple[Tensor, Tensor]:
     """Check a batch, and flatten it to (N, K, pixels) and class ids (N, pixels) in int64."""

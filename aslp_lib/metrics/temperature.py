@@ -5,6 +5,7 @@ loop uses it to select an epoch, and `recalibration.Temperature` to recalibrate 
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,8 @@ def best_temperature(pixels: NDArray[np.float64], margins: NDArray[np.float64]) 
     """Compute the temperature that minimises the NLL.
 
     Let `m = (2y - 1) z` be the margin of a pixel and `s = 1/T`. The NLL `mean log(1 + exp(-s m))`
-    is convex in s, so that its derivative `-mean m / (1 + exp(s m))` increases with s. Brent's
-    method finds the zero of the derivative in [0.01, 100], with a relative precision of 1e-14.
-
-    If the derivative has no zero in this range, an end of the range is returned: 0.01 if all
-    decisions are correct, since more confidence then always lowers the NLL (a set of one class can
-    be such a case), and 100 if the logits do not predict the labels or contradict them.
+    is convex in s, so that its derivative `-mean m / (1 + exp(s m))` increases with s; see
+    `zero_of`.
 
     >>> margins = np.log([4.0, 4.0, 0.25])  # p = 0.8, correct twice and wrong once
     >>> round(best_temperature(np.ones(3), margins), 3)  # log 4 / T = log 2
@@ -41,6 +38,23 @@ def best_temperature(pixels: NDArray[np.float64], margins: NDArray[np.float64]) 
         wrong = np.exp(-np.logaddexp(0, margins / temperature))
         return -float(pixels @ (margins * wrong))
 
+    return zero_of(slope)
+
+
+def zero_of(slope: Callable[[float], float]) -> float:
+    """Find the temperature at which the derivative of the NLL by 1/T is 0.
+
+    Brent's method finds it in [0.01, 100], with a relative precision of 1e-14. If there is none in
+    this range, an end of the range is returned: 0.01 if all decisions are correct, since more
+    confidence then always lowers the NLL (a set of one class can be such a case), and 100 if the
+    logits do not predict the labels or contradict them.
+
+    >>> round(zero_of(lambda temperature: 1 / temperature - 1 / 3), 3)
+    3.0
+
+    Args:
+        slope: the derivative at a temperature, which decreases with it.
+    """
     if slope(LOWEST) <= 0:
         return LOWEST
     if slope(HIGHEST) >= 0:

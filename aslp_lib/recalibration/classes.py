@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from aslp_lib.checks import require, require_type, short_repr
+from aslp_lib.checks import require, require_type
+from aslp_lib.metrics.classes import checked_batch
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.recalibration import CorruptedSets, Recalibration
 
 Batches = Iterable[Sequence[Tensor]]
 """Pairs of logits (N, K, ...) and class ids (N, ...), which can be read several times."""
-PIECE = 2**16
-"""Number of pixels that are converted to float64 at a time."""
+PIECE = 2**13
+"""Number of pixels that are converted to float64 at a time; their sums are computed in caches."""
 
 
 class LabelledPixels:
@@ -52,18 +53,24 @@ class LabelledPixels:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield logits (K, pixels) in float64 and class ids (pixels,)."""
         pixels = 0
-        for logits, labels in map(_checked, self.batches):
+        for batch in self.batches:
+            if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+                raise TypeError(
+                    f"a batch is a {type(batch).__name__} of length {len(batch)}; expected a pair "
+                    "(logits, labels). Put a single pair into a list."
+                )
+            logits, labels = batch
+            logits, labels = checked_batch("logits", logits, labels, self.ignore_index)
             classes, expected = logits.shape[1], f"{self.classes}, as in the batches before"
             require("the number of channels", classes, self.classes in (0, classes), expected)
             self.classes = classes
-            together = max(1, PIECE // max(1, labels[:1].numel()))
+            together = max(1, PIECE // max(1, labels.shape[1]))
             for first in range(0, len(labels), together):
                 images = slice(first, first + together)
-                columns = logits[images].detach().transpose(0, 1).flatten(1)
-                ids = labels[images].flatten()
+                columns, ids = logits[images].transpose(0, 1).flatten(1), labels[images].flatten()
                 for start in range(0, len(ids), PIECE):
                     piece = slice(start, start + PIECE)
-                    z, y = self._labelled(columns[:, piece], ids[piece])
+                    z, y = self._labelled(columns[:, piece], ids[piece].to(logits.device))
                     if len(y):
                         yield z, y
                     pixels += len(y)
@@ -71,40 +78,13 @@ class LabelledPixels:
         require("the number of labelled pixels", pixels, pixels > 0, expected)
 
     def _labelled(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Leave out ignored pixels, convert the others, and check their values."""
-        device = "cpu" if z.device.type == "mps" else z.device  # which has no float64
-        y = y.to(device, torch.int64)
+        """Leave out ignored pixels, and convert the others."""
         labelled = slice(None) if self.ignore_index is None else y != self.ignore_index
-        z, y = z.to(device)[:, labelled].double(), y[labelled]
-        if len(y):
-            ends, largest = (y.min().item(), y.max().item()), z.abs().max().item()
-            expected = (
-                f"ids from 0 to {len(z) - 1}. Pass that of pixels without one as ignore_index."
-            )
-            require("the range of the labels", ends, 0 <= ends[0] <= ends[1] < len(z), expected)
-            expected = "a finite number. Look for NaN and infinity in what the network computes."
-            require("the largest absolute logit", largest, math.isfinite(largest), expected)
+        z, y = z[:, labelled].double(), y[labelled]
+        largest = z.abs().max().item() if len(y) else 0
+        expected = "a finite number. Look for NaN and infinity in what the network computes."
+        require("the largest absolute logit", largest, math.isfinite(largest), expected)
         return z, y
-
-
-def _checked(batch: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return a batch, or say what is wrong with its types and shapes."""
-    kinds = [type(part).__name__ for part in batch]
-    if kinds != ["Tensor"] * 2 or not isinstance(batch, (tuple, list)):
-        raise TypeError(
-            f"a batch is a {type(batch).__name__} of {short_repr(kinds)}; expected a pair of "
-            "tensors, (logits, labels). Put a single batch into a list."
-        )
-    logits, labels = batch
-    n, *shape = logits.shape
-    if shape[:1] < [2] or labels.shape != (n, *shape[1:]) or labels.is_floating_point():
-        raise ValueError(
-            f"a batch has logits {tuple(logits.shape)} and labels {tuple(labels.shape)} of "
-            f"{labels.dtype}; expected logits (N, K, ...) of K classes and integer class ids "
-            "(N, ...). Use labels[:, 0] of labels (N, 1, ...), labels.argmax(1) of one-hot labels, "
-            "and fit(counts) for logits of one channel."
-        )
-    return batch
 
 
 class ClassRecalibration(Recalibration):

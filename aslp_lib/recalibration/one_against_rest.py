@@ -64,7 +64,7 @@ class OneAgainstRest(ClassRecalibration):
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
-        numbers = range(facts["channels"])
+        numbers = range(facts.get("channels", 1))
         parts = [with_prefix(tensors, f"parts.{number}.") for number in numbers]
         return cls(cls.against_rest.from_tensors(part, facts) for part in parts)
 

@@ -1,16 +1,20 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
-import math
 import warnings
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
+from aslp_lib.metrics.temperature import (
+    HIGHEST,
+    LOWEST,
+    best_temperature,
+    pixel_margins,
+    zero_of,
+)
 from aslp_lib.recalibration.classes import ClassRecalibration, LabelledPixels
 from aslp_lib.recalibration.recalibration import CorruptedSets, Parameter, Recalibration
 
@@ -22,6 +26,7 @@ class Temperature(ClassRecalibration):
 
     Source: Guo et al., ICML 2017, section 4.2.
 
+    >>> import numpy as np
     >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
     >>> fitted = Temperature().fit(counts)  # at p = 0.8, two of three pixels are foreground
     >>> fitted.describe()
@@ -58,7 +63,7 @@ class Temperature(ClassRecalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        return type(self)(fitted_temperature(*pixel_margins(clean)))
+        return type(self)(warned(best_temperature(*pixel_margins(clean))))
 
     def transform(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""
@@ -69,18 +74,13 @@ class Temperature(ClassRecalibration):
         return f"T = {shown_temperature(self.value.item())}"
 
 
-def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") -> float:
-    """Return `best_temperature`, with a warning if it is an end of the range.
+def warned(value: float, of: str = "") -> float:
+    """Return a temperature, with a warning if it is an end of the range that is searched.
 
     Args:
-        pixels, margins: see `best_temperature`.
-        of: phrase that names these pixels in the warning, such as " of predicted foreground".
+        value: the temperature.
+        of: phrase that names its pixels in the warning, such as " of predicted foreground".
     """
-    return warned(best_temperature(pixels, margins), of, stacklevel=5)
-
-
-def warned(value: float, of: str = "", stacklevel: int = 4) -> float:
-    """Return a temperature, with a warning if it is an end of the range that is searched."""
     reasons = {
         LOWEST: "all or nearly all decisions are correct",
         HIGHEST: "the logits do not predict the labels, or contradict them",
@@ -90,19 +90,17 @@ def warned(value: float, of: str = "", stacklevel: int = 4) -> float:
             f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because "
             f"{reasons[value]}; {value:g} is used. Check the validation set.",
             RuntimeWarning,
-            stacklevel=stacklevel,
+            stacklevel=4,  # the caller of fit or fit_classes
         )
     return value
 
 
 def best_class_temperature(pixels: LabelledPixels) -> float:
-    """Compute the temperature that minimises the NLL of K classes.
+    """Compute the temperature that minimises the NLL of K classes, see `zero_of`.
 
     Let `m_k = z_k - z_y` be the margins of a pixel with label y, and `s = 1/T`. The NLL
-    `mean log sum_k exp(s m_k)` is convex in s. Newton's method finds the zero of its derivative
-    `mean sum_k p_k m_k`, with one pass over the pixels per step, and bisection takes over where it
-    fails. If there is no zero in the range, an end of it is returned, as by `best_temperature`. Two
-    channels give the result of that function for the logits `z_1 - z_0`.
+    `mean log sum_k exp(s m_k)` is convex in s, and its derivative is `mean sum_k p_k m_k`. Two
+    channels give the `best_temperature` of the logits `z_1 - z_0`.
 
     >>> logits = torch.tensor([[4.0, 1.0]] * 3).log()  # p = 0.8, correct twice and wrong once
     >>> pixels = LabelledPixels([(logits, torch.tensor([0, 0, 1]))])
@@ -110,30 +108,14 @@ def best_class_temperature(pixels: LabelledPixels) -> float:
     2.0
     """
 
-    def slopes(*inverses: float) -> Tensor:
-        """Compute the first and the second derivative of the summed NLL at each s."""
-        total = torch.zeros(len(inverses), 2, dtype=torch.float64)
+    def slope(temperature: float) -> float:
+        total = 0.0
         for z, y in pixels:
             margins = z - z.gather(0, y[None])
-            for row, inverse in zip(total, inverses, strict=True):
-                weighted = (inverse * margins).softmax(0) * margins
-                mean = weighted.sum(0)
-                row += torch.stack([mean.sum(), (weighted * margins).sum() - mean @ mean]).cpu()
+            total += ((margins / temperature).softmax(0) * margins).sum().item()
         return total
 
-    low, s, high = 1 / HIGHEST, 1.0, 1 / LOWEST
-    (at_low, _), (slope, curvature), (at_high, _) = slopes(low, s, high).tolist()
-    if at_high <= 0:
-        return LOWEST
-    if at_low >= 0:
-        return HIGHEST
-    while True:
-        newton = s - slope / curvature if curvature > 0 else math.inf
-        low, high = (s, high) if slope < 0 else (low, s)
-        if min(abs(newton - s), high - low) <= 1e-10 * s:  # the next error is of order 1e-20
-            return 1 / newton
-        s = newton if low < newton < high else math.sqrt(low * high)
-        ((slope, curvature),) = slopes(s).tolist()
+    return zero_of(slope)
 
 
 def check_temperature(value: Tensor) -> None:
@@ -173,6 +155,7 @@ class ClassWiseTemperature(Recalibration):
 
     At p = 0.8, two of three pixels are foreground; at p = 1/3, one of five:
 
+    >>> import numpy as np
     >>> grey_levels, labels = [204] * 3 + [85] * 5, [1, 1, 0, 1, 0, 0, 0, 0]
     >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
     >>> ClassWiseTemperature().fit(counts).describe()  # log 4 / 2 = log 2, -log 2 / 0.5 = -log 4
@@ -208,7 +191,7 @@ class ClassWiseTemperature(Recalibration):
         for side, part in sides.items():
             if pixels[:, part].any():
                 of = f" of predicted {side}"
-                temperatures[side] = fitted_temperature(pixels[:, part], margins[:, part], of)
+                temperatures[side] = warned(best_temperature(pixels[:, part], margins[:, part]), of)
         if len(temperatures) == 1:
             ((side, value),) = temperatures.items()
             warnings.warn(
@@ -241,6 +224,7 @@ class CorruptionTemperature(Temperature):
 
     Source: after the perturbed validation set of Tomani et al., CVPR 2021.
 
+    >>> import numpy as np
     >>> clean = Counts.from_map(np.uint8([[204] * 4]), np.uint8([[1, 1, 1, 0]]))
     >>> corrupted = Counts.from_map(np.uint8([[204] * 2]), np.uint8([[1, 0]]))
     >>> fitted = CorruptionTemperature().fit(clean, [corrupted])

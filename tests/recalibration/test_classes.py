@@ -3,8 +3,10 @@ fractions and the methods for two classes."""
 
 import copy
 import math
+import re
 import warnings
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,7 +110,7 @@ def test_the_nll_is_the_minimum_that_scipy_finds_on_all_logits_at_once(case, kin
 def test_batches_and_pieces_of_any_size_give_the_same_fit(name, monkeypatch):
     z, labels = drawn(ignored=0.1)
     expected = fitted_on(name, [(z, labels)], IGNORED).state_dict()
-    for size, piece in ((1, 2**16), (3, 50), (7, 250), (7, 2**16)):
+    for size, piece in ((1, 2**13), (3, 50), (7, 250), (7, 2**13)):
         monkeypatch.setattr("aslp_lib.recalibration.classes.PIECE", piece)
         loader = DataLoader([*zip(z, labels, strict=True)], batch_size=size)
         again = fitted_on(name, loader, IGNORED).state_dict()
@@ -150,7 +152,7 @@ def test_the_temperature_is_found_wherever_it_is(slope):
     rows = torch.tensor([[slope, 0.0, 0.0]]).repeat(100_000, 1)
     labels = torch.zeros(100_000, dtype=torch.int64)
     labels[0] = 1
-    expected = slope / (math.log(99_999) + math.log(2))
+    expected = max(0.01, slope / (math.log(99_999) + math.log(2)))
     fitted = best_class_temperature(LabelledPixels([(rows, labels)]))
     assert fitted == pytest.approx(expected, rel=1e-6)
 
@@ -181,6 +183,17 @@ def test_a_fit_that_raises_the_nll_is_the_identity():
     assert torch.equal(fitted(z), z)
 
 
+def test_the_example_of_the_page_runs_and_its_table_names_all_methods():
+    page = (Path(__file__).parents[2] / "docs" / "recalibration.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n([^`]*fit_classes[^`]*)```", page)
+    z, labels = drawn(ignored=0.2)
+    names = {"batches": batches(z, labels, 2), "logits": z}
+    exec(block, names)
+    torch.testing.assert_close(names["probabilities"].sum(1), torch.ones_like(z[:, 0]))
+    for name, kind in CLASS_RECALIBRATIONS.items():
+        assert f"| `{name}` | `{kind.__name__}` |" in page.partition("## More than two")[2]
+
+
 # --- One against the rest -------------------------------------------------------------------------
 
 
@@ -204,7 +217,7 @@ def test_isotonic_is_scikit_learn_s_of_each_class_normalised():
         values.append(p.clip(1 / 8670, 1 - 1 / 8670))  # half a grey level
     expected = np.stack(values) / np.sum(values, axis=0)
     found = fitted(z).exp().transpose(0, 1).flatten(1)
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_histogram_binning_is_that_of_each_class_normalised_and_uniform_if_all_are_zero():
@@ -365,19 +378,14 @@ NUMBERS = torch.arange(2).view(2, 1, 1)
         (iter([(Z, Y)]), TypeError, "batches is list_iterator, which can be .* Use list.batches"),
         (((Z, Y) for _ in range(1)), TypeError, "batches is generator, which can be read only on"),
         (3, TypeError, "the type of batches is int; expected a list of pairs"),
-        ((Z, Y), TypeError, "a batch is a Tensor of .*; expected a pair .* a list"),
-        ([(Z, Y, 0)], TypeError, "a batch is a tuple of .'Tensor', 'Tensor', 'int'.; expected a"),
-        ([(Z.numpy(), Y)], TypeError, "a batch is a tuple of .'ndarray', 'Tensor'.; expected a"),
+        ((Z, Y), TypeError, "a batch is a Tensor of length 2; expected a pair .* a list"),
+        ([(Z, Y, 0)], TypeError, "a batch is a tuple of length 3; expected a pair"),
+        ([(Z.numpy(), Y)], TypeError, "the type of logits is ndarray"),
         ([], ValueError, "the number of labelled pixels is 0; expected 1 or more in every pass"),
         ([(Z, 0 * Y + IGNORED)], ValueError, "the number of labelled pixels is 0"),
-        ([(Z, Y[:, None])], ValueError, r"labels .2, 1, 4, 4. of torch.int64; .* labels..*, 0."),
-        ([(Z, Z.long())], ValueError, r"labels .2, 3, 4, 4. .* labels.argmax.1. of one-hot"),
-        ([(Z, Y.float())], ValueError, "torch.float32; expected .* integer class ids"),
-        ([(Z, Y[:, 1:])], ValueError, r"logits .2, 3, 4, 4. and labels .2, 3, 4. of"),
-        ([(Z[:, :1], Y)], ValueError, "logits .2, 1, 4, 4. .* fit.counts. for logits of one ch"),
-        ([(Z[:, 0, 0, 0], Y[0, 0])], ValueError, "logits .2,. and labels .4,."),
-        ([(Z, Y + 3 * NUMBERS)], ValueError, "range of the labels is .0, 3.; expected .* 0 to 2"),
-        ([(Z, Y - NUMBERS)], ValueError, "range of the labels is .-1, 0.; .* ignore_index"),
+        ([(Z, Y[:, None])], ValueError, "shape of labels is .2, 1, 4, 4.; expected .2, 4, 4."),
+        ([(Z[:, :1], Y)], ValueError, "the shape of logits is .2, 1, 4, 4."),
+        ([(Z, Y + 3 * NUMBERS)], ValueError, "labels hold .3.; .* ignore_index"),
         ([(Z / 0, Y)], ValueError, "the largest absolute logit is nan; expected a finite"),
         ([(Z + math.inf, Y)], ValueError, "the largest absolute logit is inf; expected a f"),
         ([(Z, Y), (Z[:, :2], Y)], ValueError, "channels is 2; expected 3, as in the batches b"),
