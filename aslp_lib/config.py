@@ -22,13 +22,15 @@ from aslp_lib.maps.classes import class_names
 from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, RENAMED, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
-from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS, Recalibration
 
 SHAPES = "shapes"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
 """Largest side of the network's square input: no image file may have more pixels than that."""
 AUTO = "auto"
 """Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
+RECALIBRATION_NAMES = tuple(dict.fromkeys((*RECALIBRATIONS, *CLASS_RECALIBRATIONS)))
+"""Names of all recalibrations, for two classes and for more."""
 BOUNDS: list[tuple[tuple[str, ...], float, float, str]] = [
     (("epochs", "batch_size", "accumulation_steps", "limit"), 1, math.inf, "at least 1"),
     (("seed", "data_seed", "num_workers"), 0, math.inf, "0 or more"),
@@ -93,7 +95,7 @@ class Settings:
         default=("bce", "aslp_mc"), metadata=MAY_CHANGE
     )
     """Training methods, trained one after another."""
-    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATIONS))] = field(
+    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATION_NAMES))] = field(
         default=(), metadata=MAY_CHANGE
     )
     """Recalibration methods, fitted on the validation set after each training run.
@@ -187,10 +189,13 @@ class Settings:
                 value = getattr(self, name)
                 require(name, value, value is None or least <= value <= most, expected)
         require_name("network", self.network, NETWORKS)
-        self._check_names("methods", METHODS)
-        self._check_names("recalibrate", {**RECALIBRATIONS, AUTO: AUTO})
-        require("methods", self.methods, bool(self.methods), "one method or more")
         object.__setattr__(self, "classes", self._class_names())  # as the dataclass is frozen
+        known = METHODS
+        if self.classes:
+            known = {name: method for name, method in METHODS.items() if method.multiclass}
+        self._check_names("methods", known)
+        self._check_names("recalibrate", {**self.known_recalibrations, AUTO: AUTO})
+        require("methods", self.methods, bool(self.methods), "one method or more")
         if self.augment_at == "image" and self.crop != "centred":
             raise ValueError(f"crop is {self.crop!r}; expected 'centred' with augment_at=image")
         if self.ignore_index is not None and self.soft_masks:
@@ -211,8 +216,9 @@ class Settings:
     def _check_names(self, setting: str, known: Mapping[str, object]) -> None:
         """Raise ValueError unless the names of a setting are known and differ."""
         names = getattr(self, setting)
+        noun = f"{setting} with classes" if self.classes else setting
         for name in names:
-            require_name(setting, name, known, RENAMED)
+            require_name(noun, name, known, RENAMED)
         require(setting, names, len(set(names)) == len(names), "each name at most once")
 
     def _class_names(self) -> tuple[str, ...]:
@@ -232,6 +238,16 @@ class Settings:
             expected = f"{default!r} with classes, because it is for an object and its background"
             require(name, value, value == default, expected)
         return names
+
+    @property
+    def known_recalibrations(self) -> Mapping[str, type[Recalibration]]:
+        """The recalibrations by name, of two classes or of more."""
+        return CLASS_RECALIBRATIONS if self.classes else RECALIBRATIONS
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the network's logits: one for each class, or one for an object."""
+        return len(self.classes) or 1
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
@@ -262,7 +278,7 @@ class Settings:
         """
         kind = METHODS[name]
         options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
-        return kind(images, options)
+        return kind(images, options, len(self.classes) or 2)
 
     def recalibrations(self, method: str) -> tuple[str, ...]:
         """Return the recalibrations of a training method, with that which "auto" stands for.

@@ -2,7 +2,7 @@
 
 settings.json  train.txt  validation.txt  fingerprints.json (of their images and masks)
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
-               maps/SET/STEM.png  maps/SET.json (provenance of the maps)
+               maps/SET/STEM.png (.npy of K classes)  maps/SET.json (provenance of the maps)
                RECALIBRATION.safetensors  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
 .lock          empty; locked by the process that works on the run
@@ -24,7 +24,7 @@ from aslp_lib.data.image_set import DataSplits
 from aslp_lib.files import PARTIAL, locked, remove, whole_folder, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS
 
 PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
@@ -90,7 +90,8 @@ class Variant:
         label = METHOD_LABELS[self.method]
         if self.recalibration is None:
             return label
-        return f"{label} + {RECALIBRATIONS[self.recalibration].label}"
+        known = {**RECALIBRATIONS, **CLASS_RECALIBRATIONS}
+        return f"{label} + {known[self.recalibration].label}"
 
 
 class Run:

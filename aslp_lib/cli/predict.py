@@ -10,7 +10,7 @@ import tyro
 from aslp_lib import networks
 from aslp_lib.cli.command import Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
-from aslp_lib.config import PRESETS, one_of
+from aslp_lib.config import PRESETS, RECALIBRATION_NAMES, one_of
 from aslp_lib.console import command_line
 from aslp_lib.data.folders import paper_tests, require_sets
 from aslp_lib.data.image_set import DataSplits
@@ -18,7 +18,6 @@ from aslp_lib.files import check_new_folder
 from aslp_lib.maps.listing import IMAGE_SUFFIXES, counted, other_files
 from aslp_lib.maps.read import Grey
 from aslp_lib.prediction.predict import predict, predict_images, predict_run
-from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run
 from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 
@@ -48,11 +47,12 @@ class Predict(Command):
     (OUT/SET/STEM.png)."""
     method: str | None = None
     """Training method of the run whose network predicts the images. None: each method."""
-    recalibration: Annotated[str | None, one_of(RECALIBRATIONS)] = None
+    recalibration: Annotated[str | None, one_of(RECALIBRATION_NAMES)] = None
     """Recalibration that was fitted after the run's training, to apply to the maps of the images,
     which are then OUT/METHOD+RECALIBRATION/STEM.png."""
     floats: bool = False
-    """Write the maps of the images as float32 probabilities, STEM.npy, instead of 8-bit images."""
+    """Write the maps of the images as float32 probabilities, STEM.npy, instead of 8-bit images.
+    Maps of several classes always are, (K, H, W)."""
     official: Path | None = None
     """The authors' checkpoint `Model_30_Gen.pth`, instead of a run."""
     data: Path = Path("Dataset")

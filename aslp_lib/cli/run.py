@@ -131,7 +131,7 @@ class Train(Configured):
         # Data and weights are checked before the run is created, so that no empty run is left.
         data = self.settings.load_data()
         check_files(self.settings, data, tested=self.tested)
-        networks.build(self.settings.network, self.settings.weights)
+        networks.build(self.settings.network, self.settings.weights, self.settings.channels)
         path = self.out or Path("runs") / self.preset
         accelerator_for(self.settings)  # joins the processes, because the main one names the run
         return broadcast_from_main(partial(Run.create, path, self.settings)), data

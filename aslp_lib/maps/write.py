@@ -27,7 +27,7 @@ def to_png(prediction: np.ndarray) -> bytes:
 
 
 def to_npy(prediction: np.ndarray) -> bytes:
-    r"""Encode a map (H, W) of probabilities as a float32 array in the format .npy.
+    r"""Encode a map (H, W) or (K, H, W) of probabilities as a float32 array in the format .npy.
 
     >>> to_npy(np.float32([[0.25]]))[:6]
     b'\x93NUMPY'

@@ -17,9 +17,9 @@ from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, pixel_noise
 from aslp_lib.aslp.rules import Calibration, Entropy, MeasuredGap, Rule
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require, require_name
-from aslp_lib.methods.method import Draws, Method, OptionsT, require_range
+from aslp_lib.methods.method import Draws, Method, OptionsT, known_labels, require_range
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts
 
 RISING = 0.1
 """Largest part of their final mean by which converged alphas rise in the last fifth of the epochs.
@@ -33,7 +33,8 @@ class ASLPOptions:
     technique: str = "HI"
     """Perturbation technique: HI, SI, M, DM, or release (with release dynamics)."""
     beta: float | None = None
-    """Perturbation strength in [0, 2] that replaces the one of the technique."""
+    """Perturbation strength in [0, 2] that replaces the one of the technique. With K classes, what
+    exceeds 1 is divided by K - 1, so that 2 still inverts labels."""
     alpha_step_size: float = 0.005
     """eta, the step size of alpha. The paper's 0.002 needs more steps than a short run has."""
     constraint_weight: float = 200.0
@@ -75,10 +76,11 @@ class SCBCE(Method[OptionsT]):
     """
 
     options: Any
+    multiclass = True
 
-    def __init__(self, images: int, options: OptionsT) -> None:
-        super().__init__(images, options)
-        self.technique: Technique = self.options.perturbation
+    def __init__(self, images: int, options: OptionsT, classes: int = 2) -> None:
+        super().__init__(images, options, classes)
+        self.technique: Technique = self.options.perturbation.for_classes(classes)
         self.perturbs = not self.options.forward_correction
 
     @property
@@ -106,8 +108,8 @@ class ASLP(SCBCE[ASLPOptions]):
     rule: ClassVar[type[Rule]]
     """The rule that constrains the alphas."""
 
-    def __init__(self, images: int, options: ASLPOptions) -> None:
-        super().__init__(images, options)
+    def __init__(self, images: int, options: ASLPOptions, classes: int = 2) -> None:
+        super().__init__(images, options, classes)
         expected = (
             "'aslp_mc' or 'aslp_me' with forward_correction. The measured gap bounds alpha by "
             "the network's confidence, which then no longer contains the perturbation"
@@ -123,6 +125,7 @@ class ASLP(SCBCE[ASLPOptions]):
             bound_gain=options.bound_gain,
             warm_up=options.alpha_warm_up,
             dynamics=options.dynamics,
+            classes=classes,
         )
 
     @property
@@ -131,10 +134,11 @@ class ASLP(SCBCE[ASLPOptions]):
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         if not self.perturbs:
-            logits = perturbed_logits(logits, self.alphas[index], self.technique)
-        self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=-1)
+            classes = self.classes if logits.shape[1] > 1 else None
+            logits = perturbed_logits(logits, self.alphas[index], self.technique, classes=classes)
+        self.alphas.update(index, logits, known_labels(logits, labels, -1), ignore_index=-1)
 
-    def after_validation(self, counts: Counts, network: nn.Module) -> None:
+    def after_validation(self, counts: AnyCounts, network: nn.Module) -> None:
         share_alphas(self.alphas)
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
 
@@ -178,7 +182,7 @@ def sc_bce(
     """Compute SC-BCE of each pixel of a batch, from the random numbers of its images.
 
     Args:
-        logits, labels: (N, 1, H, W).
+        logits, labels: (N, 1, H, W); for K classes, (N, K, H, W) and class ids (N, H, W).
         alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
         draws: random numbers of the batch.

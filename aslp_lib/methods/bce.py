@@ -1,9 +1,13 @@
-"""Binary cross entropy, the baseline of all comparisons."""
+"""Cross entropy, the baseline of all comparisons."""
 
 from aslp_lib.methods.method import Method, NoOptions
 
 
 class BCE(Method[NoOptions]):
-    """Binary cross entropy, `-(y log f + (1 - y) log(1 - f))`."""
+    """Binary cross entropy, `-(y log f + (1 - y) log(1 - f))`.
+
+    For K classes, it is the cross entropy of the softmax, `-log f_y`.
+    """
 
     name, label = "bce", "BCE"
+    multiclass = True

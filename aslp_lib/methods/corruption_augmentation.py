@@ -40,6 +40,7 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     """
 
     name, label = "corruption_augmentation", "corruption augmentation"
+    multiclass = True
     hard_masks = True
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import Draws, Method, NoOptions, require_range
+from aslp_lib.methods.method import Draws, Method, NoOptions, cross_entropy, require_range
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,14 @@ class Focal(Method[FocalOptions]):
     """Focal loss, `(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
 
     name, label = "focal", "focal loss"
+    multiclass = True
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return focal_loss(logits, labels, self.options.gamma)
 
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
-    """Compute the focal loss of each pixel, `(1 - q)^gamma * BCE`, in nats.
+    """Compute the focal loss of each pixel, `(1 - q)^gamma` times the cross entropy, in nats.
 
     Here q is the probability of the pixel's label, or of the likelier class of a soft label.
 
@@ -44,22 +45,29 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
     0.173
 
     Args:
-        logits: outputs z of the network, of any shape.
-        labels: labels of the same shape, in [0, 1].
+        logits, labels: see `cross_entropy`.
         gamma: one number for all pixels, or one for each.
     """
-    bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    loss = cross_entropy(logits, labels)
     # Unlike a power of 1 - q, its logarithm has a finite gradient where 1 - q rounds to 0.
     log_wrong = F.logsigmoid(-true_class_logit(logits, labels))
-    return torch.exp(gamma * log_wrong) * bce
+    return torch.exp(gamma * log_wrong) * loss
 
 
 def true_class_logit(logits: Tensor, labels: Tensor) -> Tensor:
     """Compute the logit of q, the probability of the label: z for foreground, otherwise -z.
 
+    For K classes, it is `z_y - log sum_{k != y} exp(z_k)`.
+
     >>> true_class_logit(torch.tensor([2.0, 2.0]), torch.tensor([1.0, 0.0]))
     tensor([ 2., -2.])
+    >>> true_class_logit(torch.tensor([[2.0, 0.0]]), torch.tensor([1]))
+    tensor([-2.])
     """
+    if labels.dim() < logits.dim():
+        own = labels.unsqueeze(1)
+        others = logits.scatter(1, own, -torch.inf).logsumexp(dim=1)
+        return logits.gather(1, own).squeeze(1) - others
     return torch.where(labels > 0.5, logits, -logits)
 
 
@@ -76,6 +84,7 @@ class FLSD53(Method[NoOptions]):
     """
 
     name, label = "flsd_53", "FLSD-53"
+    multiclass = True
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         below = torch.sigmoid(true_class_logit(logits, labels)) < THRESHOLD

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from aslp_lib.checks import require
 from aslp_lib.methods.method import Method, NoOptions, OptionsT
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.temperature import scaled_nll
 
 
@@ -23,6 +23,7 @@ class KeptWeights(Method[OptionsT]):
     The copy is part of the method's state, so a checkpoint holds both networks.
     """
 
+    multiclass = True
     kept: nn.Module
     """The copy of the network."""
 
@@ -59,8 +60,8 @@ class EMA(KeptWeights[EMAOptions]):
     updates: Tensor
     """n, the number of steps so far."""
 
-    def __init__(self, images: int, options: EMAOptions) -> None:
-        super().__init__(images, options)
+    def __init__(self, images: int, options: EMAOptions, classes: int = 2) -> None:
+        super().__init__(images, options, classes)
         self.register_buffer("updates", torch.tensor(0.0))
 
     @torch.no_grad()
@@ -84,7 +85,8 @@ class EarlyStopping(KeptWeights[NoOptions]):
     """BCE, with the weights of the epoch of lowest temperature-scaled validation NLL at the end.
 
     The temperature is fitted anew after each epoch (`scaled_nll`), because a network that is
-    temperature-scaled after training should be selected by what it scores then. Of several equal
+    temperature-scaled after training should be selected by what it scores then. For K classes, the
+    NLL as trained selects, because the counts hold no logits to scale. Of several equal
     epochs, the first is kept. Training still runs to its last epoch, because the learning-rate
     schedule depends on the number of epochs, and a later epoch may be better. The log is that of
     the network in training.
@@ -97,21 +99,23 @@ class EarlyStopping(KeptWeights[NoOptions]):
     epochs: Tensor
     """Number of epochs so far."""
     nll: Tensor
-    """Validation NLL of the latest epoch, and the same after temperature scaling."""
+    """Validation NLL of the latest epoch, and the NLL that selects."""
     lowest: Tensor
-    """Lowest temperature-scaled validation NLL so far."""
+    """Lowest NLL that selects so far."""
     best_epoch: Tensor
     """Epoch of `lowest`, counted from 1."""
 
-    def __init__(self, images: int, options: NoOptions) -> None:
-        super().__init__(images, options)
+    def __init__(self, images: int, options: NoOptions, classes: int = 2) -> None:
+        super().__init__(images, options, classes)
         starts = {"epochs": 0, "best_epoch": 0, "nll": [torch.inf] * 2, "lowest": torch.inf}
         for name, value in starts.items():
             self.register_buffer(name, torch.tensor(value))
 
-    def after_validation(self, counts: Counts, network: nn.Module) -> None:
+    def after_validation(self, counts: AnyCounts, network: nn.Module) -> None:
         self.epochs += 1
-        self.nll.copy_(torch.tensor([calibration.nll(counts), scaled_nll(counts)]))
+        nll = calibration.nll(counts)
+        selecting = nll if isinstance(counts, ClassCounts) else scaled_nll(counts)
+        self.nll.copy_(torch.tensor([nll, selecting]))
         if self.nll[1] < self.lowest:
             self.lowest.copy_(self.nll[1])
             self.best_epoch.copy_(self.epochs)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aslp_lib.checks import require
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,33 @@ Batch = tuple[Tensor, Tensor]
 """Images and their label maps."""
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Compute the cross entropy of each pixel: BCE of one channel, or that of the softmax.
+
+    Args:
+        logits: (N, ...), or (N, K, ...) for K classes.
+        labels: labels of the same shape, or class ids (N, ...) int64.
+
+    >>> cross_entropy(torch.zeros(1, 3, 1, 2), torch.tensor([[[0, 2]]]))  # ln 3
+    tensor([[[1.0986, 1.0986]]])
+    """
+    if labels.dim() < logits.dim():
+        return F.cross_entropy(logits, labels, reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+
+
+def known_labels(logits: Tensor, labels: Tensor, ignored: int) -> Tensor:
+    """Return the labels of a batch as losses take them: of K channels, class ids (N, S, S) int64.
+
+    Args:
+        logits: (N, 1, S, S) or (N, K, S, S).
+        labels: (N, 1, S, S) float, NaN for ignored pixels.
+        ignored: what takes the place of NaN.
+    """
+    known = labels.nan_to_num(ignored)
+    return known if logits.shape[1] == 1 else known[:, 0].long()
+
+
 class Method(nn.Module, Generic[OptionsT]):
     """Base class of training methods.
 
@@ -95,6 +122,8 @@ class Method(nn.Module, Generic[OptionsT]):
     Args:
         images: number of images in the training set.
         options: hyperparameters of the method.
+        classes: number of classes K, of which each has a channel of the logits; 2 also for one
+            channel.
     """
 
     name: ClassVar[str]
@@ -110,6 +139,9 @@ class Method(nn.Module, Generic[OptionsT]):
     """True if the network learns perturbed labels, whose `dose` can be undone."""
     hard_masks: ClassVar[bool] = False
     """True if the method needs binary masks; settings with soft masks are then rejected."""
+    multiclass: ClassVar[bool] = False
+    """True if the method takes logits with a channel for each class; settings with classes reject
+    the others."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -118,9 +150,9 @@ class Method(nn.Module, Generic[OptionsT]):
         if hasattr(cls, "name") and not hasattr(cls, "family"):
             cls.family = cls.name
 
-    def __init__(self, images: int, options: OptionsT) -> None:
+    def __init__(self, images: int, options: OptionsT, classes: int = 2) -> None:
         super().__init__()
-        self.options = options
+        self.options, self.classes = options, classes
 
     def begin(self, network: nn.Module) -> None:
         """Receive the network before its first step and before a checkpoint is loaded into it.
@@ -133,8 +165,8 @@ class Method(nn.Module, Generic[OptionsT]):
 
         Args:
             images: (N, 3, S, S) uint8.
-            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks; NaN for ignored
-                pixels, also in what is returned.
+            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks, or class ids; NaN
+                for ignored pixels, also in what is returned.
             index: (N,) indices of the images in the training set.
             draws: random numbers of the batch.
 
@@ -144,21 +176,23 @@ class Method(nn.Module, Generic[OptionsT]):
         return images, labels
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        """Compute the loss of each pixel of these images, in nats; by default, BCE.
+        """Compute the loss of each pixel of these images, in nats; by default, the cross entropy.
 
         A term that is defined per image belongs to each of its pixels.
 
         Args:
-            logits: (N, 1, S, S) float32, or one row for each image that `prepare` returned.
-            labels: labels of the same shape, as `prepare` returned them; 0 for ignored pixels.
+            logits: (N, 1, S, S) float32, or one row for each image that `prepare` returned; of a
+                `multiclass` method also (N, K, S, S).
+            labels: labels of the same shape, as `prepare` returned them; of K channels, class ids
+                (N, S, S) int64. They are 0 for ignored pixels.
             index: (N,) indices of the images in the training set.
             draws: the random numbers that `prepare` received, and the mask of ignored pixels, whose
                 losses do not matter. The losses of other pixels must not depend on them.
 
         Returns:
-            Losses of the same shape as the logits.
+            Losses of the same shape as the labels.
         """
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        return cross_entropy(logits, labels)
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         """Compute the sum of `pixel_losses` over the pixels that are not ignored.
@@ -170,8 +204,8 @@ class Method(nn.Module, Generic[OptionsT]):
         """
         valid = ~labels.isnan()
         draws = replace(draws, valid=valid)
-        losses = self.pixel_losses(logits, labels.nan_to_num(0), index, draws)
-        return losses.masked_fill(~valid, 0).sum()
+        losses = self.pixel_losses(logits, known_labels(logits, labels, 0), index, draws)
+        return losses.masked_fill(~valid.reshape(losses.shape), 0).sum()
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         """Update state after a step, without gradients and without synchronising the device.
@@ -179,7 +213,7 @@ class Method(nn.Module, Generic[OptionsT]):
         Args:
             index: (N,) indices of the images in the training set.
             logits: outputs of the network for the images that `prepare` returned.
-            labels: (N, 1, S, S) labels before `prepare`; NaN for ignored pixels.
+            labels: (N, 1, S, S) labels or class ids before `prepare`; NaN for ignored pixels.
             draws: the random numbers that `prepare` received.
         """
 
@@ -190,7 +224,7 @@ class Method(nn.Module, Generic[OptionsT]):
         """Return the network that is validated and logged at the end of an epoch."""
         return network
 
-    def after_validation(self, counts: Counts, network: nn.Module) -> None:
+    def after_validation(self, counts: AnyCounts, network: nn.Module) -> None:
         """Update state after the validation at the end of an epoch.
 
         Args:

@@ -38,7 +38,7 @@ class DenseNetwork(nn.Module):
         """Pretrained stages, from fine to coarse; they are trained with a smaller learning rate."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute the logits (N, 1, H, W) of images.
+        """Compute the logits (N, 1, H, W) of images, or (N, K, H, W) for K classes.
 
         Args:
             images: (N, 3, H, W) RGB images, as uint8 or as float in [0, 1].
@@ -56,7 +56,7 @@ class DenseNetwork(nn.Module):
         return self.segment(x)[..., :height, :width]
 
     def segment(self, x: Tensor) -> Tensor:
-        """Compute the logits (N, 1, H, W) of normalised images.
+        """Compute the logits of normalised images, see `forward`.
 
         The sides H and W are multiples of `stride`.
         """

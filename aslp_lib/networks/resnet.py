@@ -28,18 +28,19 @@ class ResNetFusion(DenseNetwork):
     Args:
         weights: torchvision's name of the encoder's pretrained weights, or None for random weights.
         width: number of channels in the decoder.
+        channels: number of channels of the logits.
     """
 
     stride = 32
-    channels = (256, 512, 1024, 2048)
+    stage_channels = (256, 512, 1024, 2048)
 
-    def __init__(self, weights: str | None, width: int = 256) -> None:
+    def __init__(self, weights: str | None, width: int = 256, *, channels: int = 1) -> None:
         super().__init__()
         resnet = pretrained("resnet50", weights)
         stem = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
         finest = nn.Sequential(*stem, resnet.layer1)
         self.encoder = nn.ModuleList([finest, resnet.layer2, resnet.layer3, resnet.layer4])
-        self.reduce = nn.ModuleList(_DilatedSum(c, width) for c in self.channels)
+        self.reduce = nn.ModuleList(_DilatedSum(c, width) for c in self.stage_channels)
         # The coarsest block only refines and upsamples: there is nothing coarser to merge.
         self.fuse = nn.ModuleList(_Fusion(width, skip) for skip in (True, True, True, False))
         self.head = nn.Sequential(
@@ -47,7 +48,7 @@ class ResNetFusion(DenseNetwork):
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
             nn.Conv2d(128, 32, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(32, 1, 1),
+            nn.Conv2d(32, channels, 1),
         )
 
     def segment(self, x: Tensor) -> Tensor:

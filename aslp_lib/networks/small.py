@@ -18,6 +18,7 @@ class TinyUNet(DenseNetwork):
     Args:
         weights: must be None, because there are no pretrained weights.
         width: number of channels at the finest scale.
+        channels: number of channels of the logits.
 
     Raises:
         ValueError: weights is not None.
@@ -25,7 +26,7 @@ class TinyUNet(DenseNetwork):
 
     stride = 8
 
-    def __init__(self, weights: str | None = None, width: int = 16) -> None:
+    def __init__(self, weights: str | None = None, width: int = 16, *, channels: int = 1) -> None:
         if weights is not None:
             raise ValueError(f"the network 'tiny' has no weights {weights!r}; expected None")
         super().__init__()
@@ -34,7 +35,7 @@ class TinyUNet(DenseNetwork):
         self.down3 = double_conv(2 * width, 4 * width)
         self.up2 = double_conv(6 * width, 2 * width)
         self.up1 = double_conv(3 * width, width)
-        self.head = nn.Conv2d(width, 4, 1)
+        self.head = nn.Conv2d(width, 4 * channels, 1)
 
     def segment(self, x: Tensor) -> Tensor:
         fine = self.down1(F.pixel_unshuffle(x, 2))
@@ -58,19 +59,20 @@ class MobileNetFPN(DenseNetwork):
     Args:
         weights: torchvision's name of the encoder's pretrained weights, or None for random weights.
         width: number of channels of the pyramid.
+        channels: number of channels of the logits.
     """
 
     stride = 32
     stages = ((0, 4), (4, 7), (7, 14), (14, 18))
-    channels = (24, 32, 96, 320)
+    stage_channels = (24, 32, 96, 320)
 
-    def __init__(self, weights: str | None, width: int = 64) -> None:
+    def __init__(self, weights: str | None, width: int = 64, *, channels: int = 1) -> None:
         super().__init__()
         features = pretrained("mobilenet_v2", weights).features
         self.encoder = nn.ModuleList(features[start:end] for start, end in self.stages)
-        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in self.channels)
-        self.smooth = nn.ModuleList(conv(width, width) for _ in self.channels)
-        self.head = nn.Conv2d(width, 1, 1)
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in self.stage_channels)
+        self.smooth = nn.ModuleList(conv(width, width) for _ in self.stage_channels)
+        self.head = nn.Conv2d(width, channels, 1)
 
     def segment(self, x: Tensor) -> Tensor:
         size = x.shape[-2:]

@@ -56,24 +56,31 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
             those of another network, method, seed or other settings. The message names what
             differs.
     """
-    network = networks.build(settings.network)
+    network = networks.build(settings.network, None, settings.channels)
     tensors, metadata = load_tensors(weights)
-    fill(network, tensors, weights)
     provenance.check_training(settings, method, weights, metadata)
+    fill(network, tensors, weights)
     return network.eval()
 
 
 def load_recalibrations(
-    method: str, network: nn.Module, folder: MethodFolder, kinds: Iterable[str]
+    method: str,
+    network: nn.Module,
+    folder: MethodFolder,
+    kinds: Iterable[str],
+    known: Mapping[str, type[Recalibration]] = RECALIBRATIONS,
 ) -> dict[str, Recalibration]:
     """Load recalibrations, by name, that were fitted for a method's network.
+
+    Args:
+        known: recalibrations by name, see `Settings.known_recalibrations`.
 
     Raises:
         FileNotFoundError: there is no file of a recalibration.
         ValueError: a file is damaged, or does not say that it was fitted for these weights.
     """
     owner = identity(method, network)
-    return {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind), owner) for kind in kinds}
+    return {kind: known[kind].load(folder.recalibration(kind), owner) for kind in kinds}
 
 
 def predict_run(settings: Settings, data: DataSplits, method: str, folder: MethodFolder) -> None:
@@ -119,7 +126,8 @@ def predict_images(
     """Predict the maps of unlabelled images with the networks of a run, each at its own size.
 
     The map of an image is `out/VARIANT/STEM.png`, with the name of `runs.Variant`, and the same as
-    if the image were in a test set of the run. The folder `out` appears when it is complete.
+    if the image were in a test set of the run. Maps of K classes are `STEM.npy`. The folder `out`
+    appears when it is complete.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -159,7 +167,7 @@ def predict_images(
     if method is not None:
         require_name("the method", method, methods)
     if recalibration is not None:
-        require_name("the recalibration", recalibration, RECALIBRATIONS)
+        require_name("the recalibration", recalibration, run.settings.known_recalibrations)
     paths = find_images(images, IMAGE_SUFFIXES)
     suffixes = f"files with the suffix {', '.join(IMAGE_SUFFIXES)}. Choose another folder."
     require(f"the number of images in {images}", len(paths), bool(paths), suffixes)
@@ -192,7 +200,8 @@ def _load(
         fitted = f"a fitted one. Resume the run, or train one with --recalibrate {kind}."
         require_exists("recalibration", folder.recalibration(kind), fitted)
     network = load_network(settings, method, folder.weights)
-    return network, load_recalibrations(method, network, folder, kinds)
+    known = settings.known_recalibrations
+    return network, load_recalibrations(method, network, folder, kinds, known)
 
 
 def _clear_outdated(
@@ -216,7 +225,7 @@ def _clear_outdated(
     made_with = partial(provenance.made_with, settings, folder, weights, images=images)
     kinds = (None, *settings.recalibrations(method))
     made = {folder.maps(dataset.name, kind): made_with(kind) for kind in kinds}
-    missing = any(not (maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems)
+    missing = any({*dataset.stems} - provenance.files_of(maps).keys() for maps in made)
     whys = ["some are missing"] if missing else []
     whys += (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
     if not any(whys):
@@ -241,9 +250,10 @@ def predict(
 ) -> None:
     """Write the map `FOLDER/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
 
-    A folder appears only when it is complete: all processes fill a temporary folder beside it,
-    which the main process renames. Maps hold the raw probabilities, unless `settings.min_max_maps`
-    and `settings.resize_logits` ask for the maps of the release.
+    For K classes, it is `FOLDER/STEM.npy`, the probabilities `softmax(z)`, (K, H, W). A folder
+    appears only when it is complete: all processes fill a temporary folder beside it, which the
+    main process renames. Maps hold the raw probabilities, unless `settings.min_max_maps` and
+    `settings.resize_logits` ask for the maps of the release.
 
     >>> from tempfile import TemporaryDirectory
     >>> from aslp_lib.config import PRESETS
@@ -268,7 +278,7 @@ def predict(
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
-    suffix, encode = ("npy", to_npy) if floats else ("png", to_png)
+    suffix, encode = ("npy", to_npy) if floats or settings.classes else ("png", to_png)
     names = [f"{stem}.{suffix}" for stem in dataset.stems]
     indices = share(range(len(dataset)), accelerator)
     predicted = predicted_maps(network, dataset, settings, changes, indices, floats=floats)
@@ -302,7 +312,8 @@ def predicted_maps(
     """Yield each image's index and its 8-bit maps (H, W) at its own size, one per recalibration.
 
     The network sees each image once. A recalibration that preserves decisions preserves every
-    decision of the map, also after resizing.
+    decision of the map, also after resizing. Maps of K classes are float32 probabilities (K, H, W),
+    whose decisions may change where they are resized.
 
     >>> from aslp_lib.config import PRESETS
     >>> from aslp_lib.data.shapes import Shapes
@@ -331,6 +342,8 @@ def predicted_maps(
         maps: dict[K, list[np.ndarray]] = {}
         for key, change in changes.items():
             maps[key] = uncalibrated if change is None else resized(change(raw, images, network))
+            if settings.classes:  # probabilities (K, H, W)
+                continue
             if change is not None and change.preserves_decisions:
                 maps[key] = list(map(preserve_decisions, maps[key], uncalibrated))
             if settings.min_max_maps:
@@ -348,7 +361,7 @@ def _resized(
     resize_logits: bool,
     logits: torch.Tensor,
 ) -> list[np.ndarray]:
-    """Return the probabilities of a batch, each at its image's own size (H, W).
+    """Return the probabilities of a batch, each at its image's own size; see `own_size`.
 
     Raises:
         FloatingPointError: the logits are NaN or infinite, and would become black maps.

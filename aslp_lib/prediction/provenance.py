@@ -34,6 +34,11 @@ def record(maps: Path) -> Path:
     return maps.with_name(f"{maps.name}.json")
 
 
+def files_of(maps: Path) -> dict[str, Path]:
+    """Find the maps in a folder by their stems: 8-bit images, or arrays of K classes."""
+    return {path.stem: path for path in sorted(maps.glob("*")) if path.suffix in (".png", ".npy")}
+
+
 def of_images(dataset: ImageSet) -> str:
     """Compute the SHA-256 of a set's stems and images. Masks do not affect maps and are left out.
 
@@ -80,7 +85,7 @@ def keep(maps: Path, made: Made) -> None:
     ...     outdated(maps, {"size": 128}, ["a"]), outdated(maps, {"size": 64}, ["a"])
     ('they were made with other size', '1 changed since they were written, such as a')
     """
-    written = digests({path.stem: path for path in sorted(maps.glob("*.png"))})
+    written = digests(files_of(maps))
     write(record(maps), json.dumps({**made, "maps": written}, indent=2))
 
 
@@ -102,8 +107,8 @@ def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
         recorded = {}  # differs in everything
     if keys := [key for key, value in made.items() if recorded.get(key) != value]:
         return f"they were made with other {', '.join(keys)}"
-    paths = {stem: maps / f"{stem}.png" for stem in stems}
-    current = digests({stem: path for stem, path in paths.items() if path.exists()})
+    expected = {*stems}
+    current = digests({stem: path for stem, path in files_of(maps).items() if stem in expected})
     written = recorded.get("maps", {})
     written = written if fits(written, dict[str, str]) else {}
     if others := changed({stem: written.get(stem, "") for stem in current}, current):

@@ -11,7 +11,7 @@ from aslp_lib.config import Settings
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.files import write_csv
 from aslp_lib.methods import Method
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import load_tensors, save_tensors, with_prefix
 
@@ -30,7 +30,7 @@ class TrainingState:
     optimizer: Optimizer
     parallel: nn.Module
     log: list[dict[str, float]] = field(default_factory=list)
-    validation: Counts | None = None
+    validation: AnyCounts | None = None
 
 
 def save(folder: MethodFolder, settings: Settings, state: TrainingState) -> None:

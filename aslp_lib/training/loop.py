@@ -93,11 +93,11 @@ def train(
             loss, rate = run_epoch(epoch, settings, batches, state, bar)
             validated = state.method.validated(state.network)
             broadcast([*validated.buffers()])  # the main process's statistics of BatchNorm
-            state.validation = validate(validated, data.validation, settings)
-            state.method.after_validation(state.validation, state.network)
+            state.validation = counts = validate(validated, data.validation, settings)
+            state.method.after_validation(counts, state.network)
             state.log.append(
                 {"epoch": epoch + 1, "learning_rate": rate, "loss": loss}
-                | scores(state.validation, names=("accuracy", "confidence", "ece", "oe"))
+                | scores(counts, names=("accuracy", "confidence", "ece", "oe"))
                 | {name: value.item() for name, value in state.method.log().items()}
             )
             if folder is not None and main:
@@ -131,7 +131,7 @@ def prepare(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
-        network = networks.build(settings.network, settings.weights)
+        network = networks.build(settings.network, settings.weights, settings.channels)
     # channels_last is about 20 % faster on a CPU, and avoids layout conversions for tensor cores.
     # The keyword is passed as a dict, because older type annotations of `Module.to` (before torch
     # 2.15) do not include it.

@@ -1,9 +1,10 @@
 """Post-hoc recalibration of a trained network, fitted on the validation set."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +16,33 @@ from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.files import require_exists
+from aslp_lib.maps.read import IGNORED
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+from aslp_lib.recalibration import Recalibration
+from aslp_lib.recalibration.classes import Batches, ClassRecalibration
 from aslp_lib.recalibration.features import Images
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import fingerprint
+from aslp_lib.training.batches import outputs
 from aslp_lib.training.validation import validate
+
+
+@dataclass(frozen=True)
+class LogitsOfClasses:
+    """A network's logits (N, K, S, S) of a set and the class ids (N, S, S), batch by batch.
+
+    Each iteration applies the network anew, so that the logits of a set are never held together.
+    """
+
+    network: nn.Module
+    dataset: ImageSet
+    settings: Settings
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = range(len(self.dataset))
+        for logits, _, labels, _ in outputs(self.network, self.dataset, self.settings, order):
+            yield logits, labels.nan_to_num(IGNORED)[:, 0].long()
 
 
 @dataclass(frozen=True)
@@ -41,12 +63,14 @@ class CalibrationData:
         validate: function that returns the network's counts of a set. In distributed training, all
             processes call it together.
         dose: the dose of the network's targets, see `Method.dose`.
+        logits: logits and class ids of the validation set, if the data have classes.
     """
 
     network: nn.Module
     data: DataSplits
-    validate: Callable[[ImageSet], Counts]
+    validate: Callable[[ImageSet], AnyCounts]
     dose: Tensor = field(default_factory=lambda: torch.zeros(()))
+    logits: Batches = ()
 
     def fit(self, kind: type[Recalibration]) -> Recalibration:
         """Fit a method.
@@ -57,15 +81,18 @@ class CalibrationData:
             ValueError: see `Recalibration.fit`.
         """
         if kind.needs_dose:
-            spread = self.dose.std(correction=0).item()
-            return kind(dose=self.dose.mean().item(), deviation=spread)
+            spread, classes = self.dose.std(correction=0).item(), self.data.classes
+            channels = {"classes": len(classes)} if classes else {}
+            return kind(dose=self.dose.mean().item(), deviation=spread, **channels)
+        if self.data.classes and issubclass(kind, ClassRecalibration):
+            return kind().fit_classes(self.logits, self.data.validation.ignored)
         corrupted = self.corrupted if kind.fits_corrupted else ()
         return kind().fit(self.counts, corrupted)
 
     @cached_property
     def counts(self) -> Counts:
         """Counts of the validation set."""
-        return self.validate(self.data.validation)
+        return cast(Counts, self.validate(self.data.validation))
 
     @cached_property
     def corrupted(self) -> list[Images]:
@@ -75,7 +102,8 @@ class CalibrationData:
         """
         validation = self.data.validation
         names = [k for k, c in CORRUPTIONS.items() if len(validation) > 1 or not c.mixes]
-        return [Images.of(self.validate(Corrupted(validation, name))).binned() for name in names]
+        counts = (cast(Counts, self.validate(Corrupted(validation, name))) for name in names)
+        return [Images.of(each).binned() for each in counts]
 
 
 def identity(method: str, network: nn.Module) -> dict[str, str]:
@@ -109,11 +137,13 @@ def recalibrate(
     count = partial(validate, network, settings=at_network)
     names = settings.recalibrations(method)
     dose = torch.zeros(())
-    if any(RECALIBRATIONS[name].needs_dose for name in names):
+    known = settings.known_recalibrations
+    if any(known[name].needs_dose for name in names):
         dose = _dose(settings, method, folder, data)
-    trained = CalibrationData(network, data, count, dose)
+    logits = LogitsOfClasses(network, data.validation, settings)
+    trained = CalibrationData(network, data, count, dose, logits)
     for name in names:
-        fitted = trained.fit(RECALIBRATIONS[name])
+        fitted = trained.fit(known[name])
         if console.is_main():
             fitted.save(folder.recalibration(name), identity(method, network))
 

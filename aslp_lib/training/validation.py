@@ -1,6 +1,7 @@
-"""Validation: the joint histogram of predictions and labels, for update rules and the log."""
+"""Validation: counts of predictions and labels, for update rules and the log."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +12,15 @@ from aslp_lib.config import Settings
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import to_grey_levels
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.batches import accelerator_for, outputs, share
 
 
-def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> Counts:
-    """Count the predictions on a set, as the joint histogram that every score is computed from.
+def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> AnyCounts:
+    """Count the predictions on a set, as the histograms that every score is computed from.
+
+    They are `ClassCounts` if the set has classes, otherwise `Counts`.
 
     `settings.validate_at` selects logits at the size of the network's input, or 8-bit
     maps at each image's own size. Of several processes, each counts an equal share of the images,
@@ -33,7 +37,7 @@ def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> Count
     network.to(accelerator.device).eval()
     ignored = dataset.ignored
     at_own_size = settings.validate_at == "image"
-    parts = []
+    parts: list[Any] = []
     order = share(range(len(dataset)), accelerator)
     for logits, _, labels, indices in outputs(network, dataset, settings, order):
         require_finite(logits, dataset, indices.tolist())
@@ -50,15 +54,28 @@ def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> Count
             for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
                 parts.append(_own_size_counts(logit, dataset, index, settings))
         else:
-            parts.append(Counts.from_logits(logits, labels, ignored))
-    return Counts.join(gather_object(parts)).with_columns(groups=dataset.groups)
+            parts.append(counted(logits, labels, ignored))
+    kind = ClassCounts if dataset.classes else Counts
+    return kind.join(gather_object(parts)).with_columns(groups=dataset.groups)
+
+
+def counted(logits: Tensor, labels: Tensor, ignored: int | None) -> AnyCounts:
+    """Count a batch of logits (N, 1, S, S), or (N, K, S, S) for K classes.
+
+    Args:
+        labels: (N, 1, S, S) float labels or class ids.
+        ignored: label of the pixels to ignore.
+    """
+    if logits.shape[1] == 1:
+        return Counts.from_logits(logits, labels, ignored)
+    return ClassCounts.from_logits(logits, labels[:, 0].long(), ignored)
 
 
 def require_finite(values: Tensor, dataset: ImageSet, indices: Sequence[int]) -> None:
     """Raise FloatingPointError if a network's outputs are NaN or infinite; it names an image.
 
     Args:
-        values: (N, 1, S, S) outputs.
+        values: (N, K, S, S) outputs.
         dataset: the set of the images.
         indices: N indices of the images in the set.
     """

@@ -1,0 +1,286 @@
+"""Training, recalibration and prediction with K classes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_loop import fit, same
+from torch.nn import functional as F
+
+from aslp_lib import networks
+from aslp_lib.cli import main
+from aslp_lib.config import PRESETS
+from aslp_lib.methods import METHODS, Draws
+from aslp_lib.metrics.classes import ClassCounts
+from aslp_lib.prediction import provenance
+from aslp_lib.prediction.predict import load_network, predict_images, predict_run
+from aslp_lib.recalibration import CLASS_RECALIBRATIONS
+from aslp_lib.runs import MethodFolder, Run, Variant, read_log
+from aslp_lib.training import loop
+from aslp_lib.training.batches import outputs
+from aslp_lib.training.validation import validate
+
+SHORT = replace(PRESETS["nuclei3"], epochs=4, limit=20, size=16, device="cpu").tuned(
+    aslp={"alpha_warm_up": 1}
+)
+MULTICLASS = [name for name, method in METHODS.items() if method.multiclass]
+
+
+def soft_cross_entropy(logits, targets):
+    return -(targets * logits.log_softmax(1)).sum(1)
+
+
+def with_error(logits, one_hot, power):
+    """The focal loss, whose weight is a power of the probability of all other classes."""
+    q = (one_hot * logits.softmax(1)).sum(1)
+    return (1 - q) ** power(q) * soft_cross_entropy(logits, one_hot)
+
+
+def inverted(logits, one_hot):
+    """Hard inversion of three classes has beta = 3/2; image 1 alone draws a switch below 0.3."""
+    targets = one_hot.clone()
+    targets[1] = 0.5 - 0.5 * one_hot[1]
+    return soft_cross_entropy(logits, targets)
+
+
+def corrected(logits, one_hot):
+    """Cross entropy of q = d/3 + (1 - d) softmax(z), d = 0.3; the label of image 1 becomes 1/3."""
+    targets = one_hot.clone()
+    targets[1] = 1 / 3
+    return -(targets * (0.1 + 0.7 * logits.softmax(1)).log()).sum(1)
+
+
+CASES = [
+    *((name, {}, soft_cross_entropy) for name in ("bce", "ema", "early_stopping")),
+    *((name, {}, soft_cross_entropy) for name in MULTICLASS if name.startswith("aslp")),
+    ("corruption_augmentation", {}, soft_cross_entropy),
+    ("focal", {"gamma": 2.0}, lambda z, y: with_error(z, y, lambda q: 2.0)),
+    ("flsd_53", {}, lambda z, y: with_error(z, y, lambda q: 3.0 + 2.0 * (q < 0.2))),
+    ("brier", {}, lambda z, y: (z.softmax(1) - y).square().sum(1) / 2),
+    ("label_smoothing", {"epsilon": 0.3}, lambda z, y: soft_cross_entropy(z, 0.7 * y + 0.1)),
+    ("constant_alpha", {"alpha": 0.3}, inverted),
+    ("constant_alpha", {"technique": "M", "alpha": 0.3, "forward_correction": True}, corrected),
+]
+"""(Method, its options, the loss of each pixel as a function of logits and one-hot labels.)"""
+
+
+@pytest.mark.parametrize(("name", "options", "formula"), CASES)
+def test_the_loss_of_a_pixel_is_the_formula_and_ignored_pixels_have_none(name, options, formula):
+    assert {name for name, *_ in CASES} == {*MULTICLASS}
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64)
+    ids = torch.randint(0, 3, (2, 4, 5), generator=generator)
+    method = METHODS[name](2, METHODS[name].Options(**options), 3)
+    draws = Draws(torch.tensor([0.5, 0.2]), [0, 1], lambda image: image)
+    pixels = formula(logits, F.one_hot(ids, 3).movedim(-1, 1).double())
+    labels = ids[:, None].double()
+    loss = method.loss(logits, labels, torch.arange(2), draws)
+    torch.testing.assert_close(loss, pixels.sum())
+    labels[:, :, 1:3] = torch.nan
+    loss = method.loss(logits.requires_grad_(), labels, torch.arange(2), draws)
+    torch.testing.assert_close(loss, pixels[:, [0, 3]].sum())
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert not gradient[:, :, 1:3].any() and gradient[:, :, [0, 3]].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*((name, {}) for name in MULTICLASS), ("aslp_mc", {"forward_correction": True})],
+)
+def test_two_channels_train_as_one_does(name, options):
+    """A pixel's loss for the logits (c, c + z) is that for the logit z."""
+    generator = torch.Generator().manual_seed(0)
+    z = 3 * torch.randn(2, 1, 4, 5, generator=generator, dtype=torch.float64)
+    labels = torch.randint(0, 2, z.shape, generator=generator).double()
+    draws = Draws(torch.tensor([0.5, 0.05]), [0, 1], lambda image: image)
+    results = []
+    for logits in (z, torch.cat([z - z + 0.7, z + 0.7], 1)):
+        method = METHODS[name](2, METHODS[name].Options(**options), 2).double()
+        if name.startswith("aslp"):
+            method.alphas.observed.fill_(9)
+            method.alphas.alpha.fill_(0.1)
+        method.after_step(torch.arange(2), logits, labels, draws)
+        loss = method.loss(logits, labels, torch.arange(2), draws)
+        results.append([loss, *method.per_image().values()])
+    torch.testing.assert_close(*results)
+    assert all((alphas != 0.1).all() for alphas in results[0][1:])
+
+
+def test_corrupted_masks_hold_the_same_classes():
+    data = SHORT.load_data()
+    images, labels, index = (
+        torch.stack(part)
+        for part in zip(
+            *(
+                (image, label, torch.tensor(i))
+                for image, label, i in map(data.train.__getitem__, range(20))
+            ),
+            strict=True,
+        )
+    )
+    labels[0, 0, 0] = torch.nan
+    kind = METHODS["corruption_augmentation"]
+    draws = Draws(torch.zeros(20), index.tolist(), lambda image: image)
+    _, changed = kind(20, kind.Options(share=1.0), 3).prepare(images, labels, index, draws)
+    assert set(changed.unique().nan_to_num(9).tolist()) == {0, 1, 2, 9}
+    assert not torch.equal(changed.nan_to_num(9), labels.nan_to_num(9))
+
+
+@pytest.mark.parametrize("method", ["aslp_mc", "early_stopping", "ema"])
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path, method):
+    whole, folder = fit(SHORT, method), MethodFolder(tmp_path)
+
+    def stop(state):
+        if len(state.log) == 2:
+            raise KeyboardInterrupt
+
+    data = SHORT.load_data()
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(SHORT, data, method, folder, progress=False, after_epoch=stop)
+    resumed = fit(SHORT, method, folder)
+    assert same(resumed.network, whole.network) and same(resumed.method, whole.method)
+    assert resumed.log == whole.log
+    for row, written in zip(whole.log, read_log(folder.log), strict=True):
+        assert written == pytest.approx(row, rel=1e-5)
+    other = replace(SHORT, data="shapes", classes=(), size=16)
+    with pytest.raises(ValueError, match="was made with other settings"):
+        fit(other, method, folder)
+    with pytest.raises(ValueError, match=r"another training, whose classes is .*; expected \[\]"):
+        load_network(other, method, folder.weights)
+
+
+def test_alphas_move_and_the_log_has_the_scores_of_classes():
+    state = fit(SHORT.tuned(aslp={"alpha_step_size": 0.05}))
+    alphas = state.method.alphas
+    assert alphas.alpha.min() > 0 and alphas.technique.beta == 1.5 and alphas.classes == 3
+    assert isinstance(state.validation, ClassCounts)
+    data = SHORT.load_data().validation
+    ((logits, _, labels, _),) = outputs(
+        state.network, data, replace(SHORT, batch_size=20), range(20)
+    )
+    hits = logits.argmax(1) == labels[:, 0]
+    assert state.log[-1]["accuracy"] == pytest.approx(hits.double().mean().item())
+    assert alphas.rule.accuracy.item() == pytest.approx(state.log[-1]["accuracy"])
+    assert validate(state.network, data, SHORT).pixels == 20 * 16 * 16
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_a_network_has_a_channel_for_each_class(name):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = networks.build(name, None, 5).eval()
+    assert network(torch.rand(1, 3, 37, 61)).shape == (1, 5, 37, 61)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        network.load_state_dict(networks.build(name).state_dict())
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *(
+            (
+                {"methods": (name,)},
+                f"methods with classes is '{name}'; expected one of {', '.join(MULTICLASS)}",
+            )
+            for name in METHODS
+            if name not in MULTICLASS
+        ),
+        *(
+            (
+                {"recalibrate": (name,)},
+                f"recalibrate with classes is '{name}'; expected one of temp.*, vector_scaling, ",
+            )
+            for name in ("flip", "image_wise_temperature", "unperturb_temperature")
+        ),
+    ],
+)
+def test_what_is_for_two_classes_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SHORT, **changes)
+
+
+def test_techniques_with_noise_are_for_two_classes():
+    with pytest.raises(ValueError, match="noise"):
+        SHORT.tuned(aslp={"technique": "DM"})
+
+
+def test_recalibrations_are_fitted_on_the_validation_set_and_maps_add_up_to_1(tmp_path, capsys):
+    kinds = (*CLASS_RECALIBRATIONS, "auto")
+    settings = replace(SHORT, size=48, recalibrate=kinds, methods=("constant_alpha",), epochs=1)
+    assert settings.recalibrations("constant_alpha") == tuple(CLASS_RECALIBRATIONS)
+    run, data = Run.create(tmp_path / "run", settings), settings.load_data()
+    data.tests.pop("fluorescence")
+    folder = run.method("constant_alpha")
+    loop.train(settings, data, "constant_alpha", folder, progress=False)
+    predict_run(settings, data, "constant_alpha", folder)
+    maps = {
+        kind: np.stack(
+            [np.load(folder.maps("test", kind) / f"{s}.npy") for s in data.tests["test"].stems]
+        )
+        for kind in (None, *CLASS_RECALIBRATIONS)
+    }
+    for kind, values in maps.items():
+        assert values.shape == (20, 3, 64, 64) and values.dtype == np.float32
+        np.testing.assert_allclose(values.sum(1), 1, atol=1e-5)
+        assert Variant("bce", kind).label
+        assert kind is None or not np.allclose(values, maps[None], atol=1e-3)
+    network = load_network(settings, "constant_alpha", folder.weights)
+    image = data.tests["test"][3][0]
+    expected = F.interpolate(network(image[None]).softmax(1), size=64, mode="bilinear")[0]
+    np.testing.assert_allclose(maps[None][3], expected.detach().numpy(), atol=1e-6)
+    # Maps that are up to date are kept, and others are made anew.
+    capsys.readouterr()
+    predict_run(settings, data, "constant_alpha", folder)
+    assert not capsys.readouterr().out
+    provenance.check(run, data.tests)
+    file = folder.maps("test") / f"{data.tests['test'].stems[0]}.npy"
+    np.save(file, np.zeros((3, 64, 64), np.float32))
+    with pytest.raises(ValueError, match="1 changed since they were written"):
+        provenance.check(run, data.tests)
+    file.unlink()
+    predict_run(settings, data, "constant_alpha", folder)
+    assert "are made anew: some are missing" in capsys.readouterr().out and file.exists()
+
+
+def test_a_folder_of_class_ids_is_trained_on_and_images_are_predicted(tmp_path):
+    """The left half of each image is dark and has class 0; the right half is bright and has class
+    1, or class 2 if it is red. A column is ignored."""
+    for place, number in (("Train/street", 12), ("Test/street", 2)):
+        for part in ("Image", "GT"):
+            (tmp_path / "mydata" / place / part).mkdir(parents=True)
+        for i in range(number):
+            ids = np.zeros((16, 20), np.uint8)
+            ids[:, 10:] = 1 + i % 2
+            colours = np.uint8([[0, 0, 0], [255, 255, 255], [255, 0, 0]])[ids]
+            ids[:, 0] = 255
+            folder = tmp_path / "mydata" / place
+            Image.fromarray(colours).save(folder / "Image" / f"{place[:2]}{i}.png")
+            np.save(folder / "GT" / f"{place[:2]}{i}.npy", ids)
+    words = [
+        *("train", "--data", str(tmp_path / "mydata"), "--preset", "demo", "--classes", "sky"),
+        *("tree", "house", "--ignore-index", "255", "--size", "16", "--epochs", "16"),
+        *("--methods", "bce", "--recalibrate", "temperature_scaling", "--augment"),
+        *(
+            "--batch-size",
+            "3",
+            "--learning-rate",
+            "0.02",
+            "--device",
+            "cpu",
+            "--out",
+            str(tmp_path / "run"),
+        ),
+    ]
+    assert main(words) == 0
+    run = Run.open(tmp_path / "run")
+    assert run.settings.classes == ("sky", "tree", "house")
+    images = tmp_path / "mydata/Test/street/Image"
+    out = tmp_path / "maps"
+    predict_images(run, images, out, recalibration="temperature_scaling")
+    for i in range(2):
+        values = np.load(out / "bce+temperature_scaling" / f"Te{i}.npy")
+        assert values.shape == (3, 16, 20)
+        assert values.argmax(0)[4:12, [4, 15]].tolist() == [[0, 1 + i]] * 8
