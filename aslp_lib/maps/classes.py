@@ -1,13 +1,25 @@
-"""Masks of several classes, which hold the class id of each pixel, and names of classes."""
+"""Masks and maps of several classes, and names of classes.
+
+A mask holds the class id of each pixel, and a map the probabilities or logits of all classes.
+"""
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 
 from aslp_lib.checks import require
 from aslp_lib.maps.read import CLASS_ADVICE, IGNORED, Grey, read_class_ids, read_mask
-from aslp_lib.maps.slabs import ARRAYS, Slabs, open_array, refuse_image_as_volume
+from aslp_lib.maps.slabs import (
+    ARRAYS,
+    Slabs,
+    array_shape,
+    array_slabs,
+    open_array,
+    refuse_image_as_volume,
+)
+from aslp_lib.metrics.classes import SUM_TOLERANCE
 
 
 def class_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -91,3 +103,98 @@ def open_class_mask(
         return np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
 
     return Slabs(slabs.shape, map(checked, slabs.parts))
+
+
+def open_class_map(path: Path, classes: int, *, volumes: bool = False) -> Slabs:
+    """Open a map of probabilities or logits of K classes: one slab (K, H, W), or (K, D, H, W).
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "map.npy"
+    ...     np.save(path, np.zeros((3, 4, 5)))
+    ...     slabs = open_class_map(path, 3)
+    ...     slabs.shape, next(slabs.parts).shape
+    ((4, 5), (3, 4, 5))
+
+    Args:
+        path: a .npy or .npz file of floats.
+        classes: number K of classes.
+        volumes: expect a map of a volume.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds something else; the message names it.
+    """
+    axes = f"({classes}, D, H, W)" if volumes else f"({classes}, H, W)"
+    if path.suffix.lower() not in ARRAYS:
+        raise ValueError(
+            f"{path} is an image of one channel; expected an array {axes} with --classes. Save the "
+            "probabilities of all classes as floats, np.save('STEM.npy', array)."
+        )
+    shape = array_shape(path, "f", "float16, float32 or float64")
+    if len(shape) != 3 + volumes or shape[0] != classes:
+        advice = "Correct --classes"
+        if len(shape) == 3 + volumes and shape[-1] == classes:
+            advice = "The classes are its last axis: save np.moveaxis(array, -1, 0)"
+        raise ValueError(
+            f"{path} has shape {shape}; expected (K, ...) = {axes}, as there are {classes} "
+            f"classes. {advice}."
+        )
+    # Classes are the first axis of the file, so that they come together only when all is read.
+    return Slabs(shape[1:], map(Slabs.whole, [Slabs(shape, array_slabs(path))]))
+
+
+def require_class_values(values: np.ndarray, *, logits: bool = False) -> None:
+    """Raise ValueError unless the values of pixels, (K, pixels), are probabilities, or logits.
+
+    >>> require_class_values(np.float32([[0.9], [0.6]]))
+    Traceback (most recent call last):
+    ValueError: the sum of the probabilities of a pixel is 1.5; expected 1. Apply a softmax over \
+the classes, not a sigmoid.
+    """
+    if not values.size:
+        return
+    low, high = float(values.min()), float(values.max())  # NaN if one is NaN
+    if not (-np.inf < low <= high < np.inf if logits else 0 <= low <= high <= 1):
+        expected = "finite logits" if logits else "probabilities in [0, 1]. Logits need --logits"
+        raise ValueError(
+            f"the map spans [{low:g}, {high:g}]; expected {expected}. Look for NaN and infinity in "
+            "what the network computes."
+        )
+    if logits and low < 0:
+        return
+    totals = values.sum(axis=0, dtype=np.float64)
+    worst = float(totals[np.abs(totals - 1).argmax()])
+    of_one = abs(worst - 1) <= SUM_TOLERANCE
+    expected = "logits, which add up to anything. Leave --logits out for probabilities."
+    require("the sum of the logits of every pixel", 1, not (logits and of_one), expected)
+    expected = "1. Apply a softmax over the classes, not a sigmoid."
+    require("the sum of the probabilities of a pixel", round(worst, 3), logits or of_one, expected)
+
+
+def against_rest(
+    values: np.ndarray, labels: np.ndarray, number: int, *, logits: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the map and the mask of one class against the rest.
+
+    >>> values, labels = np.log(np.float64([[0.5], [0.3], [0.2]])), np.uint8([1])
+    >>> odds, is_class = against_rest(values, labels, 1, logits=True)
+    >>> np.exp(odds).round(2), is_class  # 0.3 / 0.7
+    (array([0.43]), array([1], dtype=uint8))
+
+    Args:
+        values: probabilities or logits of K classes, (K, ...).
+        labels: class of each pixel, (...), or `IGNORED`.
+        number: number k of the class.
+        logits: the values are logits.
+
+    Returns:
+        Probabilities p of the class, or log-odds `log p - log(1 - p)`; and labels, 0 or 1, or
+        `IGNORED`.
+    """
+    of_class = values[number]
+    if logits:
+        others = (values[k].astype(np.float64) for k in range(len(values)) if k != number)
+        with np.errstate(invalid="ignore"):  # of pixels to ignore
+            of_class = of_class - reduce(np.logaddexp, others)
+    return of_class, np.where(labels == IGNORED, labels, labels == number).astype(np.uint8)

@@ -7,16 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+import tyro
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_name
+from aslp_lib.maps.classes import (
+    against_rest,
+    class_names,
+    open_class_map,
+    open_class_mask,
+    require_class_values,
+)
 from aslp_lib.maps.listing import MAP_SUFFIXES, counted, find_images, refuse
 from aslp_lib.maps.read import IGNORED, NO_OBJECT, OF_A_MASK, Grey, refuse_other_size
 from aslp_lib.maps.slabs import Slabs, open_map, open_mask
 from aslp_lib.maps.write import min_max
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.counts import Counts
 
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
@@ -37,6 +47,9 @@ class FileOptions:
     """Maps are floats that hold logits. Otherwise floats are probabilities."""
     volumes: bool = False
     """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
+    classes: tuple[str, ...] = ()
+    """Names or number of the K classes of masks of class ids. Maps are then arrays (K, H, W), or
+    (K, D, H, W) with volumes, of probabilities or logits of all classes."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,8 @@ class ReadOptions(FileOptions):
     False
 
     Raises:
-        ValueError: `num_workers` is less than 1, or `min_max` is given with logits or volumes.
+        ValueError: `num_workers` is less than 1, `min_max` is given with logits, volumes or
+            classes, names of classes are wrong, or `one_class` is none of them.
     """
 
     min_max: bool = False
@@ -62,13 +76,19 @@ class ReadOptions(FileOptions):
     refused."""
     num_workers: int | None = None
     """Number of threads that read files, at least 1. None uses one per processor."""
+    one_class: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    """Class to score against the rest, with all scores of two classes."""
 
     def __post_init__(self) -> None:
         valid = self.num_workers is None or self.num_workers >= 1
         expected = "at least 1, or None for one per processor."
         require("num_workers", self.num_workers, valid, expected)
-        stretched = self.min_max and (self.logits or self.volumes)
-        require("min_max", self.min_max, not stretched, "False with logits or volumes.")
+        stretched = self.min_max and bool(self.logits or self.volumes or self.classes)
+        expected = "False with logits, volumes or classes."
+        require("min_max", self.min_max, not stretched, expected)
+        object.__setattr__(self, "classes", class_names(self.classes))  # as the class is frozen
+        if self.one_class is not None:
+            require_name("--class", self.one_class, self.classes or ["those of --classes"])
 
 
 AS_IT_IS = ReadOptions()
@@ -83,10 +103,11 @@ def count_folders(
     valid: Path | None = None,
     change: Callable[[Slabs], Slabs] | None = None,
     progress: bool = True,
-) -> Counts:
+) -> Any:
     """Count the pixels of a folder of maps against a folder of masks.
 
-    Maps are 8-bit images, float TIFFs or arrays of floats, see `slabs.open_map`. Files are matched
+    Maps are 8-bit images, float TIFFs or arrays of floats, see `slabs.open_map`; of K classes, see
+    `classes.open_class_map`. Files are matched
     by stem, and the images are in the order of their stems. An image without any pixel to count is
     left out.
 
@@ -109,10 +130,41 @@ def count_folders(
         change: function of a map, such as a recalibration, whose result is counted instead.
         progress: show a progress bar.
 
+    Returns:
+        The `Counts`; of K classes, unless there is `one_class`, the `ClassCounts`.
+
     Raises:
         FileNotFoundError: a folder does not exist.
         ValueError: there are no maps or masks, stems do not match, files are damaged, sizes differ,
             or no pixel is to be counted; the message names the files.
+    """
+    paths, mask, ignored = matched_files(maps, masks, reading, valid)
+    return count_files(
+        paths,
+        mask,
+        reading,
+        ignored=ignored,
+        change=change,
+        name=Path(maps).name,
+        source=str(valid or masks),
+        progress=progress,
+    )
+
+
+def matched_files(
+    maps: Path, masks: Path, reading: ReadOptions, valid: Path | None = None
+) -> tuple[dict[str, Path], Callable[[int], Slabs], int | None]:
+    """Match the files of maps and masks by stem.
+
+    Args:
+        maps, masks, reading, valid: see `count_folders`.
+
+    Returns:
+        The map of each stem; a function from its position to its mask; and the label of pixels to
+        ignore in these masks, None if there are none.
+
+    Raises:
+        FileNotFoundError, ValueError: see `count_folders`.
     """
     map_files, mask_files = find_files("maps", Path(maps)), find_files("masks", Path(masks))
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
@@ -123,28 +175,32 @@ def count_folders(
     if valid is not None:
         valid_files = find_files("masks", valid)
         refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
-    open_file = partial(open_mask, volumes=reading.volumes)
 
     def mask(index: int) -> Slabs:
-        labels = open_file(mask_files[stems[index]], reading.grey, reading.ignore_index)
+        labels = _open_labels(mask_files[stems[index]], reading)
         if valid is None:
             return labels
-        counted = open_file(valid_files[stems[index]])
+        counted = open_mask(valid_files[stems[index]], volumes=reading.volumes)
         refuse_other_size(valid_files[stems[index]], counted.shape, labels.shape)
         pairs = zip(labels.parts, counted.parts, strict=True)
         return Slabs(labels.shape, (np.where(c, y, np.uint8(IGNORED)) for y, c in pairs))
 
     ignored = None if valid is None and reading.ignore_index is None else IGNORED
-    return count_files(
-        map_files,
-        mask,
-        reading,
-        ignored=ignored,
-        change=change,
-        name=Path(maps).name,
-        source=str(valid or masks),
-        progress=progress,
-    )
+    return map_files, mask, ignored
+
+
+def _open_labels(path: Path, reading: ReadOptions) -> Slabs:
+    if reading.classes:
+        classes, volumes = len(reading.classes), reading.volumes
+        return open_class_mask(path, classes, reading.ignore_index, volumes=volumes)
+    return open_mask(path, reading.grey, reading.ignore_index, volumes=reading.volumes)
+
+
+def open_predictions(path: Path, reading: ReadOptions) -> Slabs:
+    """Open a map with `open_map`, or with `open_class_map` if there are classes."""
+    if reading.classes:
+        return open_class_map(path, len(reading.classes), volumes=reading.volumes)
+    return open_map(path, volumes=reading.volumes, logits=reading.logits)
 
 
 def find_files(kind: str, folder: Path) -> dict[str, Path]:
@@ -184,12 +240,12 @@ def count_files(
     name: str = "",
     source: str = "",
     progress: bool = True,
-) -> Counts:
+) -> Any:
     """Count the pixels of map files against masks, in several threads.
 
     Args:
         paths: stem -> map.
-        mask: function from the position of a map to its mask, labels of 0 and 1.
+        mask: function from the position of a map to its mask, labels of 0 and 1, or classes.
         reading: how maps and masks are read.
         ignored: label of pixels to ignore in the masks; None if there are none. An image of such
             pixels alone is left out, and weighted F is not measured if there is any.
@@ -200,28 +256,40 @@ def count_files(
             message if there are no such pixels.
         progress: show a progress bar.
 
+    Returns:
+        The counts, see `count_folders`.
+
     Raises:
         ValueError: a map is not grey, is damaged, or has another size than its mask; the message
             names it; no pixel is to be counted; or all logits lie between 0 and 1.
     """
 
-    def count(index: int, path: Path) -> Counts:
-        labels = mask(index)
-        prediction = open_map(path, volumes=reading.volumes, logits=reading.logits)
+    def count(index: int, path: Path) -> AnyCounts:
+        labels, prediction = mask(index), open_predictions(path, reading)
         refuse_other_size(path, prediction.shape, labels.shape)
         if change is not None:
             changed = change(prediction)
             prediction = Slabs(changed.shape, _naming(path, changed.parts))
+        if reading.classes:
+            labels = Slabs.of(labels.whole())
         parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
-        return Counts.join(parts).merged()
+        return type(parts[0]).join(parts).merged()
 
-    def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> Counts:
+    def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> AnyCounts:
         if reading.min_max:
             prediction = min_max(prediction)
-        count_pixels: Callable[..., Counts] = Counts.from_map
-        if prediction.dtype != np.uint8:
-            count_pixels = partial(Counts.from_floats, logits=reading.logits)
         try:
+            if reading.classes:
+                pixels = prediction.reshape(len(prediction), -1)
+                counted = slice(None) if ignored is None else labels.ravel() != ignored
+                require_class_values(pixels[:, counted], logits=reading.logits)
+                if reading.one_class is None:
+                    return _class_counts(prediction, labels, ignored, reading.logits)
+                number = reading.classes.index(reading.one_class)
+                prediction, labels = against_rest(prediction, labels, number, logits=reading.logits)
+            count_pixels: Callable[..., Counts] = Counts.from_map
+            if prediction.dtype != np.uint8:
+                count_pixels = partial(Counts.from_floats, logits=reading.logits)
             counts = count_pixels(prediction, labels, ignore_index=ignored)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
@@ -241,9 +309,10 @@ def count_files(
             f"the masks of {source or name} leave no pixel to count; expected one or more. Correct "
             "--valid-masks or --ignore-index."
         )
-    require_one_kind(zip((part.levels is None for part in images), paths.values(), strict=True))
-    counts = Counts.of_images(images, names=list(paths), groups=groups)
-    if reading.logits and change is None:
+    of_8_bits = (isinstance(part, Counts) and part.levels is None for part in images)
+    require_one_kind(zip(of_8_bits, paths.values(), strict=True))
+    counts = type(images[0]).of_images(images, names=list(paths), groups=groups)
+    if isinstance(counts, Counts) and reading.logits and change is None and not reading.classes:
         used = counts.probabilities[counts.pooled.any(axis=0)]
         if used.min() > 0.4999 and used.max() < 0.7312:  # the sigmoids of 0 and 1, rounded
             raise ValueError(
@@ -267,6 +336,15 @@ def require_one_kind(maps: Iterable[tuple[bool, Path]]) -> None:
         )
 
 
+def _class_counts(
+    prediction: np.ndarray, labels: np.ndarray, ignored: int | None, logits: bool
+) -> ClassCounts:
+    import torch
+
+    count = ClassCounts.from_logits if logits else ClassCounts.from_probabilities
+    return count(torch.from_numpy(prediction)[None], torch.from_numpy(labels)[None], ignored)
+
+
 def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     """Yield the slabs of a map, and name its file in errors."""
     try:
@@ -275,13 +353,14 @@ def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         raise ValueError(f"{path}: {error}") from error
 
 
-def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
+def require_ignored(sets: Iterable[AnyCounts], reading: ReadOptions) -> None:
     """Raise ValueError if the grey level to ignore has no pixel in any set, or leaves no object."""
     if (level := reading.ignore_index) is None:
         return
     sets = list(sets)
     require("ignore_index", level, any(c.columns["ignored"].any() for c in sets), OF_A_MASK)
-    require("ignore_index", level, any(c.table[:, 1].any() for c in sets), NO_OBJECT)
+    shown = bool(reading.classes) or any(c.table[:, 1].any() for c in sets)
+    require("ignore_index", level, shown, NO_OBJECT)
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:

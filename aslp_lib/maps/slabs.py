@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Self
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -46,7 +47,8 @@ class Slabs:
 
     Args:
         shape: (H, W) or (D, H, W).
-        parts: iterator over the slabs, which together have that shape; it can be used once.
+        parts: iterator over the slabs, which together have that shape; it can be used once. A map
+            of K classes is one slab with an axis more, the first one.
     """
 
     shape: tuple[int, ...]
@@ -56,6 +58,15 @@ class Slabs:
     def of(cls, array: np.ndarray) -> Self:
         """Return an array as one slab."""
         return cls(array.shape, iter([array]))
+
+    def whole(self) -> np.ndarray:
+        """Read all slabs into one array."""
+        first, end = next(self.parts), 0
+        array = np.empty(self.shape, first.dtype)
+        for part in chain([first], self.parts):
+            start, end = end, end + len(part)
+            array[start:end] = part
+        return array
 
 
 def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slabs:
@@ -131,25 +142,33 @@ def open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
         kinds: `kind` of the accepted data types.
         expected: the accepted data types in words.
     """
+    shape = array_shape(path, kinds, expected)
+    one_channel = not volumes and len(shape) == 3 and shape[0] == 1
+    if len(shape) != (3 if volumes or one_channel else 2):
+        several = "" if kinds == "f" else "save array.argmax(0) of one-hot labels, and "
+        needed = (
+            f"(D, H, W), as --volumes says. For K classes, {several}give --classes"
+            if volumes
+            else f"(H, W) or (1, H, W). For K classes, {several}give --classes; otherwise save one "
+            "channel, array[k], or give --volumes for a volume"
+        )
+        raise ValueError(f"{path} has shape {shape}; expected {needed}.")
+    parts = array_slabs(path)
+    return Slabs(shape[1:], (part[0] for part in parts)) if one_channel else Slabs(shape, parts)
+
+
+def array_shape(path: Path, kinds: str, expected: str) -> tuple[int, ...]:
+    """Read the shape of an array, and check its type; see `open_array`."""
     with _opened(path) as (_, header):
         shape, _, dtype = header
     if dtype.kind not in kinds or dtype.itemsize > 8:
         raise ValueError(f"{path} holds {dtype}; expected {expected}. Convert it.")
-    one_channel = not volumes and len(shape) == 3 and shape[0] == 1
-    if len(shape) != (3 if volumes or one_channel else 2):
-        needed = (
-            "(D, H, W), as --volumes says"
-            if volumes
-            else "(H, W) or (1, H, W). Save one channel, array[k], or give --volumes for a volume"
-        )
-        raise ValueError(f"{path} has shape {shape}; expected {needed}.")
     if 0 in shape:
         raise ValueError(f"{path} has shape {shape}; expected one pixel or more.")
-    parts = _slabs(path)
-    return Slabs(shape[1:], (part[0] for part in parts)) if one_channel else Slabs(shape, parts)
+    return shape
 
 
-def _slabs(path: Path) -> Iterator[np.ndarray]:
+def array_slabs(path: Path) -> Iterator[np.ndarray]:
     """Read the slabs of an array; an image is one slab.
 
     An array in Fortran order, whose slices lie scattered in the file, is read at once.
