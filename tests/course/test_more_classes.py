@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from aslp_lib.course import recorded
+from aslp_lib.course.figures import reliability_dots
 from aslp_lib.course.lessons import more_classes as lesson
 from aslp_lib.course.lessons.more_classes.splits import VARIANTS, values
 from aslp_lib.data.nuclei import CLASSES
 from aslp_lib.experiments.seed_statistics import student_interval
+from aslp_lib.metrics import ClassCounts
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,20 @@ def test_logits_are_those_of_each_image(tests):
         alone = network(pink.images[3:4])[0].double()
     torch.testing.assert_close(z[3], alone, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(y, pink.labels)
+
+
+def test_training_gives_each_class_its_area_on_the_training_images():
+    data = recorded.settings_of("nuclei3").load_data()
+    z, y = lesson.logits(recorded.load("bce", "nuclei3"), data.train)
+    shares = np.bincount(y.flatten()) / y.numel()
+    np.testing.assert_allclose(z.softmax(1).mean((0, 2, 3)), shares, atol=0.003)
+
+
+def test_the_reliability_of_a_class_is_that_of_the_class_against_the_rest():
+    probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])  # two pixels
+    counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 2]]))
+    dots = reliability_dots({"third class": (counts, 2)}).axes[0].collections[1].get_offsets()
+    np.testing.assert_allclose(dots, [[10, 0], [60, 100]], atol=0.02)  # counted at grey levels
 
 
 def test_the_record_is_of_five_splits_and_of_the_labels_of_the_set(tests):
@@ -68,6 +84,9 @@ def test_the_record_supports_the_lesson():
         assert (scaled > abs(trained) + 1).all()
         errors = values("ece_boundary", part, "temperature_scaling")
         np.testing.assert_allclose(errors, scaled, atol=0.2)  # nearly every bin promises too much
+    excess, table = values("excess_boundary", "fluorescence", "temperature_scaling"), lesson.read()
+    delivered = 100 * table[table["set"] == "fluorescence"].frequency_boundary.mean()
+    assert 1 + excess.min() / delivered > 1.6 and 1 + excess.mean() / delivered < 2
     for score in ("ece", "ece_boundary"):
         trained, scaled = (values(score, "test", k) for k in ("none", "temperature_scaling"))
         assert (scaled < 0.75 * trained).all()

@@ -28,8 +28,9 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
     says whether the bin is overconfident or underconfident in the predicted class.
 
     Args:
-        panels: title -> counts, and which calibration is drawn: top-label calibration, of the
-            prediction, or class-wise calibration, of the foreground or of one of several classes.
+        panels: title -> counts, and which calibration is drawn: of two classes, top-label
+            calibration, of the prediction, or class-wise calibration, of the foreground; of more
+            classes, class-wise calibration of the class with a number.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes = []

@@ -50,8 +50,7 @@ SHARES = Exercise(
 `p` holds the probabilities of N pixels, shape (N, K), and `y` their classes 0, 1, ..., K - 1, shape
 (N,). **Write the function that returns, for each class, its class-wise ECE divided by its
 frequency, shape (K,).** Use ten bins of equal width, (0, 0.1], (0.1, 0.2] and so on. The arguments
-are numpy arrays, every class occurs, and no probability is 0 or on the edge of a bin. Your
-function is compared with the library on pixels that you do not see.
+are numpy arrays, every class occurs, and no probability is 0 or on the edge of a bin.
 """,
     grid=tuple(read_only(*_pixels(*case)) for case in ((0, (1, 0.5, 0.2)), (1, (2, 1, 1, 0.4)))),
     right=_of_library,
