@@ -278,7 +278,7 @@ class Settings:
         """
         kind = METHODS[name]
         options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
-        return kind(images, options, len(self.classes) or 2)
+        return kind(images, options, self.channels)
 
     def recalibrations(self, method: str) -> tuple[str, ...]:
         """Return the recalibrations of a training method, with that which "auto" stands for.

@@ -88,7 +88,8 @@ IGNORED = 255
 """Label of the pixels to ignore in what `read_mask` returns."""
 
 CLASSES_ADVICE = (
-    "of several classes, write one against the rest, as docs/own_folders.md#several-classes shows"
+    "with several classes, name them with --classes, or write masks of one against the rest, as "
+    "docs/own_folders.md#several-classes shows"
 )
 """What to do with masks of several classes, for messages."""
 OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."

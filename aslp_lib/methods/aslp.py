@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.loss import perturbed_logits, sc_bce_with_logits
-from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, pixel_noise
+from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, check_technique, pixel_noise
 from aslp_lib.aslp.rules import Calibration, Entropy, MeasuredGap, Rule
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require, require_name
@@ -78,9 +78,11 @@ class SCBCE(Method[OptionsT]):
     options: Any
     multiclass = True
 
-    def __init__(self, images: int, options: OptionsT, classes: int = 2) -> None:
-        super().__init__(images, options, classes)
+    def __init__(self, images: int, options: OptionsT, channels: int = 1) -> None:
+        super().__init__(images, options, channels)
+        classes = max(channels, 2)
         self.technique: Technique = self.options.perturbation.for_classes(classes)
+        check_technique(self.technique, classes, channels=channels > 1)
         self.perturbs = not self.options.forward_correction
 
     @property
@@ -108,8 +110,8 @@ class ASLP(SCBCE[ASLPOptions]):
     rule: ClassVar[type[Rule]]
     """The rule that constrains the alphas."""
 
-    def __init__(self, images: int, options: ASLPOptions, classes: int = 2) -> None:
-        super().__init__(images, options, classes)
+    def __init__(self, images: int, options: ASLPOptions, channels: int = 1) -> None:
+        super().__init__(images, options, channels)
         expected = (
             "'aslp_mc' or 'aslp_me' with forward_correction. The measured gap bounds alpha by "
             "the network's confidence, which then no longer contains the perturbation"
@@ -125,7 +127,7 @@ class ASLP(SCBCE[ASLPOptions]):
             bound_gain=options.bound_gain,
             warm_up=options.alpha_warm_up,
             dynamics=options.dynamics,
-            classes=classes,
+            classes=max(channels, 2),
         )
 
     @property
@@ -134,7 +136,7 @@ class ASLP(SCBCE[ASLPOptions]):
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         if not self.perturbs:
-            classes = self.classes if logits.shape[1] > 1 else None
+            classes = self.channels if self.channels > 1 else None
             logits = perturbed_logits(logits, self.alphas[index], self.technique, classes=classes)
         self.alphas.update(index, logits, known_labels(logits, labels, -1), ignore_index=-1)
 

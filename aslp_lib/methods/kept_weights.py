@@ -60,8 +60,8 @@ class EMA(KeptWeights[EMAOptions]):
     updates: Tensor
     """n, the number of steps so far."""
 
-    def __init__(self, images: int, options: EMAOptions, classes: int = 2) -> None:
-        super().__init__(images, options, classes)
+    def __init__(self, images: int, options: EMAOptions, channels: int = 1) -> None:
+        super().__init__(images, options, channels)
         self.register_buffer("updates", torch.tensor(0.0))
 
     @torch.no_grad()
@@ -105,8 +105,8 @@ class EarlyStopping(KeptWeights[NoOptions]):
     best_epoch: Tensor
     """Epoch of `lowest`, counted from 1."""
 
-    def __init__(self, images: int, options: NoOptions, classes: int = 2) -> None:
-        super().__init__(images, options, classes)
+    def __init__(self, images: int, options: NoOptions, channels: int = 1) -> None:
+        super().__init__(images, options, channels)
         starts = {"epochs": 0, "best_epoch": 0, "nll": [torch.inf] * 2, "lowest": torch.inf}
         for name, value in starts.items():
             self.register_buffer(name, torch.tensor(value))

@@ -122,8 +122,8 @@ class Method(nn.Module, Generic[OptionsT]):
     Args:
         images: number of images in the training set.
         options: hyperparameters of the method.
-        classes: number of classes K, of which each has a channel of the logits; 2 also for one
-            channel.
+        channels: number of channels of the logits: K for K classes, or 1 for an object and its
+            background.
     """
 
     name: ClassVar[str]
@@ -150,9 +150,9 @@ class Method(nn.Module, Generic[OptionsT]):
         if hasattr(cls, "name") and not hasattr(cls, "family"):
             cls.family = cls.name
 
-    def __init__(self, images: int, options: OptionsT, classes: int = 2) -> None:
+    def __init__(self, images: int, options: OptionsT, channels: int = 1) -> None:
         super().__init__()
-        self.options, self.classes = options, classes
+        self.options, self.channels = options, channels
 
     def begin(self, network: nn.Module) -> None:
         """Receive the network before its first step and before a checkpoint is loaded into it.

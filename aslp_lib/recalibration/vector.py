@@ -3,7 +3,6 @@
 import warnings
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,8 +15,8 @@ PASSES = 200
 """Largest number of passes over the batches."""
 TOLERANCE = 1e-10
 """Decrease of the NLL, in nats per pixel, below which a Newton step is the last one."""
-SINGULAR = 1e-12
-"""Relative curvature below which a direction does not change the NLL, and no step is made in it."""
+RIDGE = 1e-11
+"""Smallest damping of a Newton step. Offsets that are all changed alike do not change the NLL."""
 
 
 class VectorScaling(ClassRecalibration):
@@ -54,9 +53,10 @@ class VectorScaling(ClassRecalibration):
     def minimise_classes(self, pixels: LabelledPixels) -> Self:
         """Minimise the NLL, which is convex, with Newton's method from temperature scaling.
 
-        The fit ends when a step lowers the NLL by less than 1e-10 nats per pixel. It also ends, and
-        the parameters remain finite, if the classes are separable or a class has no pixels, so that
-        the NLL has no minimum: it is then within 1e-9 nats per pixel of its infimum.
+        Steps that do not lower the NLL are damped (Levenberg and Marquardt). The fit ends when a
+        step lowers it by less than 1e-10 nats per pixel. The parameters therefore remain finite
+        also if the classes are separable or a class has no pixels, so that the NLL approaches a
+        limit without reaching it.
 
         Warns:
             RuntimeWarning: if no pixel has the label of a class, whose probability becomes nearly
@@ -64,16 +64,17 @@ class VectorScaling(ClassRecalibration):
         """
         slope = 1 / best_class_temperature(pixels)
         ones = torch.ones(pixels.classes, dtype=torch.float64)
-        best, lowest = torch.cat([slope * ones, 0 * ones]), np.inf
-        step, decrease, size = 0 * best, 0.0, 1.0
+        best = torch.cat([slope * ones, 0 * ones])
+        step, decrease, lowest, damping = 0 * best, 0.0, torch.inf, RIDGE
         for _ in range(PASSES):
-            at = best - size * step
-            nll, gradient, hessian, labels = _sums(pixels, at)
-            if not nll <= lowest - 1e-4 * size * decrease:
-                size /= 2
-                continue
-            step = _newton_step(gradient, hessian)
-            best, lowest, decrease, size = at, nll, float(gradient @ step), 1.0
+            sums = _sums(pixels, best - step)
+            if sums[0] <= lowest - 1e-4 * decrease:
+                best, (lowest, gradient, hessian, labels) = best - step, sums
+                damping = max(RIDGE, damping / 100)
+            else:
+                damping = max(1e-3, damping * 100)
+            step = _damped_newton_step(gradient, hessian, damping)
+            decrease = float(gradient @ step)
             if decrease <= TOLERANCE * labels.sum():
                 best = best - step
                 break
@@ -99,13 +100,17 @@ class VectorScaling(ClassRecalibration):
         return f"slopes {a.min():.3f} to {a.max():.3f}, offsets {b.min():+.3f} to {b.max():+.3f}"
 
 
-def _newton_step(gradient: Tensor, hessian: Tensor) -> Tensor:
-    """Solve for the step, which is 0 in directions in which the NLL does not change."""
-    # Classes differ in size by orders of magnitude, so that all are scaled to curvature 1.
-    scale = hessian.diagonal().sqrt().clamp(min=torch.finfo(torch.float64).tiny)
-    matrix, vector = hessian / scale / scale[:, None], gradient / scale
-    step, *_ = np.linalg.lstsq(matrix.numpy(), vector.numpy(), rcond=SINGULAR)
-    return torch.from_numpy(step) / scale
+def _damped_newton_step(gradient: Tensor, hessian: Tensor, damping: float) -> Tensor:
+    """Solve for the step, with a multiple of the identity added to the scaled Hessian.
+
+    The damping shortens steps that have failed, and a small one makes the Hessian regular.
+    """
+    # Classes differ in size by orders of magnitude, so that all are scaled to curvature 1, but for
+    # those whose curvature nearly vanishes.
+    scale = hessian.diagonal().clamp(min=0).sqrt().view(2, -1)
+    scale = scale.maximum(1e-3 * scale.amax(1, keepdim=True)).flatten().clamp(min=1e-6)
+    matrix = hessian / scale / scale[:, None] + damping * torch.eye(len(scale))
+    return torch.linalg.solve(matrix, gradient / scale) / scale
 
 
 def _sums(pixels: LabelledPixels, at: Tensor) -> tuple[float, Tensor, Tensor, Tensor]:

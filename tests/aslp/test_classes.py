@@ -286,6 +286,17 @@ def test_patches_one_hot_labels_and_ids_move_the_same_alphas():
         close(alphas.alpha, levels[0].alpha)
 
 
+def test_patches_behind_the_channels_have_one_switch_and_one_gradient():
+    """As docs/own_loop.md joins three patches of each of two images."""
+    logits, ids, _ = batch(shape=(4, 5), images=6)
+    joined = logits.unflatten(0, (-1, 3)).transpose(1, 2), ids.unflatten(0, (-1, 3))
+    gradient = alpha_gradient(logits, ids, THREE).view(2, 3).mean(dim=1)
+    close(alpha_gradient(*joined, THREE), gradient)
+    alpha = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    loss = sc_bce_with_logits(logits, ids, alpha.repeat_interleave(3), THREE)
+    close(sc_bce_with_logits(*joined, alpha, THREE), loss)
+
+
 def test_a_state_records_the_classes_and_the_binary_state_does_not():
     two, three, four = (AdaptiveAlpha(3, P.MODERATION, classes=classes) for classes in (2, 3, 4))
     assert two.get_extra_state().tolist() == [1, 0]

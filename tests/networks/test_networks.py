@@ -28,6 +28,14 @@ def test_every_network(name):
         network(images[0])
 
 
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_a_network_has_a_channel_for_each_class(name):
+    network = networks.build(name, channels=5).eval()
+    assert network(torch.rand(1, 3, 37, 61)).shape == (1, 5, 37, 61)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        network.load_state_dict(networks.build(name).state_dict())
+
+
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
     """Save an object in torchvision's download cache; downloads themselves fail."""
