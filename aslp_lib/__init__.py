@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         sampled_targets,
     )
     from aslp_lib.aslp.sharing import share_alphas
+    from aslp_lib.metrics.accumulator import ece
 
 __all__ = [
     "DYNAMIC_MODERATION",
@@ -42,6 +43,7 @@ __all__ = [
     "SCBCELoss",
     "Technique",
     "alpha_gradient",
+    "ece",
     "expected_targets",
     "perturbed_logits",
     "sampled_targets",
@@ -54,8 +56,9 @@ def __getattr__(name: str) -> object:
     # Public names are imported at their first use, because they import torch, which takes a second
     # or more, and the command line must be able to handle Ctrl-C from the start.
     if name in __all__:
-        for module_name in ("alphas", "loss", "perturbation", "sharing"):
-            names = vars(import_module(f"aslp_lib.aslp.{module_name}"))
+        places = "aslp.alphas", "aslp.loss", "aslp.perturbation", "aslp.sharing"
+        for place in (*places, "metrics.accumulator"):
+            names = vars(import_module(f"aslp_lib.{place}"))
             if name in names:
                 return names[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -36,6 +36,7 @@ CONTENTS = {
         "docs/own_loop.md",
         "docs/recalibration.md",
         "docs/any_network.md",
+        "docs/classes.md",
         "docs/score.md",
         "docs/compared.md",
         "docs/compare.md",

@@ -126,3 +126,17 @@ def test_the_recalibration_of_the_page_runs():
     exec(block, names)
     assert names["temperature"].value > 1
     assert (names["maps"] - 0.5).abs().mean() < (logits.sigmoid() - 0.5).abs().mean()
+
+
+def test_the_scores_of_the_page_on_classes_run(capsys):
+    pytest.importorskip("torchmetrics")
+    blocks = re.findall(r"```python\n(.*?)```", text_of(ROOT / "docs" / "classes.md"), re.S)
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 4, 3, 8, 8, generator=generator)
+    labels = torch.randint(3, (3, 4, 8, 8), generator=generator)
+    names = {"batches": [*zip(logits, labels, strict=True)], "labels": labels.flatten(0, 1)}
+    names["probabilities"] = logits.flatten(0, 1).softmax(1)
+    for block in blocks:
+        exec(block, names)
+    numbers = capsys.readouterr().out
+    assert len(blocks) == 4 and "class_ece" in numbers

@@ -15,6 +15,7 @@ from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
 from aslp_lib.experiments.tables import SeedScores
+from aslp_lib.metrics import CLASS_SCORES, SCORES
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ class Compare(Configured):
                 "--seed or --data-seed is set; expected neither. Give --seeds, the number of seeds."
             )
         require("--processes", self.processes, self.processes >= 1, "at least 1.")
-        self.paper.require_among((*NAMES, *ESTIMATORS, *OPTIONAL))
-        self.paper.check()
+        known = CLASS_SCORES if self.settings.classes else SCORES
+        recorded = [name for name in (*NAMES, *ESTIMATORS, *OPTIONAL) if name in known]
+        self.paper.check(recorded)
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(self.settings, data)

@@ -10,8 +10,9 @@ from aslp_lib.cli.command import Command
 from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.image_set import DataSplits
 from aslp_lib.evaluation.scores import TABLED, evaluate_run
-from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table
+from aslp_lib.evaluation.tables import PaperOptions, as_table
 from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
+from aslp_lib.metrics import CLASS_SCORES, SCORES, Visibility
 from aslp_lib.prediction import provenance
 from aslp_lib.runs import Run
 
@@ -32,8 +33,8 @@ class Evaluate(Command):
     paper: Annotated[PaperOptions, tyro.conf.arg(name="")] = PaperOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
-        self.paper.check()
         run, data = open_run(self.run)
+        self.paper.check(CLASS_SCORES if data.classes else SCORES)
         with run.held():
             reading = ReadOptions(weighted_f=self.weighted_f and WEIGHTED_F)
             evaluate(run, data, reading, self.paper)
@@ -47,7 +48,8 @@ def evaluate(
 ) -> None:
     """Score a run's maps, print the table, and write the report, tables and figures."""
     evaluation = evaluate_run(run, data, reading, {*TABLED, *paper.scores})
-    print(f"\n{as_table(evaluation, paper.columns(MAIN))}\n")
+    columns = paper.columns(evaluation.columns(Visibility.MAIN))
+    print(f"\n{as_table(evaluation, columns)}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):

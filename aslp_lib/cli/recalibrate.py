@@ -17,7 +17,7 @@ from aslp_lib.maps.count import FileOptions, ReadOptions, find_files
 from aslp_lib.maps.provenance import same_files
 from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
-from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS, Recalibration
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Recalibrate(Command):
     Examples:
       aslp recalibrate --fit-maps val/maps --fit-masks val/GT --maps test/maps --out new
       aslp recalibrate --kind isotonic --fit-maps val/maps --fit-masks val/GT --save fit.safetensors
+      aslp recalibrate --classes 3 --fit-maps val/maps --fit-masks val/GT --maps test/maps --out new
     """
 
-    kind: Annotated[str, one_of(ON_MAPS)] = "temperature_scaling"
-    """Recalibration method."""
+    kind: Annotated[str, one_of((*ON_MAPS, "vector_scaling"))] = "temperature_scaling"
+    """Recalibration method. With --classes: temperature_scaling, vector_scaling, unperturb, or
+    isotonic and histogram of each class against the rest."""
     fit_maps: tuple[Path, ...] = ()
     """Folders of maps of images that the network was not trained on: 8-bit greyscale images, or
     floats in .npy, .npz or TIFF files. The methods image_wise_shrinkage, image_wise_temperature
@@ -51,11 +53,17 @@ class Recalibrate(Command):
     """Folder of the maps to recalibrate."""
     out: Path | None = None
     """New folder for the recalibrated maps, which hold the same as those of --maps. Arrays of shape
-    (1, H, W) become (H, W)."""
+    (1, H, W) become (H, W), and those of several classes float32 in .npy files."""
     files: Annotated[FileOptions, tyro.conf.arg(name="")] = FileOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
-        require_name("--kind", self.kind, ON_MAPS)
+        reading = ReadOptions(weighted_f=False, **vars(self.files))
+        if reading.classes:
+            require_name("--kind with --classes", self.kind, (*CLASS_RECALIBRATIONS,))
+            kind: type[Recalibration] = CLASS_RECALIBRATIONS[self.kind]
+        else:
+            require_name("--kind", self.kind, ON_MAPS)
+            kind = RECALIBRATIONS[self.kind]
         if (self.maps is None) != (self.out is None):
             raise ValueError(
                 f"only {'--out' if self.maps is None else '--maps'} is given; expected both --maps "
@@ -69,19 +77,18 @@ class Recalibrate(Command):
                 raise ValueError(
                     f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
                 )
-        reading = ReadOptions(weighted_f=False, **vars(self.files))
         if self.fitted is None:
-            change, scores = self._fit(reading)
+            change, scores = self._fit(kind, reading)
         else:
             self._refuse_all_but_fitted()
-            change, scores = RECALIBRATIONS[self.kind].load(self.fitted), ""
+            change, scores = kind.load(self.fitted), ""
         if self.save is not None:
             change.save(self.save)
         print(f"{self.kind}: {change.describe()}{scores}")
         if self.maps is not None and self.out is not None:
             number = change_maps(change, self.maps, self.out, reading)
             words = ["--maps", f"before={self.maps}", f"after={self.out}", "--masks", "MASKS"]
-            words += ["--logits"] * self.files.logits + ["--volumes"] * self.files.volumes
+            words += self.files.flags
             print(f"{number} maps in {self.out}; next: {command_line('score', *words)}")
             if not change.needs_dose:
                 self._note_fit_maps(self.maps)
@@ -116,15 +123,15 @@ class Recalibrate(Command):
                 "because nothing is fitted. Leave them out."
             )
 
-    def _fit(self, reading: ReadOptions) -> tuple[Recalibration, str]:
+    def _fit(self, kind: type[Recalibration], reading: ReadOptions) -> tuple[Recalibration, str]:
         """Fit the recalibration; return it with a description of its scores before and after."""
-        kind = RECALIBRATIONS[self.kind]
         if (self.dose is not None) != kind.needs_dose:
             raise ValueError(
                 f"--dose is {self.dose}; expected a number with --kind unperturb, and none with "
                 "the others, which fit what they need."
             )
-        unfitted = kind() if self.dose is None else kind(dose=self.dose)
+        channels = {"classes": len(reading.classes)} if reading.classes else {}
+        unfitted = kind() if self.dose is None else kind(dose=self.dose, **channels)
         of_masks = self.valid_masks is not None or self.files.ignore_index is not None
         if of_masks and not self.fit_maps:
             raise ValueError(

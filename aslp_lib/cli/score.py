@@ -16,11 +16,11 @@ from aslp_lib.console import command_line
 from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
 from aslp_lib.evaluation.notes import ignored
 from aslp_lib.evaluation.scores import TABLED, Evaluation, Results
-from aslp_lib.evaluation.tables import MAIN, PaperOptions, Tabular, as_table
+from aslp_lib.evaluation.tables import PaperOptions, Tabular, as_table, class_text
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
-from aslp_lib.metrics import SCORES
+from aslp_lib.metrics import ALL_SCORES, CLASS_SCORES, SCORES, Visibility
 from aslp_lib.metrics.calibration import BINS, check_bins
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Score(Command):
     Examples:
       aslp score --maps BCE=maps/bce ASLP=maps/aslp --masks SOD/GT --report comparison.html
       aslp score --maps volumes --masks labels --volumes --logits --out scores.json
+      aslp score --maps DIR --masks GT --classes background interior boundary --report report.html
     """
 
     maps: tuple[str, ...]
@@ -68,7 +69,8 @@ class Score(Command):
             reading = replace(reading, weighted_f=False)
         seeds = count_methods(methods, sets, reading, valid)
         notes += _notes(seeds, sets)
-        evaluations = [Evaluation.of(results, self.bins, self._names()) for results in seeds]
+        names, classes = self._names(), reading.classes
+        evaluations = [Evaluation.of(results, self.bins, names, classes) for results in seeds]
         if len(seeds) == 1:
             results, text, page = self._one_seed(evaluations[0], notes)
         else:
@@ -87,11 +89,12 @@ class Score(Command):
 
             command = partial(self._recalibrate, methods, len(sets))
             seed = ", first seed," if len(seeds) > 1 else ""
-            stretched = self.reading.min_max
+            # What is done next depends on the maps, of which one class may be a part only.
+            final = reading.min_max or reading.one_class is not None
             return page()._replace(
                 notes=notes,
                 appendix=[folders_table(methods, sets)],
-                next=[] if stretched else next_steps(evaluations[0], command, seed),
+                next=[] if final else next_steps(evaluations[0], command, seed),
             )
 
         self.paper.publish(results, whole_page, self.report)
@@ -105,7 +108,7 @@ class Score(Command):
         check_bins(self.bins)
         if self.out is not None:
             check_output("--out", self.out, (".json",))
-        self.paper.check()
+        self.paper.check(CLASS_SCORES if self.reading.several_classes else SCORES)
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
 
@@ -129,7 +132,8 @@ class Score(Command):
         # Without files, scores of one seed have no intervals.
         files = self.out or self.report or self.paper.table
         notes += evaluation.notes if files else evaluation.notes_on_maps
-        return evaluation, as_table(evaluation, self.paper.columns(MAIN)), page
+        columns = self.paper.columns(evaluation.columns(Visibility.MAIN))
+        return evaluation, as_table(evaluation, columns) + class_text(evaluation), page
 
     def _several_seeds(self, evaluations: Sequence[Evaluation], notes: list[str]) -> Shown:
         """Return what the output shows of several seeds, and add their notes."""
@@ -154,16 +158,12 @@ class Score(Command):
             words += ["--valid-masks", "VAL/valid"]
         if self.reading.ignore_index is not None:
             words += ["--ignore-index", str(self.reading.ignore_index)]
-        if self.reading.logits:
-            words.append("--logits")
-        if self.reading.volumes:
-            words.append("--volumes")
-        return command_line(*words, "--maps", maps, "--out", f"{maps}+{kind}")
+        return command_line(*words, *self.reading.flags, "--maps", maps, "--out", f"{maps}+{kind}")
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""
         if self.out:
-            return {*SCORES}
+            return {*ALL_SCORES}
         several = len(self.maps) > 1 or self.paper.intervals
         names = {"ece"} | self.paper.resampled(several=several)
         return names | {*TABLED} if several and (self.report or self.paper.figures) else names

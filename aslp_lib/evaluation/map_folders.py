@@ -18,7 +18,7 @@ from aslp_lib.maps.count import (
     require_ignored,
 )
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, has_control_characters
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
@@ -178,13 +178,16 @@ def _add(folders: dict[str, tuple[Path, ...]], name: str, new: tuple[Path, ...],
     folders[name] = new
 
 
-def _refuse_copies(label: str, folders: Sequence[Path], seeds: Sequence[Counts]) -> None:
+def _refuse_copies(label: str, folders: Sequence[Path], seeds: Sequence[AnyCounts]) -> None:
     """Raise ValueError if two seeds of a method have the same counts of every image.
 
     A copy would narrow the intervals over seeds.
     """
-    for (first, one), (second, other) in combinations(zip(folders, seeds, strict=True), 2):
-        if one.names == other.names and np.array_equal(one.table, other.table):
+    tables = [seed.each if isinstance(seed, ClassCounts) else seed.table for seed in seeds]
+    all_names = [seed.names for seed in seeds]
+    for pair in combinations(zip(folders, all_names, tables, strict=True), 2):
+        (first, names, table), (second, other_names, other_table) = pair
+        if names == other_names and np.array_equal(table, other_table):
             raise ValueError(
                 f"{first} and {second} hold the same maps of {label}; expected maps of different "
                 "seeds, because a copy tells nothing about their spread. Leave one out."

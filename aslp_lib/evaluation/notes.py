@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.float_levels import finite_logits
 
 FEW = 100
@@ -21,9 +21,10 @@ FACTS = ("foreground", "predicted_foreground", "wrong_at_ends", "units")
 """Names of the facts on which the notes depend, see `facts`."""
 
 
-def facts(counts: Counts) -> dict[str, float]:
+def facts(counts: AnyCounts) -> dict[str, float]:
     """Compute the facts on which the notes depend.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[0, 0, 1, 0]]))
     >>> {name: round(value, 2) for name, value in facts(counts).items()}
     {'foreground': 0.25, 'predicted_foreground': 0.5, 'wrong_at_ends': 0.33, 'units': 1}
@@ -31,8 +32,19 @@ def facts(counts: Counts) -> dict[str, float]:
     Returns:
         The shares of foreground in the masks and in the predictions; the share of the wrong pixels
         whose probability is exactly 0 or 1 (0 if no pixel is wrong); and the number of images, or
-        of groups of images.
+        of groups of images. Of K classes, the background is the class that is predicted most, the
+        third fact is unknown, NaN, and there is the number K, "classes".
     """
+    if isinstance(counts, ClassCounts):
+        confusion, pixels = counts.confusion.sum(axis=0), counts.pixels
+        most = int(confusion.sum(axis=0).argmax())
+        return {
+            "foreground": float(pixels - confusion[most].sum()) / pixels,
+            "predicted_foreground": float(pixels - confusion[:, most].sum()) / pixels,
+            "wrong_at_ends": np.nan,
+            "units": counts.independent,
+            "classes": counts.classes,
+        }
     pooled, pixels = counts.pooled, counts.pixels
     half = pooled.shape[1] // 2
     wrong = np.concatenate([pooled[1, :half], pooled[0, half:]])
@@ -68,13 +80,13 @@ def one_class(of_maps: Mapping[str, float]) -> str:
         of_maps: facts on the maps; NaN if they are unknown.
 
     Returns:
-        "background" or "foreground"; empty if both classes are predicted.
+        "background" or "foreground", or "one class" of K; empty if several classes are predicted.
     """
     shares = of_maps["foreground"], of_maps["predicted_foreground"]
     others = {"background": shares, "foreground": tuple(1 - share for share in shares)}
     for predicted, (in_masks, in_maps) in others.items():
         if in_maps < RARE and 10 * in_maps < in_masks and STRAY < in_masks < 1 - STRAY:
-            return predicted
+            return "one class" if of_maps.get("classes", 0) > 1 else predicted
     return ""
 
 
@@ -105,10 +117,12 @@ def of_maps(name: str, label: str, seeds: Sequence[Mapping[str, float]]) -> list
     if collapsed := [row for row in seeds if one_class(row)]:
         numbers = ", ".join(f"{row['seed']:.0f}" for row in collapsed if len(seeds) > 1)
         seed = f" with seed {numbers}" if numbers else ""
+        predicted = one_class(collapsed[0])
+        others = "of other classes" if predicted == "one class" else "foreground"
         return [
-            f"{name}: {label} predicts {one_class(collapsed[0])} on more than 99.9 % of the pixels"
-            f"{seed}, but {100 * collapsed[0]['foreground']:.1f} % are foreground, so it is not "
-            "compared. Look at its training first"
+            f"{name}: {label} predicts {predicted} on more than 99.9 % of the pixels{seed}, but "
+            f"{100 * collapsed[0]['foreground']:.1f} % are {others}, so it is not compared. Look "
+            "at its training first"
         ]
     if not all(map(hidden, seeds)):
         return []
@@ -149,9 +163,10 @@ def few_images(sets: Mapping[str, tuple[float, float]]) -> list[str]:
     return [f"{', '.join(known)}: {text}" for text, known in names.items()]
 
 
-def ignored(name: str, counts: Counts) -> list[str]:
+def ignored(name: str, counts: AnyCounts) -> list[str]:
     """Return a note if pixels of a set were ignored, with their share.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> maps, labels = np.uint8([[255, 0, 9, 9]]), np.uint8([[1, 0, 0, 7]])
     >>> (note,) = ignored("SOD", Counts.from_map(maps, labels, ignore_index=7))
     >>> note[:40]
@@ -160,11 +175,9 @@ def ignored(name: str, counts: Counts) -> list[str]:
     number = counts.columns.get("ignored", np.zeros(1)).sum()
     if not number:
         return []
-    share = 100 * number / (number + counts.pixels)
-    return [
-        f"{name}: {share:.1f} % of the pixels are ignored; S and weighted F, which need whole "
-        "images, are missing"
-    ]
+    note = f"{name}: {100 * number / (number + counts.pixels):.1f} % of the pixels are ignored"
+    missing = "; S and weighted F, which need whole images, are missing"
+    return [note if isinstance(counts, ClassCounts) else note + missing]
 
 
 def first_sentence(note: str) -> str:

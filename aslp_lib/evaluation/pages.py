@@ -64,10 +64,11 @@ class Row(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A titled section of a page, with rows of figures."""
+    """A titled section of a page, with rows of figures, and a table before them if there is one."""
 
     title: str
     rows: Sequence[Row]
+    table: Table | None = None
 
 
 class Page(NamedTuple):

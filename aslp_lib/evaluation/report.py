@@ -8,18 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from aslp_lib.console import command_line
-from aslp_lib.evaluation import figures, notes, tables
+from aslp_lib.evaluation import classes, figures, notes, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import BOLD, Evaluation
-from aslp_lib.maps.count import STRETCHED
+from aslp_lib.maps.classes import open_class_map
+from aslp_lib.maps.count import STRETCHED, FileOptions
 from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import SCORES, Score
-from aslp_lib.metrics.bootstrap import Interval
+from aslp_lib.maps.write import to_grey_levels
+from aslp_lib.metrics import ALL_SCORES, CLASS_SCORES, SCORES, Score, Visibility
+from aslp_lib.metrics.bootstrap import Interval, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 
 if TYPE_CHECKING:
@@ -27,8 +31,6 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 ECE = SCORES["ece"]
-JUDGED = [score for score in tables.MAIN if score.better in ("less", "more")]
-"""Scores in which the verdict compares each method with the first one."""
 INTERVALS = (
     "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
     "names them, and both methods of a difference are scored on the same resampled images. A "
@@ -44,6 +46,23 @@ REMEDIES = {
     "unperturb_temperature": "Undo the perturbation of its labels and scale its temperature",
 }
 """Recalibration of overconfident and of underconfident maps -> what it does."""
+DEFINITIONS = (
+    "{} ECE: expected calibration error ({} equal bins of max(p, 1 - p), pooled pixels of 8-bit "
+    "maps); OE: its overconfident part, weighted by confidence; F, IoU and Dice: means over the "
+    "images that have foreground. Weighted F needs PySODMetrics (the extra saliency)."
+)
+CLASS_DEFINITIONS = (
+    "{} ECE: expected calibration error ({} equal bins of the probability of the predicted class, "
+    "pooled pixels); class-wise ECE: mean over the classes of the ECE of each class against the "
+    "rest; OE: overconfident part of the ECE, weighted by confidence; mean IoU: mean over the "
+    "classes, of pooled pixels."
+)
+FIGURES = 20
+"""Largest number of classes whose reliability diagrams a report shows."""
+OF_CLASSES = (
+    "Each class against the rest: a dot is the frequency of the class among the pixels of a bin of "
+    f"its probability. Of many classes, these are the {FIGURES} with the most pixels."
+)
 RELIABILITY = (
     "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean confidence. "
     "Below, the width of a bar is the bin's share of the pixels, so that the coloured area is the "
@@ -88,17 +107,18 @@ def verdict(first: str, differences: Mapping[str, Interval]) -> str:
     """
     claims: dict[str, list[str]] = {"Better": [], "Worse": []}
     unresolved = []
-    for score in JUDGED:
-        change = differences[score.name]
+    for name, change in differences.items():
+        score = ALL_SCORES[name]
         unit = "points" if score.unit == "%" else score.unit
         if change.resolved(score):
             near, size, far = map(score.text, sorted(map(abs, astuple(change))))
             improved = (change.value > 0) == (score.better == "more")
-            text = f"{score.title} by {size} {unit} [{near}, {far}]"
+            text = f"{score.title} by {' '.join(filter(None, (size, unit)))} [{near}, {far}]"
             claims["Better" if improved else "Worse"].append(text)
         else:
             value, _, interval = change.text(score, "+").partition(" ")
-            unresolved.append(f"{score.title} ({f'{value} {unit} {interval}'.rstrip()})")
+            text = " ".join(filter(None, (value, unit, interval)))
+            unresolved.append(f"{score.title} ({text})")
     sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
     if unresolved:
         sentences.append(f"Not resolved: {', '.join(unresolved)}.")
@@ -129,33 +149,36 @@ def comparison_page(evaluation: Evaluation) -> Page:
 
     conclusions, sections = {}, []
     for name, methods in evaluation.counts.items():
-        sections.append(_section(name, methods, evaluation.reliability[name]))
+        sections.append(_section(name, methods, evaluation))
         conclusions[name] = [_conclusion(evaluation, name, label) for label in methods]
-    number = len(JUDGED) * sum(len(methods) - 1 for methods in evaluation.counts.values())
+    pairs = sum(len(methods) - 1 for methods in evaluation.counts.values())
+    number = len(_judged(evaluation)) * pairs
     individual = INDIVIDUAL.format(number) if number else ""
     note = (
         "A difference is the method's score minus that of the first one. "
         f"{INTERVALS} {individual}{tables.NOISE_FLOOR}"
     )
-    _, rows = tables.paper_table(evaluation, tables.COLUMNS, False, bold)
+    main, columns = map(evaluation.columns, (Visibility.MAIN, Visibility.TABLES))
+    _, rows = tables.paper_table(evaluation, columns, False, bold)
     counts = evaluation.counts
     everything = [[name, m, str(len(counts[name][m])), *cells] for name, m, *cells in rows]
-    head = ["set", "method", "images", *(score.heading for score in tables.COLUMNS)]
-    definitions = (
-        f"{BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
-        "max(p, 1 - p), pooled pixels of 8-bit maps); OE: its overconfident part, weighted by "
-        "confidence; F, IoU and Dice: means over the images that have foreground. Weighted F needs "
-        "PySODMetrics (the extra saliency)."
-    )
+    head = ["set", "method", "images", *(score.heading for score in columns)]
+    definitions = CLASS_DEFINITIONS if evaluation.known is CLASS_SCORES else DEFINITIONS
     methods = next(iter(evaluation.counts.values()))
     return Page(
         "Calibration report",
         f"Predicted maps of {' and '.join(methods)} on {' and '.join(evaluation.counts)}.",
         conclusions,
-        Table("Main scores", *tables.main_table(evaluation.counts, value, change), note),
+        Table("Main scores", *tables.main_table(evaluation.counts, value, change, main), note),
         sections,
-        more=[Table("All scores", head, everything, definitions)],
+        more=[Table("All scores", head, everything, definitions.format(BOLD, evaluation.bins))],
     )
+
+
+def _judged(evaluation: Evaluation) -> list[Score]:
+    """Return the scores in which the verdict compares each method with the first one."""
+    main = evaluation.columns(Visibility.MAIN)
+    return [score for score in main if score.better in ("less", "more")]
 
 
 def _conclusion(evaluation: Evaluation, name: str, label: str) -> Markup:
@@ -168,8 +191,9 @@ def _conclusion(evaluation: Evaluation, name: str, label: str) -> Markup:
     if collapsed:
         text += f" Not compared, because {collapsed[0]} predicts one class."
     elif label != first:
-        pairs = ((score, evaluation.difference(name, label, first, score)) for score in JUDGED)
-        text += f" {verdict(first, {score.name: change for score, change in pairs})}"
+        judged = _judged(evaluation)
+        pairs = {s.name: evaluation.difference(name, label, first, s) for s in judged}
+        text += f" {verdict(first, pairs)}"
     return bold(label) + text
 
 
@@ -210,8 +234,10 @@ def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
         calibrated = table.over + table.under < 0.0005
         if calibrated or evaluation.interval(name, label, ECE).low == 0:
             continue
-        if table.over > table.under:
-            return f"is overconfident on {name}", name, "temperature_scaling"
+        of_classes = evaluation.known is CLASS_SCORES  # nothing else that any network may need
+        if of_classes or table.over > table.under:
+            word = "overconfident" if table.over > table.under else "underconfident"
+            return f"is {word} on {name}", name, "temperature_scaling"
         return f"is underconfident on {name}", name, "unperturb_temperature"
     return "needs no recalibration: chance could explain its ECE.", "", ""
 
@@ -261,9 +287,10 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
         texts += run.settings.method(name, images=1).notes(logs[METHOD_LABELS[name]])
     page = comparison_page(evaluation)
     sections = []
-    for name, rows in page.sections:
-        examples = Row({"examples": _examples(run, data.tests[name])}, wide=True, photographs=True)
-        sections.append(Section(name, [*rows, examples]))
+    for section in page.sections:
+        examples = {"examples": _examples(run, data.tests[section.title])}
+        rows = [*section.rows, Row(examples, wide=True, photographs=True)]
+        sections.append(section._replace(rows=rows))
     history = {"history": figures.training_history(logs)}
     sections.append(Section("Training", [Row(history, wide=True)]))
     return page._replace(
@@ -304,42 +331,61 @@ def next_of_run(run: Run, evaluation: Evaluation) -> list[Markup]:
         elif kind:
             text += f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
             maps = run.method(method).maps(name)
-            fit = "--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"
+            fit = ["--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"]
+            fit += FileOptions(classes=run.settings.classes).flags
             recalibrate = command_line("recalibrate", *fit, "--maps", maps, "--out", "DIR")
             command = f"{command_line(*predict, 'VAL/Image', '--out', 'VAL/maps')}; {recalibrate}"
         steps.append(_step(label, f" {text}", command))
     return steps
 
 
-def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliability]) -> Section:
+def _section(name: str, methods: dict[str, AnyCounts], evaluation: Evaluation) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
+    diagrams = evaluation.reliability[name]
     panels = {
         f"reliability {label}": figures.reliability_diagrams({label: table}, "", diagrams.values())
         for label, table in diagrams.items()
     }
     rows = [Row(panels, RELIABILITY)]
+    head, scores = tables.class_table(evaluation, name, True)
+    table = Table("Classes", head, scores, classes.NOTE) if scores else None
+    if table:
+        by_class = {f"classes {k}": _class_figure(evaluation, name, k) for k in methods}
+        rows.append(Row(by_class, OF_CLASSES, wide=True))
     together = {}
     if len(methods) > 1:
         together["calibration errors"] = figures.calibration_errors(diagrams, name)
-    if all(counts.pooled[1].any() for counts in methods.values()):
-        together["detection"] = figures.detection_curves(methods, name)
+    binary = {k: counts for k, counts in methods.items() if isinstance(counts, Counts)}
+    if binary and all(counts.pooled[1].any() for counts in binary.values()):
+        together["detection"] = figures.detection_curves(binary, name)
     if together:
         rows.append(Row(together, wide=True))
     scatter = partial(figures.image_scatter, axes_of=methods.values())
     for title, draw in (("density", figures.joint_density), ("images", scatter)):
         rows.append(Row({f"{title} {k}": draw({k: counts}, "") for k, counts in methods.items()}))
-    return Section(name, rows)
+    return Section(name, rows, table)
+
+
+def _class_figure(evaluation: Evaluation, name: str, method: str) -> Figure:
+    """Draw the reliability diagrams of the classes with the most pixels."""
+    counts, rows = {method: evaluation.counts[name][method]}, evaluation.of_classes[name, method]
+    shown = sorted(rows, key=lambda label: rows[label]["share"])[-FIGURES:]
+    diagrams = {
+        label: reliability_tables(counts, evaluation.bins, k)[method]
+        for k, label in enumerate(rows)
+        if label in shown
+    }
+    return figures.class_diagrams(diagrams, method)
 
 
 def _recalibrations(run: Run) -> list[str]:
     """Describe the fitted recalibrations and whether they keep decisions."""
-    from aslp_lib.recalibration import RECALIBRATIONS  # loads torch
-
     items = []
     kept = "the network decides as before (where a map is resized, a few edge pixels may not)"
     for variant in run.variants():
         if (kind := variant.recalibration) is not None:
-            fitted = RECALIBRATIONS[kind].load(run.method(variant.method).recalibration(kind))
+            known = run.settings.known_recalibrations
+            fitted = known[kind].load(run.method(variant.method).recalibration(kind))
             decisions = kept if fitted.preserves_decisions else "decisions may change"
             items.append(
                 f"Fitted after training, on the validation set, {variant.label}: "
@@ -354,5 +400,13 @@ def _examples(run: Run, dataset: ImageSet) -> Figure:
     maps = {}
     for variant in run.variants():
         folder = run.maps(variant, dataset.name)
-        maps[variant.label] = [read_map(folder / f"{dataset.stems[i]}.png") for i in indices]
+        maps[variant.label] = [_example(folder, dataset.stems[i], dataset) for i in indices]
     return figures.gallery(dataset, indices, maps)
+
+
+def _example(folder: Path, stem: str, dataset: ImageSet) -> np.ndarray:
+    """Return a map as grey levels, of K classes the predicted class."""
+    if not dataset.classes:
+        return read_map(folder / f"{stem}.png")
+    (values,) = open_class_map(folder / f"{stem}.npy", len(dataset.classes)).parts
+    return to_grey_levels(values.argmax(axis=0) / (len(dataset.classes) - 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,29 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.evaluation import notes
+from aslp_lib.evaluation.classes import class_scores
 from aslp_lib.files import write, write_csv
 from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
 from aslp_lib.maps.listing import refuse
 from aslp_lib.maps.slabs import Slabs
-from aslp_lib.metrics import SCORES, Score, Visibility, scores, visible_scores
+from aslp_lib.metrics import (
+    ALL_SCORES,
+    SCORES,
+    Score,
+    Visibility,
+    scores,
+    scores_of,
+    visible_scores,
+)
 from aslp_lib.metrics.bootstrap import Interval, Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import BINS, Reliability
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 
 if TYPE_CHECKING:
     from aslp_lib.data.image_set import DataSplits, ImageSet
     from aslp_lib.runs import Run
 
-TABLED = tuple(score.name for score in visible_scores(Visibility.TABLES))
+TABLED = tuple(score.name for score in visible_scores(Visibility.TABLES, ALL_SCORES))
 """Names of the scores that get intervals by default, as far as they have one."""
 
 INTERVALS = "In brackets 95 % bootstrap intervals over images (≤: an upper bound)."
@@ -40,7 +49,7 @@ BOLD = (
 )
 """Explanation of bold cells."""
 
-Results = dict[str, dict[str, Counts]]
+Results = dict[str, dict[str, AnyCounts]]
 """Counts by test set and method. The methods of a run are named by `Variant.label`."""
 
 
@@ -49,6 +58,7 @@ class Evaluation:
     """Counts of predicted maps and their scores, computed once for all tables, files and reports.
 
     >>> import numpy as np
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> evaluation = Evaluation.of({"test": {"BCE": counts}})
     >>> evaluation.scores["test"]["BCE"]["accuracy"]
@@ -60,21 +70,36 @@ class Evaluation:
         bins: number of confidence bins of the calibration scores.
         names: names of the scores that get 95 % intervals over images, or over groups of images.
             They are computed when they are first needed. The noise floor has none.
+        classes: names of the classes, if the counts are of K classes.
     """
 
     counts: Results
     scores: dict[str, dict[str, dict[str, float]]]
     bins: int
     names: Collection[str]
+    classes: Sequence[str] = ()
 
     @classmethod
-    def of(cls, counts: Results, bins: int = BINS, names: Collection[str] = TABLED) -> Evaluation:
-        """Score every method on every test set."""
+    def of(
+        cls,
+        counts: Results,
+        bins: int = BINS,
+        names: Collection[str] = TABLED,
+        classes: Sequence[str] = (),
+    ) -> Evaluation:
+        """Score every method on every test set. Names that are not those of scores have no use."""
         rows = {
             name: {method: scores(c, bins) for method, c in methods.items()}
             for name, methods in counts.items()
         }
-        return cls(counts, rows, bins, names)
+        evaluation = cls(counts, rows, bins, (), classes)
+        return replace(evaluation, names=[name for name in evaluation.known if name in names])
+
+    @property
+    def known(self) -> Mapping[str, Score]:
+        """The scores of the counts, by name."""
+        every = [counts for methods in self.counts.values() for counts in methods.values()]
+        return scores_of(every[0]) if every else SCORES
 
     @property
     def methods(self) -> Results:
@@ -128,9 +153,9 @@ class Evaluation:
             counts, row = self.counts[name][method], self.scores[name][method]
             resamples = Resamples(counts) if counts.independent > 1 else None
             arrays[name, method] = {
-                key: resamples.scores(SCORES[key].with_bins(self.bins))
+                key: resamples.scores(ALL_SCORES[key].with_bins(self.bins))
                 for key in self.names
-                if resamples and SCORES[key].better is not None and math.isfinite(row[key])
+                if resamples and ALL_SCORES[key].better is not None and math.isfinite(row[key])
             }
         return arrays
 
@@ -141,7 +166,7 @@ class Evaluation:
             (name, method, score.name): Resamples(counts).bounds(score, self.bins)
             for name, methods in self.counts.items()
             for method, counts in methods.items()
-            for score in SCORES.values()
+            for score in self.known.values()
             if score.bounds is not None and counts.independent > 1
         }
 
@@ -192,6 +217,7 @@ class Evaluation:
         """Return the method of a test set that is resolved to be better than every other one.
 
         >>> import numpy as np
+        >>> from aslp_lib.metrics.counts import Counts
         >>> maps = {"right": [255, 0], "wrong": [0, 255]}
         >>> image = {k: Counts.from_map(np.uint8([m]), np.uint8([[1, 0]])) for k, m in maps.items()}
         >>> evaluation = Evaluation.of({"SOD": {k: Counts.join([c, c]) for k, c in image.items()}})
@@ -212,7 +238,7 @@ class Evaluation:
 
     def columns(self, visibility: Visibility) -> list[Score]:
         """Return the scores that are displayed at a place."""
-        return visible_scores(visibility)
+        return visible_scores(visibility, self.known)
 
     def cell(self, name: str, method: str, score: Score, interval: bool) -> str:
         """Format a score for tables, with its interval if that is asked for."""
@@ -240,7 +266,8 @@ class Evaluation:
         """Return the contents of metrics.json, by test set and method.
 
         Each record holds the scores by name (None where a score is undefined, because JSON has no
-        NaN), the number of images, 95 % intervals over images, and notes on the intervals.
+        NaN), the number of images, 95 % intervals over images, and notes on the intervals. Those of
+        K classes hold the scores of each class, too.
         """
         records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.counts}
         for name, method in self.pairs:
@@ -256,34 +283,50 @@ class Evaluation:
                 "notes": notes.few_images({name: (counts.independent, len(counts))})
                 + notes.of_maps(name, method, [self.facts[name, method]]),
             }
+            if by_class := self.of_classes[name, method]:
+                records[name][method]["classes"] = {
+                    label: {key: _finite(value) for key, value in row.items()}
+                    for label, row in by_class.items()
+                }
         return records
 
-    def rows(self, names: Collection[str] = SCORES) -> list[dict[str, object]]:
+    @cached_property
+    def of_classes(self) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
+        """Scores of each class by its name, of each set and method; none of two classes."""
+        return {
+            (name, method): dict(zip(self.classes, class_scores(counts, self.bins), strict=True))
+            if isinstance(counts := self.counts[name][method], ClassCounts)
+            else {}
+            for name, method in self.pairs
+        }
+
+    def rows(self, names: Collection[str] = ()) -> list[dict[str, object]]:
         """Return the rows of a CSV file: scores and the ends of their intervals, by column.
 
         >>> import numpy as np
+        >>> from aslp_lib.metrics.counts import Counts
         >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
         >>> Evaluation.of({"SOD": {"BCE": counts}}).rows(["accuracy"])
         [{'set': 'SOD', 'method': 'BCE', 'images': 1, 'accuracy': 0.75}]
 
         Args:
-            names: names of the scores.
+            names: names of the scores; none for all.
         """
         bounded = self._with_intervals() if self.has_intervals else []
         rows = []
         for name, method in self.pairs:
             row: dict[str, object] = {"set": name, "method": method}
             row["images"] = len(self.counts[name][method])
-            for key in names:
+            for key in names or self.known:
                 row[key] = _finite(self.scores[name][method][key])
-                if SCORES[key] in bounded:
-                    found = self.interval(name, method, SCORES[key])
+                if ALL_SCORES[key] in bounded:
+                    found = self.interval(name, method, ALL_SCORES[key])
                     row |= {f"{key}_low": _finite(found.low), f"{key}_high": _finite(found.high)}
             rows.append(row)
         return rows
 
     def _with_intervals(self) -> list[Score]:
-        return [score for key, score in SCORES.items() if key in self.names and score.better]
+        return [ALL_SCORES[key] for key in self.names if ALL_SCORES[key].better]
 
 
 def _finite(value: float) -> float | None:
@@ -295,8 +338,10 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     write_csv(path, list(rows[0]), [list(row.values()) for row in rows])
 
 
-def count_maps(maps: Path, dataset: ImageSet, reading: ReadOptions = AS_IT_IS) -> Counts:
+def count_maps(maps: Path, dataset: ImageSet, reading: ReadOptions = AS_IT_IS) -> AnyCounts:
     """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
+
+    Maps of K classes are `STEM.npy`.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -318,11 +363,13 @@ def count_maps(maps: Path, dataset: ImageSet, reading: ReadOptions = AS_IT_IS) -
         ValueError: maps are missing, not grey, damaged, or of another size than their masks; the
             message names them.
     """
-    paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
+    reading = replace(reading, classes=dataset.classes)
+    suffix = "npy" if dataset.classes else "png"
+    paths = {stem: Path(maps) / f"{stem}.{suffix}" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
     refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
 
-    return count_files(
+    counts: AnyCounts = count_files(
         paths,
         lambda index: Slabs.of(dataset.mask(index)),
         reading,
@@ -330,6 +377,7 @@ def count_maps(maps: Path, dataset: ImageSet, reading: ReadOptions = AS_IT_IS) -
         groups=dataset.groups,
         name=dataset.name,
     )
+    return counts
 
 
 def evaluate_run(
@@ -365,7 +413,7 @@ def evaluate_run(
         }
         for name, dataset in data.tests.items()
     }
-    evaluation = Evaluation.of(results, names=names)
+    evaluation = Evaluation.of(results, names=names, classes=data.classes)
     records = {
         name: {variants[label].name: record for label, record in methods.items()}
         for name, methods in evaluation.records().items()

@@ -8,16 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from aslp_lib.checks import require, require_name
+from aslp_lib.evaluation import classes
 from aslp_lib.evaluation.scores import Evaluation, write_rows
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.listing import counted
-from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
+from aslp_lib.metrics import (
+    ALL_SCORES,
+    SCORES,
+    Score,
+    Visibility,
+    visible_scores,
+)
 
 if TYPE_CHECKING:
     from aslp_lib.evaluation.pages import Page
 
 Cell = Callable[[str, str, Score], str]
 """Function from set, method and score to the text of a cell."""
+Cells = tuple[list[str], list[list[str]]]
+"""Titles of columns, and the cells of each row."""
 
 COLUMNS = visible_scores(Visibility.TABLES)
 """Scores in the columns of Markdown and LaTeX tables, if none are chosen."""
@@ -67,7 +76,7 @@ def main_table(
     value: Cell,
     change: Cell,
     scores: Sequence[Score] = MAIN,
-) -> tuple[list[str], list[list[str]]]:
+) -> Cells:
     """Lay out scores, with a column of differences after each compared score.
 
     The first method of a set has no differences. If no set has several methods, there are no such
@@ -137,7 +146,28 @@ def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
             return "-"
         return score.text(rows[name][method][score.name] - rows[name][first][score.name], "+")
 
-    head, cells = main_table(rows, value, change, scores)
+    return _aligned(*main_table(rows, value, change, scores))
+
+
+def class_table(evaluation: Evaluation, name: str, intervals: bool) -> Cells:
+    """Lay out the scores of each class of a set: titles, and the cells of each class and method."""
+    rows = [
+        [label, method, *classes.cells(evaluation.of_classes[name, method][label], intervals)]
+        for label in evaluation.classes
+        for method in evaluation.counts[name]
+        if evaluation.of_classes[name, method]
+    ]
+    return ["class", "method", *(title for title, _ in classes.COLUMNS.values())], rows
+
+
+def class_text(evaluation: Evaluation) -> str:
+    """Format the scores of each class as plain text, a table for each set; empty of two classes."""
+    tables = [(name, *class_table(evaluation, name, False)) for name in evaluation.counts]
+    return "".join(f"\n\n{name}\n{_aligned(head, rows)}" for name, head, rows in tables if rows)
+
+
+def _aligned(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Align the columns of a table, of which the first two hold names."""
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     room = max(LINE - sum(widths[2:]) - 2 * (len(widths) - 1), SHORTEST)
     widths[0] = min(widths[0], room // 3)
@@ -208,7 +238,7 @@ def paper_table(
     intervals: bool,
     bold: Callable[[str], str],
     text: Callable[[str], str] = str,
-) -> tuple[list[str], list[list[str]]]:
+) -> Cells:
     """Lay out scores for a paper, with a method in bold where it is resolved to be the best.
 
     Args:
@@ -328,17 +358,22 @@ class PaperOptions:
     """Format of the figures."""
 
     def __post_init__(self) -> None:
-        self.require_among(SCORES)
+        self.require_among(ALL_SCORES)
         valid = self.digits is None or 0 <= self.digits <= 9
         require("digits", self.digits, valid, "an integer from 0 to 9, or None.")
 
     def require_among(self, known: Collection[str]) -> None:
         """Raise ValueError unless all scores are among the known ones."""
+        noun = "a name in scores"
+        if "class_ece" in known and not SCORES.keys() <= {*known}:
+            noun += " of several classes (--class NAME has those of two)"
         for name in self.scores:
-            require_name("a name in scores", name, known)
+            require_name(noun, name, known)
 
-    def check(self) -> None:
-        """Check before a long computation that the files can be written; see `check_output`."""
+    def check(self, known: Collection[str] = SCORES) -> None:
+        """Check before a long computation that the scores are among the known ones, and that the
+        files can be written; see `check_output`."""
+        self.require_among(known)
         for path in self.table:
             check_output("--table", path, tuple(FORMATS))
         if self.figures is not None:
@@ -350,7 +385,7 @@ class PaperOptions:
         Args:
             default: scores in tables if none are chosen.
         """
-        chosen = [SCORES[name] for name in self.scores] or default
+        chosen = [ALL_SCORES[name] for name in self.scores] or default
         return [replace(score, digits=self.digits) for score in chosen]
 
     def resampled(self, *, several: bool) -> set[str]:
@@ -366,7 +401,7 @@ class PaperOptions:
             score.name
             for format in formats
             if format.intervals or self.intervals or several
-            for score in visible_scores(format.visibility)
+            for score in visible_scores(format.visibility, ALL_SCORES)
         }
 
     def publish(

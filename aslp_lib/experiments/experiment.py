@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -35,11 +35,13 @@ from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.notes import facts
 from aslp_lib.experiments import records
 from aslp_lib.files import check_output, locked, write
+from aslp_lib.maps.count import count_class_map
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHODS, Hyperparameters
-from aslp_lib.metrics import scores
+from aslp_lib.metrics import scores, scores_of
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, load_recalibrations, predicted_maps
 from aslp_lib.recalibration import Recalibration
@@ -421,7 +423,8 @@ def _missing(
     kinds = [kind for kind in missing.unique("recalibration") if kind != records.NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
-    fitted = load_recalibrations(method, network, folder, kinds)
+    known = settings.known_recalibrations
+    fitted = load_recalibrations(method, network, folder, kinds, known)
     own = {"method": method, "options": _options(settings), "seed": settings.seed}
     last = read_log(folder.log)[-1]
     alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}
@@ -448,18 +451,22 @@ def _scored(
     posterior over pixels.
     """
     posterior = getattr(dataset, "posterior", None)
-    parts: dict[str, list[Counts]] = {kind: [] for kind in changes}
+    parts: dict[str, list[AnyCounts]] = {kind: [] for kind in changes}
+    count: Callable[..., AnyCounts] = count_class_map if dataset.classes else Counts.from_map
     errors = dict.fromkeys(changes, 0.0)
     for index, maps in predicted_maps(network, dataset, settings, changes):
         mask = dataset.mask(index)
         for kind, prediction in maps.items():
-            parts[kind].append(Counts.from_map(prediction, mask, dataset.ignored))
+            parts[kind].append(count(prediction, mask, dataset.ignored))
             if posterior is not None:
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows = {}
     for kind, images in parts.items():
-        counts = Counts.of_images(images, groups=dataset.groups)
-        values = scores(counts, BINS, (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL))
+        of_kind: Any = type(images[0])
+        counts = of_kind.of_images(images, groups=dataset.groups)
+        names = (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL)
+        values = dict.fromkeys(records.NAMES, math.nan)  # which every record has
+        values |= scores(counts, BINS, [name for name in names if name in scores_of(counts)])
         values |= facts(counts)
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)

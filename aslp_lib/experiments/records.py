@@ -28,18 +28,21 @@ import pandas as pd
 from aslp_lib.checks import LARGEST_INTEGER, explained, fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.files import write
+from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
-from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS
 
 NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """Names of the scores in a record."""
 ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
 """Names of other estimators of the calibration error in a record."""
-OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc")
-"""Names of scores that records of earlier versions lack."""
+OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc", "class_ece", "class_ece_floor", "mean_iou")
+"""Names of scores that records of earlier versions lack, or those of another number of classes."""
 WRITTEN = "a file that compare wrote. Restore it, or remove it, and compare will make it again."
 """What is expected of a file of records, for messages."""
+LABELS = {k: kind.label for k, kind in {**CLASS_RECALIBRATIONS, **RECALIBRATIONS}.items()}
+"""Labels of all recalibrations by name."""
 NONE = "none"
 """Recalibration of a network as trained."""
 IDENTITY = ["method", "options", "recalibration", "seed", "set"]
@@ -52,10 +55,12 @@ COUNTS = ("seed", "images")
 """Columns of integers, which are always defined."""
 LIMITS = {
     "gap": (-1, 1),
+    "brier": (0, 2),  # of K classes
     "nll": (0, 1000),  # the smallest positive probability in float64 has an NLL of 745 nats
     "seed": (0, LARGEST_INTEGER),
     "images": (1, LARGEST_INTEGER),
     "units": (1, LARGEST_INTEGER),
+    "classes": (2, IGNORED),
     "seconds": (0, math.inf),
     "temperature": (LOWEST, HIGHEST),
 }
@@ -136,7 +141,7 @@ def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
         check_numbers(records, numbers)
         kinds = {name: int if name in COUNTS else float for name in numbers}
         records = records.astype(kinds).infer_objects()
-        for column, known in (("method", METHODS), ("recalibration", (NONE, *RECALIBRATIONS))):
+        for column, known in (("method", METHODS), ("recalibration", (NONE, *LABELS))):
             if unknown := set(map(str, records[column])) - {*known}:
                 raise ValueError(f"the {column} {min(unknown)!r} is unknown")
         if not records.options.map(lambda options: isinstance(options, dict)).all():
@@ -294,7 +299,7 @@ def by_label(records: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
         label = METHOD_LABELS[method]
         if distinguishing:
             label += f" ({', '.join(distinguishing)})"
-        grouped[label if kind == NONE else f"{label} + {RECALIBRATIONS[kind].label}"] = group
+        grouped[label if kind == NONE else f"{label} + {LABELS[kind]}"] = group
     return grouped
 
 

@@ -10,7 +10,7 @@ from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, main_table
 from aslp_lib.experiments import tables
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
 from aslp_lib.experiments.tables import SeedScores
-from aslp_lib.metrics import Score
+from aslp_lib.metrics import Score, Visibility
 
 NOTE = (
     f"{tables.MEANS}{tables.INTERVALS}. A difference is the method's score minus that of the first "
@@ -62,13 +62,13 @@ def page_over_seeds(results: SeedScores) -> Page:
         name: [bold(start) + rest for start, rest in results.sentences(name, compared[name])]
         for name in results.methods
     }
-    methods = next(iter(results.methods.values()))
+    methods, main = next(iter(results.methods.values())), results.columns(Visibility.MAIN)
     return Page(
         "Comparison over seeds",
         f"{len(methods)} methods and recalibrations, "
         f"{max(records.seed.nunique() for records in methods.values())} seeds.",
         conclusions,
-        Table("Main scores", *main_table(results.methods, results.cell, change), NOTE),
+        Table("Main scores", *main_table(results.methods, results.cell, change, main), NOTE),
         [
             Section(name, _figures(methods, compared[name], name))
             for name, methods in results.methods.items()

@@ -16,7 +16,14 @@ from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import COMPARED, PaperOptions, markdown_table
 from aslp_lib.experiments.records import by_label
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, holm, verdicts
-from aslp_lib.metrics import SCORES, Score, Visibility
+from aslp_lib.metrics import (
+    ALL_SCORES,
+    CLASS_SCORES,
+    SCORES,
+    Score,
+    Visibility,
+    visible_scores,
+)
 
 Compared = dict[str, dict[str, tuple[Difference, Verdict]]]
 """Score -> label of a method -> its difference from the first one, and the verdict on it."""
@@ -26,7 +33,7 @@ SMALLEST = 0.01
 COLUMNS = tuple(
     SCORES[name] for name in ("ece", "ece_floor", "oe", "gap", "nll", "accuracy", "brier", "mae")
 )
-"""Scores in the columns of tables, if none are chosen."""
+"""Scores of two classes in the columns of tables, if none are chosen."""
 MEANS = "Mean ± standard deviation over seeds"
 """Explanation of cells."""
 INTERVALS = ", and in brackets the 95 % interval over images, averaged over seeds"
@@ -84,7 +91,7 @@ class SeedScores:
             }
             row["images"] = len(evaluation.counts[name][method])
             for key in evaluation.names:
-                found = evaluation.interval(name, method, SCORES[key])
+                found = evaluation.interval(name, method, ALL_SCORES[key])
                 row |= {f"{key}_low": found.low, f"{key}_high": found.high}
             return row
 
@@ -119,10 +126,13 @@ class SeedScores:
 
     def columns(self, visibility: Visibility) -> Sequence[Score]:
         """Return the scores that are displayed at a place; in files, all that the records have."""
-        if visibility > Visibility.FILES:
-            return COLUMNS
         parts = [part for methods in self.methods.values() for part in methods.values()]
-        return [score for key, score in SCORES.items() if any(key in part for part in parts)]
+        recorded = {key: s for key, s in ALL_SCORES.items() if any(key in part for part in parts)}
+        known = CLASS_SCORES if "class_ece" in recorded else SCORES
+        if visibility == Visibility.FILES:
+            return [score for key, score in known.items() if key in recorded]
+        tables = visibility == Visibility.TABLES and known is SCORES
+        return COLUMNS if tables else visible_scores(visibility, known)
 
     def cell(self, name: str, method: str, score: Score, interval: bool = True) -> str:
         """Format mean ± standard deviation over seeds; a dash if the score is undefined for a seed.
@@ -231,7 +241,7 @@ class SeedScores:
         Args:
             options: the chosen scores and digits.
         """
-        columns = options.columns(COLUMNS)
+        columns = options.columns(self.columns(Visibility.TABLES))
         judged = [score for score in options.columns(COMPARED) if score.better is not None]
         parts = []
         for name in self.methods:
@@ -273,14 +283,15 @@ class SeedScores:
         """
         rows = []
         for name, methods in self.methods.items():
-            compared = self.compared(name, [SCORES[key] for key in names if SCORES[key].better])
+            scores = [ALL_SCORES[key] for key in names if ALL_SCORES[key].better]
+            compared = self.compared(name, scores)
             for label, records in methods.items():
                 row = {"set": name, "method": label, "seeds": len(records)}
                 for key in names:
                     family = compared.get(key, {})
                     p_values = holm([paired.p_value for paired, _ in family.values()])
                     paired, _ = family.get(label, (Difference(math.nan), ""))
-                    value, low, high = _means(records, SCORES[key])
+                    value, low, high = _means(records, ALL_SCORES[key])
                     row |= {
                         key: value,
                         f"{key}_sd": records.get(key, pd.Series()).std(),
@@ -317,7 +328,7 @@ def _means(records: pd.DataFrame, score: Score) -> pd.Series:
 
 def _facts(records: pd.DataFrame) -> list[dict[str, float]]:
     """Return the facts on the maps of each seed; NaN if they are unknown."""
-    return records.reindex(columns=["seed", *FACTS]).to_dict("records")
+    return records.reindex(columns=["seed", *FACTS, "classes"]).to_dict("records")
 
 
 def _collapsed(records: pd.DataFrame) -> bool:

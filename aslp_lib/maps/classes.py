@@ -147,29 +147,31 @@ def open_class_map(path: Path, classes: int, *, volumes: bool = False) -> Slabs:
 def require_class_values(values: np.ndarray, *, logits: bool = False) -> None:
     """Raise ValueError unless the values of pixels, (K, pixels), are probabilities, or logits.
 
-    >>> require_class_values(np.float32([[0.9], [0.6]]))
+    >>> require_class_values(np.float32([[0.5], [1]]))
     Traceback (most recent call last):
-    ValueError: the sum of the probabilities of a pixel is 1.5; expected 1. Apply a softmax over \
-the classes, not a sigmoid.
+    ValueError: the map spans [0.5, 1], and a pixel adds up to 1.5; expected probabilities that \
+add up to 1, as those of a softmax do and those of a sigmoid do not. Logits need --logits.
     """
     if not values.size:
         return
     low, high = float(values.min()), float(values.max())  # NaN if one is NaN
-    if not (-np.inf < low <= high < np.inf if logits else 0 <= low <= high <= 1):
-        expected = "finite logits" if logits else "probabilities in [0, 1]. Logits need --logits"
-        raise ValueError(
-            f"the map spans [{low:g}, {high:g}]; expected {expected}. Look for NaN and infinity in "
-            "what the network computes."
-        )
-    if logits and low < 0:
-        return
     totals = values.sum(axis=0, dtype=np.float64)
-    worst = float(totals[np.abs(totals - 1).argmax()])
-    of_one = abs(worst - 1) <= SUM_TOLERANCE
-    expected = "logits, which add up to anything. Leave --logits out for probabilities."
-    require("the sum of the logits of every pixel", 1, not (logits and of_one), expected)
-    expected = "1. Apply a softmax over the classes, not a sigmoid."
-    require("the sum of the probabilities of a pixel", round(worst, 3), logits or of_one, expected)
+    total = totals[np.abs(totals - 1).argmax()]
+    valid = low >= 0 and abs(total - 1) <= SUM_TOLERANCE
+    expected = (
+        "probabilities that add up to 1, as those of a softmax do and those of a sigmoid do not. "
+        "Logits need --logits."
+    )
+    if logits:
+        valid = not valid and -np.inf < low <= high < np.inf
+        expected = "finite logits. Probabilities, which add up to 1, need no --logits."
+    if np.isnan(low):
+        expected += " Look for NaN in what the network computes."
+    if not valid:
+        raise ValueError(
+            f"the map spans [{low:g}, {high:g}], and a pixel adds up to {total:g}; expected "
+            f"{expected}"
+        )
 
 
 def against_rest(

@@ -51,6 +51,12 @@ class FileOptions:
     """Names or number of the K classes of masks of class ids. Maps are then arrays (K, H, W), or
     (K, D, H, W) with volumes, of probabilities or logits of all classes."""
 
+    @property
+    def flags(self) -> list[str]:
+        """The flags that name what maps hold."""
+        classes = ["--classes", *self.classes] if self.classes else []
+        return ["--logits"] * self.logits + ["--volumes"] * self.volumes + classes
+
 
 @dataclass(frozen=True)
 class ReadOptions(FileOptions):
@@ -87,8 +93,15 @@ class ReadOptions(FileOptions):
         expected = "False with logits, volumes or classes."
         require("min_max", self.min_max, not stretched, expected)
         object.__setattr__(self, "classes", class_names(self.classes))  # as the class is frozen
+        if self.several_classes:
+            object.__setattr__(self, "weighted_f", False)  # it is of two classes
         if self.one_class is not None:
             require_name("--class", self.one_class, self.classes or ["those of --classes"])
+
+    @property
+    def several_classes(self) -> bool:
+        """True if what is counted are `ClassCounts`."""
+        return bool(self.classes) and self.one_class is None
 
 
 AS_IT_IS = ReadOptions()
@@ -273,7 +286,8 @@ def count_files(
         if reading.classes:
             labels = Slabs.of(labels.whole())
         parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
-        return type(parts[0]).join(parts).merged()
+        kind: Any = type(parts[0])
+        return kind.join(parts).merged()
 
     def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> AnyCounts:
         if reading.min_max:
@@ -284,7 +298,7 @@ def count_files(
                 counted = slice(None) if ignored is None else labels.ravel() != ignored
                 require_class_values(pixels[:, counted], logits=reading.logits)
                 if reading.one_class is None:
-                    return _class_counts(prediction, labels, ignored, reading.logits)
+                    return count_class_map(prediction, labels, ignored, logits=reading.logits)
                 number = reading.classes.index(reading.one_class)
                 prediction, labels = against_rest(prediction, labels, number, logits=reading.logits)
             count_pixels: Callable[..., Counts] = Counts.from_map
@@ -336,10 +350,15 @@ def require_one_kind(maps: Iterable[tuple[bool, Path]]) -> None:
         )
 
 
-def _class_counts(
-    prediction: np.ndarray, labels: np.ndarray, ignored: int | None, logits: bool
+def count_class_map(
+    prediction: np.ndarray, labels: np.ndarray, ignored: int | None, *, logits: bool = False
 ) -> ClassCounts:
-    import torch
+    """Count the pixels of a map (K, ...) of probabilities or logits against class ids (...).
+
+    >>> count_class_map(np.float32([[0.7], [0.2], [0.1]]), np.uint8([2]), None).confusion[0, 2]
+    array([1, 0, 0])
+    """
+    import torch  # which scoring maps of two classes does not need
 
     count = ClassCounts.from_logits if logits else ClassCounts.from_probabilities
     return count(torch.from_numpy(prediction)[None], torch.from_numpy(labels)[None], ignored)
@@ -353,7 +372,7 @@ def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         raise ValueError(f"{path}: {error}") from error
 
 
-def require_ignored(sets: Iterable[AnyCounts], reading: ReadOptions) -> None:
+def require_ignored(sets: Iterable[Any], reading: ReadOptions) -> None:
     """Raise ValueError if the grey level to ignore has no pixel in any set, or leaves no object."""
     if (level := reading.ignore_index) is None:
         return

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Self
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -61,12 +60,7 @@ class Slabs:
 
     def whole(self) -> np.ndarray:
         """Read all slabs into one array."""
-        first, end = next(self.parts), 0
-        array = np.empty(self.shape, first.dtype)
-        for part in chain([first], self.parts):
-            start, end = end, end + len(part)
-            array[start:end] = part
-        return array
+        return np.concatenate(list(self.parts))
 
 
 def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slabs:

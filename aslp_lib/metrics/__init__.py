@@ -1,6 +1,6 @@
 """Calibration and saliency metrics of dense maps, computed from counts of pixels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from aslp_lib.checks import require_name
@@ -71,10 +71,12 @@ CLASS_SCORES: dict[str, Score] = {
             better=None,
             visibility=TABLES,
         ),
-        _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=MAIN),
+        _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=TABLES),
     )
 }
 """Every score of K classes by name. F, E, S, ROC and the like are of two classes only."""
+ALL_SCORES = SCORES | CLASS_SCORES
+"""The scores of both kinds by name; those of one name are the same."""
 
 
 def scores_of(counts: Counts | ClassCounts) -> dict[str, Score]:
@@ -118,10 +120,10 @@ def scores(
     return {name: known[name].value(counts, bins) for name in names}
 
 
-def visible_scores(where: Visibility) -> list[Score]:
-    """Return the scores that are displayed at a place.
+def visible_scores(where: Visibility, known: Mapping[str, Score] = SCORES) -> list[Score]:
+    """Return the scores that are displayed at a place, of two classes or of those that are given.
 
     >>> [score.name for score in visible_scores(Visibility.MAIN)]
     ['ece', 'ece_floor', 'gap', 'nll', 'accuracy']
     """
-    return [score for score in SCORES.values() if score.visibility >= where]
+    return [score for score in known.values() if score.visibility >= where]

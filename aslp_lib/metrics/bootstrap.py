@@ -25,6 +25,7 @@ from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds
 from aslp_lib.metrics.score import ImageMean, OfBins, Score, ScoreFunction
+from aslp_lib.metrics.top_label import Of
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,11 @@ def bounds(
 
 
 def reliability_tables(
-    methods: Mapping[str, Counts | ClassCounts], bins: int = BINS, *, equal_mass: bool = False
+    methods: Mapping[str, Counts | ClassCounts],
+    bins: int = BINS,
+    of: Of = "prediction",
+    *,
+    equal_mass: bool = False,
 ) -> dict[str, Reliability]:
     """Compute the reliability diagram of each method, with 95 % intervals over images.
 
@@ -175,15 +180,17 @@ def reliability_tables(
     Args:
         methods: label -> counts. The diagram of a single image has no intervals.
         bins: number of bins.
+        of: definition of confidence and outcome, see `top_label`.
         equal_mass: True for bins of equal mass, the same in every resample; False for bins of equal
             width. The interval of an empty bin is NaN.
     """
     compute = calibration.reliability_equal_mass if equal_mass else calibration.reliability
     tables = {}
     for label, counts in methods.items():
-        table = compute(counts, bins)
+        table = compute(counts, bins, of)
         if counts.independent > 1:
-            draws, images = Resamples(counts).draws, image_bins(counts, bins, equal_mass=equal_mass)
+            draws = Resamples(counts).draws
+            images = image_bins(counts, bins, of, equal_mass=equal_mass)
             with np.errstate(invalid="ignore"):  # a resample may have no pixel in a bin
                 accuracy = (draws @ images.positive) / (draws @ images.pixels)
             low, high = np.transpose([middle(column) for column in accuracy.T])
@@ -205,7 +212,8 @@ def error_bounds(counts: Counts | ClassCounts, bins: int = BINS) -> dict[str, tu
     {'ece': (0.0, 0.5), 'oe': (0.0, 0.5)}
 
     Returns:
-        Lower and upper 95 % bound of "ece" and "oe", from 1,000 resamples with seed 0.
+        Lower and upper 95 % bound of "ece" and "oe", and of "class_ece" for K classes, from 1,000
+        resamples with seed 0.
 
     Raises:
         ValueError: see `interval` and `calibration.check_bins`.
@@ -215,7 +223,10 @@ def error_bounds(counts: Counts | ClassCounts, bins: int = BINS) -> dict[str, tu
     excess, total = confidence - positive, pixels.sum(axis=1)
     mean_confidence = confidence / np.where(pixels > 0, pixels, 1)
     oe = (mean_confidence * np.maximum(excess, 0)).sum(axis=1) / total
-    return {"ece": ece_bounds(images, draws), "oe": middle(oe)}
+    ends = {"ece": ece_bounds(images, draws), "oe": middle(oe)}
+    if isinstance(counts, ClassCounts):
+        ends["class_ece"] = ece_bounds(image_bins(counts, bins, "classes"), draws)
+    return ends
 
 
 class Resamples:

@@ -9,6 +9,7 @@ size of the sums does not depend on that of the image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -258,7 +259,8 @@ def checked_batch(
         values, labels = values.cpu(), labels.cpu()
     whole = not labels.is_floating_point() and labels.dtype != torch.bool
     require("the data type of labels", labels.dtype, whole, "an integer type: numbers of classes")
-    labels = labels.long().reshape(len(labels), -1)
+    pixels = math.prod(shape[2:])
+    labels = labels.long().reshape(len(labels), pixels)
     valid = (labels >= 0) & (labels < classes)
     if ignore_index is not None:
         valid |= labels == ignore_index
@@ -269,7 +271,7 @@ def checked_batch(
             f"labels hold {found}; expected classes from 0 to {classes - 1}, as {name} have "
             f"{classes} channels. {advice}."
         )
-    return values.detach().reshape(*shape[:2], -1), labels
+    return values.detach().reshape(*shape[:2], pixels), labels
 
 
 def _from_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

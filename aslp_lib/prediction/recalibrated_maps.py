@@ -3,28 +3,36 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from aslp_lib.files import whole_folder, write
+from aslp_lib.maps.classes import require_class_values
 from aslp_lib.maps.count import (
     ReadOptions,
     count_folders,
     find_files,
+    matched_files,
+    open_predictions,
     require_ignored,
     require_one_kind,
 )
-from aslp_lib.maps.slabs import Slabs, open_map, write_slabs
-from aslp_lib.maps.write import to_png
+from aslp_lib.maps.read import IGNORED
+from aslp_lib.maps.slabs import Slabs, write_slabs
+from aslp_lib.maps.write import to_npy, to_png
 from aslp_lib.metrics.calibration import nll
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.float_levels import finite_logits
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+from aslp_lib.recalibration.classes import ClassRecalibration
 from aslp_lib.recalibration.recalibration import preserve_decisions
 
 ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if kind.needs != "images")
@@ -38,7 +46,7 @@ def fit_on_maps(
     pairs: Sequence[tuple[Path, Path]],
     reading: ReadOptions = ReadOptions(weighted_f=False),  # noqa: B008 - it is frozen
     valid: Path | None = None,
-) -> tuple[Recalibration, Counts, Counts]:
+) -> tuple[Recalibration, Any, Any]:
     """Fit a recalibration on folders of maps and masks.
 
     >>> from tempfile import TemporaryDirectory
@@ -55,7 +63,7 @@ def fit_on_maps(
     (True, True)
 
     Args:
-        unfitted: the recalibration, of a kind in `ON_MAPS`.
+        unfitted: the recalibration, of a kind in `ON_MAPS`, or with classes one for K classes.
         pairs: folders of maps and of their masks. The first pair has clean images; kinds in
             `ON_CORRUPTED` accept further pairs, of corrupted images.
         reading: how maps and masks are read.
@@ -80,12 +88,46 @@ def fit_on_maps(
         )
     clean, *corrupted = (count_folders(*pair, reading, valid=valid) for pair in pairs)
     require_ignored([clean, *corrupted], reading)
-    fitted = unfitted.fit(clean, corrupted)
+    fitted: Recalibration
+    if reading.classes and isinstance(unfitted, ClassRecalibration):
+        fitted = unfitted.fit_classes(LabelledMaps(*pairs[0], reading, valid), IGNORED)
+    else:
+        fitted = unfitted.fit(clean, corrupted)
     changed = partial(changed_slabs, fitted, logits=reading.logits)
     after = count_folders(*pairs[0], reading, valid=valid, change=changed)
     if nll(after) > nll(clean) and not (corrupted or fitted.needs_dose):
         return fitted.identity(), clean, clean
     return fitted, clean, after
+
+
+@dataclass(frozen=True)
+class LabelledMaps:
+    """Logits (1, K, ...) and class ids (1, ...) of a folder of maps of K classes, file by file.
+
+    Each iteration reads the files again, so that only one of them is in memory.
+
+    Args:
+        maps, masks, reading, valid: see `count_folders`.
+    """
+
+    maps: Path
+    masks: Path
+    reading: ReadOptions
+    valid: Path | None = None
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        paths, mask, _ = matched_files(self.maps, self.masks, self.reading, self.valid)
+        for index, path in enumerate(paths.values()):
+            values, labels = next(open_predictions(path, self.reading).parts), mask(index).whole()
+            values = values if self.reading.logits else _log_probabilities(values)
+            yield torch.from_numpy(values)[None], torch.from_numpy(labels)[None]
+
+
+def _log_probabilities(values: np.ndarray) -> np.ndarray:
+    """Return the logarithms of probabilities, of which 0 stands for the smallest positive one."""
+    dtype = np.promote_types(values.dtype, np.float32)
+    logarithms: np.ndarray = np.log(np.maximum(values.astype(dtype), np.finfo(dtype).tiny))
+    return logarithms
 
 
 def change_maps(
@@ -97,7 +139,8 @@ def change_maps(
     """Apply a recalibration to a folder of maps and write the results to another folder.
 
     What is written has the kind of what was read, see `changed_slabs`: 8-bit maps become
-    `out/STEM.png`, and floats keep their format. The folder `out` appears when it is complete.
+    `out/STEM.png`, floats keep their format, and maps of K classes become float32 arrays,
+    `out/STEM.npy`. The folder `out` appears when it is complete.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -130,13 +173,16 @@ def change_maps(
     paths = find_files("maps", maps)
 
     def write_recalibrated(path: Path) -> str:
-        slabs = open_map(path, volumes=reading.volumes, logits=reading.logits)
+        slabs = open_predictions(path, reading)
         try:
             changed = changed_slabs(change, slabs, logits=reading.logits)
             first = next(changed.parts)
             if first.dtype == np.uint8:
                 write(partial_out / f"{path.stem}.png", to_png(first))
                 return f"{path.stem}.png"
+            if reading.classes:
+                write(partial_out / f"{path.stem}.npy", to_npy(first))
+                return f"{path.stem}.npy"
             write_slabs(partial_out / path.name, changed.shape, chain([first], changed.parts))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
@@ -156,7 +202,7 @@ def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) 
 
     Every grey level of an 8-bit map is mapped to one grey level; floats keep their data type, and
     logits are logits. Volumes are recalibrated a few slices at a time, unless a pixel's result
-    depends on the whole map.
+    depends on the whole map. Maps of K classes become float32.
 
     >>> temperature = RECALIBRATIONS["temperature_scaling"](2.0)
     >>> changed = changed_slabs(temperature, Slabs.of(np.float32([[0.8, 1.0]])))
@@ -174,6 +220,8 @@ def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) 
     """
 
     def changed(part: np.ndarray) -> np.ndarray:
+        if part.ndim > len(slabs.shape):
+            return _changed_classes(change, part, logits)
         if part.dtype != np.uint8:
             return _changed_floats(change, part, logits)
         # The labels are unknown and do not matter here: all pixels count as background.
@@ -212,3 +260,19 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     if change.preserves_decisions:  # a small negative logit must not be rounded to 0
         changed = np.where((changed == 0) & (values < 0), -limits.smallest_normal, changed)
     return changed
+
+
+def _changed_classes(change: Recalibration, values: np.ndarray, logits: bool) -> np.ndarray:
+    """Recalibrate probabilities or logits of K classes, (K, ...), as float32; see `changed_slabs`.
+
+    Pixels that hold NaN, which a mask may ignore, remain NaN.
+    """
+    flat = values.reshape(len(values), -1)
+    known = ~np.isnan(flat).any(axis=0)
+    require_class_values(flat[:, known], logits=logits)
+    before = flat[:, known] if logits else _log_probabilities(flat[:, known])
+    with torch.no_grad():
+        after = change(torch.from_numpy(before).double()[None])[0]
+    changed = np.full(flat.shape, np.nan, np.float32)
+    changed[:, known] = after if logits else after.softmax(dim=0)
+    return changed.reshape(values.shape)

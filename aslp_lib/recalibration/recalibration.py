@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aslp_lib.checks import explained, require, require_type
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
 from aslp_lib.metrics.map_features import map_features
@@ -206,7 +207,7 @@ class Recalibration(nn.Module):
     def summary(self) -> str:
         """Describe the fitted parameters; see `describe`."""
 
-    def remark(self, counts: Counts) -> str:
+    def remark(self, counts: AnyCounts) -> str:
         """Return what must be said of these predictions, after a comma; by default, nothing."""
         return ""
 

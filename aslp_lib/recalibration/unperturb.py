@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.checks import require
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
 from aslp_lib.recalibration.classes import ClassRecalibration
@@ -169,11 +170,9 @@ class Unperturb(ClassRecalibration):
         undone = undone_logits if self.classes == 1 else undone_classes
         return undone(logits, self.dose)
 
-    def remark(self, counts: Counts) -> str:
+    def remark(self, counts: AnyCounts) -> str:
         """Return the share of pixels that are clipped, of two classes."""
-        if self.classes > 1:
-            return ""
-        return clipped_share(counts, self.dose.item())
+        return clipped_share(counts, self.dose.item()) if isinstance(counts, Counts) else ""
 
     def summary(self) -> str:
         """Return the dose, and that it is a mean where doses differ."""
@@ -222,9 +221,9 @@ class UnperturbTemperature(Recalibration):
         """Compute the logits of `(p - d/2) / (1 - d)`, divided by T."""
         return undone_logits(logits, self.dose) / self.value.to(logits)
 
-    def remark(self, counts: Counts) -> str:
+    def remark(self, counts: AnyCounts) -> str:
         """Return the share of pixels that are clipped."""
-        return clipped_share(counts, self.dose.item())
+        return clipped_share(counts, self.dose.item()) if isinstance(counts, Counts) else ""
 
     def summary(self) -> str:
         """Return d and T."""

@@ -205,6 +205,12 @@ def test_ignored_pixels_and_images_count_nowhere():
     )
 
 
+def test_a_batch_may_have_neither_images_nor_pixels():
+    z, labels = example(3)
+    assert len(ClassCounts.from_logits(z[:0], labels[:0])) == 0
+    assert ClassCounts.from_logits(z[..., :0], labels[..., :0]).pixels == 0
+
+
 def test_half_precision_volumes_and_large_logits():
     z, labels = example(3)
     exact = scores(ClassCounts.from_logits(z, labels))

@@ -12,5 +12,9 @@ from aslp_lib.evaluation.figures.comparison import (
     training_history,
 )
 from aslp_lib.evaluation.figures.images import error_maps, gallery
-from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
+from aslp_lib.evaluation.figures.reliability import (
+    class_diagrams,
+    joint_density,
+    reliability_diagrams,
+)
 from aslp_lib.evaluation.figures.style import alt, page_width, show, theme, to_file, to_png

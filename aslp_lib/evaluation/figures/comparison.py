@@ -8,9 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures import style
-from aslp_lib.evaluation.figures.reliability import describe, ece_in_parts, name_directions
+from aslp_lib.evaluation.figures.reliability import (
+    describe,
+    ece_in_parts,
+    lowest_confidence,
+    name_directions,
+)
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.calibration import Reliability
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 
 WIDEST = 60
@@ -51,7 +57,7 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
             axis.fill_between(x, *ends, color=colour, alpha=shade, linewidth=0)
     axis.axhline(0, linestyle="--", color=style.ink(), linewidth=1)
     axis.set(
-        xlim=(50, 101),
+        xlim=(lowest_confidence(methods.values()), 101),
         xlabel="mean confidence of the bin, % (marker area: share of the pixels)",
         ylabel="confidence − accuracy,\npercentage points",
     )
@@ -113,7 +119,7 @@ def _legend(figure: Figure, axis: Axes) -> None:
 
 @style.themed
 def image_scatter(
-    methods: Mapping[str, Counts], title: str, axes_of: Iterable[Counts] = ()
+    methods: Mapping[str, AnyCounts], title: str, axes_of: Iterable[AnyCounts] = ()
 ) -> Figure:
     r"""Draw mean confidence against accuracy, with a panel per method and a point per image.
 
@@ -151,9 +157,10 @@ def image_scatter(
             f"from {confidence.min():.0f} % to {confidence.max():.0f} %; {share:.0f} % of the "
             "images are overconfident"
         )
-    least = min(_of_images(counts).min() for counts in (*methods.values(), *axes_of))
-    lowest = min(10 * (least // 10), 90)
-    axes[0].set(ylabel="accuracy, %", xlim=(max(lowest, 50), 101), ylim=(lowest, 102))
+    images = np.hstack([_of_images(counts) for counts in (*methods.values(), *axes_of)])
+    lowest = min(10 * (images.min() // 10), 90)
+    start = max(lowest, min(10 * (images[0].min() // 10), 50))
+    axes[0].set(ylabel="accuracy, %", xlim=(start, 101), ylim=(lowest, 102))
     figure.set_label(
         f"Accuracy against mean confidence of each of {len(next(iter(methods.values())))} images, "
         f"{title}. {'; '.join(notes)}. Images below the dashed line are overconfident."
@@ -161,7 +168,7 @@ def image_scatter(
     return figure
 
 
-def _of_images(counts: Counts) -> np.ndarray:
+def _of_images(counts: AnyCounts) -> np.ndarray:
     """Return mean confidence and accuracy of each image in %, shape (2, images)."""
     pixels, *sums = calibration.image_bins(counts, bins=1)
     return np.stack([100 * total[:, 0] / pixels[:, 0] for total in sums])

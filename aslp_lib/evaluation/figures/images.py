@@ -46,6 +46,8 @@ def gallery(
     """
     columns = {label: [m / 255 for m in stack] for label, stack in maps.items()}
     note = "White is foreground; the greyer a map, the lower its confidence"
+    if dataset.classes:
+        note = f"The predicted classes, from black to white: {', '.join(dataset.classes)}"
     return _grid(dataset, indices, columns, note)
 
 
@@ -171,9 +173,10 @@ def _grid(
         note: description of the maps in words.
         scales: title -> colours of maps of errors; other maps are grey.
     """
+    last = max(len(dataset.classes) - 1, 1)  # number of the last class
     columns: dict[str, Sequence[np.ndarray]] = {
         "image": [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in indices],
-        "mask": [np.where(mask <= 1, mask, np.nan) for mask in map(dataset.mask, indices)],
+        "mask": [np.where(m <= last, m / last, np.nan) for m in map(dataset.mask, indices)],
     }
     if (posterior := getattr(dataset, "posterior", None)) is not None:
         columns["true P(y=1)"] = [posterior[i] for i in indices]

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from aslp_lib.evaluation.figures.style import directions, ink, new_figure, plain, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts
 
 SQUARES = (25, 25)
 """Cells of the joint density: over confidence in [1/2, 1], and over accuracy in [0, 1]."""
 DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
 """Colours of the joint density, without the lightest blues, which would look like empty cells."""
+PANELS = 5
+"""Largest number of diagrams of classes side by side."""
 VISIBLE = 0.001
 """Least share of the pixels of a bin for which the axes make room."""
 
@@ -34,6 +36,7 @@ def reliability_diagrams(
     a bar's width is the bin's share of the pixels and its height is confidence minus accuracy, so
     that the coloured area is the ECE. Overconfidence and underconfidence have a colour each.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> table = calibration.reliability(counts)  # 0.5 * |0.8 - 0.5| + 0.5 * |1 - 1|
     >>> reliability_diagrams({"BCE": table}, "test").axes[0].get_title()
@@ -49,12 +52,12 @@ def reliability_diagrams(
     figure = new_figure(3.1 * count + 0.5, 5.4, title)
     top, bottom = figure.subplots(2, count, squeeze=False, sharey="row", height_ratios=(3, 2))
     notes = []
+    tables = [*methods.values(), *axes_of]
     for axis, below, (label, table) in zip(top, bottom, methods.items(), strict=True):
-        _draw_reliability(axis, table)
+        _draw_reliability(axis, table, lowest_confidence(tables))
         _draw_errors(below, table)
         axis.set_title(f"{plain(label)}\n{ece_in_parts(table)}")
         notes.append(f"{label}: {describe(table)}")
-    tables = [*methods.values(), *axes_of]
     lowest = min(np.nanmin(table.accuracy[table.share >= VISIBLE]) for table in tables)
     least = 50 if lowest >= 0.5 else 0
     highest = 100 + 0.12 * (100 - least)  # leaves room for a word above the bars
@@ -71,7 +74,40 @@ def reliability_diagrams(
 
 
 @themed
-def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
+def class_diagrams(classes: Mapping[str, Reliability], title: str) -> Figure:
+    """Draw the reliability diagram of each class against the rest, with a panel for each class.
+
+    >>> import torch
+    >>> from aslp_lib.metrics.classes import ClassCounts
+    >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])
+    >>> counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 1]]))
+    >>> tables = {name: calibration.reliability(counts, of=k) for k, name in enumerate("abc")}
+    >>> class_diagrams(tables, "test").get_label().split("; ")[2]
+    'b: ECE 30.0 % = 0.0 from overconfidence + 30.0 from underconfidence'
+
+    Args:
+        classes: name of a class -> reliability table of this class against the rest.
+        title: name of the method.
+    """
+    columns = min(len(classes), PANELS)
+    rows = -(-len(classes) // columns)
+    figure = new_figure(2.3 * columns + 0.5, 2.5 * rows + 0.5, title)
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axis, (label, table) in zip(axes.flat, classes.items(), strict=False):
+        _draw_reliability(axis, table, lowest=0)
+        error = 100 * (table.over + table.under)
+        axis.set(title=f"{plain(label)}\nECE {error:.1f} %", xlabel="", ylim=(0, 100))
+    for axis in axes.flat[len(classes) :]:
+        axis.set_axis_off()
+    figure.supxlabel("probability of the class, %", fontsize="medium")
+    figure.supylabel("frequency, %", fontsize="medium")
+    notes = (f"{label}: {describe(table)}" for label, table in classes.items())
+    figure.set_label(f"Reliability diagrams of each class, {title}. {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def joint_density(methods: Mapping[str, AnyCounts], title: str, bins: int = BINS) -> Figure:
     """Draw the joint density of confidence and accuracy, with a panel per method.
 
     Every bin of every image contributes its pixels at the bin's mean confidence and accuracy; the
@@ -79,6 +115,7 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
     release, which smooths the pooled bins into a density that extends to empty regions. Circles
     are the bins pooled over all images; their size grows with their share of pixels.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> [axis.get_title() for axis in joint_density({"BCE": counts, "ASLP": counts}, "test").axes]
     ['BCE', 'ASLP']
@@ -90,13 +127,14 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
     """
     figure = new_figure(3.1 * len(methods) + 0.5, 3.6, "Confidence and accuracy", title)
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
+    lowest = lowest_confidence(calibration.reliability(c, bins) for c in methods.values())
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         pixels, *sums = (array.ravel() for array in calibration.image_bins(counts, bins))
         full = pixels > 0
         weights = pixels[full]
         confidence, accuracy = (100 * total[full] / weights for total in sums)
         shares, *edges = np.histogram2d(
-            confidence, accuracy, SQUARES, ((50, 100), (0, 100)), weights=weights
+            confidence, accuracy, SQUARES, ((lowest, 100), (0, 100)), weights=weights
         )
         shares = np.ma.masked_equal(shares.T / pixels.sum(), 0)
         axis.pcolormesh(*edges, shares, cmap=DENSITY, norm=LogNorm(1e-5, 0.3))
@@ -107,8 +145,8 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
             s=300 * table.share[full] + 6, color="black", edgecolor="white", linewidth=0.6,
             clip_on=False,
         )  # fmt: skip
-        axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
-        axis.set(xlim=(50, 100), ylim=(0, 100), xlabel="confidence, %")
+        axis.plot([lowest, 100], [lowest, 100], "--", color=ink(), linewidth=1)
+        axis.set(xlim=(lowest, 100), ylim=(0, 100), xlabel="confidence, %")
         axis.set_title(plain(label))
     axes[0].set_ylabel("accuracy, %")
     figure.set_label(
@@ -119,12 +157,17 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
     return figure
 
 
-def _draw_reliability(axis: Axes, table: Reliability) -> None:
+def lowest_confidence(tables: Iterable[Reliability]) -> int:
+    """Return where an axis of confidence begins, in percent: at 50, or at 0 if classes need it."""
+    return 50 if min(np.nanmin(table.confidence) for table in tables) >= 0.5 else 0
+
+
+def _draw_reliability(axis: Axes, table: Reliability, lowest: int = 50) -> None:
     """Draw the accuracy of each bin, and a bar to it from the diagonal at its mean confidence."""
     full = table.pixels > 0
     confidence, accuracy = 100 * table.confidence[full], 100 * table.accuracy[full]
     share = table.share[full]
-    axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
+    axis.plot([lowest, 100], [lowest, 100], "--", color=ink(), linewidth=1)
     # No wider than high, so that no bar reaches across the diagonal.
     half = np.minimum(0.4 + 4 * share, np.abs(confidence - accuracy))
     left, right = confidence - half, np.minimum(confidence + half, 100)
@@ -135,7 +178,7 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     axis.add_collection(PolyCollection(bars, facecolors=_colours(table)), autolim=False)
     area = 8 + 60 * share
     axis.scatter(confidence, accuracy, s=area, color=ink(), linewidth=0, zorder=3, clip_on=False)
-    axis.set(xlim=(50, 100), xlabel="confidence, %")
+    axis.set(xlim=(lowest, 100), xlabel="confidence, %")
     if table.low is not None and table.high is not None:
         ends = 100 * table.low[full], 100 * table.high[full]
         axis.vlines(confidence, *ends, color=ink(), linewidth=1)
@@ -182,6 +225,7 @@ def ece_in_parts(table: Reliability) -> str:
 def describe(table: Reliability) -> str:
     """Describe both directions of the calibration error, and the bin that contributes most.
 
+    >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> describe(calibration.reliability(counts)).split(";")[0]
     'ECE 15.0 % = 15.0 from overconfidence + 0.0 from underconfidence'
