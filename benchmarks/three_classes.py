@@ -2,20 +2,22 @@
 
     OMP_NUM_THREADS=1 python benchmarks/three_classes.py
 
-trains a BCE network on each of five splits, with the preset `nuclei3` and seeds 0 to 4, fits the
-recalibrations on the validation set, and scores every set as trained and recalibrated. Finished
-networks are kept in build/three_classes, and a repeated command does not train them again.
+trains a network with cross entropy on each of five splits, with the preset `nuclei3` and seeds 0 to
+4, fits the recalibrations on the validation set, and scores every set as trained and recalibrated.
+Networks are kept in build/three_classes, and are not trained again. With seeds as arguments, it
+only trains their networks, so that several processes can share the work.
 """
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 from harness import ROOT
+from torch import nn
 
-from aslp_lib.config import PRESETS
+from aslp_lib.config import PRESETS, Settings
 from aslp_lib.course.recorded import FOLDER
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.prediction.predict import load_network
@@ -52,18 +54,22 @@ def row(counts: ClassCounts, classes: tuple[str, ...]) -> dict[str, float]:
     return values
 
 
-def rows(seed: int) -> list[dict[str, object]]:
-    """Train a network on a split, unless it is kept, and score every set."""
+def trained(seed: int) -> tuple[nn.Module, DataSplits, Settings]:
+    """Return the network of a seed, which is trained unless it is kept, its data and settings."""
     settings = replace(PRESETS["nuclei3"], device="cpu", seed=seed, data_seed=seed)
     data, folder = settings.load_data(), MethodFolder(RUNS / f"seed-{seed}")
     if not folder.weights.exists():
         train(settings, data, "bce", folder)
-    network = load_network(settings, "bce", folder.weights)
+    return load_network(settings, "bce", folder.weights), data, settings
+
+
+def rows(seed: int) -> list[dict[str, object]]:
+    """Score every set with the network of a seed, as trained and with each recalibration."""
+    network, data, settings = trained(seed)
     logits = LogitsOfClasses(network, data.validation, settings)
     variants = {"none": network}
     for name in RECALIBRATIONS:
         fitted = CLASS_RECALIBRATIONS[name]().fit_classes(logits)
-        print(seed, name, fitted.describe(), flush=True)
         variants[name] = Recalibrated(network, fitted)
     sets = {"validation": data.validation, **data.tests}
     return [
@@ -75,8 +81,9 @@ def rows(seed: int) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    seeds = [int(seed) for seed in sys.argv[1:]] or SEEDS
-    table = pd.DataFrame([row_ for seed in seeds for row_ in rows(seed)])
-    table.to_csv(
-        RECORDS if not sys.argv[1:] else Path("/dev/null"), index=False, float_format="%.6f"
-    )
+    if len(sys.argv) > 1:
+        for number in sys.argv[1:]:
+            trained(int(number))
+    else:
+        table = pd.DataFrame([row_of_set for seed in SEEDS for row_of_set in rows(seed)])
+        table.to_csv(RECORDS, index=False, float_format="%.6f")
