@@ -36,11 +36,12 @@ def facts(counts: AnyCounts) -> dict[str, float]:
         third fact is unknown, NaN, and there is the number K, "classes".
     """
     if isinstance(counts, ClassCounts):
-        confusion, pixels = counts.confusion.sum(axis=0), counts.pixels
+        confusion = counts.confusion.sum(axis=0)
         most = int(confusion.sum(axis=0).argmax())
+        others = np.delete(confusion, most, axis=0), np.delete(confusion, most, axis=1)
         return {
-            "foreground": float(pixels - confusion[most].sum()) / pixels,
-            "predicted_foreground": float(pixels - confusion[:, most].sum()) / pixels,
+            "foreground": float(others[0].sum() / counts.pixels),
+            "predicted_foreground": float(others[1].sum() / counts.pixels),
             "wrong_at_ends": np.nan,
             "units": counts.independent,
             "classes": counts.classes,

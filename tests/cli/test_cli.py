@@ -27,7 +27,8 @@ def flags(kind, prefix="--"):
     hints = get_type_hints(kind, include_extras=True)
     for field in fields(kind):
         hint = hints[field.name]
-        name = field.name.replace("_", "-")
+        given = [note.name for note in get_args(hint)[1:] if getattr(note, "name", None)]
+        name = (given or [field.name.replace("_", "-")])[0]
         if is_dataclass(group := get_args(hint)[0] if get_args(hint) else hint):
             inner = "--" if get_origin(hint) is Annotated else f"{prefix}{name}."
             yield from flags(group, inner)
