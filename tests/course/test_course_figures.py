@@ -212,6 +212,10 @@ DRAWN = {
             (1, 1): [[0.8, 0.8]],
         },
     ),
+    "areas": (
+        ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"),
+        {(0, 0): [[80, 0]], (0, 1): [[70, 1]], (0, 2): [[75, 0], [75, 1]], (1, 1): [[30, 1]]},
+    ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), {(1, "image"): DIM[1:2] / 99}),
 }
 """Figure -> its arguments, and y values or points for (axes, line); or an image."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import directions, ink, themed
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.top_label import Of
 
 AXES: Mapping[Of, tuple[str, str, int]] = {
@@ -16,23 +16,26 @@ AXES: Mapping[Of, tuple[str, str, int]] = {
     "foreground": ("predicted P(y=1), f, %", "share of foreground, %", 0),
 }
 """What is predicted, its outcome, and the smallest prediction."""
+OF_A_CLASS = ("probability of the class, %", "frequency of the class, %", 0)
+"""The same for one of several classes."""
 
 
 @themed
-def reliability_dots(panels: Mapping[str, tuple[Counts, Of]]) -> Figure:
+def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
     """Plot the frequency of the outcome in each bin over the bin's mean probability.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
     says whether the bin is overconfident or underconfident in the predicted class.
 
     Args:
-        panels: title -> counts, and which calibration is drawn: top-label calibration, of the
-            prediction, or class-wise calibration, of the foreground.
+        panels: title -> counts, and which calibration is drawn: of two classes, top-label
+            calibration, of the prediction, or class-wise calibration, of the foreground; of more
+            classes, class-wise calibration of the class with a number.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes = []
     for axis, (title, (counts, of)) in zip(axes, panels.items(), strict=True):
-        xlabel, ylabel, start = AXES[of]
+        xlabel, ylabel, start = AXES.get(of, OF_A_CLASS)
         table = calibration.reliability(counts, of=of)
         bins = 100 * np.array([table.confidence, table.accuracy, table.share])
         x, y, share = bins[:, table.pixels > 0]

@@ -37,6 +37,7 @@ LESSONS: Mapping[str, Lesson] = {
     "stability": Lesson("e2_stability_of_alpha", "Stability of alpha"),
     "distribution_shift": Lesson("e3_distribution_shift", "Distribution shift"),
     "release": Lesson("e4_reading_the_release", "Reading the release"),
+    "more_classes": Lesson("e5_more_than_two_classes", "More than two classes"),
 }
 """Every lesson by its name, in the order of the course. A notebook's number occurs only here."""
 

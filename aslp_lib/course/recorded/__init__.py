@@ -1,8 +1,9 @@
 """Shipped weights of the tiny network, and the record of how they were made.
 
 `python -m aslp_lib.course.recorded` (or `make weights`) makes them again, with the presets of the
-two embedded data sets: on `shapes` plain BCE, ASLP with its default rule and the measured-gap
-extension, and on `nuclei` plain BCE, a constant alpha and ASLP.
+embedded data sets: on `shapes` plain BCE, ASLP with its default rule and the measured-gap
+extension, on `nuclei` plain BCE, a constant alpha and ASLP, and on `nuclei3` plain BCE and ASLP.
+Names of data sets as arguments restrict it to those.
 """
 
 import io
@@ -36,6 +37,7 @@ METHODS: tuple[str, ...] = ("bce", "aslp_mc", "aslp_gap")
 SHIPPED: Mapping[str, tuple[str, ...]] = {
     "shapes": METHODS,
     "nuclei": ("bce", "constant_alpha", "aslp_mc"),
+    "nuclei3": ("bce", "aslp_mc"),
 }
 """Embedded data set -> methods whose networks are shipped."""
 SETTINGS = PRESETS["demo"]

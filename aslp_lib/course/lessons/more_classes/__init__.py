@@ -1,0 +1,5 @@
+"""Calibration of more than two classes, on nuclei, their boundaries and the background."""
+
+from aslp_lib.course.lessons.more_classes import figures
+from aslp_lib.course.lessons.more_classes.predicted import logits
+from aslp_lib.course.lessons.more_classes.splits import over_splits, read

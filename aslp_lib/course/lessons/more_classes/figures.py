@@ -1,0 +1,59 @@
+"""Figures of the three classes: maps of each class, and promised and delivered areas."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aslp_lib.course.figures.panels import new_panels, pictures
+from aslp_lib.data.nuclei import Nuclei
+from aslp_lib.evaluation.figures.style import MARKS, METHOD_COLOURS, ink, legend_below, themed
+
+
+def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
+    """Show an image with the labels and the probabilities of each class.
+
+    Args:
+        dataset: set of the image.
+        index: index of the image in the set.
+        probabilities: probabilities of all images, (N, K, H, W).
+    """
+    p, labels = probabilities[index].numpy(), dataset.labels[index]
+    rows = {
+        "label": [dataset.crops[index] / 255, *(labels == k for k in range(len(p)))],
+        "network": [p.max(axis=0), *p],
+    }
+    note = (
+        "White is 1, black is 0. Labels are black or white; the maps of the network are grey where "
+        "classes share the probability, and its confidence is grey there, too."
+    )
+    return pictures(rows, note, ["image,\nconfidence", *dataset.classes])
+
+
+@themed
+def areas(
+    promised: Mapping[str, Sequence[float]], delivered: Sequence[float], *names: str
+) -> Figure:
+    """Draw the promised area of each class beside the delivered one, with a panel per class.
+
+    The delivered area is drawn as equally long in each panel, so that relative errors compare.
+
+    Args:
+        promised: label -> promised area of each class, in pixels of 100.
+        delivered: delivered area of each class.
+        names: names of the classes.
+    """
+    height = 1.1 + 0.35 * len(promised)
+    figure, axes = new_panels(len(names), 2.5, height, sharey=True)
+    notes = []
+    for k, (axis, name) in enumerate(zip(axes, names, strict=True)):
+        for row, (area, mark) in enumerate(zip(promised.values(), MARKS, strict=False)):
+            axis.plot(area[k], row, mark, color=METHOD_COLOURS[0], ms=9, mec=ink(), zorder=3)
+        axis.axvline(delivered[k], color=ink(), linestyle="--", linewidth=1, label="delivered")
+        axis.set(title=name, xlim=(0, 1.7 * delivered[k]), xlabel="area, pixels of 100")
+        parts = ", ".join(f"{label} {area[k]:.1f}" for label, area in promised.items())
+        notes.append(f"{name}: {parts}, delivered {delivered[k]:.1f}")
+    axes[0].set(yticks=range(len(promised)), yticklabels=promised, ylim=(len(promised) - 0.5, -0.5))
+    legend_below(figure, axes[0])
+    figure.set_label(f"Promised area of each class, in pixels of 100. {'; '.join(notes)}.")
+    return figure

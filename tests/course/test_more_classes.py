@@ -1,0 +1,102 @@
+"""The lesson More than two classes: its logits, its record, and what the lesson says about it."""
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.course import recorded
+from aslp_lib.course.figures import reliability_dots
+from aslp_lib.course.lessons import more_classes as lesson
+from aslp_lib.course.lessons.more_classes.splits import VARIANTS, values
+from aslp_lib.data.nuclei import CLASSES
+from aslp_lib.experiments.seed_statistics import student_interval
+from aslp_lib.metrics import ClassCounts
+
+
+@pytest.fixture(scope="module")
+def tests():
+    return recorded.settings_of("nuclei3").load_data().tests
+
+
+def test_logits_are_those_of_each_image(tests):
+    network, pink = recorded.load("bce", "nuclei3"), tests["pink"]
+    z, y = lesson.logits(network, pink)
+    with torch.no_grad():
+        alone = network(pink.images[3:4])[0].double()
+    torch.testing.assert_close(z[3], alone, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(y, pink.labels)
+
+
+def test_training_gives_each_class_its_area_on_the_training_images():
+    data = recorded.settings_of("nuclei3").load_data()
+    z, y = lesson.logits(recorded.load("bce", "nuclei3"), data.train)
+    shares = np.bincount(y.flatten()) / y.numel()
+    np.testing.assert_allclose(z.softmax(1).mean((0, 2, 3)), shares, atol=0.003)
+
+
+def test_the_reliability_of_a_class_is_that_of_the_class_against_the_rest():
+    probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])  # two pixels
+    counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 2]]))
+    dots = reliability_dots({"third class": (counts, 2)}).axes[0].collections[1].get_offsets()
+    np.testing.assert_allclose(dots, [[10, 0], [60, 100]], atol=0.02)  # counted at grey levels
+
+
+def test_the_record_is_of_five_splits_and_of_the_labels_of_the_set(tests):
+    table = lesson.read()
+    keys = ["seed", "set", "recalibration"]
+    assert len(table) == len(table[keys].drop_duplicates()) == 5 * 3 * len(VARIANTS)
+    for part in ("test", "fluorescence"):
+        shares = np.bincount(tests[part].labels.ravel()) / tests[part].labels.size
+        for name, share in zip(CLASSES, shares, strict=True):
+            np.testing.assert_allclose(
+                table[table["set"] == part][f"frequency_{name}"], share, atol=1e-6
+            )
+    total = sum(table[f"probability_{name}"] for name in CLASSES)
+    np.testing.assert_allclose(total, 1, atol=1e-3)  # they are counted at grey levels
+
+
+def test_the_shipped_network_is_that_of_the_first_split(tests):
+    """Its mean probability of each class, up to the grey levels of the record."""
+    z, _ = lesson.logits(recorded.load("bce", "nuclei3"), tests["test"])
+    for mean, name in zip(z.softmax(1).mean((0, 2, 3)), CLASSES, strict=True):
+        table = lesson.read()
+        row = table[(table.seed == 0) & (table["set"] == "test") & (table.recalibration == "none")]
+        assert abs(float(row[f"probability_{name}"].iloc[0]) - float(mean)) < 1e-3
+
+
+def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_interval():
+    table = lesson.read()
+    rows = table[(table["set"] == "test") & (table.recalibration == "none")]
+    excess = 100 * (rows.probability_boundary - rows.frequency_boundary).to_numpy()
+    np.testing.assert_allclose(values("excess_boundary", "test", "none"), excess)
+    half = 2.7764 * excess.std(ddof=1) / np.sqrt(5)  # t of 4 degrees of freedom
+    text = lesson.over_splits({"boundary": "excess_boundary"}).data.splitlines()[2]
+    numbers = f"{excess.mean():+.1f} [{excess.mean() - half:+.1f}, {excess.mean() + half:+.1f}]"
+    assert text == f"| as trained | {numbers} |"
+
+
+def test_the_record_supports_the_lesson():
+    """A temperature improves both ECEs and spoils the area of the boundary; offsets repair it."""
+    for part in ("test", "fluorescence", "validation"):
+        trained, scaled = (
+            values("excess_boundary", part, k) for k in ("none", "temperature_scaling")
+        )
+        assert (scaled > abs(trained) + 1).all()
+        errors = values("ece_boundary", part, "temperature_scaling")
+        np.testing.assert_allclose(errors, scaled, atol=0.2)  # nearly every bin promises too much
+    excess, table = values("excess_boundary", "fluorescence", "temperature_scaling"), lesson.read()
+    delivered = 100 * table[table["set"] == "fluorescence"].frequency_boundary.mean()
+    assert 1 + excess.min() / delivered > 1.6 and 1 + excess.mean() / delivered < 2
+    for score in ("ece", "ece_boundary"):
+        trained, scaled = (values(score, "test", k) for k in ("none", "temperature_scaling"))
+        assert (scaled < 0.75 * trained).all()
+    for name in CLASSES:
+        assert abs(values(f"excess_{name}", "validation", "vector_scaling")).max() < 0.01
+    low, high = student_interval(values("excess_boundary", "test", "vector_scaling"))
+    assert low < 0 < high
+    for kind in ("vector_scaling", "isotonic"):
+        assert (values("predicted_boundary", "test", kind) < 5).all()
+        assert (
+            values("iou_boundary", "test", kind) < values("iou_boundary", "test", "none") - 3
+        ).all()
+        assert (values("accuracy", "test", kind) > values("accuracy", "test", "none") - 0.5).all()
