@@ -100,6 +100,11 @@ def test_2000_random_cases_are_those_of_explicit_soft_targets():
                 close(gradient, oracle.where(means.isfinite(), torch.nan), equal_nan=True)
 
 
+@pytest.mark.claim(
+    "classes",
+    "Label perturbation of K classes has 1/K in place of 1/2; K = 2 is that of one channel",
+    "more_classes: What is a perturbed label of three classes?",
+)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_two_channels_are_one_channel_of_their_difference(shape):
     """In the loss, in its gradients, in targets, in MC, and in the forward correction."""
