@@ -25,7 +25,8 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
     """Plot the frequency of the outcome in each bin over the bin's mean probability.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
-    says whether the bin is overconfident or underconfident in the predicted class.
+    says whether the bin is overconfident or underconfident in the predicted class, or, of one of
+    several classes, whether the class is promised too often or too rarely.
 
     Args:
         panels: title -> counts, and which calibration is drawn: of two classes, top-label
@@ -33,7 +34,7 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
             classes, class-wise calibration of the class with a number.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
-    notes = []
+    notes, verdicts = [], ("overconfident", "underconfident")
     for axis, (title, (counts, of)) in zip(axes, panels.items(), strict=True):
         xlabel, ylabel, start = AXES.get(of, OF_A_CLASS)
         table = calibration.reliability(counts, of=of)
@@ -41,6 +42,8 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
         x, y, share = bins[:, table.pixels > 0]
         axis.plot([start, 100], [start, 100], "--", color=ink(), linewidth=1)
         under = (x < y) == (x >= 50)  # too low an f is too confident a background
+        if of not in AXES:
+            under, verdicts = x < y, ("promised too often", "promised too rarely")
         axis.vlines(x, x, y, colors=[directions()[int(k)] for k in under], linewidth=4)
         axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
         axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(start, 100), ylim=(start, 102), title=title)
@@ -56,8 +59,7 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
             f"{title}: {xlabel} and {ylabel}: {points}; {share[most]:.0f} % of the pixels are in "
             f"the bin of {x[most]:.0f} %"
         )
-    words = ((0.9, "over"), (0.83, "under"))
-    for (height, name), colour in zip(words, directions(text=True), strict=True):
-        axes[0].text(0.04, height, f"{name}confident", color=colour, transform=axes[0].transAxes)
+    for height, name, colour in zip((0.9, 0.83), verdicts, directions(text=True), strict=True):
+        axes[0].text(0.04, height, name, color=colour, transform=axes[0].transAxes)
     figure.set_label(f"Reliability diagrams. {'. '.join(notes)}.")
     return figure

@@ -36,7 +36,7 @@ def areas(
 ) -> Figure:
     """Draw the promised area of each class beside the delivered one, with a panel per class.
 
-    The delivered area is drawn as equally long in each panel, so that relative errors compare.
+    Each axis ends at 1.7 times the delivered area, or at 100, so that relative errors compare.
 
     Args:
         promised: label -> promised area of each class, in pixels of 100.
@@ -50,7 +50,7 @@ def areas(
         for row, (area, mark) in enumerate(zip(promised.values(), MARKS, strict=False)):
             axis.plot(area[k], row, mark, color=METHOD_COLOURS[0], ms=9, mec=ink(), zorder=3)
         axis.axvline(delivered[k], color=ink(), linestyle="--", linewidth=1, label="delivered")
-        axis.set(title=name, xlim=(0, 1.7 * delivered[k]), xlabel="area, pixels of 100")
+        axis.set(title=name, xlim=(0, min(1.7 * delivered[k], 100)), xlabel="area, pixels of 100")
         parts = ", ".join(f"{label} {area[k]:.1f}" for label, area in promised.items())
         notes.append(f"{name}: {parts}, delivered {delivered[k]:.1f}")
     axes[0].set(yticks=range(len(promised)), yticklabels=promised, ylim=(len(promised) - 0.5, -0.5))
