@@ -157,6 +157,19 @@ def test_scores_of_classes_are_resampled_as_if_images_were_repeated():
     assert low <= scores(counts, 7)["class_ece"] <= high
 
 
+def test_the_noise_floor_is_the_mean_error_of_the_true_posterior():
+    rng, rows = np.random.default_rng(0), []
+    for _ in range(40):
+        posterior, uniform = rng.dirichlet((1, 0.6, 0.2), (40, 4)), rng.random((40, 4, 1))
+        labels = (posterior.cumsum(-1) < uniform).sum(-1).clip(max=2)
+        blocks = [np.repeat(part, 36, axis=1) for part in (posterior, labels)]  # equal pixels
+        p, y = torch.from_numpy(blocks[0]).transpose(1, 2), torch.from_numpy(blocks[1])
+        names = ("class_ece", "class_ece_floor")
+        rows.append([*scores(ClassCounts.from_probabilities(p, y), names=names).values()])
+    error, floor = np.mean(rows, axis=0)
+    assert floor == pytest.approx(error, rel=0.08)
+
+
 def test_a_class_against_the_rest_is_a_set_of_two_classes():
     z, labels = example(3)
     p, counts = z.softmax(1), ClassCounts.from_logits(z, labels)
