@@ -18,6 +18,8 @@ VARIANTS: Mapping[str, str] = {
     "isotonic": "isotonic",
 }
 """Recalibration in the record -> its label."""
+PRICES: Mapping[str, float] = {"background": 0, "interior": 1, "boundary": 5}
+"""Price of a pixel of each class."""
 
 
 @cache
@@ -34,14 +36,20 @@ def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
     """Return a quantity of each split, in percent.
 
     Args:
-        quantity: a column of the record, or `excess_NAME`, promised minus delivered share of a
-            class.
+        quantity: a column of the record; `excess_NAME`, promised minus delivered share of a class;
+            or `bill`, by how much the price of the promised areas exceeds that of the delivered.
         part: name of the set.
         recalibration: a key of `VARIANTS`.
     """
     table = read()
     rows = table[(table["set"] == part) & (table.recalibration == recalibration)]
     kind, _, name = quantity.partition("_")
+    if quantity == "bill":
+        promised, delivered = (
+            sum(price * rows[f"{share}_{name}"] for name, price in PRICES.items())
+            for share in ("probability", "frequency")
+        )
+        return np.array(100 * (promised / delivered - 1))
     if kind == "excess":
         return np.array(100 * (rows[f"probability_{name}"] - rows[f"frequency_{name}"]))
     return np.array(100 * rows[quantity])
@@ -63,7 +71,7 @@ def over_splits(
         for quantity in quantities.values():
             of_splits = values(quantity, part, recalibration)
             low, high = student_interval(of_splits.tolist())
-            sign = "+" if quantity.startswith("excess") else ""
+            sign = "+" if quantity == "bill" or quantity.startswith("excess") else ""
             row.append(f"{of_splits.mean():{sign}z.1f} [{low:{sign}z.1f}, {high:{sign}z.1f}]")
         rows.append(row)
     return Markdown(markdown_table([f"{part}, %", *quantities], rows))
