@@ -137,7 +137,7 @@ class ClassCounts(ImageColumns):
                 counted = (y != ignore_index).nonzero().squeeze(1)  # faster than a mask
                 z, y = z[:, counted], y[counted]
             for total, part in zip(counts.sums, _sums(name, z, y), strict=True):
-                total[image] = part.cpu()
+                total[image] = part.cpu().numpy()
         if ignore_index is None:
             return counts
         pixels = counts.confusion.sum(axis=(1, 2))

@@ -8,7 +8,9 @@ config=tests/attacks/mutants.toml
 cd build/mutants
 export PYTHON PYTHONPATH="$PWD" OMP_NUM_THREADS=1
 if [ ! -e session.sqlite ]; then
-    sh tests/attacks/tests_of_mutant.sh  # fails if a test fails without a mutant
+    mkdir -p build
+    "$PYTHON" -m coverage run --rcfile=tests/attacks/contexts.ini -m pytest -q \
+        tests/aslp tests/metrics tests/recalibration tests/training tests/properties
     "$PYTHON" -m cosmic_ray.cli init $config drawn.sqlite
     "$PYTHON" tests/attacks/sample.py drawn.sqlite $config ${COUNT:+--count $COUNT}
     mv drawn.sqlite session.sqlite

@@ -1,8 +1,8 @@
 #!/bin/sh
-# The tests of the folder of aslp_lib in which a file is changed; of all four if none is.
+# The tests that execute the changed line of aslp_lib, then all tests of its folder.
 set -e
-folders=$(git diff --name-only aslp_lib | cut -d/ -f2)
-for folder in ${folders:-aslp metrics recalibration training}; do
+"$PYTHON" tests/attacks/covering.py build/contexts
+for folder in $(git diff --name-only aslp_lib | cut -d/ -f2); do
     run="$PYTHON -m pytest -qx -n ${PROCESSES:-2}"
     properties=$(ls tests/properties/test_$folder.py 2>/dev/null || true)
     $run -m "not slow" tests/$folder $properties
