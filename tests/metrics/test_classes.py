@@ -96,33 +96,45 @@ def example(classes: int, images: int = 6, seed: int = 0):
     return z, labels
 
 
+def rounded(classes: int):
+    """Probabilities (6, K, 9, 8) that are multiples of 1/4335 and below 1, and labels."""
+    rng = np.random.default_rng(classes)
+    shares = rng.dirichlet(np.ones(classes), size=(6, 9, 8))
+    values = rng.multinomial(LEVELS, shares).clip(max=LEVELS - 1)
+    p = torch.from_numpy(values / LEVELS).movedim(-1, 1)
+    return p, torch.from_numpy((shares.cumsum(-1) < rng.random((6, 9, 8, 1))).sum(-1))
+
+
 @pytest.mark.parametrize("classes", [2, 3, 21])
 def test_torchmetrics_finds_the_same_where_it_has_the_score(classes):
-    """It computes in float32, and without rounding confidences to 1/4335."""
+    """It computes in float32. No probability is at an edge of 11 bins, where the two differ."""
     from torchmetrics import classification as tm
 
-    z, labels = example(classes)
-    p, row = z.softmax(1), scores(ClassCounts.from_logits(z, labels))
+    p, labels = rounded(classes)
+    row = scores(ClassCounts.from_probabilities(p, labels), bins=11)
     task = {"num_classes": classes}
     for name, metric in {
-        "ece": tm.MulticlassCalibrationError(**task, n_bins=10),
-        "mce": tm.MulticlassCalibrationError(**task, n_bins=10, norm="max"),
+        "ece": tm.MulticlassCalibrationError(**task, n_bins=11),
+        "mce": tm.MulticlassCalibrationError(**task, n_bins=11, norm="max"),
         "accuracy": tm.MulticlassAccuracy(**task, average="micro"),
         "mean_iou": tm.MulticlassJaccardIndex(**task, average="macro"),
     }.items():
-        assert row[name] == pytest.approx(metric(p, labels).item(), abs=3e-4), name
-    binary = tm.BinaryCalibrationError(n_bins=10)
+        assert row[name] == pytest.approx(metric(p, labels).item(), abs=1e-5), name
+    binary = tm.BinaryCalibrationError(n_bins=11)
     each = [binary(p[:, k], (labels == k).long()).item() for k in range(classes)]
-    assert row["class_ece"] == pytest.approx(np.mean(each), abs=3e-4)
-    assert row["nll"] == pytest.approx(torch.nn.functional.cross_entropy(z, labels).item())
+    assert row["class_ece"] == pytest.approx(np.mean(each), abs=1e-5)
+    z, labels = example(classes)
+    nll = scores(ClassCounts.from_logits(z, labels))["nll"]
+    assert nll == pytest.approx(torch.nn.functional.cross_entropy(z, labels).item())
 
 
 def test_netcal_finds_the_same_ece():
     netcal = pytest.importorskip("netcal.metrics", reason="netcal is not installed")
-    z, labels = example(5)
-    p = z.softmax(1).movedim(1, -1).flatten(0, -2).numpy()
-    expected = netcal.ECE(bins=10).measure(p, labels.flatten().numpy())
-    assert scores(ClassCounts.from_logits(z, labels))["ece"] == pytest.approx(expected, abs=3e-4)
+    p, labels = rounded(5)
+    pixels = p.movedim(1, -1).flatten(0, -2).numpy()
+    expected = netcal.ECE(bins=11).measure(pixels, labels.flatten().numpy())
+    counts = ClassCounts.from_probabilities(p, labels)
+    assert calibration.ece(counts, bins=11) == pytest.approx(expected)
 
 
 def test_two_channels_have_the_scores_and_intervals_of_one():

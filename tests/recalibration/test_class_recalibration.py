@@ -323,7 +323,8 @@ def test_nan_and_infinite_logits_affect_their_pixels_alone(name):
     found = fitted(z)
     assert found[0, 1, 0, 0].isnan()
     assert not found[1:, :].isnan().any()
-    assert found[1, :, 0, 0].argmax() == 2 and found[2, 3, 0, 0] == found[2, :, 0, 0].min()
+    if name != "histogram":  # whose values need not increase with the logits
+        assert found[1, :, 0, 0].argmax() == 2 and found[2, 3, 0, 0] == found[2, :, 0, 0].min()
     found[:3, :, 0, 0] = expected[:3, :, 0, 0]
     assert torch.equal(found, expected)
 
