@@ -17,6 +17,7 @@ from aslp_lib.aslp.perturbation import (
     dose,
     expected_targets,
     sampled_targets,
+    switches,
     values_are_read,
 )
 from aslp_lib.checks import class_channels, require
@@ -108,19 +109,26 @@ def sc_bce_with_logits(
         weight = labelled.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
-    # With K classes, the images' d is enough. It is twice the target of a label 0 of two classes.
-    pixels = logits.new_zeros(len(logits), *[1] * (logits.dim() - 2)) if several else labels
-    if use_expected_targets:
-        targets = expected_targets(pixels, alpha, technique)
-    else:
-        targets = sampled_targets(pixels, alpha, technique, generator, uniform=uniform, noise=noise)
-    if forward_correction:
-        logits = perturbed_logits(logits, alpha, technique, classes=classes if several else None)
     if several:
-        log_f = logits if forward_correction else F.log_softmax(logits, dim=1)
-        of_label, d = at_labels(log_f, labels), 2 * targets
-        losses = (d - 1) * of_label - d * log_f.mean(dim=1)
+        of_images = logits.select(1, 0)  # (N, ...), without the channels
+        if use_expected_targets:
+            d = dose(alpha, technique, of_images)
+        else:
+            switch = switches(of_images, alpha, generator, uniform)
+            drawn = logits.new_zeros(()) if switch is None else switch.to(logits.dtype)
+            d = technique.beta * drawn
+        if forward_correction:
+            log_f = perturbed_logits(logits, alpha, technique, classes=classes)
+        else:
+            log_f = F.log_softmax(logits, dim=1)
+        losses = (d - 1) * at_labels(log_f, labels) - d * log_f.mean(dim=1)
         return _reduce(losses if weight is None else losses * weight, labelled, reduction)
+    if use_expected_targets:
+        targets = expected_targets(labels, alpha, technique)
+    else:
+        targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
+    if forward_correction:
+        logits = perturbed_logits(logits, alpha, technique)
     if labelled is None or reduction != "mean":
         return F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=reduction)
     total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction="sum")

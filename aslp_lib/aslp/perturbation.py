@@ -262,16 +262,36 @@ def sampled_targets(
     """
     check_technique(technique, classes)
     labels = _checked(labels, classes)
-    alpha = _checked_alpha(alpha, labels)
-    if values_are_read(alpha) and not bool(alpha.any()):
+    switch = switches(labels, alpha, generator, uniform)
+    if switch is None:
         return labels.clone()
-    alpha = _broadcast(alpha, labels)
-    if uniform is None:
-        device = generator.device if generator is not None else labels.device
-        uniform = torch.rand(len(labels), generator=generator, device=device)
-    switch = uniform.to(labels.device, non_blocking=True).view(alpha.shape) < alpha
     perturbed = perturb(labels, technique, generator, noise=noise, classes=classes)
     return torch.where(switch, perturbed, labels)
+
+
+def switches(
+    pixels: Tensor,
+    alpha: Tensor | float,
+    generator: torch.Generator | None = None,
+    uniform: Tensor | None = None,
+) -> Tensor | None:
+    """Sample the switch Z_i of each image, (N, 1, ...) booleans; None if alpha is 0 for all images.
+
+    >>> switches(torch.zeros(2, 1), 0.5, uniform=torch.tensor([0.9, 0.1])).flatten()
+    tensor([False,  True])
+
+    Args:
+        pixels: (N, ...) logits or labels in floating point.
+        alpha, generator, uniform: as in `sampled_targets`.
+    """
+    alpha = _checked_alpha(alpha, pixels)
+    if values_are_read(alpha) and not bool(alpha.any()):
+        return None
+    alpha = _broadcast(alpha, pixels)
+    if uniform is None:
+        device = generator.device if generator is not None else pixels.device
+        uniform = torch.rand(len(pixels), generator=generator, device=device)
+    return uniform.to(pixels.device, non_blocking=True).view(alpha.shape) < alpha
 
 
 def expected_targets(

@@ -18,7 +18,7 @@ from aslp_lib.maps.count import (
     require_ignored,
 )
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, has_control_characters
-from aslp_lib.metrics.classes import AnyCounts, ClassCounts
+from aslp_lib.metrics.classes import AnyCounts
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
@@ -183,11 +183,8 @@ def _refuse_copies(label: str, folders: Sequence[Path], seeds: Sequence[AnyCount
 
     A copy would narrow the intervals over seeds.
     """
-    tables = [seed.each if isinstance(seed, ClassCounts) else seed.table for seed in seeds]
-    all_names = [seed.names for seed in seeds]
-    for pair in combinations(zip(folders, all_names, tables, strict=True), 2):
-        (first, names, table), (second, other_names, other_table) = pair
-        if names == other_names and np.array_equal(table, other_table):
+    for (first, one), (second, other) in combinations(zip(folders, seeds, strict=True), 2):
+        if one.names == other.names and np.array_equal(one.table, other.table):
             raise ValueError(
                 f"{first} and {second} hold the same maps of {label}; expected maps of different "
                 "seeds, because a copy tells nothing about their spread. Leave one out."

@@ -87,7 +87,7 @@ class Evaluation:
         names: Collection[str] = TABLED,
         classes: Sequence[str] = (),
     ) -> Evaluation:
-        """Score every method on every test set. Names that are not those of scores have no use."""
+        """Score every method on every test set. Names of scores that counts lack are ignored."""
         rows = {
             name: {method: scores(c, bins) for method, c in methods.items()}
             for name, methods in counts.items()

@@ -364,11 +364,9 @@ class PaperOptions:
 
     def require_among(self, known: Collection[str]) -> None:
         """Raise ValueError unless all scores are among the known ones."""
-        noun = "a name in scores"
-        if "class_ece" in known and not SCORES.keys() <= {*known}:
-            noun += " of several classes (--class NAME has those of two)"
+        of_two = "" if "dice" in known else " of several classes (--class NAME has those of two)"
         for name in self.scores:
-            require_name(noun, name, known)
+            require_name(f"a name in scores{of_two}", name, known)
 
     def check(self, known: Collection[str] = SCORES) -> None:
         """Check before a long computation that the scores are among the known ones, and that the

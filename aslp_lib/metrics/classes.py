@@ -29,7 +29,7 @@ CHUNK = 2**19
 """Number of probabilities that are counted at once, so that intermediate results stay small."""
 LARGEST = 1e30
 """Largest absolute value of a logit; differences of larger ones overflow float32."""
-SUMS = ("top", "each", "confusion", "losses", "squares")
+SUMS = ("top", "table", "confusion", "losses", "squares")
 """Names of the sums over pixels."""
 SUM_TOLERANCE = 0.01
 """Largest distance from 1 of the sum of a pixel's probabilities, which may be in half precision."""
@@ -48,8 +48,8 @@ class ClassCounts(ImageColumns):
     Args:
         top: numbers of pixels (images, 2, levels): the predicted class is wrong or right, by the
             grey level of its probability.
-        each: numbers of pixels (images, K, 2, levels): the label is another class or class k, by
-            the grey level of the probability of class k.
+        table: numbers of pixels (images, K, 2, levels): the label is another class or class k, by
+            the grey level of the probability of class k; for each class that of `Counts`.
         confusion: numbers of pixels (images, K, K), by label and predicted class.
         losses: NLL of the pixels of each image, in nats, (images,).
         squares: squared errors `sum_k (p_k - [y = k])^2` of the pixels of each image, (images,).
@@ -57,7 +57,7 @@ class ClassCounts(ImageColumns):
     """
 
     top: np.ndarray
-    each: np.ndarray
+    table: np.ndarray
     confusion: np.ndarray
     losses: np.ndarray
     squares: np.ndarray
@@ -161,12 +161,12 @@ class ClassCounts(ImageColumns):
     @property
     def sums(self) -> tuple[np.ndarray, ...]:
         """The five sums of each image."""
-        return self.top, self.each, self.confusion, self.losses, self.squares
+        return self.top, self.table, self.confusion, self.losses, self.squares
 
     @property
     def classes(self) -> int:
         """Number K of classes."""
-        return int(self.each.shape[1])
+        return int(self.table.shape[1])
 
     def __len__(self) -> int:
         return len(self.top)
@@ -211,7 +211,7 @@ class ClassCounts(ImageColumns):
         """Return the table of a class, (images, 2, levels); raise ValueError if there is none."""
         valid = isinstance(number, int) and 0 <= number < self.classes
         require("the class", number, valid, f"an integer from 0 to {self.classes - 1}")
-        return self.each[:, int(number)]
+        return self.table[:, int(number)]
 
     def resampled(self, draws: np.ndarray) -> list[ClassCounts]:
         """Return resampled sets, each pooled into one image, without the tables of each class.
@@ -221,7 +221,7 @@ class ClassCounts(ImageColumns):
         Args:
             draws: multiplicity of each image in each of R resamples, (R, N), float64.
         """
-        empty = self.each[:, :, :, :0]
+        empty = self.table[:, :, :, :0]
         flat = [array.reshape(len(self), -1) for array in (self.top, self.confusion)]
         top, confusion = ((draws @ array).astype(np.int64) for array in flat)
         losses, squares = draws @ self.losses, draws @ self.squares
@@ -252,6 +252,8 @@ def checked_batch(
     expected = f"{shape[:1] + shape[2:]}, one class for each pixel of {name}"
     if labels.shape == shape:
         expected += ". Of one-hot labels, take labels.argmax(1)"
+    elif labels.shape == (shape[0], 1, *shape[2:]):
+        expected += ". Remove the channel: labels[:, 0]"
     require(
         "the shape of labels", tuple(labels.shape), labels.shape == shape[:1] + shape[2:], expected
     )
@@ -293,7 +295,7 @@ def _from_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def _from_probabilities(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the same of probabilities, which are the largest instead of the logits."""
+    """Return the probabilities, the largest ones, and the labels' log-likelihood."""
     import torch
 
     low, high = torch.aminmax(p)

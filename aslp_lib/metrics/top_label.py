@@ -95,7 +95,7 @@ def top_label(counts: AnyCounts, of: Of = "prediction") -> TopLabel:
     if isinstance(counts, ClassCounts):
         if of == "prediction":
             return TopLabel(counts.top, counts.grey_levels)
-        table = counts.each if of == "classes" else counts.table_of(of)
+        table = counts.table if of == "classes" else counts.table_of(of)
         return TopLabel(table.reshape(-1, *table.shape[-2:]), counts.grey_levels)
     counts = counts.grey
     if of == "foreground":

@@ -96,10 +96,21 @@ def test_the_record_supports_the_lesson():
     for score in ("ece", "ece_boundary"):
         trained, scaled = (values(score, "test", k) for k in ("none", "temperature_scaling"))
         assert (scaled < 0.75 * trained).all()
+    excess, error = (values(k, "test", "none").mean() for k in ("excess_boundary", "ece_boundary"))
+    assert [round((error + sign * excess) / 2, 1) for sign in (-1, 1)] == [2.9, 3.1]
     for name in CLASSES:
         assert abs(values(f"excess_{name}", "validation", "vector_scaling")).max() < 0.01
     low, high = student_interval(values("excess_boundary", "test", "vector_scaling"))
     assert low < 0 < high
+    bills = {
+        part: [values("bill", part, kind) for kind in ("none", "vector_scaling")]
+        for part in ("test", "fluorescence")
+    }
+    trained, offsets = bills["test"]
+    assert (offsets < 0).sum() == 4 and round(offsets.mean()) == -6 and abs(trained).max() < 3
+    assert (abs(offsets) > abs(trained)).sum() == 4
+    assert [round(bill.mean()) for bill in bills["fluorescence"]] == [-16, -3]
+    assert (abs(bills["fluorescence"][1]) < abs(bills["fluorescence"][0])).all()
     for kind in ("vector_scaling", "isotonic"):
         assert (values("predicted_boundary", "test", kind) < 5).all()
         assert (

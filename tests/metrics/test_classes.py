@@ -208,7 +208,7 @@ def test_parts_add_up_to_the_whole():
     assert [len(accumulator.counts) for accumulator in accumulators] == [8, 1]
     pooled = [joined, counted(values, labels, pooled=True), *(a.counts for a in accumulators)]
     for counts in pooled:
-        for name, sums in zip(("top", "each", "confusion"), counts.sums, strict=False):
+        for name, sums in zip(("top", "table", "confusion"), counts.sums, strict=False):
             total = getattr(whole, name).sum(axis=0)
             np.testing.assert_array_equal(sums.sum(axis=0), total, err_msg=name)
         assert scores(counts)["nll"] == pytest.approx(scores(whole)["nll"])
@@ -273,7 +273,7 @@ def test_a_metric_collection_finds_the_same_in_fixed_memory():
         collection.update(z[part], labels[part])
     expected = scores(ClassCounts.from_logits(z, labels), names=metric.names)
     assert {k: v.item() for k, v in collection.compute().items()} == pytest.approx(expected)
-    state = sum(getattr(metric, name).numel() for name in ("top", "each", "confusion"))
+    state = sum(getattr(metric, name).numel() for name in ("top", "table", "confusion"))
     assert state == 2 * GREY_LEVELS * 5 + 16
     collection.reset()
     assert metric.confusion.sum() == 0
@@ -289,6 +289,7 @@ P, Y = torch.full((1, 3, 2, 2), 1 / 3), torch.zeros(1, 2, 2, dtype=torch.long)
     [
         (P[:, :1], Y, "K of 2 or more. Count one channel with Counts"),
         (P, Y[..., :1], r"shape of labels is \(1, 2, 1\); expected \(1, 2, 2\), one class"),
+        (P, Y[:, None], r"Remove the channel: labels\[:, 0\]"),
         (P, P.round().long(), r"one-hot labels, take labels.argmax\(1\)"),
         (P, Y.float(), "data type of labels is torch.float32; expected an integer type"),
         (P, Y + 255, "labels hold \\[255\\]; expected classes from 0 to 2.*Pass ignore_index"),
