@@ -1,4 +1,5 @@
-# The environment is .venv, made once; `make PYTHON=python run` uses an existing one instead.
+# The environment is .venv, made once (without compiling what may never be imported, which takes half
+# of pip's time); `make PYTHON=python run` uses an existing one instead.
 PYTHON ?= .venv/bin/python
 ifeq "$(PYTHON)" ".venv/bin/python"
 installed = .venv/.installed-$(1)
@@ -90,7 +91,6 @@ lab-full: $(call installed,test)  ## the course as it was run, answers and pictu
 slides: $(call installed,test)  ## a deck of slides for each notebook: build/slides
 	$(PYTHON) -m nbconvert --to slides --no-input --template-file docs/slides.html.j2 \
 		--SlidesExporter.reveal_theme=white $(LOCAL_SCRIPTS) --output-dir build/slides notebooks/*.ipynb
-
 student: $(call installed,test)  ## for a class, without solutions: build/aslp-student.zip
 	$(PYTHON) -m aslp_lib student build/aslp-student.zip
 solutions: $(call installed,test)  ## the notebook of solutions again, from the exercises and the notebooks
@@ -120,10 +120,10 @@ refresh: weights  ## all that is made from code in minutes, after a default, a s
 
 .venv/.installed-core: pyproject.toml
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --editable .
+	.venv/bin/python -m pip install --quiet --no-compile --editable .
 	touch $@
 .venv/.installed-%: .venv/.installed-core
-	.venv/bin/python -m pip install --quiet --editable '.[course,test,$*]'
+	.venv/bin/python -m pip install --quiet --no-compile --editable '.[course,test,$*]'
 	touch $@
 .venv-uv/bin/uv:
 	python3 -m venv .venv-uv

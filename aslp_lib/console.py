@@ -56,8 +56,7 @@ def run(command: Callable[[], int | None]) -> int:
         The command's own status, 0 if it returns none, 1 after an error and 130 after Ctrl-C. Also
         1 if its standard output is incomplete because of an error such as a full disk.
     """
-    _prepare_streams()
-    warnings.formatwarning = _formatted  # type: ignore[assignment]
+    prepare()
     try:
         return command() or _report_loss()
     except KeyboardInterrupt as stop:
@@ -66,6 +65,15 @@ def run(command: Callable[[], int | None]) -> int:
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def prepare() -> None:
+    """Make printing safe and warnings short, in a process that a user starts, or in a child of it.
+
+    See `run`.
+    """
+    _prepare_streams()
+    warnings.formatwarning = _formatted  # type: ignore[assignment]
 
 
 _with_line = warnings.formatwarning

@@ -1,5 +1,6 @@
 """The commands `run` and `train`."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,10 +17,12 @@ from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import AUTO, PRESETS, SHAPES, Settings, default_preset, one_of
 from aslp_lib.console import command_line
+from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.image_set import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training.batches import accelerator_for, broadcast_from_main
 from aslp_lib.training.loop import train
+from aslp_lib.training.side_by_side import side_by_side
 
 
 def preset_of(preset: str | None = None, data: str | None = None) -> str:
@@ -61,6 +64,25 @@ class Configured(Command):
     def announce_start(self, data: DataSplits, place: str) -> None:
         """Print the preset, the network and the size in use, the data, and where the results go."""
         announce(f"preset {self.preset}: {in_use(self.settings)}\ndata: {data.origin}; {place}")
+
+
+def notes_of_training(run: Run, data: DataSplits, method: str, position: int) -> list[str]:
+    """Train a method of a run, with its progress on line `position`; return notes on the result."""
+    state = train(run.settings, data, method, run.method(method), position=position)
+    return state.method.notes(state.log)
+
+
+def at_the_same_time(settings: Settings) -> int:
+    """Return how many methods of a run are trained at the same time, each on a part of the CPU.
+
+    The embedded images and their networks are so small that one training cannot use several
+    processors. Of other data, each process would hold all images in memory.
+    """
+    accelerator = accelerator_for(settings)
+    several = accelerator.device.type == "cpu" and accelerator.num_processes == 1
+    if several and settings.data in DATASETS:
+        return min(len(settings.methods), os.cpu_count() or 1)
+    return 1
 
 
 @dataclass(frozen=True)
@@ -113,9 +135,13 @@ class Train(Configured):
 
     def steps(self, run: Run, data: DataSplits) -> None:
         """Run the steps of the command on an open run."""
-        for method in run.settings.methods:
-            state = train(run.settings, data, method, run.method(method))
-            for note in state.method.notes(state.log):
+        processes = at_the_same_time(run.settings)
+        calls = [
+            partial(notes_of_training, run, data, method, number % processes)
+            for number, method in enumerate(run.settings.methods)
+        ]
+        for notes in side_by_side(calls, processes):
+            for note in notes:
                 announce(f"note: {note}")
 
     def _open(self) -> tuple[Run, DataSplits]:

@@ -7,13 +7,8 @@ images' own sizes. The maps are counted when they are predicted, and not stored.
 
 import json
 import math
-import multiprocessing
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -49,6 +44,7 @@ from aslp_lib.runs import Run, read_log
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
+from aslp_lib.training.side_by_side import side_by_side
 
 NO_RECORDS = pd.DataFrame(columns=records.IDENTITY)
 """Records of an experiment that has not begun."""
@@ -317,43 +313,9 @@ def compare(
         of_seed = known[known.seed == training.seed]
         of_run = records.of_method(of_seed, configuration.method, _options(training))
         jobs.append((experiment, configuration, training, of_run))
-    bar = partial(tqdm, total=len(jobs), desc="trainings")
-    if processes == 1:
-        for job in bar(jobs):
-            yield recorded(*job)
-        return
-    threads = max(1, (os.cpu_count() or 1) // processes)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
-        try:
-            results = [pool.submit(recorded, *job, progress=False) for job in jobs]
-            for result in bar(results):
-                yield result.result()
-        except BrokenProcessPool:
-            raise RuntimeError(
-                "a training process was ended from outside, for example because memory ran out; "
-                "expected it to finish. Repeat the command to continue, with a smaller --processes."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _begin_process(threads: int) -> None:
-    """Set the number of threads of a process of the pool, and let it end with its parent."""
-    torch.set_num_threads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has ended.
-
-    A killed parent cannot stop its processes: they would finish their training and then wait for
-    the next one forever.
-    """
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    alone = processes == 1  # the only one that can show the progress within a training
+    calls = [partial(recorded, *job, progress=alone) for job in jobs]
+    yield from tqdm(side_by_side(calls, processes), total=len(jobs), desc="trainings")
 
 
 def recorded(

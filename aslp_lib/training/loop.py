@@ -44,6 +44,7 @@ def train(
     folder: MethodFolder | None = None,
     *,
     progress: bool = True,
+    position: int = 0,
     after_epoch: Callable[[TrainingState], None] | None = None,
 ) -> TrainingState:
     """Train a network by one training method.
@@ -55,6 +56,8 @@ def train(
         folder: folder for the log, each image's alpha, the checkpoint, the final weights and the
             recalibrations fitted on them. Training resumes from a checkpoint in it. If None,
             nothing is written or recalibrated.
+        progress: show progress bars.
+        position: line of the progress bar, if several processes show theirs.
         after_epoch: function that the main process calls with the state after each epoch.
 
     Raises:
@@ -85,6 +88,7 @@ def train(
         total=settings.epochs * steps,
         initial=done * steps,
         desc=state.method.label,
+        position=position,
         unit="step",
         mininterval=1.0,  # Each refresh sends messages to a notebook, whose queue is finite.
         disable=not (progress and main),

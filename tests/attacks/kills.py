@@ -28,13 +28,14 @@ ARGUMENTS = [
     *("--batch-size", "4", "--device", "cpu", "--augment", "--methods", "bce", "aslp_mc"),
     *("--aslp.alpha-warm-up", "1", "--recalibrate", "temperature_scaling", "--out", "run"),
 ]
+SLOW = "import os, time; os.fsync = lambda _: time.sleep(0.05)"
+"""What Python runs when it starts, in processes that train side by side, too."""
 PROGRAM = """
-import os, signal, sys, time
+import signal, sys
 from aslp_lib import files
 from aslp_lib.__main__ import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a background job ignores
-os.fsync = lambda _: time.sleep(0.05)
 files.ABANDONED = 0
 sys.exit(main())
 """
@@ -45,6 +46,9 @@ def start(folder: Path, arguments: list[str], count: int) -> list[subprocess.Pop
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    (folder.parent / "sitecustomize.py").write_text(SLOW)
+    paths = os.pathsep.join([str(folder.parent), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths}
     processes = []
     for rank in range(count):
         several = address | dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
@@ -53,7 +57,8 @@ def start(folder: Path, arguments: list[str], count: int) -> list[subprocess.Pop
             process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, *arguments],
                 cwd=folder,
-                env=os.environ | (several if count > 1 else {}),
+                env=environment | (several if count > 1 else {}),
+                start_new_session=True,
                 stdout=output,
                 stderr=output,
             )
@@ -98,7 +103,10 @@ def main() -> int:
             time.sleep(rng.uniform(0, seconds[count]))
             some = rng.randint(1, count) if sent == signal.SIGKILL else count
             for process in rng.sample(processes, some):
-                process.send_signal(sent)
+                if sent == signal.SIGINT:
+                    os.killpg(process.pid, sent)  # a terminal sends it to the children, too
+                else:
+                    process.send_signal(sent)
             wait(processes, 5)
             half = sum(name.endswith(".partial") for name in content(folder))
             killed = f"{sent.name} of {some} of {count}, {half} half-written files"

@@ -2,17 +2,20 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from aslp_lib.cli import main, parse
 from aslp_lib.config import PRESETS
 from aslp_lib.console import command_line
 from aslp_lib.metrics import SCORES
+from aslp_lib.tensors import load_tensors
 
 QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
 ROOT = Path(__file__).parents[2]
@@ -50,6 +53,22 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
             if name in ("ece", "gap", "max_f"):
                 assert f"<td>{SCORES[name].text(row[name])}</td>" in plain
         assert f"ECE {100 * row['ece']:.1f} % = " in plain
+
+
+@pytest.mark.slow
+def test_methods_train_side_by_side_as_one_after_the_other(elsewhere, capfd, monkeypatch):
+    """Training compares to rounding, because each process has a part of the threads."""
+    for processors in (1, 2):
+        monkeypatch.setattr(os, "cpu_count", lambda processors=processors: processors)
+        words = ["--data", "shapes", "--limit", "6", "--methods", "bce", "aslp_gap"]
+        assert main(["train", *QUICK, *words, "--out", str(processors)]) == 0
+        printed = capfd.readouterr()
+        assert "note: ASLP (measured gap): the alphas " in printed.out
+        assert "BCE: 100%" in printed.err and "ASLP (measured gap): 100%" in printed.err
+    for method in ("bce", "aslp_gap"):
+        one, two = (load_tensors(elsewhere / n / method / "weights.safetensors")[0] for n in "12")
+        for name, values in one.items():
+            torch.testing.assert_close(two[name], values, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -175,11 +194,11 @@ def test_a_bad_file_of_a_test_set_stops_a_run_before_it_trains(elsewhere, paper_
 
 @pytest.mark.fault
 def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("aslp_lib.cli.run.train", stop)
-    assert main([*QUICK, "--out", "here"]) == 130
+    assert main([*QUICK, "--methods", "bce", "--out", "here"]) == 130
     assert capsys.readouterr().err == "\nstopped; continue with --resume here\n"
 
 

@@ -23,7 +23,7 @@ def recorded(monkeypatch):
     """The trainings that are asked for, which are recorded without being done."""
     trained = []
 
-    def record(asked, configuration, training, known):
+    def record(asked, configuration, training, known, **_):
         trained.append(training.seed)
         scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
         own = {"method": "bce", "options": {}, "recalibration": "none", "seed": training.seed}

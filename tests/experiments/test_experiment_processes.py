@@ -65,6 +65,6 @@ def test_a_process_that_is_killed_is_noticed(tmp_path):
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(RuntimeError, match=r"was ended from outside.*a smaller --processes"):
+    with pytest.raises(RuntimeError, match=r"was ended from outside.*fewer processes"):
         train(tmp_path)
     killer.join()
