@@ -86,6 +86,7 @@ class Counts(ImageColumns):
             not a number of pixels.
     """
 
+    SUMS = ("table",)
     table: np.ndarray
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     levels: FloatLevels | None = None
@@ -393,24 +394,11 @@ class Counts(ImageColumns):
             ValueError: if there are no parts, if their levels differ, or if floats were
                 recalibrated differently.
         """
-        require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
-        if len(parts) == 1:
-            return parts[0]
-        numbers = sorted({part.table.shape[2] for part in parts})
-        expected = "one number. Count all parts in the same way."
-        require("the number of levels", numbers, len(numbers) == 1, expected)
-        columns = cls.common_columns(parts)
-        fine = [(part.levels, part.pooled) for part in parts if part.levels is not None]
-        levels = joined_levels(fine) if fine else None
-        return cls(np.concatenate([part.table for part in parts]), columns, levels)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __getitem__(self, images: slice | np.ndarray) -> Counts:
-        """Return the set of the images that a slice, a mask or an index array selects."""
-        columns = {name: column[images] for name, column in self.columns.items()}
-        return Counts(self.table[images], columns, self.levels)
+        joined = super().join(parts)
+        if joined.levels is None or len(parts) == 1:
+            return joined
+        levels = [(part.levels, part.pooled) for part in parts if part.levels is not None]
+        return replace(joined, levels=joined_levels(levels))
 
     def save(self, path: Path) -> None:
         """Write the counts as safetensors; columns of text, such as names, become metadata.
@@ -463,28 +451,6 @@ class Counts(ImageColumns):
         if self.levels is None:
             return self
         return Counts(self.levels.to_grey(self.table), self.columns)
-
-    def as_one_image(self) -> Counts:
-        """Return the pixels of all images as those of one image, without columns."""
-        return self._as_one_image
-
-    @cached_property
-    def _as_one_image(self) -> Counts:
-        if len(self) == 1 and not self.columns:
-            return self
-        return Counts(self.pooled[None], levels=self.levels)
-
-    def resampled(self, draws: np.ndarray) -> list[Counts]:
-        """Return resampled sets, each pooled into one image.
-
-        Args:
-            draws: multiplicity of each image in each of R resamples, (R, N), float64.
-        """
-        # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
-        flat = self.table.reshape(len(self), -1).astype(np.float64)
-        pooled = (draws @ flat).astype(self.table.dtype)
-        images = pooled.reshape(len(pooled), 1, *self.table.shape[1:])
-        return [Counts(image, levels=self.levels) for image in images]
 
     @property
     def mean_logits(self) -> np.ndarray:
@@ -546,15 +512,9 @@ class Counts(ImageColumns):
         return np.stack([grey_level_logits(self.grey_levels)] * 2)
 
     @property
-    def pixels(self) -> float:
-        """Number of pixels of the set; a float for expected numbers."""
-        return self.table.sum().item()
-
-    @cached_property
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, levels)."""
-        pooled: np.ndarray = self.table.sum(axis=0)
-        return pooled
+        return self.as_one_image().table[0]
 
     @cached_property
     def image_means(self) -> dict[object, np.ndarray]:
