@@ -18,13 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aslp_lib.checks import (
-    explained,
     require,
     require_one_channel,
     require_shape_of,
@@ -51,8 +49,6 @@ if TYPE_CHECKING:
 
 MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
-LOGITS = "logits of the levels"
-"""Name of the levels' logits in files."""
 LARGEST_LOGIT = float(np.finfo(np.float32).max)
 """Largest absolute value of a logit that is counted; in float64, sums of larger ones overflow."""
 
@@ -106,9 +102,6 @@ class Counts(ImageColumns):
         total = self.table.sum(dtype=np.float64).item()
         expected = "fewer than 2^63, which 64-bit integers can hold. Count fewer images at a time."
         require("the number of pixels", total, total < 2**63, expected)
-        if self.levels is not None:
-            logits, expected = self.levels.logits.shape, f"{shape[1:]}, that of the table"
-            require("the shape of the logits of the levels", logits, logits == shape[1:], expected)
         for name, column in self.columns.items():
             fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
             require(f"the shape of the column {name}", column.shape, fits, expected)
@@ -392,53 +385,13 @@ class Counts(ImageColumns):
 
         Raises:
             ValueError: if there are no parts, if their levels differ, or if floats were
-                recalibrated differently.
+                recalibrated before they are joined.
         """
         joined = super().join(parts)
         if joined.levels is None or len(parts) == 1:
             return joined
         levels = [(part.levels, part.pooled) for part in parts if part.levels is not None]
         return replace(joined, levels=joined_levels(levels))
-
-    def save(self, path: Path) -> None:
-        """Write the counts as safetensors; columns of text, such as names, become metadata.
-
-        Raises:
-            OSError: if the file cannot be written; see `files.write`.
-        """
-        import torch
-
-        from aslp_lib.tensors import save_tensors
-
-        arrays = {"table": self.table, **self.columns}
-        if self.levels is not None:
-            arrays[LOGITS] = self.levels.logits
-        texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
-        tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
-        recalibrated = self.levels is not None and self.levels.recalibrated
-        save_tensors(Path(path), tensors, {"texts": texts, "recalibrated": recalibrated})
-
-    @classmethod
-    def load(cls, path: Path) -> Counts:
-        """Read a file that `save` wrote.
-
-        Raises:
-            FileNotFoundError: if there is no such file.
-            ValueError: if it is damaged, or does not contain counts.
-        """
-        from aslp_lib.tensors import load_tensors
-
-        tensors, facts = load_tensors(path)
-        expected = "a file that Counts.save wrote. Count the maps again."
-        with explained(f"{path} holds no counts", expected):
-            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-            texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
-            logits = arrays.pop(LOGITS, None)
-            if logits is not None:
-                valid = logits.dtype == np.float64 and bool(np.isfinite(logits).all())
-                require(f"the data type of the {LOGITS}", logits.dtype, valid, "finite float64")
-            levels = None if logits is None else FloatLevels(logits, facts["recalibrated"])
-            return cls(arrays.pop("table"), arrays | texts, levels)
 
     @property
     def grey_levels(self) -> int:
