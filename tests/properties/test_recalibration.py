@@ -36,34 +36,9 @@ def quietly(fit):
         return fit()
 
 
-def fitted(counts) -> float:
-    return quietly(lambda: Temperature().fit(counts)).value.item()
-
-
 def logit_of(level, levels):
     p = min(max(level / (levels - 1), 0.5 / (levels - 1)), 1 - 0.5 / (levels - 1))
     return math.log(p / (1 - p))
-
-
-def nll(counts, temperature) -> float:
-    """Of every pixel's level, by the definition."""
-    total = 0.0
-    for v in range(counts.grey_levels):
-        z = logit_of(v, counts.grey_levels) / temperature
-        background, foreground = counts.pooled[:, v]
-        total += background * np.logaddexp(0, z) + foreground * np.logaddexp(0, -z)
-    return total / counts.pixels
-
-
-@given(counts(), VALUES, st.integers(2, 5), st.randoms(use_true_random=False))
-def test_no_other_temperature_of_the_range_has_less_nll(counts, other, times, random):
-    """And what it is fitted on may be flipped, permuted and repeated."""
-    best = fitted(counts)
-    assert 0.01 <= best <= 100
-    assert nll(counts, best) <= nll(counts, other) + 1e-12
-    order = random.sample(range(len(counts)), len(counts))
-    for same in (Counts(counts.table[:, ::-1, ::-1]), Counts(counts.table[order] * times)):
-        assert fitted(same) == pytest.approx(best, rel=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
