@@ -83,7 +83,6 @@ def _spectrum(residual: np.ndarray) -> np.ndarray:
 
 def _error(spectrum: np.ndarray, width: float) -> float:
     """Integrate the absolute smoothed residual over [0, 1] by the trapezoidal rule."""
-    points = len(spectrum) - 1
-    gaussian = np.exp(-((np.pi * np.arange(points + 1) * width) ** 2) / 2)
-    smoothed = np.abs(np.fft.irfft(spectrum * gaussian, 2 * points)[: points + 1])
+    gaussian = np.exp(-((np.pi * np.arange(POINTS + 1) * width) ** 2) / 2)
+    smoothed = np.abs(np.fft.irfft(spectrum * gaussian, 2 * POINTS)[: POINTS + 1])
     return float(smoothed.sum() - (smoothed[0] + smoothed[-1]) / 2)

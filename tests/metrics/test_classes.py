@@ -98,11 +98,8 @@ def example(classes: int, images: int = 6, seed: int = 0):
 
 def rounded(classes: int):
     """Probabilities (6, K, 9, 8) that are multiples of 1/4335 and below 1, and labels."""
-    rng = np.random.default_rng(classes)
-    shares = rng.dirichlet(np.ones(classes), size=(6, 9, 8))
-    values = rng.multinomial(LEVELS, shares).clip(max=LEVELS - 1)
-    p = torch.from_numpy(values / LEVELS).movedim(-1, 1)
-    return p, torch.from_numpy((shares.cumsum(-1) < rng.random((6, 9, 8, 1))).sum(-1))
+    z, labels = example(classes)
+    return (z.softmax(1) * LEVELS).round().clamp(max=LEVELS - 1) / LEVELS, labels
 
 
 @pytest.mark.parametrize("classes", [2, 3, 21])

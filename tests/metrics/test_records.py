@@ -49,19 +49,6 @@ def test_a_number_in_its_unit(name, heading, text, signed, interval):
     assert (score.text(math.nan), replace(score, digits=0).text(-0.004)) == ("-", "0")
 
 
-@pytest.mark.parametrize(
-    ("better", "values", "best"),
-    [
-        ("less", [0.3, 0.1, 0.2], 0.1),
-        ("more", [0.1, 0.3, 0.2], 0.3),
-        ("zero", [-0.1, 0.2], -0.1),
-        ("zero", [-0.2, 0.1], 0.1),
-    ],
-)
-def test_the_best_value_has_the_lowest_cost(better, values, best):
-    assert min(values, key=replace(SCORES["ece"], better=better).cost) == best
-
-
 def test_scores_are_their_functions_with_bins_where_they_have_any():
     with_bins = {"ece", "ece_floor", "ece_equal_mass", "ece_debiased", "oe", "mce"}
     table = np.random.default_rng(0).integers(0, 5, (5, 2, 256))
