@@ -1,7 +1,10 @@
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
 
-from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency
+from aslp_lib.metrics import CLASS_SCORES, SCORES, bootstrap, calibration, saliency
 from aslp_lib.metrics.bootstrap import (
     Resamples,
     difference,
@@ -9,22 +12,37 @@ from aslp_lib.metrics.bootstrap import (
     interval,
     reliability_tables,
 )
+from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
 
 
-def random_counts(images=9):
-    table = np.random.default_rng(6).integers(0, 4, (images, 2, 256))
+def random_counts(images=9, seed=6):
+    table = np.random.default_rng(seed).integers(0, 4, (images, 2, 256))
     table[2, 1] = 0  # no foreground: no F
     return Counts(table)
 
 
+def class_counts(seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(9, 4, 5, 6, generator=generator, dtype=torch.float64)
+    labels = torch.randint(4, (9, 5, 6), generator=generator)
+    return ClassCounts.from_logits(logits, labels)
+
+
+TWO_CLASSES = ("ece", "max_f", "max_f_mean_pr", "mean_e", "mae")
+OF_FOUR = ("ece", "class_ece", "mean_iou", "nll", "brier")
+
+
 @pytest.mark.parametrize(
-    "score",
-    [calibration.ece, saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae],
+    ("make", "score"),
+    [
+        *((partial(random_counts, 9), SCORES[name].with_bins(7)) for name in TWO_CLASSES),
+        *((class_counts, CLASS_SCORES[name].with_bins(7)) for name in OF_FOUR),
+    ],
 )
-def test_resampling_counts_equals_resampling_images(score):
-    """Scores of pooled pixels and means over images; two methods on the same resamples too."""
-    counts, other = random_counts(), Counts(random_counts().table[:, :, ::-1].copy())
+def test_resampling_counts_equals_resampling_images(make, score):
+    """Scores of pooled pixels, of bins and means over images; two methods on the same resamples."""
+    counts, other = make(seed=0), make(seed=1)
     draws = np.random.default_rng(3).multinomial(9, np.full(9, 1 / 9), size=40)
     resampled = [np.repeat(np.arange(9), d) for d in draws]
     oracle = np.array([score(counts[images]) for images in resampled])
@@ -123,7 +141,8 @@ def test_error_bounds_are_the_bounds_of_ece_and_oe():
     one = Counts(np.zeros((2, 2, 256), np.int64))
     one.table[[0, 1], 0, [200, 250]] = 1  # bins of a single pixel
     tiny = Counts(1e-4 * few.table)  # expected numbers, below one pixel a bin
-    for counts in (many, few, one, tiny):
+    for counts in (many, few, one, tiny, class_counts(0)):
         found, oe = error_bounds(counts), interval(counts, calibration.oe)
-        assert found["ece"] == Resamples(counts).bounds(SCORES["ece"])
-        assert found["oe"] == pytest.approx((oe.low, oe.high), rel=1e-9)
+        assert found.pop("oe") == pytest.approx((oe.low, oe.high), rel=1e-9)
+        for name, ends in found.items():
+            assert ends == Resamples(counts).bounds(CLASS_SCORES[name])

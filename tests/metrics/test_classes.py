@@ -152,20 +152,6 @@ def test_two_channels_have_the_scores_and_intervals_of_one():
     assert gap == difference(one, one[::-1], calibration.accuracy, resamples=50)
 
 
-def test_scores_of_classes_are_resampled_as_if_images_were_repeated():
-    z, labels = example(4)
-    counts = ClassCounts.from_logits(z, labels)
-    resamples = Resamples(counts, 20)
-    for name in ("class_ece", "ece", "mean_iou", "nll"):
-        function = CLASS_SCORES[name].with_bins(7)
-        expected = [
-            function(counts[np.repeat(np.arange(6), draw.astype(int))]) for draw in resamples.draws
-        ]
-        np.testing.assert_allclose(resamples.scores(function), expected, atol=1e-12)
-    low, high = resamples.bounds(CLASS_SCORES["class_ece"], bins=7)
-    assert low <= scores(counts, 7)["class_ece"] <= high
-
-
 def test_a_class_against_the_rest_is_a_set_of_two_classes():
     z, labels = example(3)
     counts = ClassCounts.from_logits(z, labels)

@@ -133,6 +133,7 @@ def test_parts_keep_what_belongs_to_each_image():
     mixed = Counts.join([counts, Counts(counts.table)])
     assert (mixed.columns, mixed.names, mixed.independent) == ({}, (), 6)
     assert mixed.pixels == 2 * counts.table.sum()
+    assert counts.as_one_image().columns == counts[:1].as_one_image().columns == {}
 
 
 def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
