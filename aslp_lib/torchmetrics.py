@@ -70,8 +70,6 @@ class CalibrationOfClasses(Metric):
 
     def compute(self) -> dict[str, Tensor]:
         """Compute the scores of all batches since the last reset."""
-        counts = ClassCounts(
-            *(getattr(self, name).cpu().numpy()[None] for name in ClassCounts.SUMS)
-        )
-        values = scores(counts, self.bins, self.names)
+        sums = (getattr(self, name).cpu().numpy()[None] for name in ClassCounts.SUMS)
+        values = scores(ClassCounts(*sums), self.bins, self.names)
         return {name: torch.tensor(value, device=self.device) for name, value in values.items()}
