@@ -43,3 +43,8 @@ def test_batches_are_counted_until_a_reset_unless_they_are_refused():
     accumulator.reset()
     accumulator.update(p[:3].bfloat16(), labels[:3])
     assert len(accumulator.counts) == 3
+    of_logits = CountsAccumulator(logits=True)
+    of_logits.update(p.logit(), labels)
+    np.testing.assert_array_equal(
+        of_logits.counts.logits, Counts.from_logits(p.logit(), labels).logits
+    )
