@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from aslp_lib.checks import require
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.calibration import BINS
-from aslp_lib.metrics.classes import SUMS, ClassCounts
+from aslp_lib.metrics.classes import ClassCounts
 
 SCORED = ("ece", "class_ece", "gap", "nll", "brier", "accuracy", "mean_iou")
 """Names of the scores by default."""
@@ -56,7 +56,7 @@ class CalibrationOfClasses(Metric):
         self.names, self.bins = names, bins
         self.ignore_index, self.logits = ignore_index, logits
         nothing = ClassCounts.empty(classes)
-        for name, values in zip(SUMS, nothing.sums, strict=True):
+        for name, values in zip(ClassCounts.SUMS, nothing.sums, strict=True):
             self.add_state(name, torch.as_tensor(values[0]), dist_reduce_fx="sum")
 
     def update(self, preds: Tensor, target: Tensor) -> None:
@@ -65,11 +65,11 @@ class CalibrationOfClasses(Metric):
         counts = count(preds, target, self.ignore_index, pooled=True)
         classes = self.confusion.shape[0]
         require("the number of channels", counts.classes, counts.classes == classes, f"{classes}")
-        for name, values in zip(SUMS, counts.sums, strict=True):
+        for name, values in zip(ClassCounts.SUMS, counts.sums, strict=True):
             getattr(self, name).add_(torch.as_tensor(values.sum(axis=0)).to(self.device))
 
     def compute(self) -> dict[str, Tensor]:
         """Compute the scores of all batches since the last reset."""
-        counts = ClassCounts(*(getattr(self, name).cpu().numpy()[None] for name in SUMS))
-        values = scores(counts, self.bins, self.names)
+        sums = (getattr(self, name).cpu().numpy()[None] for name in ClassCounts.SUMS)
+        values = scores(ClassCounts(*sums), self.bins, self.names)
         return {name: torch.tensor(value, device=self.device) for name, value in values.items()}

@@ -15,9 +15,10 @@ TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")
 _error = partial(_low, unit="%")
 _binned_error = partial(_error, takes_bins=True)
+_floor = partial(_binned_error, better=None)
 _CALIBRATION = (
     _binned_error("ece", calibration.ece, "ECE", visibility=COMPARED, bounds=ece_bounds),
-    _binned_error("ece_floor", noise_floor, "noise floor", better=None, visibility=MAIN),
+    _floor("ece_floor", noise_floor, "noise floor", visibility=MAIN),
     _binned_error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass"),
     _binned_error("ece_debiased", calibration.ece_debiased, "ECE, debiased"),
     _binned_error("oe", calibration.oe, "OE", visibility=TABLES),
@@ -31,49 +32,37 @@ _CALIBRATION = (
     _high("accuracy", calibration.accuracy, "accuracy", unit="%", visibility=MAIN),
     _high("confidence", calibration.confidence, "confidence", unit="%"),
 )
-SCORES: dict[str, Score] = {
-    score.name: score
-    for score in (
-        *_CALIBRATION,
-        _low("mae", saliency.mae, "MAE", visibility=TABLES),
-        _high("max_f", saliency.max_f, "max F (mean F)", visibility=TABLES),
-        _high("max_f_mean_pr", saliency.max_f_mean_pr, "max F (mean P, R)", visibility=TABLES),
-        _high("mean_f", saliency.mean_f, "mean F", visibility=TABLES),
-        _high("adaptive_f", saliency.adaptive_f, "adaptive F"),
-        _high(
-            "weighted_f", saliency.weighted_f, "weighted F", needs="weighted_f", visibility=TABLES
-        ),
-        _high("max_e", saliency.max_e, "max E"),
-        _high("mean_e", saliency.mean_e, "mean E", visibility=TABLES),
-        _high("s_measure", saliency.s_measure, "S", needs="quadrants", visibility=TABLES),
-        _high("iou", saliency.iou, "IoU", visibility=TABLES),
-        _high("dice", saliency.dice, "Dice", visibility=TABLES),
-        _high("ap", saliency.average_precision, "AP, pooled", visibility=TABLES),
-        _high("auc", saliency.auc, "AUC, pooled", visibility=TABLES),
-    )
-}
+
+
+def _by_name(*scores: Score) -> dict[str, Score]:
+    return {score.name: score for score in scores}
+
+
+SCORES = _by_name(
+    *_CALIBRATION,
+    _low("mae", saliency.mae, "MAE", visibility=TABLES),
+    _high("max_f", saliency.max_f, "max F (mean F)", visibility=TABLES),
+    _high("max_f_mean_pr", saliency.max_f_mean_pr, "max F (mean P, R)", visibility=TABLES),
+    _high("mean_f", saliency.mean_f, "mean F", visibility=TABLES),
+    _high("adaptive_f", saliency.adaptive_f, "adaptive F"),
+    _high("weighted_f", saliency.weighted_f, "weighted F", needs="weighted_f", visibility=TABLES),
+    _high("max_e", saliency.max_e, "max E"),
+    _high("mean_e", saliency.mean_e, "mean E", visibility=TABLES),
+    _high("s_measure", saliency.s_measure, "S", needs="quadrants", visibility=TABLES),
+    _high("iou", saliency.iou, "IoU", visibility=TABLES),
+    _high("dice", saliency.dice, "Dice", visibility=TABLES),
+    _high("ap", saliency.average_precision, "AP, pooled", visibility=TABLES),
+    _high("auc", saliency.auc, "AUC, pooled", visibility=TABLES),
+)
 """Every score of two classes by name, in the order in which files and tables list them."""
-CLASS_SCORES: dict[str, Score] = {
-    score.name: score
-    for score in (
-        *_CALIBRATION,
-        _error(
-            "class_ece",
-            OfBins(calibration.ece_of_bins, of="classes"),
-            "class-wise ECE",
-            visibility=MAIN,
-            bounds=ece_bounds,
-        ),
-        _binned_error(
-            "class_ece_floor",
-            partial(noise_floor, of="classes"),
-            "class-wise noise floor",
-            better=None,
-            visibility=TABLES,
-        ),
-        _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=TABLES),
-    )
-}
+_class_ece = OfBins(calibration.ece_of_bins, of="classes")
+_class_floor = partial(noise_floor, of="classes")
+CLASS_SCORES = _by_name(
+    *_CALIBRATION,
+    _error("class_ece", _class_ece, "class-wise ECE", visibility=MAIN, bounds=ece_bounds),
+    _floor("class_ece_floor", _class_floor, "class-wise noise floor", visibility=TABLES),
+    _high("mean_iou", calibration.mean_iou, "mean IoU", visibility=TABLES),
+)
 """Every score of K classes by name. F, E, S, ROC and the like are of two classes only."""
 ALL_SCORES = SCORES | CLASS_SCORES
 """The scores of both kinds by name; those of one name are the same."""

@@ -66,14 +66,15 @@ class CountsAccumulator:
         leaves the counts unchanged.
         """
         classes = labels.dim() < predictions.dim() and predictions.shape[1] > 1
-        kind: type[Counts | ClassCounts] = ClassCounts if classes else Counts
-        options: dict[str, Any] = {"ignore_index": self.ignore_index}
+        part: Counts | ClassCounts
         if classes:
-            options["pooled"] = not self.per_image
-        elif not self.logits:
-            options["grey_levels"] = self.grey_levels
-        count = kind.from_logits if self.logits else kind.from_probabilities
-        part = count(predictions, labels, **options)
+            count = ClassCounts.from_logits if self.logits else ClassCounts.from_probabilities
+            part = count(predictions, labels, self.ignore_index, pooled=not self.per_image)
+        elif self.logits:
+            part = Counts.from_logits(predictions, labels, self.ignore_index)
+        else:
+            options = self.grey_levels, self.ignore_index
+            part = Counts.from_probabilities(predictions, labels, *options)
         self._parts.append(part)
         if not self.per_image:
             self._parts = [self.counts.as_one_image()]

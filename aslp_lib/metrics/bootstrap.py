@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -77,7 +77,6 @@ def interval(
     counts: Counts | ClassCounts,
     score: ScoreFunction,
     *,
-    minus: Counts | ClassCounts | None = None,
     resamples: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
@@ -96,9 +95,6 @@ def interval(
     Args:
         counts: counts of two or more images.
         score: function of counts, or an `ImageMean`.
-        minus: counts of another method on the same images, in the same order. The score and its
-            interval are then those of `score(counts) - score(minus)`. Both are scored on the same
-            resamples, so that effects of an image that are common to both methods cancel.
         resamples: number of resamples.
         confidence_level: nominal coverage of the interval, in (0, 1).
         seed: seed of the resampling.
@@ -107,27 +103,25 @@ def interval(
         The score and the ends of its interval, which are NaN if it is undefined in every resample.
 
     Raises:
-        ValueError: if there are fewer than two images, if `minus` has other images, or if
-            `resamples` or `confidence_level` is out of range.
+        ValueError: if there are fewer than two images, or if `resamples` or `confidence_level` is
+            out of range.
     """
-    if minus is not None and (len(minus) != len(counts) or minus.names != counts.names):
-        raise ValueError(
-            f"the two methods were scored on different images ({len(counts)} and {len(minus)}, or "
-            "the same number with different names); expected the same images in the same order. "
-            "Predict the same set with both."
-        )
     scores = Resamples(counts, resamples, seed).scores(score)
-    value = score(counts)
-    if minus is not None:
-        scores = scores - Resamples(minus, resamples, seed).scores(score)
-        value = value - score(minus)
-    return Interval(value, *middle(scores, confidence_level))
+    return Interval(score(counts), *middle(scores, confidence_level))
 
 
 def difference(
-    first: Counts | ClassCounts, second: Counts | ClassCounts, score: ScoreFunction, **options: Any
+    first: Counts | ClassCounts,
+    second: Counts | ClassCounts,
+    score: ScoreFunction,
+    *,
+    confidence_level: float = 0.95,
+    **options: int,
 ) -> Interval:
     """Compute `score(first) - score(second)` and its paired percentile interval.
+
+    Both methods are scored on the same resamples, so that effects of an image that are common to
+    both cancel.
 
     >>> from aslp_lib.metrics import calibration
     >>> mask = np.uint8([[1, 0]])
@@ -140,27 +134,21 @@ def difference(
         first: counts of one method.
         second: counts of another method on the same images, in the same order.
         score: function of counts, or an `ImageMean`.
-        options: `resamples`, `confidence_level` and `seed` of `interval`.
+        confidence_level: nominal coverage of the interval, in (0, 1).
+        options: `resamples` and `seed` of `interval`.
 
     Raises:
-        ValueError: see `interval`.
+        ValueError: if the second method has other images; see also `interval`.
     """
-    return interval(first, score, minus=second, **options)
-
-
-def bounds(
-    counts: Counts | ClassCounts, score: ScoreFunction, **options: Any
-) -> tuple[float, float]:
-    """Compute the ends of a score's percentile interval; see `interval` for the options.
-
-    >>> from aslp_lib.metrics import calibration
-    >>> mask = np.uint8([[1, 0]])
-    >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
-    >>> bounds(counts, calibration.accuracy)  # a resample has accuracy 0.5, 0.75 or 1
-    (0.5, 1.0)
-    """
-    ends = interval(counts, score, **options)
-    return ends.low, ends.high
+    if len(first) != len(second) or first.names != second.names:
+        raise ValueError(
+            f"the two methods were scored on different images ({len(first)} and {len(second)}, or "
+            "the same number with different names); expected the same images in the same order. "
+            "Predict the same set with both."
+        )
+    of_first, of_second = (Resamples(each, **options).scores(score) for each in (first, second))
+    value = score(first) - score(second)
+    return Interval(value, *middle(of_first - of_second, confidence_level))
 
 
 def reliability_tables(
@@ -284,16 +272,9 @@ class Resamples:
 
     def scores(self, score: ScoreFunction) -> np.ndarray:
         """Compute the score of each resample, shape (R,); NaN where it is undefined."""
-        if isinstance(score, OfBins):
+        if isinstance(score, (ImageMean, OfBins)):
             return score.resampled(self.counts, self.draws)
-        if not isinstance(score, ImageMean):
-            return np.array([score(counts) for counts in self.pooled])
-        values = score.values(self.counts).reshape(len(self.counts), -1)
-        defined = ~np.isnan(values[:, 0])
-        # The score of a resample is NaN if no image in it has a value.
-        with np.errstate(invalid="ignore"):
-            means = self.draws[:, defined] @ values[defined] / (self.draws @ defined[:, None])
-        return np.array([score.of_means(mean if score.reduce else mean[0]) for mean in means])
+        return np.array([score(counts) for counts in self.pooled])
 
 
 def middle(scores: np.ndarray, confidence_level: float = 0.95) -> tuple[float, float]:

@@ -10,9 +10,8 @@ size of the sums does not depend on that of the image.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +28,6 @@ CHUNK = 2**19
 """Number of probabilities that are counted at once, so that intermediate results stay small."""
 LARGEST = 1e30
 """Largest absolute value of a logit; differences of larger ones overflow float32."""
-SUMS = ("top", "table", "confusion", "losses", "squares")
-"""Names of the sums over pixels."""
 SUM_TOLERANCE = 0.01
 """Largest distance from 1 of the sum of a pixel's probabilities, which may be in half precision."""
 
@@ -56,6 +53,7 @@ class ClassCounts(ImageColumns):
         columns: what else is known of each image, as in `Counts`.
     """
 
+    SUMS = ("top", "table", "confusion", "losses", "squares")
     top: np.ndarray
     table: np.ndarray
     confusion: np.ndarray
@@ -143,56 +141,15 @@ class ClassCounts(ImageColumns):
         pixels = counts.confusion.sum(axis=(1, 2))
         return counts.with_columns(ignored=labels.shape[1] - pixels)[pixels > 0]
 
-    @classmethod
-    def join(cls, parts: Sequence[ClassCounts]) -> ClassCounts:
-        """Concatenate the images of several sets, in order, with the columns that all parts have.
-
-        Raises:
-            ValueError: if there are no parts, or if their numbers of classes differ.
-        """
-        require("the number of images", 0, bool(parts), "1 or more. Count a batch first.")
-        numbers = sorted({part.classes for part in parts})
-        require("the number of classes", numbers, len(numbers) == 1, "the same in all parts")
-        if len(parts) == 1:
-            return parts[0]
-        sums = (np.concatenate(arrays) for arrays in zip(*(p.sums for p in parts), strict=True))
-        return cls(*sums, columns=cls.common_columns(parts))
-
-    @property
-    def sums(self) -> tuple[np.ndarray, ...]:
-        """The five sums of each image."""
-        return self.top, self.table, self.confusion, self.losses, self.squares
-
     @property
     def classes(self) -> int:
         """Number K of classes."""
         return int(self.table.shape[1])
 
-    def __len__(self) -> int:
-        return len(self.top)
-
-    def __getitem__(self, images: slice | np.ndarray) -> ClassCounts:
-        """Return the set of the images that a slice, a mask or an index array selects."""
-        columns = {name: column[images] for name, column in self.columns.items()}
-        return ClassCounts(*(array[images] for array in self.sums), columns=columns)
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels of the set."""
-        return int(self.confusion.sum())
-
     @property
     def grey_levels(self) -> int:
         """Number of grey levels at which probabilities are counted."""
         return GREY_LEVELS
-
-    def as_one_image(self) -> ClassCounts:
-        """Return the pixels of all images as those of one image, without columns."""
-        return self._as_one_image
-
-    @cached_property
-    def _as_one_image(self) -> ClassCounts:
-        return ClassCounts(*(array.sum(axis=0, keepdims=True) for array in self.sums))
 
     def of_class(self, number: int) -> Counts:
         """Return the counts of one class against the rest, at grey levels.
@@ -217,25 +174,8 @@ class ClassCounts(ImageColumns):
         """Return resampled sets, each pooled into one image, without the tables of each class.
 
         Those would be large; scores of classes are resampled by their bins (`score.OfBins`).
-
-        Args:
-            draws: multiplicity of each image in each of R resamples, (R, N), float64.
         """
-        empty = self.table[:, :, :, :0]
-        flat = [array.reshape(len(self), -1) for array in (self.top, self.confusion)]
-        top, confusion = ((draws @ array).astype(np.int64) for array in flat)
-        losses, squares = draws @ self.losses, draws @ self.squares
-        shapes = self.top.shape[1:], self.confusion.shape[1:]
-        return [
-            ClassCounts(
-                top[r].reshape(1, *shapes[0]),
-                empty[:1],
-                confusion[r].reshape(1, *shapes[1]),
-                losses[r : r + 1],
-                squares[r : r + 1],
-            )
-            for r in range(len(draws))
-        ]
+        return ImageColumns.resampled(replace(self, table=self.table[..., :0]), draws)
 
 
 def checked_batch(

@@ -18,13 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aslp_lib.checks import (
-    explained,
     require,
     require_one_channel,
     require_shape_of,
@@ -51,8 +49,6 @@ if TYPE_CHECKING:
 
 MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
-LOGITS = "logits of the levels"
-"""Name of the levels' logits in files."""
 LARGEST_LOGIT = float(np.finfo(np.float32).max)
 """Largest absolute value of a logit that is counted; in float64, sums of larger ones overflow."""
 
@@ -86,6 +82,7 @@ class Counts(ImageColumns):
             not a number of pixels.
     """
 
+    SUMS = ("table",)
     table: np.ndarray
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     levels: FloatLevels | None = None
@@ -105,9 +102,6 @@ class Counts(ImageColumns):
         total = self.table.sum(dtype=np.float64).item()
         expected = "fewer than 2^63, which 64-bit integers can hold. Count fewer images at a time."
         require("the number of pixels", total, total < 2**63, expected)
-        if self.levels is not None:
-            logits, expected = self.levels.logits.shape, f"{shape[1:]}, that of the table"
-            require("the shape of the logits of the levels", logits, logits == shape[1:], expected)
         for name, column in self.columns.items():
             fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
             require(f"the shape of the column {name}", column.shape, fits, expected)
@@ -391,66 +385,13 @@ class Counts(ImageColumns):
 
         Raises:
             ValueError: if there are no parts, if their levels differ, or if floats were
-                recalibrated differently.
+                recalibrated before they are joined.
         """
-        require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
-        if len(parts) == 1:
-            return parts[0]
-        numbers = sorted({part.table.shape[2] for part in parts})
-        expected = "one number. Count all parts in the same way."
-        require("the number of levels", numbers, len(numbers) == 1, expected)
-        columns = cls.common_columns(parts)
-        fine = [(part.levels, part.pooled) for part in parts if part.levels is not None]
-        levels = joined_levels(fine) if fine else None
-        return cls(np.concatenate([part.table for part in parts]), columns, levels)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __getitem__(self, images: slice | np.ndarray) -> Counts:
-        """Return the set of the images that a slice, a mask or an index array selects."""
-        columns = {name: column[images] for name, column in self.columns.items()}
-        return Counts(self.table[images], columns, self.levels)
-
-    def save(self, path: Path) -> None:
-        """Write the counts as safetensors; columns of text, such as names, become metadata.
-
-        Raises:
-            OSError: if the file cannot be written; see `files.write`.
-        """
-        import torch
-
-        from aslp_lib.tensors import save_tensors
-
-        arrays = {"table": self.table, **self.columns}
-        if self.levels is not None:
-            arrays[LOGITS] = self.levels.logits
-        texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
-        tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
-        recalibrated = self.levels is not None and self.levels.recalibrated
-        save_tensors(Path(path), tensors, {"texts": texts, "recalibrated": recalibrated})
-
-    @classmethod
-    def load(cls, path: Path) -> Counts:
-        """Read a file that `save` wrote.
-
-        Raises:
-            FileNotFoundError: if there is no such file.
-            ValueError: if it is damaged, or does not contain counts.
-        """
-        from aslp_lib.tensors import load_tensors
-
-        tensors, facts = load_tensors(path)
-        expected = "a file that Counts.save wrote. Count the maps again."
-        with explained(f"{path} holds no counts", expected):
-            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-            texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
-            logits = arrays.pop(LOGITS, None)
-            if logits is not None:
-                valid = logits.dtype == np.float64 and bool(np.isfinite(logits).all())
-                require(f"the data type of the {LOGITS}", logits.dtype, valid, "finite float64")
-            levels = None if logits is None else FloatLevels(logits, facts["recalibrated"])
-            return cls(arrays.pop("table"), arrays | texts, levels)
+        joined = super().join(parts)
+        if joined.levels is None or len(parts) == 1:
+            return joined
+        levels = [(part.levels, part.pooled) for part in parts if part.levels is not None]
+        return replace(joined, levels=joined_levels(levels))
 
     @property
     def grey_levels(self) -> int:
@@ -463,28 +404,6 @@ class Counts(ImageColumns):
         if self.levels is None:
             return self
         return Counts(self.levels.to_grey(self.table), self.columns)
-
-    def as_one_image(self) -> Counts:
-        """Return the pixels of all images as those of one image, without columns."""
-        return self._as_one_image
-
-    @cached_property
-    def _as_one_image(self) -> Counts:
-        if len(self) == 1 and not self.columns:
-            return self
-        return Counts(self.pooled[None], levels=self.levels)
-
-    def resampled(self, draws: np.ndarray) -> list[Counts]:
-        """Return resampled sets, each pooled into one image.
-
-        Args:
-            draws: multiplicity of each image in each of R resamples, (R, N), float64.
-        """
-        # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
-        flat = self.table.reshape(len(self), -1).astype(np.float64)
-        pooled = (draws @ flat).astype(self.table.dtype)
-        images = pooled.reshape(len(pooled), 1, *self.table.shape[1:])
-        return [Counts(image, levels=self.levels) for image in images]
 
     @property
     def mean_logits(self) -> np.ndarray:
@@ -546,15 +465,9 @@ class Counts(ImageColumns):
         return np.stack([grey_level_logits(self.grey_levels)] * 2)
 
     @property
-    def pixels(self) -> float:
-        """Number of pixels of the set; a float for expected numbers."""
-        return self.table.sum().item()
-
-    @cached_property
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, levels)."""
-        pooled: np.ndarray = self.table.sum(axis=0)
-        return pooled
+        return self.as_one_image().table[0]
 
     @cached_property
     def image_means(self) -> dict[object, np.ndarray]:

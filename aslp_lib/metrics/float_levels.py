@@ -199,35 +199,21 @@ def joined_levels(parts: Sequence[tuple[FloatLevels, NDArray[Any]]]) -> FloatLev
         parts: levels of each set, and its pixels of each label and level, shape (2, K).
 
     Raises:
-        ValueError: if the sets were recalibrated differently.
+        ValueError: if the sets were recalibrated one by one. Then a level has several meanings.
     """
-    first = parts[0][0].logits
-    recalibrated = parts[0][0].recalibrated
-    if all(levels is parts[0][0] for levels, _ in parts):
-        return parts[0][0]
-    # In another set, a level's mean logit lies between those of the neighbouring levels. Exceptions
-    # are the outermost levels, which have no limit, and that of 1 in half precision.
-    half_precision_1 = level_of(
-        np.array([GREY_LEVELS - 1]), finite_logits(np.array([1.0], np.float16))
-    )
-    wide = [0, *half_precision_1, FLOAT_LEVELS - 1]
-    neighbours = np.pad(first, ((0, 0), (1, 1)), mode="edge")
-    around = np.stack([neighbours[:, :-2], first, neighbours[:, 2:]])
-    low, high = around.min(axis=0) - 1e-4, around.max(axis=0) + 1e-4
-    low[:, wide], high[:, wide] = -np.inf, np.inf
-    total, pixels = np.zeros(first.shape), np.zeros(first.shape)
+    first = parts[0][0]
+    if all(levels is first for levels, _ in parts):
+        return first
+    if any(levels.recalibrated for levels, _ in parts):
+        raise ValueError(
+            "the sets were recalibrated one by one; expected sets that were not, or parts of one "
+            "that was. Join them before they are recalibrated."
+        )
+    total, pixels = np.zeros(first.logits.shape), np.zeros(first.logits.shape)
     for levels, counted in parts:
-        near = bool(((low <= levels.logits) & (levels.logits <= high)).all())
-        if levels.recalibrated != recalibrated or (recalibrated and not near):
-            raise ValueError(
-                "the sets were recalibrated differently; expected the same recalibration of all. "
-                "Join them before they are recalibrated."
-            )
         total += counted * levels.logits
         pixels += counted
-    filled = pixels > 0
-    means = np.where(filled, total / np.where(filled, pixels, 1), first)
-    return FloatLevels(means, recalibrated)
+    return mean_logits(total, pixels)
 
 
 _GREY = np.repeat(np.arange(len(_NUMBER)), _NUMBER.astype(int))

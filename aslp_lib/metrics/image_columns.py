@@ -2,39 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from aslp_lib.checks import require
 
 
 class ImageColumns:
     """Base of counts: sums over the pixels of images, and columns of what else is known of each.
 
-    A subclass is a frozen dataclass with a field `columns`, see `Counts`. It implements the first
-    three methods.
+    A subclass is a frozen dataclass with a field for each name in `SUMS` and a field `columns`, see
+    `Counts`. The first axis of every array is that of the images. The first sum counts each pixel
+    once.
     """
 
+    SUMS: ClassVar[tuple[str, ...]]
+    """Names of the sums over pixels."""
+    table: np.ndarray
     columns: Mapping[str, np.ndarray]
 
+    @property
+    def sums(self) -> tuple[np.ndarray, ...]:
+        """The sums over the pixels of each image, in the order of `SUMS`."""
+        return tuple(getattr(self, name) for name in self.SUMS)
+
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self.sums[0])
 
     @property
     def pixels(self) -> float:
         """Number of pixels of the set; a float for expected numbers."""
-        raise NotImplementedError
+        return self.sums[0].sum().item()
+
+    def __getitem__(self, images: slice | np.ndarray) -> Self:
+        """Return the set of the images that a slice, a mask or an index array selects."""
+        columns = {name: column[images] for name, column in self.columns.items()}
+        return self._changed(lambda sums: sums[images], columns)
+
+    def _changed(
+        self, change: Callable[[np.ndarray], np.ndarray], columns: Mapping[str, np.ndarray]
+    ) -> Self:
+        """Return a set whose sums are those of this one after a change, with other columns."""
+        sums: Any = {name: change(getattr(self, name)) for name in self.SUMS}
+        return replace(self, **sums, columns=columns)  # type: ignore[type-var]
 
     def as_one_image(self) -> Self:
         """Return the pixels of all images as those of one image, without columns."""
-        raise NotImplementedError
+        return self._as_one_image
+
+    @cached_property
+    def _as_one_image(self) -> Self:
+        if len(self) == 1 and not self.columns:
+            return self
+        return self._changed(lambda sums: sums.sum(axis=0, keepdims=True), {})
+
+    def resampled(self, draws: np.ndarray) -> list[Self]:
+        """Return resampled sets, each pooled into one image.
+
+        Args:
+            draws: multiplicity of each image in each of R resamples, (R, N), float64.
+        """
+
+        def drawn(sums: np.ndarray) -> np.ndarray:
+            # Exact in float64 for whole numbers, because the results are below 2^53.
+            flat = sums.reshape(len(self), -1).astype(np.float64)
+            return (draws @ flat).astype(sums.dtype).reshape(len(draws), *sums.shape[1:])
+
+        resamples = self._changed(drawn, {})
+        return [resamples[r : r + 1] for r in range(len(draws))]
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Concatenate the images of several sets, in order."""
-        raise NotImplementedError
+        """Concatenate the images of several sets, in order.
+
+        The set has the columns that all parts have. Images of different parts are of one group if
+        their groups are equal.
+
+        Raises:
+            ValueError: if there are no parts, or if their levels or classes differ.
+        """
+        require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
+        if len(parts) == 1:
+            return parts[0]
+        shapes = sorted({part.table.shape[1:] for part in parts})
+        expected = "one shape. Count all parts in the same way."
+        require("the shape of an image's table", shapes, len(shapes) == 1, expected)
+        names = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
+        columns = {name: np.concatenate([p.columns[name] for p in parts]) for name in names}
+        sums: Any = {k: np.concatenate([getattr(p, k) for p in parts]) for k in cls.SUMS}
+        return replace(parts[0], **sums, columns=columns)  # type: ignore[type-var]
 
     def with_columns(self, **columns: ArrayLike | None) -> Self:
         """Return the same counts with other columns; None removes a column.
@@ -59,12 +120,9 @@ class ImageColumns:
         """
         if len(self) == 1:
             return self
-        columns = {
-            name: column.sum(axis=0, keepdims=True)
-            for name, column in self.columns.items()
-            if name.startswith("ignored")
-        }
-        return replace(self.as_one_image(), columns=columns)  # type: ignore[type-var]
+        names = [name for name in self.columns if name.startswith("ignored")]
+        totals = {name: self.columns[name].sum(axis=0, keepdims=True) for name in names}
+        return self.as_one_image().with_columns(**totals)
 
     @classmethod
     def of_images(cls, images: Sequence[Self], **columns: ArrayLike | None) -> Self:
@@ -86,12 +144,6 @@ class ImageColumns:
         kept = [number for number, image in enumerate(images) if image.pixels]
         known = {k: np.asarray(v)[kept] for k, v in columns.items() if v is not None}
         return cls.join([images[number] for number in kept]).with_columns(**known)
-
-    @staticmethod
-    def common_columns(parts: Sequence[ImageColumns]) -> dict[str, np.ndarray]:
-        """Concatenate the columns that all parts have."""
-        common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
-        return {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
 
     @property
     def names(self) -> tuple[str, ...]:

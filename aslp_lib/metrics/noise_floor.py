@@ -112,12 +112,15 @@ def ece_bounds(images: ImageBins, draws: np.ndarray) -> tuple[float, float]:
         images: sums over bins of the N images.
         draws: multiplicity of each image in each of R resamples, shape (R, N).
     """
-    images = _filled(images)
-    residuals, gaps = _centred(images)
-    share = images.pixels.sum(axis=0) / images.pixels.sum()
+    filled = images.pixels.any(axis=0)
+    pixels, confidence, positive = (sums[:, filled] for sums in images)
+    residuals, in_bins = confidence - positive, pixels.sum(axis=0)
+    gaps = residuals.sum(axis=0) / in_bins
+    residuals -= pixels * gaps  # without miscalibration
+    share = in_bins / pixels.sum()
     parts = share * gaps  # the ECE is the sum of their absolute values
     ece = np.abs(parts).sum()
-    drawn = draws @ images.pixels
+    drawn = draws @ pixels
     drawn_pixels = drawn.sum(axis=1, keepdims=True)
     noise, growth = draws @ residuals / drawn_pixels, drawn / drawn_pixels / share - 1
 
@@ -145,16 +148,3 @@ def ece_bounds(images: ImageBins, draws: np.ndarray) -> tuple[float, float]:
     shifts = largest(0, np.abs(parts).max(), 0.975), largest(-most, 0, 0.025)
     low, high = (float(np.abs(moved(shift)).sum()) for shift in shifts)
     return low, high
-
-
-def _centred(images: ImageBins) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the residuals without miscalibration, (images, bins), and the gaps of the bins."""
-    residuals = images.confidence - images.positive
-    gaps = residuals.sum(axis=0) / images.pixels.sum(axis=0)
-    return residuals - images.pixels * gaps, gaps
-
-
-def _filled(images: ImageBins) -> ImageBins:
-    """Leave out the bins without pixels."""
-    filled = images.pixels.any(axis=0)
-    return ImageBins(*(sums[:, filled] for sums in images))

@@ -204,7 +204,7 @@ class ImageMean:
 
     def __call__(self, counts: Counts) -> float:
         """Compute the score of a set; NaN if it is undefined for all images."""
-        return self.of_means(self.mean(counts))
+        return self._of_mean(self.mean(counts))
 
     def mean(self, counts: Counts) -> np.ndarray:
         """Compute the mean value or curve over the images for which it is defined."""
@@ -216,8 +216,16 @@ class ImageMean:
             means[self.values] = defined.mean(axis=0) if len(defined) else undefined
         return means[self.values]
 
-    def of_means(self, mean: np.ndarray) -> float:
-        """Compute the score from the mean value or curve."""
+    def resampled(self, counts: AnyCounts, draws: np.ndarray) -> np.ndarray:
+        """Compute the score of resamples, (R,), from the multiplicities of the images, (R, N)."""
+        values = self.values(counts).reshape(len(counts), -1)
+        defined = ~np.isnan(values[:, 0])
+        # The score of a resample is NaN if no image in it has a value.
+        with np.errstate(invalid="ignore"):
+            means = draws[:, defined] @ values[defined] / (draws @ defined[:, None])
+        return np.array([self._of_mean(mean if self.reduce else mean[0]) for mean in means])
+
+    def _of_mean(self, mean: np.ndarray) -> float:
         return float(mean if self.reduce is None else self.reduce(mean))
 
 

@@ -5,7 +5,6 @@ Source: Blasiok & Nakkiran, ICLR 2024.
 
 import numpy as np
 
-from aslp_lib.checks import require
 from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.top_label import Of, top_label
@@ -22,9 +21,11 @@ NARROWEST = 0.25
 def smooth_ece(counts: Counts | ClassCounts, of: Of = "prediction") -> float:
     """Compute the smooth expected calibration error.
 
-    The error at width s, `smooth_ece_at`, falls as s grows. The score is the width s* at which the
-    two are equal, `smooth_ece_at(s*) = s*`. Errors are thus resolved at the scale of the error
-    itself.
+    The error at width s is `integral over t in [0, 1] of |sum_c r_c K(t, c)|`, where
+    `r_c = w_c (acc_c - conf_c)` is the residual of the grey level with confidence c, w_c its share
+    of pixels, and K a Gaussian of standard deviation s. The error falls as s grows. The score is
+    the width at which the error equals the width, so that errors are resolved at the scale of the
+    error itself.
 
     Source: Blasiok & Nakkiran, ICLR 2024, with a Gaussian kernel that is reflected at 0 and 1.
 
@@ -51,29 +52,6 @@ def smooth_ece(counts: Counts | ClassCounts, of: Of = "prediction") -> float:
         else:
             high, below, above = width, excess, weight * above
     return width
-
-
-def smooth_ece_at(counts: Counts | ClassCounts, width: float, of: Of = "prediction") -> float:
-    """Compute the smoothed calibration error at a given kernel width.
-
-    `integral over t in [0, 1] of |sum_c r_c K(t, c)|`, where `r_c = w_c (acc_c - conf_c)` is the
-    residual of the grey level with confidence c, w_c its share of pixels, and K a Gaussian of
-    standard deviation `width` that is reflected at 0 and 1.
-
-    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> print(f"{smooth_ece_at(counts, 0.1):.2f}")  # one residual keeps its size at any width
-    0.15
-
-    Args:
-        counts: joint histogram of the set.
-        width: standard deviation of the kernel in units of confidence, in (0, 1].
-        of: definition of confidence and outcome (see `metrics.calibration`).
-
-    Raises:
-        ValueError: if `width` is out of range, or if the set has no pixels.
-    """
-    require("width", width, 0 < width <= 1, "a number in (0, 1]")
-    return _error(_spectrum(_residuals(counts, of)), width)
 
 
 def _residuals(counts: Counts | ClassCounts, of: Of) -> np.ndarray:
@@ -105,7 +83,6 @@ def _spectrum(residual: np.ndarray) -> np.ndarray:
 
 def _error(spectrum: np.ndarray, width: float) -> float:
     """Integrate the absolute smoothed residual over [0, 1] by the trapezoidal rule."""
-    points = len(spectrum) - 1
-    gaussian = np.exp(-((np.pi * np.arange(points + 1) * width) ** 2) / 2)
-    smoothed = np.abs(np.fft.irfft(spectrum * gaussian, 2 * points)[: points + 1])
+    gaussian = np.exp(-((np.pi * np.arange(POINTS + 1) * width) ** 2) / 2)
+    smoothed = np.abs(np.fft.irfft(spectrum * gaussian, 2 * POINTS)[: POINTS + 1])
     return float(smoothed.sum() - (smoothed[0] + smoothed[-1]) / 2)

@@ -25,7 +25,6 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.maps.listing import read_list
 from aslp_lib.maps.read import read_image, read_map, read_mask, stored_size
-from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, Histogram, Isotonic
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fill, load_tensors, save_tensors
@@ -84,22 +83,6 @@ def presets(_: Path) -> Iterable[bytes]:
 def a_run(path: Path) -> None:
     read = Run.open(path.parent).settings
     assert repr(read) == repr(Settings.from_json(read.to_json()))  # 1, 1.0 and True are equal
-
-
-def counts(folder: Path) -> Iterable[bytes]:
-    table = np.arange(2 * 2 * 256).reshape(2, 2, 256) % 7
-    columns = {"weighted_f": [0.5, 0.25], "names": ["a", "b"]}
-    for each in (Counts(table).with_columns(**columns), Counts(table / 3)):
-        each.save(folder / "good.safetensors")
-        yield (folder / "good.safetensors").read_bytes()
-
-
-def some_counts(path: Path) -> None:
-    read = Counts.load(path)
-    assert np.isfinite(read.table).all() and (read.table >= 0).all()
-    assert all(isinstance(name, str) for name in read.names)
-    read.save(path)
-    assert np.array_equal(Counts.load(path).table, read.table)
 
 
 def weights(folder: Path) -> Iterable[bytes]:
@@ -170,7 +153,6 @@ READERS = [
     ("one.png", pictures, spoiled.picture, a_picture),
     ("a.txt", lists, spoiled.any_bytes, a_list),
     ("settings.json", presets, spoiled.json_text, a_run),
-    ("one.safetensors", counts, spoiled.safetensors, some_counts),
     ("one.safetensors", weights, spoiled.safetensors, a_trained_network),
     ("last.safetensors", training, spoiled.safetensors, a_checkpoint),
     ("one.safetensors", recalibrations, spoiled.safetensors, a_recalibration),

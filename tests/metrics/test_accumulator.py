@@ -14,50 +14,37 @@ from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.counts import Counts
 
 
-def batches():
-    """Three of four overconfident images (4, 1, 8, 9) and labels."""
+def test_batches_are_counted_until_a_reset_unless_they_are_refused():
     generator = torch.Generator().manual_seed(0)
-    for _ in range(3):
-        p = torch.randint(4096, (4, 1, 8, 9), generator=generator) / 4095
-        labels = (torch.rand(p.shape, generator=generator) < 0.5 + 0.6 * (p - 0.5)).long()
-        yield p, labels
-
-
-def test_it_counts_what_one_batch_would_and_forgets_on_reset():
-    found = CountsAccumulator(grey_levels=256)
-    first, second, third = batches()
-    found.update(*first)
-    found.update(*second)
-    early = found.counts
-    found.update(*third)
-    whole = Counts.from_probabilities(*map(torch.cat, zip(first, second, third, strict=True)), 256)
-    for _ in range(2):  # a look changes nothing
-        np.testing.assert_array_equal(found.counts.table, whole.table)
-    assert len(early) == 8  # nor does what comes later change what was seen
-    row = found.compute(bins=5)
+    p = torch.rand(12, 1, 8, 9, generator=generator)
+    labels = (torch.rand(p.shape, generator=generator) < p).to(torch.uint8)
+    accumulator, pooled = (CountsAccumulator(256, per_image=kept) for kept in (True, False))
+    for broken, message in (
+        ((p * math.nan, labels), "NaN or outside"),
+        ((p, labels + 254), "NaN or outside"),
+        ((p, labels[:, 0]), r"labels is \(12, 8, 9\); expected .*\(12, 1, 8, 9\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            accumulator.update(*broken)
+    with pytest.raises(ValueError, match="number of images is 0"):
+        accumulator.compute()
+    for part in (slice(8), slice(8, 12)):
+        early = accumulator.counts if part.start else None
+        for counted in (accumulator, pooled):
+            counted.update(p[part].clone().requires_grad_(), labels[part])  # as of a network
+    whole = Counts.from_probabilities(p, labels, 256)
+    np.testing.assert_array_equal(accumulator.counts.table, whole.table)
+    np.testing.assert_array_equal(pooled.counts.table, whole.as_one_image().table)
+    assert len(early) == 8  # what comes later does not change what was returned
+    row = accumulator.compute(bins=5)
     assert row == pytest.approx(scores(whole, bins=5), nan_ok=True)
     undefined = {name for name, value in row.items() if math.isnan(value)}
     assert undefined == {name for name, score in SCORES.items() if score.needs}
-    found.reset()
-    with pytest.raises(ValueError, match="number of images is 0"):
-        found.compute()
-    found.update(*second)
-    assert len(found.counts) == 4
-
-
-def test_nothing_of_a_refused_batch_is_kept():
-    found = CountsAccumulator()
-    for p, label in ((math.nan, 1), (0.5, 255)):
-        with pytest.raises(ValueError, match="NaN or outside"):
-            found.update(torch.full((1, 2), p), torch.full((1, 2), label))
-    with pytest.raises(ValueError, match=r"labels is \(2, 3, 3\); expected .*\(2, 1, 3, 3\)"):
-        found.update(torch.zeros(2, 1, 3, 3), torch.zeros(2, 3, 3))
-    with pytest.raises(ValueError, match="number of images is 0"):
-        found.compute()
-
-
-def test_a_network_s_output_needs_no_detaching():
-    p, labels = next(batches())
-    found = CountsAccumulator()
-    found.update(p.requires_grad_().bfloat16(), labels.to(torch.uint8))
-    assert found.counts.pixels == p.numel()
+    accumulator.reset()
+    accumulator.update(p[:3].bfloat16(), labels[:3])
+    assert len(accumulator.counts) == 3
+    of_logits = CountsAccumulator(logits=True)
+    of_logits.update(p.logit(), labels)
+    np.testing.assert_array_equal(
+        of_logits.counts.logits, Counts.from_logits(p.logit(), labels).logits
+    )

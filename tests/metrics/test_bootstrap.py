@@ -1,31 +1,48 @@
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
 
-from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency
+from aslp_lib.metrics import CLASS_SCORES, SCORES, bootstrap, calibration, saliency
 from aslp_lib.metrics.bootstrap import (
     Resamples,
-    bounds,
     difference,
     error_bounds,
     interval,
     reliability_tables,
 )
+from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
 
 
-def random_counts(images=9):
-    table = np.random.default_rng(6).integers(0, 4, (images, 2, 256))
+def random_counts(images=9, seed=6):
+    table = np.random.default_rng(seed).integers(0, 4, (images, 2, 256))
     table[2, 1] = 0  # no foreground: no F
     return Counts(table)
 
 
+def class_counts(seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(9, 4, 5, 6, generator=generator, dtype=torch.float64)
+    labels = torch.randint(4, (9, 5, 6), generator=generator)
+    return ClassCounts.from_logits(logits, labels)
+
+
+TWO_CLASSES = ("ece", "max_f", "max_f_mean_pr", "mean_e", "mae")
+OF_FOUR = ("ece", "class_ece", "mean_iou", "nll", "brier")
+
+
 @pytest.mark.parametrize(
-    "score",
-    [calibration.ece, saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae],
+    ("make", "score"),
+    [
+        *((partial(random_counts, 9), SCORES[name].with_bins(7)) for name in TWO_CLASSES),
+        *((class_counts, CLASS_SCORES[name].with_bins(7)) for name in OF_FOUR),
+    ],
 )
-def test_resampling_counts_equals_resampling_images(score):
-    """Scores of pooled pixels and means over images; two methods on the same resamples too."""
-    counts, other = random_counts(), Counts(random_counts().table[:, :, ::-1].copy())
+def test_resampling_counts_equals_resampling_images(make, score):
+    """Scores of pooled pixels, of bins and means over images; two methods on the same resamples."""
+    counts, other = make(seed=0), make(seed=1)
     draws = np.random.default_rng(3).multinomial(9, np.full(9, 1 / 9), size=40)
     resampled = [np.repeat(np.arange(9), d) for d in draws]
     oracle = np.array([score(counts[images]) for images in resampled])
@@ -39,36 +56,32 @@ def test_resampling_counts_equals_resampling_images(score):
     assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.1, 0.9])))
 
 
-def test_an_interval_excludes_zero_if_both_ends_have_one_sign():
-    for low, high in ((-2, -1), (-1, 1), (-0.5, 0.5), (0.5, 1), (0, 1), (-1, 0)):
+def test_an_interval_excludes_zero_if_there_is_one_and_both_ends_have_one_sign():
+    for low, high in ((-2, -1), (-0.5, 0.5), (0.5, 1), (0, 1), (-1, 0)):
         assert bootstrap.Interval(0.1, low, high).excludes_zero == (low * high > 0)
-    assert not bootstrap.Interval(0.1).excludes_zero
-
-
-def test_a_score_that_the_set_does_not_have_has_no_interval():
-    without = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
-    assert np.isnan([without.value, without.low, without.high]).all()
+    undefined = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
+    assert np.isnan([undefined.value, undefined.low, undefined.high]).all()
+    assert not undefined.excludes_zero
 
 
 @pytest.mark.parametrize("equal_mass", [True, False])
-def test_tables_of_diagrams_have_the_bins_that_are_asked_for(equal_mass):
-    counts = random_counts()
-    (table,) = reliability_tables({"all": counts}, 5, equal_mass=equal_mass).values()
-    compute = calibration.reliability_equal_mass if equal_mass else calibration.reliability
-    np.testing.assert_array_equal(table.edges, compute(counts, 5).edges)
-
-
-def test_intervals_of_bins_are_of_resampled_diagrams():
-    """Also where a resample has no pixel of a bin."""
+def test_intervals_of_bins_are_of_resampled_diagrams(equal_mass):
+    """Also where a resample has no pixel of a bin. Those of equal mass are the set's in each."""
     counts = random_counts()
     counts.table[:, :, :64] = counts.table[:, :, 192:] = 0
     counts.table[3, 1, 255] = 2
-    drawn = Resamples(counts).pooled
-    accuracy = np.array([calibration.reliability(each, 5).accuracy for each in drawn])
+    table = reliability_tables({"all": counts}, 5, equal_mass=equal_mass)["all"]
+    assert reliability_tables({"one": counts[:1]}, 5, equal_mass=equal_mass)["one"].low is None
+    if equal_mass:
+        images = calibration.image_bins(counts, 5, equal_mass=True)
+        drawn = [Resamples(counts).draws @ part for part in (images.positive, images.pixels)]
+        accuracy = drawn[0] / drawn[1]
+    else:
+        drawn = Resamples(counts).pooled
+        accuracy = np.array([calibration.reliability(each, 5).accuracy for each in drawn])
+        assert np.isnan(accuracy[:, 4]).any()
     filled = ~np.isnan(accuracy).all(axis=0)
-    assert np.isnan(accuracy[:, filled]).any()
     oracle = np.nanquantile(accuracy[:, filled], [0.025, 0.975], axis=0)
-    table = reliability_tables({"all": counts}, 5)["all"]
     ours = np.array([table.low, table.high])
     np.testing.assert_allclose(ours[:, filled], oracle, rtol=1e-14)
     assert np.isnan(ours[:, ~filled]).all()
@@ -98,39 +111,38 @@ def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
     assert covered["pixels"] < 0.8 * 200
 
 
-def test_bad_arguments():
-    counts, ece = random_counts(3), calibration.ece
-    first, other = (counts.with_columns(names=[*names]) for names in ("abc", "abd"))
-    for message, function, *arguments in (
-        ("1; expected two or more", bounds, counts[:1], ece),
-        ("1; expected two or more", bounds, counts.with_columns(groups=np.zeros(3)), ece),
-        (r"\(3 and 2,", difference, counts, counts[:2], ece),
-        (r"\(3 and 3, .* different names\)", difference, first, other, ece),
-    ):
-        with pytest.raises(ValueError, match=message):
-            function(*arguments)
-    with pytest.raises(ValueError, match="resamples is 0"):
-        bounds(counts, ece, resamples=0)
-    for level in (0.0, 1.0):
-        with pytest.raises(ValueError, match=f"confidence_level is {level}"):
-            bounds(counts, ece, confidence_level=level)
+COUNTS = random_counts(3)
+
+
+@pytest.mark.parametrize(
+    ("message", "sets", "options"),
+    [
+        ("1; expected two or more", [COUNTS[:1]], {}),
+        ("1; expected two or more", [COUNTS.with_columns(groups=np.zeros(3))], {}),
+        ("resamples is 0", [COUNTS], {"resamples": 0}),
+        ("confidence_level is 0.0", [COUNTS], {"confidence_level": 0.0}),
+        ("confidence_level is 1.0", [COUNTS], {"confidence_level": 1.0}),
+        (r"\(3 and 2,", [COUNTS, COUNTS[:2]], {}),
+        (
+            r"\(3 and 3, .* different names\)",
+            [COUNTS.with_columns(names=[*names]) for names in ("abc", "abd")],
+            {},
+        ),
+    ],
+)
+def test_bad_arguments(message, sets, options):
+    with pytest.raises(ValueError, match=message):
+        (interval if len(sets) == 1 else difference)(*sets, calibration.ece, **options)
 
 
 def test_error_bounds_are_the_bounds_of_ece_and_oe():
-    rng = np.random.default_rng(5)
-    counts = Counts(rng.integers(0, 50, (12, 2, 256)))
-    found = error_bounds(counts)
-    assert found["ece"] == Resamples(counts).bounds(SCORES["ece"])
-    assert found["oe"] == pytest.approx(bounds(counts, calibration.oe), rel=1e-9)
-    few = Counts(counts.table * (np.arange(256) > 250))  # four bins without a pixel
+    many = Counts(np.random.default_rng(5).integers(0, 50, (12, 2, 256)))
+    few = Counts(many.table * (np.arange(256) > 250))  # four bins without a pixel
     one = Counts(np.zeros((2, 2, 256), np.int64))
     one.table[[0, 1], 0, [200, 250]] = 1  # bins of a single pixel
     tiny = Counts(1e-4 * few.table)  # expected numbers, below one pixel a bin
-    for table in (few, one, tiny):
-        assert error_bounds(table)["oe"] == pytest.approx(bounds(table, calibration.oe), rel=1e-9)
-
-
-def test_a_diagram_of_a_single_image_has_no_intervals():
-    tables = reliability_tables({"one": random_counts()[:1], "two": random_counts()})
-    assert tables["one"].low is tables["one"].high is None
-    assert np.nansum(tables["two"].high) > np.nansum(tables["two"].low)
+    for counts in (many, few, one, tiny, class_counts(0)):
+        found, oe = error_bounds(counts), interval(counts, calibration.oe)
+        assert found.pop("oe") == pytest.approx((oe.low, oe.high), rel=1e-9)
+        for name, ends in found.items():
+            assert ends == Resamples(counts).bounds(CLASS_SCORES[name])

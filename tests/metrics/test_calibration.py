@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -18,27 +17,6 @@ OF = ["prediction", "foreground"]
 def row(levels, labels) -> Counts:
     """Counts of one row of pixels."""
     return Counts.from_map(np.uint8([levels]), np.uint8([labels]))
-
-
-@pytest.mark.parametrize("bins", [7, 11, 13])
-def test_ece_equals_torchmetrics_on_the_same_definition(cases, bins):
-    """Its two-class form bins the predicted class's confidence, as here, but into `[low, high)`:
-    with these bins no level but 0 and 255 lies on an edge. It sums in float32."""
-    # Imported here, as it loads transformers: only one of pytest-xdist's workers has to.
-    from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
-
-    for levels, labels in cases.values():
-        levels = levels.clip(1, 254)
-        counts = Counts.from_maps(levels, labels)
-        p, y = torch.from_numpy(levels.ravel() / 255).float(), torch.from_numpy(labels.ravel())
-        both = torch.stack([1 - p, p], 1), y.long()
-        theirs = {
-            calibration.ece: MulticlassCalibrationError(2, n_bins=bins)(*both),
-            calibration.mce: MulticlassCalibrationError(2, n_bins=bins, norm="max")(*both),
-        }
-        for score, value in theirs.items():
-            assert score(counts, bins) == pytest.approx(value.item(), abs=1e-5)
-        assert calibration.accuracy(counts) == pytest.approx(BinaryAccuracy()(p, y).item())
 
 
 def forecasts(levels, labels, of):
@@ -78,19 +56,16 @@ def test_a_diagram_of_equal_mass_by_hand():
     """Eight pixels, 0.6, 0.8 and 1.0: two, two and four. Each of two bins holds four."""
     counts = row([153, 153, 204, 204, 255, 255, 255, 255], [0, 1, 1, 1, 1, 1, 1, 0])
     table = calibration.reliability_equal_mass(counts, bins=2)
-    assert table.pixels.tolist() == [4, 4]
     np.testing.assert_allclose(table.edges, [0.6, 0.8, 1.0])
-    np.testing.assert_allclose(table.confidence, [0.7, 1.0])
-    np.testing.assert_allclose(table.accuracy, [0.75, 0.75])
+    sums = [table.pixels, table.pixels * table.confidence, table.pixels * table.accuracy]
+    np.testing.assert_allclose(sums, [[4, 4], [2.8, 4], [3, 3]])
     np.testing.assert_allclose([table.under, table.over], [0.5 * 0.05, 0.5 * 0.25])
-    sums = calibration.image_bins(counts, bins=2, equal_mass=True)
-    np.testing.assert_allclose(sums, [[[4, 4]], [[2.8, 4]], [[3, 3]]])
-    assert calibration.reliability(row([153], [1]), bins=5).pixels.tolist() == [0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("of", OF)
 def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
-    """Bins of equal mass are those of all images together."""
+    """Bins of equal mass are those of all images together. A bin holds all of a fraction of a
+    pixel."""
     table = np.random.default_rng(0).integers(0, 3, (4, 2, 256))
     table[1, :, 60:200] = 0  # empty bins
     table[:, :, 7] = table[:, :, 248] = 0
@@ -99,25 +74,15 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
     whole = calibration.reliability_equal_mass(Counts(table), 15, of)
     together = whole.pixels * [np.ones(15), whole.confidence, whole.accuracy]
     np.testing.assert_allclose(np.sum(sums, axis=1), together)
-    pixels, confidence, positive = calibration.image_bins(Counts(table), 15, of)
-    for i, image in enumerate(table):
+    shares = calibration.image_bins(Counts(table / 1024), 15, of, equal_mass=True)
+    np.testing.assert_allclose(1024 * np.array(shares), sums, rtol=1e-12)
+    images = np.stack(calibration.image_bins(Counts(table), 15, of), axis=1)
+    for image, own in zip(table, images, strict=True):
         diagram = calibration.reliability(Counts(image[None]), 15, of)
-        np.testing.assert_array_equal(pixels[i], diagram.pixels)
         np.testing.assert_allclose(diagram.edges, np.linspace(0, 1, 16))
         assert np.isnan(diagram.accuracy[diagram.pixels == 0]).all()
-        sums = np.nan_to_num([diagram.confidence, diagram.accuracy]) * diagram.pixels
-        np.testing.assert_allclose([confidence[i], positive[i]], sums)
-
-
-@pytest.mark.parametrize("of", OF)
-@pytest.mark.parametrize("equal_mass", [True, False])
-def test_bins_hold_all_of_a_fraction_of_a_pixel(equal_mass, of):
-    counts = Counts(np.random.default_rng(1).integers(0, 3, (4, 2, 256)))
-    part = Counts(counts.table / 1024)  # exact; most grey levels have less than a pixel
-    whole, parts = (
-        np.array(calibration.image_bins(c, 15, of, equal_mass=equal_mass)) for c in (counts, part)
-    )
-    np.testing.assert_allclose(1024 * parts, whole, rtol=1e-12)
+        means = np.nan_to_num([np.ones(15), diagram.confidence, diagram.accuracy])
+        np.testing.assert_allclose(own, means * diagram.pixels)
 
 
 @pytest.mark.claim(
@@ -141,20 +106,20 @@ def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above()
     assert np.mean(plain) > 0.02
 
 
-def test_what_cannot_be_measured():
+@pytest.mark.parametrize("score", [calibration.ece, calibration.ece_equal_mass])
+@pytest.mark.parametrize("bins", [-1, 0, 257, 1.5, 10.0, "10", None, True])
+def test_the_number_of_bins_is_one_that_counts_can_fill(score, bins):
     counts = row([0, 255], [0, 1])
+    with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1 to 256"):
+        score(counts, bins)
+    assert score(counts, 256) == score(counts, np.int64(10)) == 0
+
+
+def test_what_cannot_be_measured():
     with pytest.raises(ValueError, match="number of pixels is 0"):
         calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
     with pytest.raises(ValueError, match="of is 'both'"):
-        calibration.ece(counts, of="both")
-    for score in (calibration.ece, calibration.ece_equal_mass):
-        for bins in (-1, 0, 257, 1.5, 10.0, "10", None, True):
-            with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1"):
-                score(counts, bins)
-        score(counts, 256)
-        assert score(counts, np.int64(10)) == score(counts, 10)
-    with pytest.raises(ValueError, match="bins is 0; expected an integer from 1 to 256"):
-        calibration.image_bins(counts, 0, equal_mass=True)
+        calibration.ece(row([0, 255], [0, 1]), of="both")
     with pytest.raises(ValueError, match="counts of 8 grey levels"):
         calibration.check_bins(257, 8)
     calibration.check_bins(257, 4096)

@@ -1,10 +1,12 @@
 """A volume (N, 1, D, H, W) is an image of more pixels; what is for two classes refuses several."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.checks import BINARY
@@ -22,50 +24,41 @@ def volumes():
     return logits, labels, torch.tensor([0.0, 0.2, 0.4], dtype=torch.float64)
 
 
-def both(function):
-    """What a function returns for volumes, and for the same pixels as images (N, 1, D * H, W)."""
-    logits, labels, alpha = volumes()
-    flat = [values.flatten(2, 3) for values in (logits, labels)]
-    return function(logits, labels, alpha), function(*flat, alpha)
+def loss(logits, labels, alpha):
+    options = {"uniform": torch.tensor([0.9, 0.1, 0.5]), "ignore_index": 255}
+    return sc_bce_with_logits(logits, labels, alpha, HARD_INVERSION, **options)
 
 
-def test_losses_and_alphas_of_volumes():
-    def loss(logits, labels, alpha):
-        uniform = torch.tensor([0.9, 0.1, 0.5])
-        sampled = {"uniform": uniform, "ignore_index": 255}
-        return sc_bce_with_logits(logits, labels, alpha, HARD_INVERSION, **sampled)
-
-    def gradient(logits, labels, _):
-        return alpha_gradient(logits, labels, HARD_INVERSION, ignore_index=255)
-
-    def moved(logits, labels, _):
-        alphas = AdaptiveAlpha(3, HARD_INVERSION, warm_up=0).double()
-        alphas.observe(0.9)
-        alphas.update(torch.arange(3), logits, labels, ignore_index=255)
-        assert alphas.alpha.any()
-        return alphas.alpha
-
-    for function in (loss, gradient, moved):
-        torch.testing.assert_close(*both(function))
+def moved(logits, labels, _):
+    alphas = AdaptiveAlpha(3, HARD_INVERSION, warm_up=0).double()
+    alphas.observe(0.9)
+    alphas.update(torch.arange(3), logits, labels, ignore_index=255)
+    assert alphas.alpha.any()
+    return alphas.alpha
 
 
-def test_scores_of_volumes():
-    def scored(logits, labels, _):
-        counts = Counts.from_probabilities(torch.sigmoid(logits), labels, ignore_index=255)
-        return torch.tensor(list(scores(counts).values()))
+def scored(logits, labels, _):
+    counts = Counts.from_probabilities(torch.sigmoid(logits), labels, ignore_index=255)
+    return torch.tensor(list(scores(counts).values()))
 
-    torch.testing.assert_close(*both(scored), equal_nan=True)
+
+def recalibrated(name, logits, *_):
+    z, labels, _ = volumes()
+    counts = Counts.from_probabilities(torch.sigmoid(z), labels, ignore_index=255)
+    return RECALIBRATIONS[name]().fit(counts)(logits).flatten()
+
+
+ON_COUNTS = [name for name, kind in RECALIBRATIONS.items() if kind.needs != "images"]
 
 
 @pytest.mark.parametrize(
-    "name", [k for k, kind in RECALIBRATIONS.items() if kind.needs != "images"]
+    "function", [loss, moved, scored, *(partial(recalibrated, name) for name in ON_COUNTS)]
 )
-def test_recalibrations_of_volumes(name):
-    logits, labels, _ = volumes()
-    counts = Counts.from_probabilities(torch.sigmoid(logits), labels, ignore_index=255)
-    fitted = RECALIBRATIONS[name]().fit(counts)
-    ours, flat = both(lambda logits, *_: fitted(logits))
-    torch.testing.assert_close(ours.flatten(2, 3), flat)
+def test_volumes_are_images_of_more_pixels(function):
+    logits, labels, alpha = volumes()
+    flat = [values.flatten(2, 3) for values in (logits, labels)]  # (N, 1, D * H, W)
+    expected = function(*flat, alpha)
+    torch.testing.assert_close(function(logits, labels, alpha), expected, equal_nan=True)
 
 
 @pytest.mark.fault
