@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -17,6 +18,27 @@ OF = ["prediction", "foreground"]
 def row(levels, labels) -> Counts:
     """Counts of one row of pixels."""
     return Counts.from_map(np.uint8([levels]), np.uint8([labels]))
+
+
+@pytest.mark.parametrize("bins", [7, 11, 13])
+def test_ece_equals_torchmetrics_on_the_same_definition(cases, bins):
+    """Its two-class form bins the predicted class's confidence, as here, but into `[low, high)`:
+    with these bins no level but 0 and 255 lies on an edge. It sums in float32."""
+    # Imported here, as it loads transformers: only one of pytest-xdist's workers has to.
+    from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
+
+    for levels, labels in cases.values():
+        levels = levels.clip(1, 254)
+        counts = Counts.from_maps(levels, labels)
+        p, y = torch.from_numpy(levels.ravel() / 255).float(), torch.from_numpy(labels.ravel())
+        both = torch.stack([1 - p, p], 1), y.long()
+        theirs = {
+            calibration.ece: MulticlassCalibrationError(2, n_bins=bins)(*both),
+            calibration.mce: MulticlassCalibrationError(2, n_bins=bins, norm="max")(*both),
+        }
+        for score, value in theirs.items():
+            assert score(counts, bins) == pytest.approx(value.item(), abs=1e-5)
+        assert calibration.accuracy(counts) == pytest.approx(BinaryAccuracy()(p, y).item())
 
 
 def forecasts(levels, labels, of):
