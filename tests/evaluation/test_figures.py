@@ -63,32 +63,15 @@ def test_a_reliability_diagram_draws_the_table_in_both_directions(images, underc
     segments = [segment[:, 1] for segment in axis.collections[2].get_segments()]
     np.testing.assert_allclose(segments, 100 * np.c_[table.low[full], table.high[full]])
     assert len(figure.axes[1].collections) == 2
-
-
-def test_words_and_dots_are_drawn_whole(underconfident):
-    """No bar reaches the word above it, and a dot at 100 % is not cut off."""
-    figure = figures.reliability_diagrams(reliability_tables({"A": underconfident}), "set")
-    figure.draw_without_rendering()
-    axis = figure.axes[0]
+    figure.draw_without_rendering()  # a dot at 100 % is not cut off, and no bar reaches the word
     (word,) = (text for text in axis.texts if text.get_text() == "underconfident")
     lowest = axis.transData.inverted().transform(word.get_window_extent())[0, 1]
     assert lowest > 100 and not axis.collections[1].get_clip_on()
-
-
-def test_bins_of_equal_mass_are_drawn_equally_wide(images):
-    (table,) = reliability_tables({"A": images}, bins=4, equal_mass=True).values()
-    assert (table.low <= table.accuracy).all() and (table.accuracy <= table.high).all()
-    bottom = figures.reliability_diagrams({"A": table}, "set").axes[1]
-    np.testing.assert_allclose([bar.get_width() for bar in bottom.patches], 25)
-
-
-def test_figures_of_their_own_may_have_the_same_axes(images, underconfident):
-    tables = reliability_tables({"A": images, "B": underconfident})
-    together = figures.reliability_diagrams(tables, "set")
+    # Figures of their own may have the same axes.
     for label, table in tables.items():
         alone = figures.reliability_diagrams({label: table}, "", axes_of=tables.values())
         limits = [axis.get_ylim() for axis in alone.axes]
-        assert limits == [together.axes[0].get_ylim(), together.axes[2].get_ylim()]
+        assert limits == [figure.axes[0].get_ylim(), figure.axes[2].get_ylim()]
 
 
 @pytest.mark.fault
