@@ -131,7 +131,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
     >>> import numpy as np
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> page = comparison_page(Evaluation.of({"SOD": {"BCE": counts}}))
+    >>> page = comparison_page(Evaluation({"SOD": {"BCE": counts}}))
     >>> page.scores.rows[0][-1]  # the accuracy in percent
     '75.00'
 

@@ -126,7 +126,7 @@ def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
     >>> maps = {"BCE": [255, 51, 51, 51], "ASLP": [204, 51, 51, 51]}
     >>> masks = np.uint8([[1, 1, 0, 0]])
     >>> counts = {name: Counts.from_map(np.uint8([row]), masks) for name, row in maps.items()}
-    >>> print(as_table(Evaluation.of({"SOD": counts}), [SCORES["mae"], SCORES["ece"]]))
+    >>> print(as_table(Evaluation({"SOD": counts}), [SCORES["mae"], SCORES["ece"]]))
     set  method    MAE  ECE %  difference
     SOD  BCE     0.300  10.00
     SOD  ASLP    0.350   5.00       -5.00

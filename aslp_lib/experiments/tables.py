@@ -76,7 +76,7 @@ class SeedScores:
 
         >>> from aslp_lib.metrics.counts import Counts
         >>> counts = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 1]]))
-        >>> evaluation = Evaluation.of({"SOD": {"BCE": counts}})
+        >>> evaluation = Evaluation({"SOD": {"BCE": counts}})
         >>> over_seeds = SeedScores.of_evaluations([evaluation, evaluation])
         >>> over_seeds.methods["SOD"]["BCE"][["seed", "accuracy"]].values.tolist()
         [[0.0, 0.5], [1.0, 0.5]]

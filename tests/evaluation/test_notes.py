@@ -105,7 +105,7 @@ OVER, UNDER, GOOD, COLLAPSED = (0.99, 0.01), (0.7, 0.3), (0.9, 0.1), (0.49, 0.49
 @pytest.mark.parametrize("order", [("over", "collapsed"), ("collapsed", "over")])
 def test_a_method_that_predicts_one_class_is_compared_with_none(order):
     counts = {"over": counts_of(OVER), "collapsed": counts_of(COLLAPSED), "good": counts_of(GOOD)}
-    evaluation = Evaluation.of({"SOD": {name: counts[name] for name in (*order, "good")}})
+    evaluation = Evaluation({"SOD": {name: counts[name] for name in (*order, "good")}})
     scores = evaluation.scores["SOD"]
     assert scores["collapsed"]["ece"] < scores["over"]["ece"]
     page = comparison_page(evaluation)
@@ -162,7 +162,7 @@ def test_over_seeds_a_method_that_collapses_once_is_not_compared():
     ],
 )
 def test_a_report_says_what_to_do_next(maps, kind, words):
-    evaluation = Evaluation.of({"SOD": {"mine": counts_of(maps)}})
+    evaluation = Evaluation({"SOD": {"mine": counts_of(maps)}})
     (step,) = next_steps(evaluation, lambda *names: " ".join(names))
     assert step.startswith(f"<b>mine</b> {words}")
     assert ("<code>" in step) == (kind is not None)
@@ -189,6 +189,6 @@ def test_a_run_says_what_to_do_next(as_trained, scaled, words):
     run = Run(Path("runs/mine"), Settings(methods=("bce",), recalibrate=kinds))
     labels = (variant.label for variant in run.variants())
     maps = {label: counts_of(p) for label, p in zip(labels, (as_trained, scaled), strict=False)}
-    (step,) = next_of_run(run, Evaluation.of({"SOD": maps}))
+    (step,) = next_of_run(run, Evaluation({"SOD": maps}))
     assert all(word in step for word in words)
     assert ("<code>" in step) == any("predict" in word for word in words)

@@ -93,7 +93,7 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
 
 def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
-    evaluation = Evaluation.of({"textures": {"BCE": counts}})
+    evaluation = Evaluation({"textures": {"BCE": counts}})
     assert math.isnan(evaluation.scores["textures"]["BCE"]["max_f"])
     assert evaluation.cell("textures", "BCE", SCORES["max_f"], interval=True) == "-"
     records = evaluation.records()

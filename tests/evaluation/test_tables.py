@@ -32,7 +32,7 @@ def sets(**accuracies):
         )
         for label, shares in accuracies.items()
     }
-    return Evaluation.of({"SOD": methods})
+    return Evaluation({"SOD": methods})
 
 
 def lines_of(names, columns=MAIN, **values):
@@ -75,7 +75,7 @@ def gaps(**levels):
     for label, (level, number) in levels.items():
         maps = [np.uint8([[level] * number + [0] * (10 - number)])] * 3
         methods[label] = Counts.from_maps(maps, [np.ones((1, 10), np.uint8)] * 3)
-    return Evaluation.of({"SOD": methods})
+    return Evaluation({"SOD": methods})
 
 
 UNDER, OVER, MIRRORED = (204, 10), (255, 7), (255, 8)
@@ -105,7 +105,7 @@ def test_a_difference_of_other_images_has_no_interval():
         label: counts.with_columns(names=[f"{label}{i}" for i in range(4)])
         for label, counts in sets(a=WORSE, b=ALIKE).counts["SOD"].items()
     }
-    change = Evaluation.of({"SOD": named}).difference("SOD", "b", "a", SCORES["accuracy"])
+    change = Evaluation({"SOD": named}).difference("SOD", "b", "a", SCORES["accuracy"])
     assert change.value == pytest.approx(0.25) and np.isnan(change.low)
 
 
@@ -135,7 +135,7 @@ def test_a_set_of_a_single_image_has_no_intervals(tmp_path):
         seeds = SeedScores.of_evaluations([evaluation] * 2)
         shown = files_of(seeds, tmp_path, scores=("accuracy",), intervals=True)[".md"]
         assert cell in shown and ("brackets" in shown) == (evaluation is two)
-    both = Evaluation.of({"one": one.counts["SOD"], "two": two.counts["SOD"]})
+    both = Evaluation({"one": one.counts["SOD"], "two": two.counts["SOD"]})
     rows = [[*row.values()][3:] for row in both.rows(["accuracy"])]
     assert rows == [[0.5, None, None], [0.625, 0.5, 0.75]]
 
