@@ -377,15 +377,15 @@ def recorded(
     """
     data = training.load_data()
     sets = experiment.sets(training, data)
-    kinds = (records.NONE, *experiment.recalibrations(training))
-    asked = list(product(kinds, sets))
+    kinds = experiment.recalibrations(training)
+    asked = list(product((records.NONE, *kinds), sets))
     found = {(row["recalibration"], row["set"]): row for row in known.to_dict("records")}
-    if missing := [pair for pair in asked if pair not in found]:
+    if missing := {name: sets[name] for kind, name in asked if (kind, name) not in found}:
         run = experiment.run(folder, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            found |= _missing(run, data, sets, missing, progress)
+            found = _records(run, data, missing, kinds, progress=progress) | found
     return pd.DataFrame([found[pair] for pair in asked])
 
 
@@ -395,17 +395,19 @@ def _options(training: Settings) -> dict[str, Any]:
     return {} if options is None else asdict(options)
 
 
-def _missing(
+def _records(
     run: Run,
     data: DataSplits,
     sets: Mapping[str, ImageSet],
-    missing: Sequence[tuple[str, str]],
+    kinds: Sequence[str],
+    *,
     progress: bool,
 ) -> dict[tuple[str, str], dict[str, Any]]:
-    """Compute the missing records of a run, which is trained and recalibrated if necessary.
+    """Compute the records of a run by recalibration and set; it is trained and fitted if necessary.
 
     Args:
-        missing: recalibration and set of each record.
+        sets: the sets to score, by name.
+        kinds: names of the recalibrations.
     """
     settings = run.settings
     (method,) = settings.methods
@@ -418,7 +420,6 @@ def _missing(
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = _read_seconds(clock)
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
-    kinds = list(dict.fromkeys(kind for kind, _ in missing if kind != records.NONE))
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
     known = settings.known_recalibrations
@@ -427,12 +428,11 @@ def _missing(
     last = read_log(folder.log)[-1]
     alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}
     rows = {}
-    names = list(dict.fromkeys(name for _, name in missing))
-    for name in tqdm(names, desc="scores", disable=not progress, leave=False):
+    for name, part in tqdm(sets.items(), desc="scores", disable=not progress, leave=False):
         if settings.cache_images:
-            sets[name].cache()
-        changes = {kind: fitted.get(kind) for kind, part in missing if part == name}
-        for kind, fields in _scored(network, sets[name], settings, changes).items():
+            part.cache()
+        scored = _scored(network, part, settings, {records.NONE: None, **fitted})
+        for kind, fields in scored.items():
             identity = {"recalibration": kind, "set": name, **own}
             rows[kind, name] = {**identity, **fields, "seconds": seconds, **alphas}
     return rows
@@ -463,10 +463,10 @@ def _scored(
     for kind, images in parts.items():
         of_kind: Any = type(images[0])
         counts = of_kind.of_images(images, groups=dataset.groups)
-        names = (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL)
+        asked = (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL)
+        names = [name for name in asked if name in scores_of(counts)]
         values = dict.fromkeys(records.NAMES, math.nan)  # which every record has
-        values |= scores(counts, BINS, [name for name in names if name in scores_of(counts)])
-        values |= facts(counts)
+        values |= scores(counts, BINS, names) | facts(counts)
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         if not isinstance(dataset, Corrupted) and counts.independent > 1:
