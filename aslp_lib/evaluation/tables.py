@@ -28,8 +28,6 @@ Cell = Callable[[str, str, Score], str]
 Cells = tuple[list[str], list[list[str]]]
 """Titles of columns, and the cells of each row."""
 
-COLUMNS = visible_scores(Visibility.TABLES)
-"""Scores in the columns of Markdown and LaTeX tables, if none are chosen."""
 MAIN = visible_scores(Visibility.MAIN)
 """Main scores, in the columns of the plain-text table and of a report's first table."""
 COMPARED = visible_scores(Visibility.COMPARED)
