@@ -70,7 +70,7 @@ class Score(Command):
         seeds = count_methods(methods, sets, reading, valid)
         notes += _notes(seeds, sets)
         names, classes = self._names(), reading.classes
-        evaluations = [Evaluation.of(results, self.bins, names, classes) for results in seeds]
+        evaluations = [Evaluation(results, self.bins, names, classes) for results in seeds]
         if len(seeds) == 1:
             results, text, page = self._one_seed(evaluations[0], notes)
         else:

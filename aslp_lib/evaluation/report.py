@@ -131,7 +131,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
     >>> import numpy as np
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> page = comparison_page(Evaluation.of({"SOD": {"BCE": counts}}))
+    >>> page = comparison_page(Evaluation({"SOD": {"BCE": counts}}))
     >>> page.scores.rows[0][-1]  # the accuracy in percent
     '75.00'
 
@@ -207,17 +207,15 @@ def next_steps(
         recalibrate: function from set, method and name of a recalibration to the command.
         seed: words after the label that name the seed, if there are several.
     """
-    steps = []
-    for label in next(iter(evaluation.counts.values())):
-        text, name, kind = _finding(evaluation, label)
-        command = ""
-        if kind:
-            hidden = notes.hidden(evaluation.facts[name, label])
-            text += ". Save logits first, as the note says." if hidden else "."
-            text += f" {REMEDIES[kind]}, fitted on images VAL that the network was not trained on:"
-            command = recalibrate(name, label, kind)
-        steps.append(_step(label, f"{seed} {text}", command))
-    return steps
+
+    def remedy(name: str, label: str, kind: str) -> tuple[str, str]:
+        hidden = notes.hidden(evaluation.facts[name, label])
+        first = ". Save logits first, as the note says" if hidden else ""
+        fitted = "fitted on images VAL that the network was not trained on:"
+        return f"{first}. {REMEDIES[kind]}, {fitted}", recalibrate(name, label, kind)
+
+    labels = next(iter(evaluation.counts.values()))
+    return [_step(evaluation, label, remedy, seed) for label in labels]
 
 
 def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
@@ -234,17 +232,30 @@ def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
         calibrated = table.over + table.under < 0.0005
         if calibrated or evaluation.interval(name, label, ECE).low == 0:
             continue
-        of_classes = evaluation.known is CLASS_SCORES  # nothing else that any network may need
-        if of_classes or table.over > table.under:
-            word = "overconfident" if table.over > table.under else "underconfident"
-            return f"is {word} on {name}", name, "temperature_scaling"
-        return f"is underconfident on {name}", name, "unperturb_temperature"
+        if table.over > table.under:
+            return f"is overconfident on {name}", name, "temperature_scaling"
+        # Of K classes, nothing else than a temperature suits any network.
+        of_classes = evaluation.known is CLASS_SCORES
+        kind = "temperature_scaling" if of_classes else "unperturb_temperature"
+        return f"is underconfident on {name}", name, kind
     return "needs no recalibration: chance could explain its ECE.", "", ""
 
 
-def _step(label: str, text: str, command: str) -> Markup:
-    """Format what to do next with a method."""
-    step = bold(label) + f"{text} "
+def _step(
+    evaluation: Evaluation,
+    label: str,
+    remedy: Callable[[str, str, str], tuple[str, str]],
+    seed: str = "",
+) -> Markup:
+    """Say what to do next with the maps of a method.
+
+    Args:
+        remedy: function from set, method and name of a recalibration to the rest of the sentence
+            and a command, which may be empty.
+    """
+    text, name, kind = _finding(evaluation, label)
+    rest, command = remedy(name, label, kind) if kind else ("", "")
+    step = bold(label) + f"{seed} {text}{rest} "
     return step + Markup("<code>{}</code>").format(command) if command else step
 
 
@@ -313,30 +324,27 @@ def next_of_run(run: Run, evaluation: Evaluation) -> list[Markup]:
     from aslp_lib.methods import METHOD_LABELS
     from aslp_lib.runs import Variant
 
-    steps = []
-    for method in run.settings.methods:
-        label, command = METHOD_LABELS[method], ""
-        text, name, kind = _finding(evaluation, label)
+    methods = {METHOD_LABELS[method]: method for method in run.settings.methods}
+
+    def remedy(name: str, label: str, kind: str) -> tuple[str, str]:
+        method, scores = methods[label], evaluation.scores[name]
         predict = "predict", run.path, "--method", method, "--images"
         fitted = run.settings.recalibrations(method)
-        errors = {
-            k: evaluation.scores[name][Variant(method, k).label]["ece"] for k in fitted if kind
-        }
-        if errors and min(errors.values()) >= evaluation.scores[name][label]["ece"]:
-            text += ", and recalibration does not lower its ECE there."
-        elif errors:
+        errors = {k: scores[Variant(method, k).label]["ece"] for k in fitted}
+        if errors and min(errors.values()) >= scores[label]["ece"]:
+            return ", and recalibration does not lower its ECE there.", ""
+        if errors:
             best = min(errors, key=errors.__getitem__)
-            text += f". Predict new images with {best}, which has the lowest ECE there:"
             command = command_line(*predict, "DIR", "--out", "DIR", "--recalibration", best)
-        elif kind:
-            text += f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
-            maps = run.method(method).maps(name)
-            fit = ["--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"]
-            fit += FileOptions(classes=run.settings.classes).flags
-            recalibrate = command_line("recalibrate", *fit, "--maps", maps, "--out", "DIR")
-            command = f"{command_line(*predict, 'VAL/Image', '--out', 'VAL/maps')}; {recalibrate}"
-        steps.append(_step(label, f" {text}", command))
-    return steps
+            return f". Predict new images with {best}, which has the lowest ECE there:", command
+        fit = ["--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"]
+        fit += FileOptions(classes=run.settings.classes).flags
+        fit += ["--maps", str(run.method(method).maps(name)), "--out", "DIR"]
+        commands = (*predict, "VAL/Image", "--out", "VAL/maps"), ("recalibrate", *fit)
+        sentence = f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
+        return sentence, "; ".join(command_line(*words) for words in commands)
+
+    return [_step(evaluation, label, remedy) for label in methods]
 
 
 def _section(name: str, methods: dict[str, AnyCounts], evaluation: Evaluation) -> Section:

@@ -60,40 +60,31 @@ class Evaluation:
     >>> import numpy as np
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> evaluation = Evaluation.of({"test": {"BCE": counts}})
+    >>> evaluation = Evaluation({"test": {"BCE": counts}})
     >>> evaluation.scores["test"]["BCE"]["accuracy"]
     0.75
 
     Args:
         counts: counts by test set and method.
-        scores: scores by test set, method and name of the score; NaN where a score is undefined.
         bins: number of confidence bins of the calibration scores.
         names: names of the scores that get 95 % intervals over images, or over groups of images.
-            They are computed when they are first needed. The noise floor has none.
+            They are computed when they are first needed. The noise floor has none, and names of
+            scores that the counts lack are ignored.
         classes: names of the classes, if the counts are of K classes.
     """
 
     counts: Results
-    scores: dict[str, dict[str, dict[str, float]]]
-    bins: int
-    names: Collection[str]
+    bins: int = BINS
+    names: Collection[str] = TABLED
     classes: Sequence[str] = ()
 
-    @classmethod
-    def of(
-        cls,
-        counts: Results,
-        bins: int = BINS,
-        names: Collection[str] = TABLED,
-        classes: Sequence[str] = (),
-    ) -> Evaluation:
-        """Score every method on every test set. Names of scores that counts lack are ignored."""
-        rows = {
-            name: {method: scores(c, bins) for method, c in methods.items()}
-            for name, methods in counts.items()
+    @cached_property
+    def scores(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Scores by test set, method and name of the score; NaN where a score is undefined."""
+        return {
+            name: {method: scores(counts, self.bins) for method, counts in methods.items()}
+            for name, methods in self.counts.items()
         }
-        evaluation = cls(counts, rows, bins, (), classes)
-        return replace(evaluation, names=[name for name in evaluation.known if name in names])
 
     @property
     def known(self) -> Mapping[str, Score]:
@@ -153,9 +144,9 @@ class Evaluation:
             counts, row = self.counts[name][method], self.scores[name][method]
             resamples = Resamples(counts) if counts.independent > 1 else None
             arrays[name, method] = {
-                key: resamples.scores(ALL_SCORES[key].with_bins(self.bins))
-                for key in self.names
-                if resamples and ALL_SCORES[key].better is not None and math.isfinite(row[key])
+                score.name: resamples.scores(score.with_bins(self.bins))
+                for score in self._with_intervals()
+                if resamples and math.isfinite(row[score.name])
             }
         return arrays
 
@@ -220,7 +211,7 @@ class Evaluation:
         >>> from aslp_lib.metrics.counts import Counts
         >>> maps = {"right": [255, 0], "wrong": [0, 255]}
         >>> image = {k: Counts.from_map(np.uint8([m]), np.uint8([[1, 0]])) for k, m in maps.items()}
-        >>> evaluation = Evaluation.of({"SOD": {k: Counts.join([c, c]) for k, c in image.items()}})
+        >>> evaluation = Evaluation({"SOD": {k: Counts.join([c, c]) for k, c in image.items()}})
         >>> evaluation.best("SOD", SCORES["accuracy"])
         'right'
 
@@ -306,7 +297,7 @@ class Evaluation:
         >>> import numpy as np
         >>> from aslp_lib.metrics.counts import Counts
         >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-        >>> Evaluation.of({"SOD": {"BCE": counts}}).rows(["accuracy"])
+        >>> Evaluation({"SOD": {"BCE": counts}}).rows(["accuracy"])
         [{'set': 'SOD', 'method': 'BCE', 'images': 1, 'accuracy': 0.75}]
 
         Args:
@@ -326,7 +317,7 @@ class Evaluation:
         return rows
 
     def _with_intervals(self) -> list[Score]:
-        return [ALL_SCORES[key] for key in self.names if ALL_SCORES[key].better]
+        return [s for name, s in self.known.items() if name in self.names and s.better]
 
 
 def _finite(value: float) -> float | None:
@@ -413,7 +404,7 @@ def evaluate_run(
         }
         for name, dataset in data.tests.items()
     }
-    evaluation = Evaluation.of(results, names=names, classes=data.classes)
+    evaluation = Evaluation(results, names=names, classes=data.classes)
     records = {
         name: {variants[label].name: record for label, record in methods.items()}
         for name, methods in evaluation.records().items()

@@ -28,8 +28,6 @@ Cell = Callable[[str, str, Score], str]
 Cells = tuple[list[str], list[list[str]]]
 """Titles of columns, and the cells of each row."""
 
-COLUMNS = visible_scores(Visibility.TABLES)
-"""Scores in the columns of Markdown and LaTeX tables, if none are chosen."""
 MAIN = visible_scores(Visibility.MAIN)
 """Main scores, in the columns of the plain-text table and of a report's first table."""
 COMPARED = visible_scores(Visibility.COMPARED)
@@ -126,7 +124,7 @@ def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
     >>> maps = {"BCE": [255, 51, 51, 51], "ASLP": [204, 51, 51, 51]}
     >>> masks = np.uint8([[1, 1, 0, 0]])
     >>> counts = {name: Counts.from_map(np.uint8([row]), masks) for name, row in maps.items()}
-    >>> print(as_table(Evaluation.of({"SOD": counts}), [SCORES["mae"], SCORES["ece"]]))
+    >>> print(as_table(Evaluation({"SOD": counts}), [SCORES["mae"], SCORES["ece"]]))
     set  method    MAE  ECE %  difference
     SOD  BCE     0.300  10.00
     SOD  ASLP    0.350   5.00       -5.00

@@ -95,8 +95,8 @@ class Experiment:
     >>> from aslp_lib.config import PRESETS
     >>> settings = replace(PRESETS["demo"], methods=("bce", "focal"))
     >>> experiment = Experiment(Path("runs/experiment"), settings, seeds=2)
-    >>> [(configuration.name, run.seed) for configuration, run in experiment.trainings]
-    [('bce', 0), ('focal', 0), ('bce', 1), ('focal', 1)]
+    >>> list(experiment.trainings)
+    ['bce/seed-0', 'focal/seed-0', 'bce/seed-1', 'focal/seed-1']
 
     Args:
         path: folder of the experiment.
@@ -138,15 +138,15 @@ class Experiment:
         return replace(training, recalibrate=self.settings.recalibrate).recalibrations(method)
 
     @property
-    def trainings(self) -> list[tuple[RunConfiguration, Settings]]:
-        """Configurations and settings of all training runs, ordered by seed, so that an interrupted
+    def trainings(self) -> dict[str, Settings]:
+        """Settings of all training runs by their folders, ordered by seed, so that an interrupted
         experiment has complete seeds."""
         configurations = self.configurations or tuple(map(RunConfiguration, self.settings.methods))
-        return [
-            (configuration, configuration.settings(self.settings, seed))
+        return {
+            f"{configuration.name}/seed-{seed}": configuration.settings(self.settings, seed)
             for seed in range(self.seeds)
             for configuration in configurations
-        ]
+        }
 
     def sets(self, training: Settings, data: DataSplits) -> dict[str, ImageSet]:
         """Return the sets to score by name: validation, tests, and tests under shift or corruption.
@@ -181,7 +181,7 @@ class Experiment:
         """
         # The data of a folder are the same for every seed.
         embedded = self.settings.data in DATASETS
-        by_seed = {run.data_seed if embedded else None: run for _, run in self.trainings}
+        by_seed = {run.data_seed if embedded else None: run for run in self.trainings.values()}
         fingerprints = {}
         for seed, training in by_seed.items():
             splits = training.load_data()
@@ -190,17 +190,17 @@ class Experiment:
                     fingerprints[seed, part.name] = part.fingerprints()
         return fingerprints
 
-    def run(self, configuration: RunConfiguration, training: Settings) -> Run:
-        """Create the folder of a run, or open it if it exists.
+    def run(self, folder: str, training: Settings) -> Run:
+        """Create a run, or open it if it exists.
 
         Args:
-            configuration: configuration of the training.
+            folder: folder of the run, relative to that of the experiment.
             training: settings of the training.
 
         Raises:
             ValueError: the run was made with other settings; the message names them.
         """
-        path = self.path / configuration.name / f"seed-{training.seed}"
+        path = self.path / folder
         if not path.exists():
             return Run.create(path, training)
         run = Run.open(path)
@@ -306,13 +306,13 @@ def compare(
             or training or scoring failed.
     """
     jobs = []
-    for configuration, training in experiment.trainings:
-        if (experiment.path / configuration.name / f"seed-{training.seed}").exists():
-            experiment.run(configuration, training)  # refuses other settings
+    for folder, training in experiment.trainings.items():
+        if (experiment.path / folder).exists():
+            experiment.run(folder, training)  # refuses other settings
         # All known records would be megabytes for every process.
         of_seed = known[known.seed == training.seed]
-        of_run = records.of_method(of_seed, configuration.method, _options(training))
-        jobs.append((experiment, configuration, training, of_run))
+        of_run = records.of_method(of_seed, training.methods[0], _options(training))
+        jobs.append((experiment, folder, training, of_run))
     alone = processes == 1  # the only one that can show the progress within a training
     calls = [partial(recorded, *job, progress=alone) for job in jobs]
     yield from tqdm(side_by_side(calls, processes), total=len(jobs), desc="trainings")
@@ -320,7 +320,7 @@ def compare(
 
 def recorded(
     experiment: Experiment,
-    configuration: RunConfiguration,
+    folder: str,
     training: Settings,
     known: pd.DataFrame = NO_RECORDS,
     *,
@@ -332,25 +332,23 @@ def recorded(
 
     Args:
         experiment: the experiment.
-        configuration: configuration of the training.
+        folder: folder of the run, relative to that of the experiment.
         training: settings of the training.
         known: records of the run to reuse.
         progress: show progress bars.
     """
     data = training.load_data()
     sets = experiment.sets(training, data)
-    kinds = (records.NONE, *experiment.recalibrations(training))
-    asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
-    found = known.set_index([*asked.names])
-    missing = asked.difference(found.index, sort=False)
-    if len(missing):
-        run = experiment.run(configuration, training)
+    kinds = experiment.recalibrations(training)
+    asked = list(product((records.NONE, *kinds), sets))
+    found = {(row["recalibration"], row["set"]): row for row in known.to_dict("records")}
+    if missing := {name: sets[name] for kind, name in asked if (kind, name) not in found}:
+        run = experiment.run(folder, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            new = _missing(run, data, sets, missing, progress)
-        found = pd.concat([found, new.set_index([*asked.names])])
-    return found.loc[asked].reset_index()
+            found = _records(run, data, missing, kinds, progress=progress) | found
+    return pd.DataFrame([found[pair] for pair in asked])
 
 
 def _options(training: Settings) -> dict[str, Any]:
@@ -359,17 +357,19 @@ def _options(training: Settings) -> dict[str, Any]:
     return {} if options is None else asdict(options)
 
 
-def _missing(
+def _records(
     run: Run,
     data: DataSplits,
     sets: Mapping[str, ImageSet],
-    missing: pd.MultiIndex,
+    kinds: Sequence[str],
+    *,
     progress: bool,
-) -> pd.DataFrame:
-    """Compute the missing records of a run, which is trained and recalibrated if necessary.
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Compute the records of a run by recalibration and set; it is trained and fitted if necessary.
 
     Args:
-        missing: recalibration and set of each record.
+        sets: the sets to score, by name.
+        kinds: names of the recalibrations.
     """
     settings = run.settings
     (method,) = settings.methods
@@ -382,7 +382,6 @@ def _missing(
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = _read_seconds(clock)
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
-    kinds = [kind for kind in missing.unique("recalibration") if kind != records.NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
     known = settings.known_recalibrations
@@ -390,15 +389,15 @@ def _missing(
     own = {"method": method, "options": _options(settings), "seed": settings.seed}
     last = read_log(folder.log)[-1]
     alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}
-    rows = []
-    for name in tqdm(missing.unique("set"), desc="scores", disable=not progress, leave=False):
+    rows = {}
+    for name, part in tqdm(sets.items(), desc="scores", disable=not progress, leave=False):
         if settings.cache_images:
-            sets[name].cache()
-        changes = {kind: fitted.get(kind) for kind, part in missing if part == name}
-        for kind, fields in _scored(network, sets[name], settings, changes).items():
-            identity = {**own, "recalibration": kind, "set": name}
-            rows.append({**identity, **fields, "seconds": seconds, **alphas})
-    return pd.DataFrame(rows)
+            part.cache()
+        scored = _scored(network, part, settings, {records.NONE: None, **fitted})
+        for kind, fields in scored.items():
+            identity = {"recalibration": kind, "set": name, **own}
+            rows[kind, name] = {**identity, **fields, "seconds": seconds, **alphas}
+    return rows
 
 
 def _scored(
@@ -426,10 +425,10 @@ def _scored(
     for kind, images in parts.items():
         of_kind: Any = type(images[0])
         counts = of_kind.of_images(images, groups=dataset.groups)
-        names = (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL)
+        asked = (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL)
+        names = [name for name in asked if name in scores_of(counts)]
         values = dict.fromkeys(records.NAMES, math.nan)  # which every record has
-        values |= scores(counts, BINS, [name for name in names if name in scores_of(counts)])
-        values |= facts(counts)
+        values |= scores(counts, BINS, names) | facts(counts)
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         if not isinstance(dataset, Corrupted) and counts.independent > 1:

@@ -76,32 +76,24 @@ class SeedScores:
 
         >>> from aslp_lib.metrics.counts import Counts
         >>> counts = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 1]]))
-        >>> evaluation = Evaluation.of({"SOD": {"BCE": counts}})
+        >>> evaluation = Evaluation({"SOD": {"BCE": counts}})
         >>> over_seeds = SeedScores.of_evaluations([evaluation, evaluation])
         >>> over_seeds.methods["SOD"]["BCE"][["seed", "accuracy"]].values.tolist()
         [[0.0, 0.5], [1.0, 0.5]]
         """
-
-        def record(seed: int, name: str, method: str) -> dict[str, float]:
-            evaluation = evaluations[seed]
-            row = {
-                "seed": seed,
-                **evaluation.scores[name][method],
-                **evaluation.facts[name, method],
-            }
-            row["images"] = len(evaluation.counts[name][method])
-            for key in evaluation.names:
-                found = evaluation.interval(name, method, ALL_SCORES[key])
-                row |= {f"{key}_low": found.low, f"{key}_high": found.high}
-            return row
-
-        seeds = range(len(evaluations))
-        return cls(
-            {
-                name: {m: pd.DataFrame([record(seed, name, m) for seed in seeds]) for m in methods}
-                for name, methods in evaluations[0].counts.items()
-            }
+        records = pd.DataFrame(
+            [
+                {"seed": seed, **row, **evaluation.facts[str(row["set"]), str(row["method"])]}
+                for seed, evaluation in enumerate(evaluations)
+                for row in evaluation.rows()
+            ]
         )
+        names = ["set", "method"]
+        records = records.astype(dict.fromkeys(records.columns.difference(names), float))
+        methods: dict[str, dict[str, pd.DataFrame]] = {}
+        for (name, method), part in records.groupby(names, sort=False):
+            methods.setdefault(name, {})[method] = part
+        return cls(methods)
 
     def notes(self, *, intervals: bool = True) -> list[str]:
         """Return the notes on the intervals over images of each set, and on the methods' maps.

@@ -31,7 +31,7 @@ def pages(tmp_path_factory):
 
     methods = {"BCE": 3, "a method with a name that is rather long": 0.5, "ASLP": 1}
     sets = {name: {k: counts(s) for k, s in methods.items()} for name in ("SOD", "ECSSD", "DTD")}
-    evaluation = Evaluation.of(sets)
+    evaluation = Evaluation(sets)
     folders = folders_table({k: [folder] for k in methods}, dict.fromkeys(sets, folder))
     command = f"main_ASLP.py recalibrate --maps {'a-long-name-of-a-folder/' * 6}".format
     page = comparison_page(evaluation)._replace(

@@ -32,6 +32,7 @@ def test_lines_stand_out_against_white_and_grey_may_be_text():
         page = style.themed(style.new_figure)(2, 2, None).get_facecolor()
         assert min(contrast(colour, page[:3]) for colour in style.directions()) >= TEXT
     assert min(contrast(colour, page[:3]) for colour in style.METHOD_COLOURS) >= GRAPHICS
+    assert style.themed(style.new_figure)(2, 2).get_facecolor() == (1, 1, 1, 1)  # light again
 
 
 def test_in_greyscale_equal_lines_differ_in_lightness_and_marks_are_all_their_own():

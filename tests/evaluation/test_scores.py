@@ -1,5 +1,3 @@
-import json
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +8,11 @@ from torch import nn
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.evaluation.scores import Evaluation, count_maps
+from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.prediction import predict
-from aslp_lib.runs import MethodFolder
 
 SETTINGS = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")
 
@@ -37,11 +33,11 @@ def sod(paper_root):
     return paper_layout(paper_root, size=32).tests["SOD"]
 
 
-def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
+def test_maps_in_files_and_in_memory_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
     predict.predict(Brightness(), sod, SETTINGS, {tmp_path / "SOD": None})
     assert sorted(p.stem for p in (tmp_path / "SOD").iterdir()) == sod.stems
-    for i, stem in enumerate(sod.stems):
-        level_map = read_map(tmp_path / "SOD" / f"{stem}.png")
+    written = [read_map(tmp_path / "SOD" / f"{stem}.png") for stem in sod.stems]
+    for i, level_map in enumerate(written):
         assert level_map.shape == sod.shape(i)
         small = 0.25 + sod.load(i)[0][0].float() / 255 / 2
         oracle = torch.nn.functional.interpolate(
@@ -49,6 +45,11 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
         )[0, 0]
         assert np.abs(level_map / 255 - oracle.numpy()).max() < 0.5 / 255 + 1e-4
         assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
+    for i, level_map in enumerate(predict.grey_level_maps(Brightness(), sod, range(len(sod)))):
+        np.testing.assert_array_equal(level_map, written[i])
+    expected = Counts.from_maps(written, map(sod.mask, range(len(sod)))).table
+    np.testing.assert_array_equal(predict.predicted_counts(Brightness(), sod).table, expected)
+    np.testing.assert_array_equal(count_maps(tmp_path / "SOD", sod).table, expected)
 
 
 @pytest.mark.claim(
@@ -70,68 +71,12 @@ def test_maps_stretched_as_the_release_did(sod, tmp_path):
 
 
 @pytest.mark.fault
-def test_a_prediction_cut_short_leaves_no_folder(sod, tmp_path, monkeypatch):
-    calls = []
-
-    def fail(path, data):
-        calls.append(path)
-        if len(calls) == 3:
-            raise OSError("disk full")
-        path.write_bytes(data)
-
-    monkeypatch.setattr(predict, "write", fail)
-    with pytest.raises(OSError, match="disk full"):
-        predict.predict(Brightness(), sod, SETTINGS, {tmp_path / "SOD": None})
-    assert not (tmp_path / "SOD").exists()
-    monkeypatch.undo()
-    predict.predict(Brightness(), sod, SETTINGS, {tmp_path / "SOD": None})
-    assert len(list((tmp_path / "SOD").iterdir())) == 5
-
-
 def test_maps_that_do_not_fit_are_named(sod, tmp_path):
-    folder = tmp_path / "SOD"
-    predict.predict(Brightness(), sod, SETTINGS, {folder: None})
-    victim = folder / f"{sod.stems[2]}.png"
-    good = victim.read_bytes()
-    for damage, pattern in (
-        (lambda: Image.new("L", (4, 4)).save(victim), "is 4 x 4, but its mask is 40 x 32"),
-        (lambda: Image.new("RGB", (40, 32), "red").save(victim), "colours; expected a grey map"),
-        (lambda: victim.write_bytes(good[: len(good) // 2]), "damaged"),
-    ):
-        damage()
-        with pytest.raises(ValueError, match=rf"{victim.name}.*{pattern}"):
-            count_maps(folder, sod)
+    predict.predict(Brightness(), sod, SETTINGS, {tmp_path / "SOD": None})
+    victim = tmp_path / "SOD" / f"{sod.stems[2]}.png"
+    Image.new("L", (4, 4)).save(victim)
+    with pytest.raises(ValueError, match=rf"{victim.name}.*is 4 x 4, but its mask is 40 x 32"):
+        count_maps(tmp_path / "SOD", sod)
     victim.unlink()
     with pytest.raises(ValueError, match=rf"maps of SOD missing from .*: {victim.stem}"):
-        count_maps(folder, sod)
-
-
-@pytest.mark.fault
-def test_a_method_must_be_trained_before_it_predicts(tmp_path):
-    with pytest.raises(FileNotFoundError, match="Train BCE to its end first"):
-        predict.predict_run(
-            SETTINGS, replace(SETTINGS, limit=2).load_data(), "bce", MethodFolder(tmp_path)
-        )
-
-
-def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
-    counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
-    evaluation = Evaluation.of({"textures": {"BCE": counts}})
-    assert math.isnan(evaluation.scores["textures"]["BCE"]["max_f"])
-    assert evaluation.cell("textures", "BCE", SCORES["max_f"], interval=True) == "-"
-    records = evaluation.records()
-    json.dumps(records, allow_nan=False)
-    assert records["textures"]["BCE"]["max_f"] is None
-
-
-def test_maps_and_counts_in_memory_are_the_written_ones(tmp_path):
-    dataset = replace(SETTINGS, limit=3).load_data().tests["test"]
-    predict.predict(Brightness(), dataset, SETTINGS, {tmp_path / "test": None})
-    written = [np.asarray(Image.open(tmp_path / f"test/{stem}.png")) for stem in dataset.stems]
-    np.testing.assert_array_equal(predict.grey_level_maps(Brightness(), dataset, range(3)), written)
-    counts = Counts.from_maps(written, map(dataset.mask, range(3)))
-    for found in (
-        predict.predicted_counts(Brightness(), dataset),
-        count_maps(tmp_path / "test", dataset),
-    ):
-        np.testing.assert_array_equal(found.table, counts.table)
+        count_maps(tmp_path / "SOD", sod)

@@ -13,7 +13,7 @@ from PIL import Image
 from aslp_lib.cli import main
 from aslp_lib.evaluation import tables
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COLUMNS, FORMATS, MAIN, Format, PaperOptions, as_table
+from aslp_lib.evaluation.tables import FORMATS, MAIN, Format, PaperOptions, as_table
 from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.files import write
 from aslp_lib.metrics import SCORES, Visibility
@@ -32,7 +32,7 @@ def sets(**accuracies):
         )
         for label, shares in accuracies.items()
     }
-    return Evaluation.of({"SOD": methods})
+    return Evaluation({"SOD": methods})
 
 
 def lines_of(names, columns=MAIN, **values):
@@ -58,7 +58,7 @@ def test_a_method_stands_beside_its_difference_from_the_first():
     assert lines[1] == ["SOD", "A", "10.00", "1.00", "50.00", "0.500", "50.00"]
     assert lines[2][2:] == ["12.00", "+2.00", "1.10", "50.00", "0.450", "-0.050", "50.00"]
     assert "difference" not in lines_of("A")[0]
-    chosen = PaperOptions(scores=("dice", "nll"), digits=1).columns(COLUMNS)
+    chosen = PaperOptions(scores=("dice", "nll"), digits=1).columns(MAIN)
     assert lines_of("AB", chosen, dice=[0.25, 0.5]) == [
         ["set", "method", "Dice", "NLL", "nats", "difference"],
         ["SOD", "A", "0.2", "0.5"],
@@ -69,37 +69,35 @@ def test_a_method_stands_beside_its_difference_from_the_first():
 ALIKE, WORSE = (0.75, 0.5, 1.0, 0.25), (0.5, 0.25, 0.75, 0.0)
 
 
+def gaps(**levels):
+    """An evaluation of three equal images of ten foreground pixels, with these grey levels."""
+    methods = {}
+    for label, (level, number) in levels.items():
+        maps = [np.uint8([[level] * number + [0] * (10 - number)])] * 3
+        methods[label] = Counts.from_maps(maps, [np.ones((1, 10), np.uint8)] * 3)
+    return Evaluation({"SOD": methods})
+
+
+UNDER, OVER, MIRRORED = (204, 10), (255, 7), (255, 8)
+"""Confidence minus accuracy of 0.8 - 1, 1 - 0.7 and 1 - 0.8."""
+
+
 @pytest.mark.parametrize(
-    ("methods", "best"),
+    ("evaluation", "names", "best"),
     [
-        ({"a": WORSE, "b": ALIKE}, "b"),  # on every image, so on every resample
-        ({"a": ALIKE, "b": ALIKE}, None),
-        ({"a": ALIKE, "b": (1.0, 0.5, 0.5, 0.75)}, None),  # better on average, but not on all
-        ({"a": WORSE, "b": ALIKE, "c": ALIKE}, None),  # better than one of the two
-        ({"a": ALIKE}, None),
-        ({"a": WORSE, "b": ALIKE[:3]}, None),  # other images, which are not paired
+        (sets(a=WORSE, b=ALIKE), ("accuracy", "ece"), "b"),  # on every image and every resample
+        (sets(a=ALIKE, b=ALIKE), ("accuracy", "ece"), None),
+        (sets(a=ALIKE, b=(1.0, 0.5, 0.5, 0.75)), ("accuracy",), None),  # better on average
+        (sets(a=WORSE, b=ALIKE, c=ALIKE), ("accuracy",), None),  # better than one of the two
+        (sets(a=ALIKE), ("accuracy",), None),
+        (sets(a=WORSE, b=ALIKE[:3]), ("accuracy", "ece"), None),  # other images: not paired
+        (sets(a=WORSE, b=ALIKE), ("ece_floor",), None),  # it says nothing about a method
+        (gaps(under=UNDER, over=OVER), ("gap",), "under"),  # nearer to zero
+        (gaps(under=UNDER, over=OVER, mirrored=MIRRORED), ("gap",), None),
     ],
 )
-def test_the_best_is_resolved_to_be_better_than_every_other_one(methods, best):
-    """In accuracy; in NLL and ECE, too, because every confidence is 1."""
-    evaluation = sets(**methods)
-    for name in ("accuracy", "ece"):
-        assert evaluation.best("SOD", SCORES[name]) == best
-    assert evaluation.best("SOD", SCORES["ece_floor"]) is None  # it says nothing about a method
-
-
-def test_nearer_to_zero_is_better():
-    """Confidence minus accuracy of -0.2 is better than 0.3, and of -0.2 not worse than 0.2."""
-    masks = [np.uint8([[1] * 10])] * 3
-    images = {
-        "under": [np.uint8([[204] * 10])] * 3,  # 0.8 - 1
-        "over": [np.uint8([[255] * 7 + [0] * 3])] * 3,  # 1 - 0.7
-        "mirrored": [np.uint8([[255] * 8 + [0] * 2])] * 3,  # 1 - 0.8
-    }
-    counts = {label: Counts.from_maps(maps, masks) for label, maps in images.items()}
-    gap, two = SCORES["gap"], ("under", "over")
-    assert Evaluation.of({"SOD": {k: counts[k] for k in two}}).best("SOD", gap) == "under"
-    assert Evaluation.of({"SOD": counts}).best("SOD", gap) is None
+def test_the_best_is_resolved_to_be_better_than_every_other_one(evaluation, names, best):
+    assert [evaluation.best("SOD", SCORES[name]) for name in names] == [best] * len(names)
 
 
 def test_a_difference_of_other_images_has_no_interval():
@@ -107,7 +105,7 @@ def test_a_difference_of_other_images_has_no_interval():
         label: counts.with_columns(names=[f"{label}{i}" for i in range(4)])
         for label, counts in sets(a=WORSE, b=ALIKE).counts["SOD"].items()
     }
-    change = Evaluation.of({"SOD": named}).difference("SOD", "b", "a", SCORES["accuracy"])
+    change = Evaluation({"SOD": named}).difference("SOD", "b", "a", SCORES["accuracy"])
     assert change.value == pytest.approx(0.25) and np.isnan(change.low)
 
 
@@ -137,7 +135,7 @@ def test_a_set_of_a_single_image_has_no_intervals(tmp_path):
         seeds = SeedScores.of_evaluations([evaluation] * 2)
         shown = files_of(seeds, tmp_path, scores=("accuracy",), intervals=True)[".md"]
         assert cell in shown and ("brackets" in shown) == (evaluation is two)
-    both = Evaluation.of({"one": one.counts["SOD"], "two": two.counts["SOD"]})
+    both = Evaluation({"one": one.counts["SOD"], "two": two.counts["SOD"]})
     rows = [[*row.values()][3:] for row in both.rows(["accuracy"])]
     assert rows == [[0.5, None, None], [0.625, 0.5, 0.75]]
 
@@ -174,26 +172,22 @@ RESULTS = SimpleNamespace(
 MARKDOWN, LATEX = tables.markdown(RESULTS, SHOWN, False), tables.latex(RESULTS, SHOWN, False)
 
 
-def test_latex_is_balanced_and_each_row_has_every_column():
-    """The grammar of tabular: nothing special but what is escaped, in braces or in dollars."""
-    lines = LATEX.splitlines()
-    begun = [re.sub(r"\\(begin|end)\{(\w+)\}.*", r"\1 \2", line) for line in lines]
-    assert [x for x in begun if x.startswith(("begin", "end"))] == [
-        "begin table", "begin tabular", "end tabular", "end table"
-    ]  # fmt: skip
-    assert r"\begin{tabular}{llrrr}" in lines
-    rules = [line for line in lines if line.endswith("rule")]
-    assert rules == [r"\toprule", r"\midrule", r"\midrule", r"\bottomrule"]
-    rows = [line.removesuffix(r" \\") for line in lines if line.endswith(r"\\")]
-    assert len(rows) == 5 and LATEX.isascii()
-    for row in rows:
-        assert len(re.findall(r"(?<!\\)&", row)) == 4 and r"\\" not in row
-        bare = re.sub(r"\\text[a-z]+|\$[^$]*\$|\\[%&_#${}]", "", row)
-        assert bare.count("{") == bare.count("}") and not re.search(r"[\\$%_#~^<>|]", bare)
-        assert not re.match(r"[\[*]", row)
-    assert rows[0].endswith(r"ECE \% $\downarrow$ & conf - acc \% $\to$ & IoU $\uparrow$")
-    assert rows[2].endswith(r"$-$1.0 $\pm$ 2 & \textbf{$-$1.0 $\pm$ 2} & $-$1.0 $\pm$ 2")
-    assert rows[3].endswith("-- & -- & --")
+def test_latex_has_rules_between_sets_and_marks_the_best():
+    """Names are escaped to the letter in `tests/cli/test_score.py`."""
+    lines, cell = LATEX.splitlines(), r"$-$1.0 $\pm$ "
+    assert LATEX.isascii() and lines[4] == (
+        r"\caption{$\downarrow$ lower, $\to$ nearer to zero, $\uparrow$ higher is better. "
+        r"50 \% {[}$\leq$ 2{]} $\pm$ 1.}"
+    )
+    assert lines[5:9] == [
+        r"\begin{tabular}{llrrr}",
+        r"\toprule",
+        r"Set & Method & ECE \% $\downarrow$ & conf - acc \% $\to$ & IoU $\uparrow$ \\",
+        r"\midrule",
+    ]
+    assert lines[10].endswith(rf" & {{*}}b & {cell}2 & \textbf{{{cell}2}} & {cell}2 \\")
+    rows = [r"\midrule", r"SOD & a & -- & -- & -- \\", r"SOD & b & -- & -- & -- \\"]
+    assert lines[11:] == [*rows, r"\bottomrule", r"\end{tabular}", r"\end{table}"]
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
@@ -217,13 +211,9 @@ def test_markdown_has_arrows_and_its_caption():
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"scores": ("ece", "F1")}, "a name in scores is 'F1'; expected one of ece, ece_floor"),
-        ({"digits": -1}, "digits is -1; expected an integer from 0 to 9"),
-    ],
-)
-def test_scores_and_digits_that_do_not_exist(options, message):
+def test_scores_and_digits_that_do_not_exist():
+    message = "a name in scores is 'F1'; expected one of ece, ece_floor"
     with pytest.raises(ValueError, match=message):
-        PaperOptions(**options)
+        PaperOptions(scores=("ece", "F1"))
+    with pytest.raises(ValueError, match="digits is -1; expected an integer from 0 to 9"):
+        PaperOptions(digits=-1)

@@ -1,5 +1,6 @@
 """Experiments: the compared runs are the trained ones, and nothing is trained twice."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -12,13 +13,12 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.evaluation.notes import facts
 from aslp_lib.evaluation.scores import count_maps
-from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare
-from aslp_lib.experiments.records import keyed, one_per_seed, read, save
+from aslp_lib.experiments.records import keyed, read, save
 from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import bootstrap, calibration, scores
+from aslp_lib.metrics import bootstrap, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 from aslp_lib.metrics.truth import against_posterior
@@ -53,20 +53,29 @@ def finished(tmp_path_factory):
     return asked, done(asked)
 
 
-def predicted(run, recalibration, part, folder):
-    """Where a run's maps of a set are, after `predict` wrote them as PNGs."""
+def scored(run, recalibration, part, folder):
+    """Counts and scores of a run's maps of a set, which `predict` writes as PNGs."""
     (method,) = run.settings.methods
-    maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
-    own = run.method(method)
+    own, maps = run.method(method), folder / method / str(run.settings.seed) / recalibration
     network = load_network(run.settings, method, own.weights)
     kind = RECALIBRATIONS.get(recalibration)
     fitted = kind.load(own.recalibration(recalibration)) if kind else None
-    predict(network, part, run.settings, {maps: fitted})
-    return maps
+    predict(network, part, run.settings, {maps / part.name: fitted})
+    counts = count_maps(maps / part.name, part, ReadOptions(weighted_f=False))
+    names = ("ece", "ece_floor", "brier", "ks", "max_f")
+    expected = scores(counts, names=names) | facts(counts) | {"images": len(counts)}
+    if part.name in ("shifted", "validation"):  # a thousand resamples
+        for name, (low, high) in bootstrap.error_bounds(counts).items():
+            expected |= {f"{name}_low": low, f"{name}_high": high}
+    if hasattr(part, "posterior"):
+        found = np.stack([read_map(maps / part.name / f"{stem}.png") for stem in part.stems])
+        expected["posterior_error"] = against_posterior(found, part.posterior).total
+    return counts, expected
 
 
-def counted(maps, part):
-    return count_maps(maps, part, ReadOptions(weighted_f=False))
+def agree(record, expected):
+    found = {key: record[key] for key in expected}
+    return found == pytest.approx(expected, abs=ONE_PIXEL, nan_ok=True)
 
 
 @pytest.mark.slow
@@ -78,41 +87,31 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
         data = run.settings.load_data()
         assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
         part = {"validation": data.validation, **data.tests}[record["set"]]
-        maps = predicted(run, record["recalibration"], part, tmp_path)
-        counts = counted(maps, part)
-        found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
-        names = ("ece", "ece_floor", "brier", "ks", "max_f")  # textures have no F
-        expected = scores(counts, names=names) | facts(counts)
-        expected |= {"posterior_error": against_posterior(found, part.posterior).total, "images": 6}
-        if record["set"] == "shifted":  # a thousand resamples
-            for name, (low, high) in bootstrap.error_bounds(counts).items():
-                expected |= {f"{name}_low": low, f"{name}_high": high}
-        own = {key: record[key] for key in expected}
-        assert own == pytest.approx(expected, abs=ONE_PIXEL, nan_ok=True)
+        assert agree(record, scored(run, record["recalibration"], part, tmp_path)[1])
         assert np.isnan(record["max_f"]) == (record["set"] == "textures")
-        assert record["seconds"] > 0
 
 
 @pytest.mark.slow
-def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monkeypatch):
+def test_more_may_be_asked_for_and_what_is_done_is_not_done_again(finished, tmp_path):
+    """A record needs no run: one of another machine is taken over from its file."""
     asked, records = finished
     before = {path: path.stat().st_mtime_ns for path in asked.path.rglob("*.safetensors")}
-    trained = []
-
-    def train(settings, data, method, *arguments, **options):
-        trained.append((method, settings.seed))
-        return original(settings, data, method, *arguments, **options)
-
-    original = experiment.train
-    monkeypatch.setattr(experiment, "train", train)
     assert_frame_equal(done(asked), records)
-    assert trained == []
-    more = replace(SETTINGS, methods=("bce", "label_smoothing"))
-    found = done(Experiment(asked.path, more, seeds=2))
-    assert trained == [("label_smoothing", 0), ("label_smoothing", 1)]
-    again, first = (frame[frame.method == "bce"] for frame in (found, records))
-    assert_frame_equal(again.reset_index(drop=True), first.reset_index(drop=True))
+    more = Experiment(asked.path, replace(SETTINGS, methods=("bce", "label_smoothing")), seeds=1)
+    assert done(more).method.tolist() == ["bce"] * 8 + ["label_smoothing"] * 8
     assert {path: path.stat().st_mtime_ns for path in before} == before
+    file = tmp_path / "records.json"
+    save(file, records, SETTINGS, seeds=2, data=asked.data())
+    known = read(file, SETTINGS)
+    same = partial(assert_frame_equal, check_like=True, check_dtype=False)
+    same(known, records)
+    elsewhere = replace(asked, path=tmp_path / "elsewhere")
+    same(collect(elsewhere, file), known)
+    same(collect(replace(elsewhere, seeds=1), file), known[: len(known) // 2])
+    assert not [path for path in elsewhere.path.iterdir() if path.is_dir()]
+    same(read(file), known)  # nothing is lost that was not asked for
+    with pytest.raises(ValueError, match=r"settings: epochs; .* another --out or --results"):
+        read(file, replace(SETTINGS, epochs=2))
 
 
 @pytest.mark.slow
@@ -121,13 +120,10 @@ def test_the_noise_floor_of_crops_is_that_of_their_fields(tmp_path):
     (row,) = done(Experiment(tmp_path, settings, seeds=1, tested=False)).to_dict("records")
     run = Run.open(tmp_path / "bce" / "seed-0")
     part = run.settings.load_data().validation
-    counts = counted(predicted(run, "none", part, tmp_path), part)
+    counts, expected = scored(run, "none", part, tmp_path)
     np.testing.assert_array_equal(counts.columns["groups"], part.groups)
-    assert counts.independent == 6
-    assert row["ece_floor"] == pytest.approx(noise_floor(counts), abs=ONE_PIXEL)
+    assert counts.independent == 6 and agree(row, expected)
     assert abs(row["ece_floor"] - noise_floor(Counts(counts.table))) > 2 * ONE_PIXEL
-    ends = row["ece_low"], row["ece_high"]
-    assert ends == pytest.approx(bootstrap.error_bounds(counts)["ece"], abs=0.01)
 
 
 @pytest.mark.slow
@@ -138,23 +134,22 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
     found = done(under)
     before = found["set"].isin(records["set"])
     assert_frame_equal(found[before].reset_index(drop=True), records[records.seed == 0])
-    assert set(found[~before]["set"]) == {"empty3", "test, noise2", "test, zoom1"}
     run = Run.open(asked.path / "bce" / "seed-0")
     noisy = Corrupted(run.settings.load_data().tests["test"], "noise2", seed=0)
-    counts = counted(predicted(run, "none", noisy, tmp_path), noisy)
-    own, cut, empty = (
-        one_per_seed(found, name, "bce").iloc[0]
-        for name in ("test, noise2", "test, zoom1", "empty3")
-    )
-    assert own.ece == pytest.approx(calibration.ece(counts), abs=ONE_PIXEL)
-    assert np.isnan(own.ece_low) and own.posterior_error > 0
+    added = found[~before & (found.method == "bce") & (found.recalibration == "none")]
+    assert added["set"].tolist() == ["empty3", "test, noise2", "test, zoom1"]
+    empty, own, cut = (row for _, row in added.iterrows())
+    assert agree(own, scored(run, "none", noisy, tmp_path)[1])
+    assert np.isnan(own.ece_low)
     assert np.isnan(cut.posterior_error)  # what is cut off is unknown
     assert np.isnan(empty.max_f)  # no image has foreground
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"seeds": 0}, "seeds is 0"),
         ({"corruptions": ("fog1",)}, "a name in corruptions is 'fog1'; expected one of .*noise1"),
         ({"shifts": ("noise1",)}, "a name in shifts is 'noise1'; expected one of .*contrast1"),
         (
@@ -163,58 +158,32 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
         ),
     ],
 )
-def test_sets_that_are_none(tmp_path, changes, message):
+def test_an_experiment_that_cannot_be(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         replace(Experiment(tmp_path, SETTINGS, seeds=1), **changes)
 
 
 @pytest.mark.slow
-def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatch):
-    """Of other machines' trainings too: the runs themselves are not needed."""
-    asked, records = finished
-    file = tmp_path / "records.json"
-    save(file, records, SETTINGS, seeds=2, data=asked.data())
-    known = read(file, SETTINGS)
-    same = partial(assert_frame_equal, check_like=True, check_dtype=False)
-    same(known, records)
-    monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("it was trained again"))
-    elsewhere = replace(asked, path=tmp_path / "elsewhere")
-    same(collect(elsewhere, file), known)
-    assert not [path for path in elsewhere.path.iterdir() if path.is_dir()]
-    first = collect(replace(elsewhere, seeds=1), file)
-    same(first, known[: len(known) // 2])
-    same(read(file), known)  # nothing is lost that was not asked for
-    with pytest.raises(ValueError, match=r"settings: epochs; .* another --out or --results"):
-        read(file, replace(SETTINGS, epochs=2))
-
-
-@pytest.mark.slow
-def test_configurations_have_hyperparameters_of_their_own(tmp_path):
+def test_configurations_have_hyperparameters_and_recalibrations_of_their_own(tmp_path):
     """Two of one method are told apart; another method's choice changes nothing."""
-    gammas = tuple(RunConfiguration("focal", {"gamma": gamma}) for gamma in (1.0, 3.0))
-    chosen = replace(SETTINGS, recalibrate=()).tuned(focal={"gamma": 5.0})
-    asked = Experiment(
-        tmp_path, chosen, seeds=1, configurations=(*gammas, RunConfiguration("bce")), tested=False
-    )
-    found = done(asked)
-    assert found.method.tolist() == ["focal", "focal", "bce"]
-    assert found.options.tolist() == [{"gamma": 1.0}, {"gamma": 3.0}, {}]
-    assert set(found["set"]) == {"validation"}
-    assert found.nll[0] != found.nll[1]
+    chosen = (("focal", "gamma", 1.0), ("focal", "gamma", 3.0), ("bce", None, None))
+    chosen += (("constant_alpha", "forward_correction", True),)
+    configurations = tuple(RunConfiguration(m, {k: v} if k else {}) for m, k, v in chosen)
+    auto = replace(SETTINGS, recalibrate=("auto",))
+    common = {"seeds": 1, "configurations": configurations, "tested": False}
+    found = done(Experiment(tmp_path, auto.tuned(focal={"gamma": 5.0}), **common))
+    trained = found[found.recalibration == "none"]
+    assert [*zip(trained.method, trained.options, strict=True)][:3] == [
+        ("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})
+    ]  # fmt: skip
+    assert set(found["set"]) == {"validation"} and trained.nll.nunique() == 4
+    assert found.recalibration.tolist()[1::2] == ["temperature_scaling"] * 4
     lines = SeedScores.of_records(found).table("validation").splitlines()
-    assert [line.split(" | ")[0] for line in lines[2:]] == [
+    assert [line.split(" | ")[0] for line in lines[2::2]][:3] == [
         "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
     ]  # fmt: skip
-    other = replace(SETTINGS, recalibrate=()).tuned(focal={"gamma": 4.0})
-    assert_frame_equal(done(replace(asked, settings=other)), found)
-
-
-@pytest.mark.slow
-def test_the_options_of_a_configuration_decide_what_auto_means(tmp_path):
-    both = (RunConfiguration("constant_alpha", {"forward_correction": c}) for c in (False, True))
-    chosen = replace(SETTINGS, recalibrate=("auto",))
-    found = done(Experiment(tmp_path, chosen, 1, configurations=tuple(both), tested=False))
-    assert found.recalibration.tolist() == ["none", "unperturb", "none", "temperature_scaling"]
+    other = auto.tuned(focal={"gamma": 4.0})
+    assert_frame_equal(done(Experiment(tmp_path, other, **common)), found)
 
 
 @pytest.mark.slow
@@ -234,37 +203,24 @@ def test_other_settings_are_refused_before_anything_is_trained(finished):
     with pytest.raises(ValueError, match=r"settings: epochs, learning_rate; .* another --out"):
         done(other)
     assert not (asked.path / "bce" / "seed-2").exists()
-    with pytest.raises(ValueError, match="seeds is 0"):
-        Experiment(asked.path, SETTINGS, seeds=0)
 
 
 @pytest.mark.slow
-def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path, monkeypatch):
+@pytest.mark.fault
+def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path):
+    """It was stopped after its last checkpoint, which is where it goes on."""
     settings = replace(SETTINGS, methods=("bce",), recalibrate=(), epochs=2)
     whole = done(Experiment(tmp_path / "whole", settings, seeds=1))
-    asked = Experiment(tmp_path / "stopped", settings, seeds=1)
-    original = experiment.train
-
-    def stopped(*arguments, **options):
-        with monkeypatch.context() as patch:
-            patch.setattr("aslp_lib.training.checkpoints.finish", interrupt)
-            original(*arguments, **options)
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(experiment, "train", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        done(asked)
-    monkeypatch.setattr(experiment, "train", original)
-    gone_on = done(asked)
-    assert gone_on.seconds.isna().all()
+    stopped = shutil.copytree(tmp_path / "whole", tmp_path / "stopped") / "bce/seed-0/bce"
+    (stopped / "weights.safetensors").unlink()
+    (stopped / "seconds.json").unlink()
+    gone_on = done(Experiment(tmp_path / "stopped", settings, seeds=1))
+    assert gone_on.seconds.isna().all() and (whole.seconds > 0).all()
     assert gone_on.ece.tolist() == whole.ece.tolist()
-    (clock,) = (tmp_path / "whole").rglob("seconds.json")
     for content in ("soon", "[]", "-1", "Infinity"):
-        clock.write_text(content)
+        (stopped / "seconds.json").write_text(content)
         with pytest.raises(ValueError, match=r"seconds\.json does not hold the seconds"):
-            done(Experiment(tmp_path / "whole", settings, seeds=1))
+            done(Experiment(tmp_path / "stopped", settings, seeds=1))
 
 
 def record(method="bce", seed=0, ece=0.1, name="test", **others):

@@ -11,14 +11,8 @@ from aslp_lib.experiments import records
 
 
 def record(method, recalibration, seed, name, ece, **options):
-    return {
-        "method": method,
-        "recalibration": recalibration or "none",
-        "seed": seed,
-        "set": name,
-        "ece": ece,
-        "options": options,
-    }
+    own = {"method": method, "recalibration": recalibration or "none", "options": options}
+    return {**own, "seed": seed, "set": name, "ece": ece}
 
 
 FOUND = pd.DataFrame(
@@ -33,7 +27,7 @@ FOUND = pd.DataFrame(
 )
 
 
-def test_records_are_selected_in_the_order_in_which_they_are_asked_for():
+def test_records_are_selected_in_the_order_asked_for_and_grouped_by_the_labels_of_tables():
     asked = {"bce": {}, "nothing_known": {}, "label_smoothing": {"epsilon": 0.2}}
     assert records.select(FOUND, asked).ece.tolist() == [0.1, 0.11, 0.12, 0.04]
     both = records.select(FOUND, {"bce": {}}, ["none", "temperature_scaling"])
@@ -41,6 +35,13 @@ def test_records_are_selected_in_the_order_in_which_they_are_asked_for():
     assert records.one_per_seed(FOUND, "test", "bce").ece.tolist() == [0.1, 0.11]
     one = records.one_per_seed(FOUND, "test", "label_smoothing", epsilon=0.1)
     assert one.ece.tolist() == [0.03]
+    grouped = {label: rows.ece.tolist() for label, rows in records.by_label(FOUND, "test").items()}
+    assert grouped == {
+        "BCE": [0.1, 0.11],
+        "BCE + temperature scaling": [0.02],
+        "label smoothing (epsilon = 0.1)": [0.03],
+        "label smoothing (epsilon = 0.2)": [0.04],
+    }
 
 
 @pytest.mark.fault
@@ -51,13 +52,6 @@ def test_records_are_selected_in_the_order_in_which_they_are_asked_for():
 def test_none_or_several_of_a_seed_are_refused(method, words):
     with pytest.raises(ValueError, match=words):
         records.one_per_seed(FOUND, "test", method)
-
-
-def test_records_are_grouped_by_the_labels_of_tables():
-    found = {label: rows.ece.tolist() for label, rows in records.by_label(FOUND, "test").items()}
-    assert found["BCE"] == [0.1, 0.11]
-    assert found["BCE + temperature scaling"] == [0.02]
-    assert found["label smoothing (epsilon = 0.2)"] == [0.04]
 
 
 WHOLE = {
@@ -86,12 +80,15 @@ def test_files_that_hold_no_records(tmp_path):
         records.read(path)
 
 
-def test_what_is_undefined_is_nan_and_columns_may_be_added(tmp_path):
+def test_what_is_undefined_is_nan_and_numbers_may_lie_at_the_ends_of_their_ranges(tmp_path):
     change = {"posterior_error": 0.1, "options": {}, "ece_low": None}
     found = records.read(written(tmp_path / "all.json", change))
     assert found.max_f.isna().all() and found.seconds.isna().all()
     assert found.ece_low.isna().tolist() == found.posterior_error.notna().tolist() == [False, True]
     assert found.dtypes[["seed", "images"]].eq(int).all()
+    for change in ({"ece": 0, "gap": -1, "nll": 0.0}, {"seed": 2**63 - 1, "images": 1.0, "ece": 1}):
+        found = records.read(written(tmp_path / "all.json", change))
+        assert {name: found[name][1] for name in change} == change
 
 
 @pytest.mark.fault
@@ -103,13 +100,11 @@ def test_what_is_undefined_is_nan_and_columns_may_be_added(tmp_path):
         ({"options": None}, "the options of a record are no object"),
         ({"seed": 0}, "focal, seed 0, test occurs twice"),
         ({"seed": 0.5}, r"seed of record 2 is 0\.5; expected an integer from 0 to 9\d*\)"),
-        ({"seed": 2.0**63}, r"seed of record 2 is 9\.2.*e\+18; expected"),
         ({"seed": 2**70}, "seed of record 2 is 1180591620717411303424; expected"),
         ({"seed": None}, "seed of record 2 is None; expected"),
         ({"images": 2.5}, r"images of record 2 is 2\.5; expected an integer from 1"),
         ({"ece": "abc"}, "ece of record 2 is 'abc'; expected a number from 0 to 1"),
         ({"ece": 55}, "ece of record 2 is 55; expected"),
-        ({"ece": [0.1]}, r"ece of record 2 is \[0\.1\]; expected"),
         ({"gap": -1.5}, r"gap of record 2 is -1\.5; expected a number from -1 to 1"),
         ({"nll": math.inf}, "nll of record 2 is inf; expected"),
         ({"seconds": -1}, "seconds of record 2 is -1; expected"),
@@ -119,9 +114,3 @@ def test_what_is_undefined_is_nan_and_columns_may_be_added(tmp_path):
 def test_a_damaged_file_is_refused(tmp_path, change, message):
     with pytest.raises(ValueError, match=rf"all\.json holds no records \({message}"):
         records.read(written(tmp_path / "all.json", change))
-
-
-def test_numbers_at_the_ends_of_their_ranges_are_read(tmp_path):
-    for change in ({"ece": 0, "gap": -1, "nll": 0.0}, {"seed": 2**63 - 1, "images": 1.0, "ece": 1}):
-        found = records.read(written(tmp_path / "all.json", change))
-        assert {name: found[name][1] for name in change} == change

@@ -16,15 +16,11 @@ from aslp_lib.metrics import SCORES
 ECE, NLL = SCORES["ece"], SCORES["nll"]
 
 
-def records(method, ece, nll, name="test"):
+def records(method, ece, nll):
     """Records of one method on one set, one for each seed."""
-    same = dict.fromkeys((*NAMES, *ESTIMATORS), 0.5)
-    keys = {"method": method, "options": {}, "recalibration": "none", "set": name, "images": 4}
-    rows = [
-        {**same, **keys, "seed": seed, "ece": one, "nll": other, "seconds": None}
-        for seed, (one, other) in enumerate(zip(ece, nll, strict=True))
-    ]
-    return pd.DataFrame(rows)
+    rows = pd.DataFrame({**dict.fromkeys((*NAMES, *ESTIMATORS), 0.5), "ece": ece, "nll": nll})
+    keys = {"method": method, "options": [{}] * 3, "recalibration": "none", "set": "test"}
+    return rows.assign(**keys, images=4, seconds=None, seed=range(3))
 
 
 BCE = records("bce", [0.10, 0.11, 0.12], [0.5, 0.5, 0.5])

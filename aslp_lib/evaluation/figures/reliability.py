@@ -127,8 +127,9 @@ def joint_density(methods: Mapping[str, AnyCounts], title: str, bins: int = BINS
     """
     figure = new_figure(3.1 * len(methods) + 0.5, 3.6, "Confidence and accuracy", title)
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
-    lowest = lowest_confidence(calibration.reliability(c, bins) for c in methods.values())
-    for axis, (label, counts) in zip(axes, methods.items(), strict=True):
+    tables = [calibration.reliability(counts, bins) for counts in methods.values()]
+    lowest = lowest_confidence(tables)
+    for axis, table, (label, counts) in zip(axes, tables, methods.items(), strict=True):
         pixels, *sums = (array.ravel() for array in calibration.image_bins(counts, bins))
         full = pixels > 0
         weights = pixels[full]
@@ -138,7 +139,6 @@ def joint_density(methods: Mapping[str, AnyCounts], title: str, bins: int = BINS
         )
         shares = np.ma.masked_equal(shares.T / pixels.sum(), 0)
         axis.pcolormesh(*edges, shares, cmap=DENSITY, norm=LogNorm(1e-5, 0.3))
-        table = calibration.reliability(counts, bins)
         full = table.pixels > 0
         axis.scatter(
             100 * table.confidence[full], 100 * table.accuracy[full],
