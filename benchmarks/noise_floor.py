@@ -7,8 +7,6 @@ The units of a test set are synthetic images, or groups of them, drawn with repl
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from ece_intervals import count, covered, draw
 from harness import facts, publish
@@ -17,7 +15,6 @@ from tqdm import trange
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import error_bounds
-from aslp_lib.metrics.calibration import image_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 
@@ -37,15 +34,6 @@ def pooled_units(counts: Counts, kind: str) -> Counts:
     ends = np.cumsum(np.broadcast_to(sizes[kind], POOL))
     starts = np.concatenate([[0], ends[ends < POOL]])
     return Counts(np.add.reduceat(counts.table, starts))
-
-
-def earlier_floor(counts: Counts) -> float:
-    """Estimate the floor by subtracting the mean of all units, which contains their chance."""
-    pixels, confidence, positive = image_bins(counts)
-    residuals, total = confidence - positive, pixels.sum(axis=0)
-    deviations = residuals - pixels * residuals.sum(axis=0) / np.where(total > 0, total, 1)
-    scatter = np.sqrt(np.square(deviations).sum(axis=0)).sum()
-    return math.sqrt(2 / math.pi) * float(scatter / total.sum())
 
 
 def measure() -> dict:
@@ -68,10 +56,9 @@ def measure() -> dict:
                     counts = units[rng.integers(len(units), size=number)]
                     diagram = calibration.reliability(counts)
                     chance = diagram.share @ np.abs(diagram.gap - gaps)
-                    floors = earlier_floor(counts), noise_floor(counts)
-                    values.append([calibration.ece(counts), chance, *floors])
+                    values.append([calibration.ece(counts), chance, noise_floor(counts)])
                     ends.append(error_bounds(counts)["ece"])
-                names, means = ("ece", "chance", "before", "floor"), np.mean(values, axis=0)
+                names, means = ("ece", "chance", "floor"), np.mean(values, axis=0)
                 row = {"predictor": predictor, "units": number, "kind": kind}
                 row |= zip(names, means, strict=True)
                 row["sd"] = np.std(values, axis=0, ddof=1)[0]
@@ -81,14 +68,14 @@ def measure() -> dict:
 
 def table(record: dict) -> str:
     """Format the record as a Markdown table."""
-    head = ["predictor", "units", "ECE % ± SD", "chance in it %", "earlier floor %",
-            "noise floor %", "floor / chance", "intervals with the true ECE"]  # fmt: skip
+    head = ["predictor", "units", "ECE % ± SD", "chance in it %", "noise floor %",
+            "floor / chance", "intervals with the true ECE"]  # fmt: skip
     rows = []
     for row in record["rows"]:
-        chance, before, floor = (f"{100 * row[key]:.2f}" for key in ("chance", "before", "floor"))
+        chance, floor = (f"{100 * row[key]:.2f}" for key in ("chance", "floor"))
         rows.append([
             row["predictor"], f"{row['units']} {row['kind']}",
-            f"{100 * row['ece']:.2f} ± {100 * row['sd']:.2f}", chance, before, floor,
+            f"{100 * row['ece']:.2f} ± {100 * row['sd']:.2f}", chance, floor,
             f"{row['floor'] / row['chance']:.2f}", f"{100 * row['interval']['covered']:.0f} %",
         ])  # fmt: skip
     return (

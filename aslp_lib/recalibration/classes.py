@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from aslp_lib.checks import require, require_type
+from aslp_lib.checks import require
 from aslp_lib.metrics.classes import checked_batch
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.recalibration import CorruptedSets, Recalibration
@@ -41,12 +41,11 @@ class LabelledPixels:
     """Number K of classes; 0 before the first pass."""
 
     def __init__(self, batches: Batches, ignore_index: int | None = None) -> None:
-        expected = "a list of pairs (logits, labels), a DataLoader or the like"
-        require_type("batches", batches, Iterable, expected)
-        if isinstance(batches, Iterator):
+        if isinstance(batches, Iterator) or not isinstance(batches, Iterable):
             raise TypeError(
-                f"the type of batches is {type(batches).__name__}, which can be read only once; "
-                f"expected {expected}, because a fit reads them several times. Use list(batches)."
+                f"the type of batches is {type(batches).__name__}; expected a list of pairs "
+                "(logits, labels), a DataLoader or the like, because a fit reads them several "
+                "times. Use list(batches)."
             )
         self.batches, self.ignore_index = batches, ignore_index
 

@@ -37,10 +37,7 @@ class OneAgainstRest(ClassRecalibration):
     def __init__(self, parts: Iterable[Recalibration] = ()) -> None:
         super().__init__()
         self.parts = nn.ModuleList(parts)
-
-    @property
-    def channels(self) -> int:
-        return len(self.parts)
+        self.channels = len(self.parts)
 
     def minimise_classes(self, pixels: LabelledPixels) -> Self:
         """Count each class against the rest in one pass, and fit its part to these counts."""
@@ -66,7 +63,8 @@ class OneAgainstRest(ClassRecalibration):
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
         numbers = range(facts.get("channels", 1))
         parts = [with_prefix(tensors, f"parts.{number}.") for number in numbers]
-        return cls(cls.against_rest.from_tensors(part, facts) for part in parts)
+        of_two = {**facts, "channels": 1}
+        return cls(cls.against_rest.from_tensors(part, of_two) for part in parts)
 
 
 class ClassIsotonic(OneAgainstRest):

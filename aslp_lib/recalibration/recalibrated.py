@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from aslp_lib.checks import explained, require_name, require_type
+from aslp_lib.checks import explained, require_name, require_one_channel, require_type
 from aslp_lib.recalibration.recalibration import Recalibration, at_least_float32
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
@@ -76,14 +76,8 @@ class Recalibrated(nn.Module):
         keys = f", one of {', '.join(logits)}" if isinstance(logits, Mapping) else ""
         advice = "Pass select, such as select=operator.itemgetter('out')."
         require_type("the logits", logits, Tensor, f"a tensor{keys}. {advice}")
-        shape = tuple(logits.shape)
-        if self.recalibration.channels == 1 and len(shape) > 3 and 1 not in shape[1:3]:
-            raise ValueError(
-                f"the logits (see `select`) have {shape[1]} channels: shape {shape}; expected one, "
-                f"because this {self.recalibration.name} is for two classes. For more, use a "
-                "method of CLASS_RECALIBRATIONS, such as Temperature().fit_classes(batches); of a "
-                "softmax over two, select the logits z[:, 1:] - z[:, :1]."
-            )
+        if self.recalibration.channels == 1:
+            require_one_channel("the logits (see `select`)", logits.shape)
         return at_least_float32(logits)
 
     def save(self, path: str | Path) -> None:

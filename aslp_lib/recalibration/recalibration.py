@@ -27,6 +27,10 @@ REMEDY = (
 """What to do with a file that cannot be read, for messages."""
 LARGEST = 1e18
 """Largest absolute value of a fitted number; its products with logits do not overflow float32."""
+TEMPERATURES = float(torch.finfo(torch.float32).tiny), LARGEST
+"""Range of temperatures: positive normal numbers in float32, in which logits are divided."""
+DOSES = 0.0, 1 - 2**-53
+"""Range of doses that can be undone: at 1, all predictions are 1/2."""
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
 
@@ -53,7 +57,7 @@ class Recalibration(nn.Module):
         parameters: the parameters by name.
 
     Raises:
-        ValueError: if a parameter is NaN or exceeds `LARGEST`.
+        ValueError: if a parameter is NaN or outside its range.
     """
 
     name: ClassVar[str]
@@ -71,20 +75,21 @@ class Recalibration(nn.Module):
     """True if `fit` uses counts of corrupted images."""
     clean_weight: ClassVar[float] = 1.0
     """Weight of a clean pixel in the fit of a method that needs maps; a corrupted one has 1."""
-
-    @property
-    def channels(self) -> int | None:
-        """Number of channels of logits (N, channels, ...): 1 for two classes, None for any number,
-        and 0 if a fit on more classes sets it."""
-        return 1
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Smallest and largest value of parameters that are single numbers; by default, `LARGEST`."""
+    channels: int | None = 1
+    """Number of channels of logits (N, channels, ...): 1 for two classes, None for any number, and
+    0 if a fit on more classes sets it."""
 
     @torch.inference_mode(False)  # a buffer made in inference mode could not be used for gradients
     def __init__(self, **parameters: Parameter) -> None:
         super().__init__()
         for name, value in parameters.items():
             tensor = torch.as_tensor(value, dtype=torch.float64).clone()
-            valid = bool((tensor.abs() <= LARGEST).all())
-            expected = f"numbers of absolute value at most {LARGEST:g}"
+            low, high = self.ranges.get(name, (-LARGEST, LARGEST))
+            valid = bool(((tensor >= low) & (tensor <= high)).all())
+            valid &= tensor.dim() == 0 or name not in self.ranges
+            expected = f"a number from {low:.16g} to {high:.16g}"
             require(f"{name} of {self.name}", tensor.tolist(), valid, expected)
             self.register_buffer(name, tensor)
 
@@ -110,17 +115,13 @@ class Recalibration(nn.Module):
             TypeError: if `corrupted` is a single set.
             ValueError: if sets have different numbers of grey levels; see also `pixels_to_fit`.
         """
-        if isinstance(corrupted, (Counts, Images)):
-            raise TypeError(
-                f"the type of corrupted is {type(corrupted).__name__}; expected a list of counts, "
-                "one set for each corruption. Put a single set into a list."
-            )
+        advice = "a list of counts, one set for each corruption. Put a single set into a list."
+        require_type("corrupted", corrupted, Collection, advice)
         pixels_to_fit(clean)
         sets = [*corrupted] if self.fits_corrupted else []
         if self.needs != "map":  # then only the pixels of all sets together matter
             pooled = [s.pooled if isinstance(s, Images) else s.as_one_image() for s in sets]
-            clean = Counts.join([clean, *pooled]) if pooled else clean
-            clean, sets = clean.as_one_image(), []
+            clean, sets = Counts.join([clean, *pooled]).as_one_image(), []
         fitted = self.minimise(clean, sets)
         return fitted if fitted is self or fitted.lowers_nll(clean, sets) else self.identity()
 
@@ -313,8 +314,8 @@ class Recalibration(nn.Module):
 
     def facts(self) -> dict[str, object]:
         """Return what `from_tensors` must know of the method, for the metadata of a file."""
-        facts = {"kind": self.name, "version": VERSION}
-        return facts if self.channels in (None, 1) else {**facts, "channels": self.channels}
+        channels = {} if self.channels in (None, 1) else {"channels": self.channels}
+        return {"kind": self.name, "version": VERSION, **channels}
 
     @classmethod
     def load(cls, path: Path, network: Mapping[str, str] | None = None) -> Self:
@@ -350,7 +351,9 @@ class Recalibration(nn.Module):
         require("its kind", facts["kind"], facts["kind"] == cls.name, cls.name)
         require("its format", facts["version"], facts["version"] == VERSION, str(VERSION))
         require("the number of axes of each tensor", axes, axes == expected, f"{expected}")
-        return cls(**tensors)
+        fitted = cls(**tensors)
+        fitted.channels = facts.get("channels", fitted.channels)
+        return fitted
 
     def extra_repr(self) -> str:
         return self.describe()

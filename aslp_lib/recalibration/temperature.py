@@ -1,12 +1,11 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
 import warnings
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import (
     HIGHEST,
@@ -16,7 +15,12 @@ from aslp_lib.metrics.temperature import (
     zero_of,
 )
 from aslp_lib.recalibration.classes import ClassRecalibration, LabelledPixels
-from aslp_lib.recalibration.recalibration import CorruptedSets, Parameter, Recalibration
+from aslp_lib.recalibration.recalibration import (
+    TEMPERATURES,
+    CorruptedSets,
+    Parameter,
+    Recalibration,
+)
 
 
 class Temperature(ClassRecalibration):
@@ -37,17 +41,14 @@ class Temperature(ClassRecalibration):
 
     name, label = "temperature_scaling", "temperature scaling"
     preserves_decisions = True
+    ranges: ClassVar = {"value": TEMPERATURES}
+    channels = None
 
     value: Tensor
     """Temperature T, a number."""
 
     def __init__(self, value: Parameter = 1.0) -> None:
         super().__init__(value=value)
-        check_temperature(self.value)
-
-    @property
-    def channels(self) -> None:
-        return None
 
     def minimise_classes(self, pixels: LabelledPixels) -> Self:
         """Find the temperature that minimises the NLL of K classes (`best_class_temperature`)."""
@@ -118,20 +119,6 @@ def best_class_temperature(pixels: LabelledPixels) -> float:
     return zero_of(slope)
 
 
-def check_temperature(value: Tensor) -> None:
-    """Check a temperature.
-
-    >>> check_temperature(torch.tensor(2.5))
-
-    Raises:
-        ValueError: if it is not a positive normal number in float32, in which logits are divided.
-    """
-    single = torch.finfo(torch.float32)
-    valid = value.dim() == 0 and bool((single.tiny <= value) & (value <= single.max))
-    expected = "a positive number in the range of float32"
-    require("the temperature", value.tolist(), valid, expected)
-
-
 def shown_temperature(value: float) -> str:
     """Format a temperature with three decimals, and state if it is an end of the search range.
 
@@ -164,6 +151,7 @@ class ClassWiseTemperature(Recalibration):
 
     name, label = "class_wise_temperature", "class-wise temperature"
     preserves_decisions = True
+    ranges: ClassVar = {"foreground": TEMPERATURES, "background": TEMPERATURES}
 
     foreground: Tensor
     """Temperature T_1 of positive logits."""
@@ -172,8 +160,6 @@ class ClassWiseTemperature(Recalibration):
 
     def __init__(self, foreground: Parameter = 1.0, background: Parameter = 1.0) -> None:
         super().__init__(foreground=foreground, background=background)
-        check_temperature(self.foreground)
-        check_temperature(self.background)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the `best_temperature` of each predicted class.

@@ -6,8 +6,7 @@ recovers it. A temperature acts on the logit and cannot. With K classes, d/K tak
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,6 +19,8 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
 from aslp_lib.recalibration.classes import ClassRecalibration
 from aslp_lib.recalibration.recalibration import (
+    DOSES,
+    TEMPERATURES,
     CorruptedSets,
     Parameter,
     Recalibration,
@@ -27,7 +28,7 @@ from aslp_lib.recalibration.recalibration import (
     log_sigmoid,
     logit_of_excess,
 )
-from aslp_lib.recalibration.temperature import check_temperature, shown_temperature
+from aslp_lib.recalibration.temperature import shown_temperature
 
 LARGEST_DOSE = 0.9
 """Largest dose that is fitted."""
@@ -44,11 +45,6 @@ def clip_of(dose: float) -> float:
     (0.0001, 5e-05)
     """
     return min(LARGEST_CLIP, dose / 4)
-
-
-def check_dose(dose: float) -> None:
-    """Raise ValueError unless a dose can be undone: at 1, all predictions are 1/2."""
-    require("the dose", dose, 0 <= dose < 1, "a number in [0, 1)")
 
 
 def undone_logits(logits: Tensor, dose: Tensor | float) -> Tensor:
@@ -140,6 +136,7 @@ class Unperturb(ClassRecalibration):
     name, label = "unperturb", "undone"
     preserves_decisions = True
     needs_dose = True
+    ranges: ClassVar = {"dose": DOSES}
 
     dose: Tensor
     """Dose d, the mean over the training images."""
@@ -148,18 +145,8 @@ class Unperturb(ClassRecalibration):
 
     def __init__(self, dose: Parameter = 0.0, deviation: Parameter = 0.0, classes: int = 1) -> None:
         super().__init__(dose=dose, deviation=deviation)
-        check_dose(self.dose.item())
         require("classes", classes, classes >= 1, "the number of channels, 1 or more")
-        self.classes = classes
-
-    @property
-    def channels(self) -> int:
-        return self.classes
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
-        fitted = super().from_tensors(tensors, facts)
-        return cls(fitted.dose, fitted.deviation, facts.get("channels", 1))
+        self.channels = classes
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Return the method itself, since nothing is fitted."""
@@ -167,7 +154,7 @@ class Unperturb(ClassRecalibration):
 
     def transform(self, logits: Tensor) -> Tensor:
         """Compute the logits of `(p - d/2) / (1 - d)`, or of `(p - d/K) / (1 - d)`."""
-        undone = undone_logits if self.classes == 1 else undone_classes
+        undone = undone_logits if self.channels == 1 else undone_classes
         return undone(logits, self.dose)
 
     def remark(self, counts: AnyCounts) -> str:
@@ -197,6 +184,7 @@ class UnperturbTemperature(Recalibration):
 
     name, label = "unperturb_temperature", "undone, temperature scaling"
     preserves_decisions = True
+    ranges: ClassVar = {"dose": DOSES, "value": TEMPERATURES}
 
     dose: Tensor
     """Dose d, a number."""
@@ -205,8 +193,6 @@ class UnperturbTemperature(Recalibration):
 
     def __init__(self, dose: Parameter = 0.0, value: Parameter = 1.0) -> None:
         super().__init__(dose=dose, value=value)
-        check_dose(self.dose.item())
-        check_temperature(self.value)
 
     def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the dose and the temperature that minimise the NLL (`best_dose`).

@@ -45,10 +45,7 @@ class VectorScaling(ClassRecalibration):
         numbers = [*self.slopes.shape], [*self.offsets.shape]
         expected = "one slope and one offset for each class"
         require("the shapes of slopes and offsets", numbers, numbers[0] == numbers[1], expected)
-
-    @property
-    def channels(self) -> int:
-        return len(self.slopes)
+        self.channels = len(self.slopes)
 
     def minimise_classes(self, pixels: LabelledPixels) -> Self:
         """Minimise the NLL, which is convex, with Newton's method from temperature scaling.

@@ -81,9 +81,8 @@ class CalibrationData:
             ValueError: see `Recalibration.fit`.
         """
         if kind.needs_dose:
-            spread, classes = self.dose.std(correction=0).item(), self.data.classes
-            channels = {"classes": len(classes)} if classes else {}
-            return kind(dose=self.dose.mean().item(), deviation=spread, **channels)
+            mean, spread = self.dose.mean().item(), self.dose.std(correction=0).item()
+            return kind(dose=mean, deviation=spread, classes=len(self.data.classes) or 1)
         if self.data.classes and issubclass(kind, ClassRecalibration):
             return kind().fit_classes(self.logits, self.data.validation.ignored)
         corrupted = self.corrupted if kind.fits_corrupted else ()

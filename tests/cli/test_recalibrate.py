@@ -250,7 +250,7 @@ UNDO = "--kind unperturb --dose 0.2 --maps test/maps --out changed/test"
         ("", "expected --fit-maps DIR"),
         ("--kind unperturb", "--dose is None; expected a number with"),
         ("--dose 0.1", "--dose is 0.1; expected a number with"),
-        ("--kind unperturb --dose 1", "the dose is 1.0; expected"),
+        ("--kind unperturb --dose 1", "dose of unperturb is 1.0; expected"),
         ("--fit-maps clean/maps corrupted/maps test/maps --fit-masks clean/GT test/GT", "as many"),
         (FIT_BOTH.replace(" --", " corrupted/maps --"), "because temperature_scaling is fitted to"),
         (f"{FIT_BOTH} --maps test/maps", "only --maps is given; expected both"),

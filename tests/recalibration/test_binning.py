@@ -11,7 +11,6 @@ from sklearn.isotonic import IsotonicRegression
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import Histogram, Isotonic
-from aslp_lib.recalibration.recalibration import IDENTITY
 
 
 def drawn(levels, seed, shares):
@@ -110,9 +109,3 @@ def test_the_largest_logits_that_can_be_counted_are_fitted():
     low, *middle, high = Isotonic().fit(counts)(torch.from_numpy(logits))[0].tolist()
     assert middle == [0, 0]  # one of two pixels is foreground
     assert low == -high < -8
-
-
-def test_parameters_are_moved_to_the_device_of_the_logits_and_the_identity_is_named():
-    for fitted in (Isotonic((0.0, 1.0), (0.0, 2.0)), Histogram(2, (0.0,), (-1.0, 1.0))):
-        assert type(fitted)().describe() == IDENTITY
-        assert fitted(torch.zeros(3, device="meta")).device.type == "meta"

@@ -1,11 +1,9 @@
 """Recalibration of K classes, against scipy's minimum over all logits at once, scikit-learn, exact
 fractions and the methods for two classes."""
 
-import copy
 import math
 import re
 import warnings
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from sklearn.isotonic import IsotonicRegression
+from test_recalibrations import drawn, fit_classes
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
@@ -22,30 +21,10 @@ from aslp_lib.metrics.temperature import best_temperature
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, Recalibrated, Temperature, Unperturb
 from aslp_lib.recalibration.classes import LabelledPixels
 from aslp_lib.recalibration.one_against_rest import ClassHistogram, ClassIsotonic, log_odds
-from aslp_lib.recalibration.temperature import best_class_temperature
-from aslp_lib.recalibration.unperturb import undone_classes, undone_logits
 from aslp_lib.recalibration.vector import VectorScaling
 
 IGNORED = 255
 NAMES = pytest.mark.parametrize("name", CLASS_RECALIBRATIONS)
-
-
-def drawn(classes=4, shape=(12, 9), images=7, seed=0, ignored=0.0, absent=(), rounded=False):
-    """Logits that are twice too large and biased, and labels from the true posterior."""
-    generator = torch.Generator().manual_seed(seed)
-    z = 3 * torch.randn(images, classes, *shape, generator=generator, dtype=torch.float64)
-    z = z.round() if rounded else z
-    rows = (z / 2).movedim(1, -1).reshape(-1, classes) + torch.linspace(-1, 1, classes)
-    rows[:, list(absent)] = -torch.inf
-    labels = torch.multinomial(rows.softmax(1), 1, generator=generator).view(images, *shape)
-    labels[torch.rand(labels.shape, generator=generator) < ignored] = IGNORED
-    return z, labels
-
-
-def fitted_on(name, batches, ignore_index=None, classes=4):
-    kind = CLASS_RECALIBRATIONS[name]
-    method = kind(0.2, classes=classes) if kind.needs_dose else kind()
-    return method.fit_classes(batches, ignore_index)
 
 
 def batches(z, labels, size):
@@ -107,19 +86,18 @@ def test_the_nll_is_the_minimum_that_scipy_finds_on_all_logits_at_once(case, kin
 
 
 @NAMES
-def test_batches_and_pieces_of_any_size_give_the_same_fit(name, monkeypatch):
-    z, labels = drawn(ignored=0.1)
-    expected = fitted_on(name, [(z, labels)], IGNORED).state_dict()
-    for size, piece in ((1, 2**13), (3, 50), (7, 250), (7, 2**13)):
-        monkeypatch.setattr("aslp_lib.recalibration.classes.PIECE", piece)
+def test_batches_of_any_size_give_the_same_fit(name):
+    """Images have more pixels than are converted at a time."""
+    z, labels = drawn(shape=(100, 100), ignored=0.1)
+    expected = fit_classes(name, [(z, labels)], IGNORED).state_dict()
+    for size in (1, 3):
         loader = DataLoader([*zip(z, labels, strict=True)], batch_size=size)
-        again = fitted_on(name, loader, IGNORED).state_dict()
+        again = fit_classes(name, loader, IGNORED).state_dict()
         torch.testing.assert_close(again, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_the_temperature_of_two_channels_is_that_of_their_difference():
-    for seed in range(20):
-        scale = 10.0 ** torch.linspace(-1, 1, 20)[seed]
+    for seed, scale in enumerate((0.1, 0.5, 2.0, 10.0)):
         z, labels = drawn(2, seed=seed)
         z, margins = scale * z, scale * (z[:, 1] - z[:, 0]) * (2 * labels - 1)
         expected = best_temperature(np.ones(margins.numel()), margins.flatten().numpy())
@@ -141,20 +119,6 @@ def test_without_a_best_temperature_an_end_is_taken_and_said(rows, labels, end):
     with pytest.warns(RuntimeWarning, match=f"; {end:g} is used. Check") as warned:
         fitted = Temperature().fit_classes([pair])
     assert fitted.value == end and warned[0].filename == __file__
-
-
-@pytest.mark.parametrize("slope", [0.05, 0.3, 3.0, 40.0])
-def test_the_temperature_is_found_wherever_it_is(slope):
-    """Also where one wrong pixel among 100,000 keeps the NLL from decreasing for ever."""
-    z, labels = drawn(3, shape=(100, 100), images=10)
-    fitted = best_class_temperature(LabelledPixels([(z / slope, labels)]))
-    assert fitted == pytest.approx(best_class_temperature(LabelledPixels([(z, labels)])) / slope)
-    rows = torch.tensor([[slope, 0.0, 0.0]]).repeat(100_000, 1)
-    labels = torch.zeros(100_000, dtype=torch.int64)
-    labels[0] = 1
-    expected = max(0.01, slope / (math.log(99_999) + math.log(2)))
-    fitted = best_class_temperature(LabelledPixels([(rows, labels)]))
-    assert fitted == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:no (pixel|temperature)")
@@ -239,140 +203,6 @@ def test_histogram_binning_is_that_of_each_class_normalised_and_uniform_if_all_a
     torch.testing.assert_close(ClassHistogram([zero] * 4)(z).exp(), torch.full_like(z, 0.25))
 
 
-# --- Undone perturbations -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("classes", [2, 3, 21])
-@pytest.mark.parametrize("dose", [1e-6, 0.1, 0.24, 0.9, 0.999])
-def test_undoing_gives_the_posterior_or_exact_fractions(dose, classes):
-    clip = min(1e-4, dose / (2 * classes))
-    posterior = (drawn(classes)[0].softmax(1) + 2 * clip) / (1 + 2 * clip * classes)
-    f = (1 - dose) * posterior + dose / classes
-    undone = undone_classes(f.log(), dose).exp()
-    torch.testing.assert_close(undone, posterior, rtol=0, atol=1e-12 / (1 - dose))
-
-
-def test_entries_that_no_posterior_explains_are_clipped_as_in_exact_fractions():
-    dose, clip, generator = Fraction(3, 10), Fraction(1, 10_000), np.random.default_rng(0)
-    for classes in (2, 3, 5):
-        for numbers in generator.integers(0, 60, (50, classes)).tolist():
-            numbers[0] += 1
-            f = [Fraction(n, sum(numbers)) for n in numbers]
-            p = [(each - dose / classes) / (1 - dose) for each in f]
-            kept = [each for each in p if each >= clip]
-            left = (1 - clip * (classes - len(kept))) / sum(kept)
-            expected = torch.tensor([float(each * left if each >= clip else clip) for each in p])
-            logits = torch.tensor([[float(each) for each in f]], dtype=torch.float64).log()
-            undone = undone_classes(logits, float(dose)).exp()[0]
-            torch.testing.assert_close(undone, expected.double(), rtol=1e-6, atol=1e-12)
-            assert undone.argmax() == int(np.argmax(numbers))
-
-
-def test_two_channels_are_undone_as_one():
-    z = drawn(2, seed=3)[0] * torch.logspace(-3, 1.5, 9, dtype=torch.float64)
-    for dose in (0.0, 1e-300, 1e-6, 0.24, 0.9):
-        undone = undone_classes(z, dose)
-        expected = undone_logits(z[:, 1] - z[:, 0], dose)
-        torch.testing.assert_close(undone[:, 1] - undone[:, 0], expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("dose", [0.0, 5e-324, 1e-300, 1e-40, 1e-6, 0.24, 0.999])
-def test_undoing_in_single_precision_is_accurate_and_differentiable(dose):
-    """Also where probabilities underflow, which are far above a dose of 1e-300."""
-    z = torch.tensor([[0.0, -3.0, -200.0], [300.0, 1.0, 1.0], [1e38, -3e38, 0.0]])
-    found = undone_classes(z.requires_grad_(), dose)
-    expected = undone_classes(z.double(), dose)
-    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-5)
-    assert found.isfinite().all()
-    (gradient,) = torch.autograd.grad(found.sum(), z)
-    assert gradient.isfinite().all()
-
-
-# --- Modules and files ----------------------------------------------------------------------------
-
-
-@NAMES
-def test_files_and_modules_give_each_method_back(name, tmp_path):
-    z, labels = drawn()
-    fitted, path = fitted_on(name, [(z, labels)]), tmp_path / "method.safetensors"
-    fitted.save(path)
-    again = CLASS_RECALIBRATIONS[name].load(path)
-    assert again.describe() == fitted.describe() != ""
-    assert torch.equal(again(z), fitted(z))
-    whole, images = tmp_path / "network.safetensors", torch.rand(2, 3, 8, 8)
-    saved = Recalibrated(nn.Conv2d(3, 4, 1), copy.deepcopy(fitted))
-    saved.save(whole)
-    loaded = Recalibrated.load(whole, nn.Conv2d(3, 4, 1))
-    assert torch.equal(loaded(images), saved(images))
-    torch.testing.assert_close(saved(images), fitted(saved.network(images)))
-    before = {key: buffer.clone() for key, buffer in saved.named_buffers()}
-    torch.testing.assert_close(dict(saved.half().named_buffers()), before, rtol=0, atol=0)
-    unfitted = CLASS_RECALIBRATIONS[name]()
-    assert torch.equal(unfitted(z), z) or name == "unperturb"
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert saved.float()(images).dtype == torch.float32
-    volumes = drawn(4, shape=(2, 3, 4))[0]
-    torch.testing.assert_close(fitted(volumes)[..., 0, 0, 0], fitted(volumes[..., 0, 0, 0]))
-
-
-@NAMES
-def test_nan_and_infinite_logits_affect_their_pixels_alone(name):
-    fitted, z = fitted_on(name, [drawn()]), drawn(seed=1)[0].float()
-    expected = fitted(z)
-    z[0, 1, 0, 0], z[1, 2, 0, 0], z[2, 3, 0, 0] = math.nan, math.inf, -math.inf
-    found = fitted(z)
-    assert found[0, 1, 0, 0].isnan()
-    assert not found[1:, :].isnan().any()
-    if name != "histogram":  # whose values need not increase with the logits
-        assert found[1, :, 0, 0].argmax() == 2 and found[2, 3, 0, 0] == found[2, :, 0, 0].min()
-    found[:3, :, 0, 0] = expected[:3, :, 0, 0]
-    assert torch.equal(found, expected)
-
-
-@NAMES
-def test_gradients_are_finite_differences(name):
-    fitted = fitted_on(name, [drawn()])
-    logits = drawn(shape=(3, 2), images=2, seed=2)[0].requires_grad_()
-    assert torch.autograd.gradcheck(Recalibrated(nn.Identity(), fitted), logits)
-
-
-class All(nn.Module):
-    """Every method of the same logits, so that one graph has them all."""
-
-    def __init__(self):
-        super().__init__()
-        self.each = nn.ModuleList(
-            Recalibrated(nn.Identity(), fitted_on(name, [drawn()])) for name in CLASS_RECALIBRATIONS
-        )
-
-    def forward(self, logits):
-        return [module(logits) for module in self.each]
-
-
-@pytest.mark.slow
-def test_torch_compile_and_export_see_one_graph():
-    together, logits = All(), drawn()[0]
-    for graph in (
-        torch.compile(together, fullgraph=True, backend="eager"),
-        torch.export.export(together, (logits,)).module(),
-    ):
-        torch.testing.assert_close(graph(logits), together(logits))
-
-
-@pytest.mark.slow
-def test_onnx_computes_the_same(tmp_path):
-    for package in ("onnx", "onnxscript"):
-        pytest.importorskip(package)
-    onnxruntime = pytest.importorskip("onnxruntime")
-    together, logits, path = All().eval(), drawn()[0].float(), tmp_path / "all.onnx"
-    logits[0, :, 0, 0] = torch.tensor([300.0, -300.0, 0.0, 1e4])
-    torch.onnx.export(together, (logits,), path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    found = session.run(None, {session.get_inputs()[0].name: logits.numpy()})
-    for each, expected in zip(found, together(logits), strict=True):
-        torch.testing.assert_close(torch.from_numpy(each), expected, rtol=1e-4, atol=1e-4)
-
-
 # --- Errors ---------------------------------------------------------------------------------------
 
 Z, Y = torch.zeros(2, 3, 4, 4), torch.zeros(2, 4, 4, dtype=torch.int64)
@@ -383,8 +213,8 @@ NUMBERS = torch.arange(2).view(2, 1, 1)
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (iter([(Z, Y)]), TypeError, "batches is list_iterator, which can be .* Use list.batches"),
-        (((Z, Y) for _ in range(1)), TypeError, "batches is generator, which can be read only on"),
+        (iter([(Z, Y)]), TypeError, "batches is list_iterator; .* Use list.batches"),
+        (((Z, Y) for _ in range(1)), TypeError, "batches is generator; expected a list of pairs"),
         (3, TypeError, "the type of batches is int; expected a list of pairs"),
         ((Z, Y), TypeError, "a batch is a Tensor of length 2; expected a pair .* a list"),
         ([(Z, Y, 0)], TypeError, "a batch is a tuple of length 3; expected a pair"),
@@ -412,6 +242,9 @@ def test_ignored_pixels_may_hold_anything():
     assert sum(len(y) for _, y in pixels) == 16
 
 
+FOUR, ONE = VectorScaling([1.0] * 4, [0.0] * 4), Counts.from_logits(Z[:, :1], Z[:, :1])
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("call", "error", "message"),
@@ -419,23 +252,9 @@ def test_ignored_pixels_may_hold_anything():
         (lambda: VectorScaling([1.0], []), ValueError, r"slopes and offsets is ..1., .0..; exp"),
         (lambda: Unperturb(0.2, classes=0), ValueError, "classes is 0; expected the number of c"),
         (lambda: Unperturb(0.2, classes=4)(Z), ValueError, r".2, 3, 4, 4.; expected .N, 4, ...."),
-        (
-            lambda: VectorScaling([1.0] * 4, [0.0] * 4)(Z),
-            ValueError,
-            "which are the classes of this",
-        ),
-        (
-            lambda: ClassIsotonic().fit(Counts.from_logits(Z, Z)),
-            *(ValueError, "logits have 3 channels"),
-        ),
-        (
-            lambda: ClassIsotonic().fit(Counts.from_logits(Z[:, :1], Z[:, :1])),
-            *(TypeError, "ClassIsotonic cannot be fitted to Counts.* Use fit_classes.batches."),
-        ),
-        (
-            lambda: Recalibrated(nn.Identity(), Unperturb(0.2))(Z),
-            *(ValueError, "3 channels: .* this unperturb is for two classes. .*fit_classes"),
-        ),
+        (lambda: FOUR(Z), ValueError, "which are the classes of this vector_scaling"),
+        (lambda: ClassIsotonic().fit(ONE), TypeError, "ClassIsotonic cannot .* Use fit_classes.b"),
+        (lambda: Recalibrated(nn.Identity(), Unperturb(0.2))(Z), ValueError, "3 channels: .* two"),
     ],
 )
 def test_what_is_for_other_numbers_of_classes_is_refused(call, error, message):

@@ -41,15 +41,6 @@ def corrupted():
     return images(30, side=18, seed=1)
 
 
-def test_what_it_does_to_logits():
-    """The formulas as they stand, in double precision."""
-    z, u = torch.linspace(-9, 9, 40).double(), torch.linspace(-4, 2, 40).double()
-    p, s = torch.sigmoid(z), torch.sigmoid(u)
-    mixed = torch.sigmoid(ImageWiseShrinkage().changed(z, u))
-    torch.testing.assert_close(mixed, (1 - s) * p + s / 2)
-    torch.testing.assert_close(ImageWiseTemperature().changed(z, u), z / torch.exp(u))
-
-
 @pytest.mark.claim(
     "image-wise",
     "Image-wise recalibration changes no decision",

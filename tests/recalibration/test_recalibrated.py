@@ -1,29 +1,15 @@
-"""A network with a recalibration as one module, compared with the library's path on grey levels."""
+"""A network with a recalibration as one module: what it takes, and its files."""
 
 import copy
 import re
 from operator import itemgetter
 
-import numpy as np
 import pytest
 import torch
-from test_recalibrations import ON_COUNTS, fitted_on
 from torch import nn
 
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
-from aslp_lib.recalibration import (
-    Flip,
-    ImageWiseTemperature,
-    Isotonic,
-    Recalibrated,
-    Temperature,
-    Unperturb,
-)
+from aslp_lib.recalibration import Flip, Isotonic, Recalibrated, Temperature
 from aslp_lib.tensors import load_tensors, save_tensors
-
-LEVELS = 256
-OF_LOGITS = pytest.mark.parametrize("name", ON_COUNTS)
 
 
 def random_logits(*shape):
@@ -34,28 +20,6 @@ def random_logits(*shape):
 def convolution(channels=3):
     torch.manual_seed(0)
     return nn.Conv2d(channels, 1, kernel_size=3, padding=1)
-
-
-@OF_LOGITS
-def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(name):
-    fitted = fitted_on(name)
-    levels = np.random.default_rng(0).integers(LEVELS, size=(3, 400))
-    levels[0] //= 2  # all background
-    table = np.zeros((3, 2, LEVELS), dtype=np.int64)
-    np.add.at(table, (np.arange(3)[:, None], 0, levels), 1)
-    moved = np.broadcast_to(fitted.recalibrated_grey_levels(Counts(table)), (3, LEVELS))
-    logits = torch.from_numpy(grey_level_logits(LEVELS)[levels]).view(3, 1, 20, 20)
-    recalibrated = Recalibrated(nn.Identity(), fitted)(logits)
-    assert recalibrated.shape == logits.shape
-    torch.testing.assert_close(recalibrated, fitted(logits), rtol=1e-12, atol=1e-12)
-    found = nearest_grey_levels(recalibrated.view(3, 400).numpy(), LEVELS)
-    np.testing.assert_array_equal(found, np.take_along_axis(moved, levels, axis=1))
-
-
-@OF_LOGITS
-def test_gradients_are_finite_differences(name):
-    logits = random_logits(2, 1, 3, 4).requires_grad_()
-    assert torch.autograd.gradcheck(Recalibrated(nn.Identity(), fitted_on(name)), logits)
 
 
 def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
@@ -101,36 +65,10 @@ def test_the_logit_of_a_softmax_over_two_classes():
     torch.testing.assert_close(recalibrated(scores).sigmoid(), expected)
 
 
-@pytest.mark.parametrize("name", [*ON_COUNTS, "flip"])
-def test_it_computes_in_single_precision(name):
-    fitted = fitted_on(name)
-    images, recalibrated = random_logits(2, 3, 8, 8).float(), Recalibrated(convolution(), fitted)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        logits, found = recalibrated.network(images), recalibrated(images)
-        flipped = recalibrated.network(images.flip(-1)).flip(-1)
-    assert (logits.dtype, found.dtype) == (torch.bfloat16, torch.float32)
-    expected = fitted(logits.double(), images, lambda _: flipped.flip(-1))
-    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
-
-
 def test_float16_does_not_overflow():
     logits = torch.tensor([[[[-6e4, 6e4]]]], dtype=torch.float16)
     found = Recalibrated(nn.Identity(), Temperature(0.25))(logits)
     torch.testing.assert_close(found, 4 * logits.float())
-
-
-@OF_LOGITS
-def test_its_numbers_are_buffers_that_keep_their_precision_on_the_network_s_device(name):
-    recalibrated = Recalibrated(convolution(), copy.deepcopy(fitted_on(name)))
-    before = {name: each.clone() for name, each in recalibrated.named_buffers()}
-    assert before.keys() == recalibrated.state_dict().keys() - {"network.weight", "network.bias"}
-    for converted in (recalibrated.half(), recalibrated.to(torch.bfloat16)):
-        assert converted.network.weight.dtype in (torch.float16, torch.bfloat16)
-        for name, each in converted.named_buffers():
-            torch.testing.assert_close(each, before[name], rtol=0, atol=0)
-    there = Recalibrated(convolution().to("meta"), recalibrated.recalibration)
-    assert there(torch.empty(2, 3, 4, 4, device="meta")).shape == (2, 1, 4, 4)
-    assert all(each.is_meta for each in there.buffers())
 
 
 @pytest.mark.fault
@@ -144,7 +82,7 @@ def test_its_numbers_are_buffers_that_keep_their_precision_on_the_network_s_devi
         ({"network.bias": None}, {}, "another network: 1 .*such as network.bias"),
         ({"network.bias": torch.ones(2)}, {}, "another network: 1 .*such as network.bias"),
         ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias, which is torch.float16"),
-        ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
+        ({"recalibration.value": torch.tensor(-1.0)}, {}, "value of temperature_scaling is -1.0"),
     ],
 )
 def test_a_wrong_file_is_refused_and_leaves_the_network_unchanged(
@@ -164,46 +102,3 @@ def test_a_wrong_file_is_refused_and_leaves_the_network_unchanged(
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match=re.escape(f"{path} is damaged")):
         Recalibrated.load(path, network)
-
-
-class All(nn.Module):
-    """Every recalibration of the same logits, so that one graph has them all."""
-
-    def __init__(self, *more):
-        super().__init__()
-        fitted = [
-            *map(fitted_on, ON_COUNTS),
-            Unperturb(),
-            Isotonic(),
-            ImageWiseTemperature(),
-            *more,
-        ]
-        self.each = nn.ModuleList(Recalibrated(nn.Identity(), each) for each in fitted)
-
-    def forward(self, logits):
-        return [module(logits) for module in self.each]
-
-
-@pytest.mark.slow
-def test_torch_compile_sees_one_graph():
-    together, logits = All(), random_logits(2, 1, 4, 4)
-    compiled = torch.compile(together, fullgraph=True, backend="eager")
-    torch.testing.assert_close(compiled(logits), together(logits))
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # numbers of channels are constants
-def test_onnx_computes_the_same(tmp_path):
-    """Also of logits whose exponentials overflow or underflow in single precision."""
-    for package in ("onnx", "onnxscript"):  # for the exporters of older and of newer versions
-        pytest.importorskip(package)
-    onnxruntime = pytest.importorskip("onnxruntime")
-    together, logits = All(Flip()), random_logits(3, 1, 4, 4).float()
-    large = torch.tensor([17.0, 40.0, 110.0, 1e4])
-    logits[0, 0, :2] = torch.stack([large, -large])
-    path = tmp_path / "recalibrated.onnx"
-    torch.onnx.export(together.eval(), (logits,), path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    found = session.run(None, {session.get_inputs()[0].name: logits.numpy()})
-    for each, expected in zip(found, together(logits), strict=True):
-        torch.testing.assert_close(torch.from_numpy(each), expected)

@@ -1,6 +1,7 @@
-"""The contract of every recalibration method: tests over the registry, and over a method that is
-made up here and needs whole maps."""
+"""The contract of every recalibration method: tests over both registries, and over a method that
+is made up here and needs whole maps."""
 
+import copy
 import math
 import re
 from functools import cache
@@ -16,7 +17,13 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import predicted_maps
 from aslp_lib.prediction.recalibrated_maps import changed_slabs
-from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Recalibrated, Temperature
+from aslp_lib.recalibration import (
+    CLASS_RECALIBRATIONS,
+    RECALIBRATIONS,
+    Logistic,
+    Recalibrated,
+    Temperature,
+)
 from aslp_lib.recalibration.recalibration import Recalibration, preserve_decisions
 from aslp_lib.tensors import load_tensors, save_tensors
 
@@ -42,10 +49,13 @@ class ByArea(Recalibration):
         return f"w = {self.weight.item():.3f}"
 
 
-KINDS = {**RECALIBRATIONS, ByArea.name: ByArea}
-FITTED = [name for name, kind in KINDS.items() if kind().state_dict() and not kind.needs_dose]
+TWO_CLASSES = {**RECALIBRATIONS, ByArea.name: ByArea}
+OF_CLASSES = {f"{name} of classes": kind for name, kind in CLASS_RECALIBRATIONS.items()}
+KINDS = TWO_CLASSES | OF_CLASSES
+FITTED = [name for name, kind in TWO_CLASSES.items() if kind().state_dict() and not kind.needs_dose]
 """Names of the methods that have something to fit."""
-ON_COUNTS = [name for name, kind in KINDS.items() if kind.needs != "images"]
+ON_COUNTS = [name for name, kind in TWO_CLASSES.items() if kind.needs != "images"]
+ON_LOGITS = [*ON_COUNTS, *OF_CLASSES]
 PAGE = (Path(__file__).parents[2] / "docs" / "recalibration.md").read_text(encoding="utf-8")
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -55,38 +65,54 @@ def registered(monkeypatch):
     monkeypatch.setitem(RECALIBRATIONS, ByArea.name, ByArea)
 
 
-def batch():
+def batch(name=""):
     """Logits that are twice too large for labels drawn from them."""
+    if name in OF_CLASSES:
+        return drawn()
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(5, 1, 32, 32, generator=generator, dtype=torch.float64)
     logits -= torch.arange(5).view(-1, 1, 1, 1) / 2  # so that areas differ
     return logits, torch.bernoulli(torch.sigmoid(logits / 2), generator=generator)
 
 
+def drawn(classes=4, shape=(12, 9), images=7, seed=0, ignored=0.0, absent=(), rounded=False):
+    """The same for K classes, with a bias; ignored pixels have the label 255."""
+    generator = torch.Generator().manual_seed(seed)
+    z = 3 * torch.randn(images, classes, *shape, generator=generator, dtype=torch.float64)
+    z = z.round() if rounded else z
+    rows = (z / 2).movedim(1, -1).reshape(-1, classes) + torch.linspace(-1, 1, classes)
+    rows[:, list(absent)] = -torch.inf
+    labels = torch.multinomial(rows.softmax(1), 1, generator=generator).view(images, *shape)
+    labels[torch.rand(labels.shape, generator=generator) < ignored] = 255
+    return z, labels
+
+
+def fit_classes(name, batches, ignore_index=None):
+    kind = CLASS_RECALIBRATIONS[name]
+    method = kind(0.2, classes=4) if kind.needs_dose else kind()
+    return method.fit_classes(batches, ignore_index)
+
+
 @cache
 def fitted_on(name):
-    return (KINDS[name](0.2) if KINDS[name].needs_dose else KINDS[name]()).fit(
-        Counts.from_logits(*batch())
-    )
+    if name in OF_CLASSES:
+        return fit_classes(name.removesuffix(" of classes"), [drawn()])
+    unfitted = KINDS[name](0.2) if KINDS[name].needs_dose else KINDS[name]()
+    return unfitted.fit(Counts.from_logits(*batch()))
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=TWO_CLASSES)
 def fitted(request):
     return fitted_on(request.param)
 
 
-def network():
-    torch.manual_seed(0)
-    return nn.Conv2d(3, 1, kernel_size=3, padding=1)
+def network(name="", seed=0):
+    torch.manual_seed(seed)
+    return nn.Conv2d(3, 4 if name in OF_CLASSES else 1, kernel_size=3, padding=1)
 
 
 def images():
     return torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-
-
-def test_three_are_fitted_on_corrupted_images_too():
-    names = {name for name, kind in RECALIBRATIONS.items() if kind.fits_corrupted}
-    assert names == {"corruption_temperature", "image_wise_shrinkage", "image_wise_temperature"}
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -131,25 +157,86 @@ def test_runs_fit_and_predict_it(fitted, small):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ON_COUNTS)
+@pytest.mark.parametrize("name", ON_LOGITS)
 @pytest.mark.fault
 def test_shape_precision_and_promised_decisions_are_kept_also_beside_nan_and_infinity(name, dtype):
     """NaN stays NaN, so that it is refused later, and affects no other pixel; an infinite logit is
     a large one, as half precision makes of logits beyond 65504."""
-    fitted, logits = fitted_on(name), batch()[0].to(dtype)
+    fitted, logits = fitted_on(name), batch(name)[0].to(dtype)
     logits[0, 0, 0, 0], logits[1, 0, 0, :2] = math.nan, torch.tensor([0.0, -0.0])
     logits[2, 0, 0, :2] = torch.tensor([30000.0, -30000.0])
     large = fitted(logits)
     logits[2, 0, 0, :2] = torch.tensor([math.inf, -math.inf])
     after = fitted(logits)
     assert after.dtype == dtype and after.shape == logits.shape
-    assert after[0, 0, 0, 0].isnan() and after.isnan().sum() == 1
+    assert after[0, 0, 0, 0].isnan() and after.isnan().any(dim=1).sum() == 1
     assert torch.equal(after[2].sign(), large[2].sign())
-    large[2, 0, 0, :2] = after[2, 0, 0, :2]
+    large[2, :, 0, :2] = after[2, :, 0, :2]
     assert torch.equal(after.nan_to_num(), large.nan_to_num())
-    if fitted.preserves_decisions:
+    if fitted.preserves_decisions and name in ON_COUNTS:
         assert torch.equal(after > 0, logits > 0)
         assert after[1, 0, 0, :2].eq(0).all()
+
+
+@pytest.mark.parametrize("name", ON_LOGITS)
+def test_gradients_are_finite_differences(name):
+    logits = batch(name)[0][:2, ..., :3, :2].clone().requires_grad_()
+    assert torch.autograd.gradcheck(Recalibrated(nn.Identity(), fitted_on(name)), logits)
+
+
+@pytest.mark.parametrize("name", [*ON_LOGITS, "flip"])
+def test_a_module_computes_in_single_precision(name):
+    fitted, recalibrated = fitted_on(name), Recalibrated(network(name), fitted_on(name))
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        logits, found = recalibrated.network(images()), recalibrated(images())
+        flipped = recalibrated.network(images().flip(-1))
+    assert (logits.dtype, found.dtype) == (torch.bfloat16, torch.float32)
+    expected = fitted(logits.double(), images(), lambda _: flipped)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
+
+
+class All(nn.Module):
+    """Several recalibrations of the same logits, so that one graph has them all."""
+
+    def __init__(self, names):
+        super().__init__()
+        fitted = [fitted_on(name) for name in names]
+        if "isotonic" in names:
+            fitted += [RECALIBRATIONS[name]() for name in ("unperturb", "isotonic", "flip")]
+        self.each = nn.ModuleList(Recalibrated(nn.Identity(), each) for each in fitted)
+
+    def forward(self, logits):
+        return [module(logits) for module in self.each]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [ON_COUNTS, OF_CLASSES], ids=["two", "more"])
+def test_torch_compile_and_export_see_one_graph(names):
+    together, logits = All(names), batch(next(iter(names)))[0]
+    for graph in (
+        torch.compile(together, fullgraph=True, backend="eager"),
+        torch.export.export(together, (logits,)).module(),
+    ):
+        torch.testing.assert_close(graph(logits), together(logits))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # numbers of channels are constants
+@pytest.mark.parametrize("names", [ON_COUNTS, OF_CLASSES], ids=["two", "more"])
+def test_onnx_computes_the_same(names, tmp_path):
+    """Also of logits whose exponentials overflow or underflow in single precision."""
+    for package in ("onnx", "onnxscript"):  # for the exporters of older and of newer versions
+        pytest.importorskip(package)
+    onnxruntime = pytest.importorskip("onnxruntime")
+    together, logits = All(names).eval(), batch(next(iter(names)))[0].float()
+    large = torch.tensor([17.0, 40.0, 110.0, 1e4])
+    logits[0, 0, :2, :4] = torch.stack([large, -large])
+    path = tmp_path / "recalibrated.onnx"
+    torch.onnx.export(together, (logits,), path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found = session.run(None, {session.get_inputs()[0].name: logits.numpy()})
+    for each, expected in zip(found, together(logits), strict=True):
+        torch.testing.assert_close(torch.from_numpy(each), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ON_COUNTS)
@@ -167,13 +254,16 @@ def test_any_tensor_of_logits_can_be_recalibrated(name):
     torch.testing.assert_close(fitted(swapped), fitted(swapped.contiguous()))
 
 
-@pytest.mark.parametrize("name", FITTED)
+@pytest.mark.parametrize("name", [*FITTED, *OF_CLASSES])
 def test_unfitted_it_changes_nothing(name):
-    identity, logits = KINDS[name](), batch()[0]
-    torch.testing.assert_close(identity(logits), logits)
-    for levels in (256, 4096):
-        counts = Counts(np.arange(3 * 2 * levels).reshape(3, 2, levels))
-        np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)
+    identity, logits = KINDS[name](), batch(name)[0]
+    if name in FITTED:
+        torch.testing.assert_close(identity(logits), logits)
+        for levels in (256, 4096):
+            counts = Counts(np.arange(3 * 2 * levels).reshape(3, 2, levels))
+            np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)
+    elif not KINDS[name].needs_dose:
+        assert torch.equal(identity(logits), logits)
 
 
 @pytest.mark.slow
@@ -199,32 +289,45 @@ def test_the_shipped_bce_network_is_as_calibrated_as_the_page_says(name, bce):
 # --- Files ----------------------------------------------------------------------------------------
 
 
-def test_its_files_give_it_back_bit_for_bit(fitted, tmp_path):
-    path, whole = tmp_path / "one.safetensors", tmp_path / "network.safetensors"
+@pytest.mark.parametrize("name", KINDS)
+def test_files_and_modules_give_it_back_bit_for_bit(name, tmp_path):
+    """Also after a conversion to half precision, in which steps of `Isotonic` would coincide."""
+    fitted, path = fitted_on(name), tmp_path / "one.safetensors"
     fitted.save(path)
     again = type(fitted).load(path)
     assert again.describe() == fitted.describe() != ""
     written = path.read_bytes()
     again.save(path)
     assert path.read_bytes() == written
-    saved = Recalibrated(network(), again)
+    saved, whole = Recalibrated(network(name), again), tmp_path / "network.safetensors"
     saved.save(whole)
-    loaded = Recalibrated.load(whole, nn.Conv2d(3, 1, kernel_size=3, padding=1))
+    loaded = Recalibrated.load(whole, network(name, seed=1))
     torch.testing.assert_close(loaded(images()), saved(images()), rtol=0, atol=0)
+    torch.testing.assert_close(
+        saved(images()), fitted(saved.logits(images()), images(), saved.logits)
+    )
     assert {each.name for each in tmp_path.iterdir()} == {path.name, whole.name}
+    before = {key: buffer.clone() for key, buffer in saved.named_buffers()}
+    assert before.keys() == saved.state_dict().keys() - {"network.weight", "network.bias"}
+    for converted in (saved.half(), saved.to(torch.bfloat16)):
+        assert converted.network.weight.dtype in (torch.float16, torch.bfloat16)
+        torch.testing.assert_close(dict(converted.named_buffers()), before, rtol=0, atol=0)
+    there = Recalibrated(network(name).to("meta"), copy.deepcopy(again))
+    assert there(images().to("meta")).shape == saved.float()(images()).shape
+    assert all(each.is_meta for each in there.buffers())
 
 
 @pytest.mark.fault
-def test_a_damaged_file_is_named_and_refused(fitted, tmp_path):
+def test_a_damaged_file_is_named_and_refused(tmp_path):
     path = tmp_path / "one.safetensors"
-    fitted.save(path)
+    Temperature(2.5).save(path)
     whole = path.read_bytes()
     for bad in (b"", whole[: len(whole) // 2], whole[:-1], b"\0" + whole, b'{"value": 2}', b"[1]"):
         path.write_bytes(bad)
-        with pytest.raises(ValueError, match=f"{path.name} cannot be .*'{fitted.name}'.*--resume"):
-            fitted.load(path)
+        with pytest.raises(ValueError, match=f"{path.name} cannot be .*'temperature_.*--resume"):
+            Temperature.load(path)
     with pytest.raises(FileNotFoundError, match=r"no file .*none"):
-        fitted.load(tmp_path / "none")
+        Temperature.load(tmp_path / "none")
 
 
 @pytest.mark.fault
@@ -235,7 +338,7 @@ def test_a_damaged_file_is_named_and_refused(fitted, tmp_path):
         ({}, {"version": 1}, "its format is 1; expected 2.*Fit it again.*--save"),
         ({"value": None}, {}, r"axes of each tensor is {}; expected {'value': 0}"),
         ({"colour": torch.zeros(1)}, {}, "axes of each tensor is {'colour': 1, 'value': 0}"),
-        ({"value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
+        ({"value": torch.tensor(-1.0)}, {}, "value of temperature_scaling is -1.0"),
         ({"value": torch.zeros(1, 1)}, {}, "axes of each tensor is {'value': 2}"),
         ({"value": torch.tensor(math.nan)}, {}, "value of temperature_scaling is nan"),
     ],
@@ -258,16 +361,17 @@ def test_a_file_of_something_else_is_named_and_refused(tmp_path, tensors, facts,
     ("name", "numbers", "message"),
     [
         *(
-            (name, {number: value}, "expected")
-            for name, number in (
-                *(("temperature_scaling", "value"), ("class_wise_temperature", "foreground")),
-                *(("class_wise_temperature", "background"), ("unperturb_temperature", "value")),
-            )
+            ("class_wise_temperature", {side: value}, f"{side} of .*; expected a number from 1.17")
+            for side in ("foreground", "background")
             for value in (math.inf, math.nan, 0.0, -1.0, 1e-39, 4e38, [1.0, 2.0])
         ),
-        *(("unperturb", {"dose": dose}, "the dose is .*; expected a n") for dose in (-0.1, 1.0, 2)),
-        ("unperturb_temperature", {"dose": 1.0}, "the dose is 1.0; expected a number in"),
-        ("logistic", {"slope": math.nan}, "slope of logistic is nan; expected number"),
+        *(
+            (name, {"dose": dose}, f"dose of {name} is .*; expected a number from 0 to 0.99")
+            for name in ("unperturb", "unperturb_temperature")
+            for dose in (-0.1, 1.0, 2)
+        ),
+        ("unperturb_temperature", {"value": 0.0}, "value of unperturb_temperature is 0.0"),
+        ("logistic", {"slope": math.nan}, "slope of logistic is nan; expected a number"),
         ("logistic", {"offset": -1.1e18}, "offset of logistic is -1.1e.18; expected .* 1e.18"),
         ("isotonic", {"logits": (1.0, math.nan), "values": (1.0, 2.0)}, "logits of isotonic is"),
         ("histogram", {"bins": 0}, "the number of bins is 0"),
