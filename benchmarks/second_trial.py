@@ -8,9 +8,8 @@
 
 A unit is one seed of one regime with all its arms, on one machine. Each job is a process with one
 thread, and `--processes` of them run side by side. Finished runs are kept in `RUNS`, below the
-working directory, and skipped; only the rows of complete units enter the records. All runs pause
-after an epoch while a file `measuring` lies in the folder that `git rev-parse --git-common-dir`
-names.
+working directory, and skipped; only the rows of complete units enter the records. All jobs pause
+while a file `measuring` lies in the folder that `git rev-parse --git-common-dir` names.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ import argparse
 import hashlib
 import itertools
 import json
+import math
+import multiprocessing
 import os
 import re
 import shutil
@@ -30,8 +31,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -383,9 +383,9 @@ def run_arm(
     if arm.options:
         settings = settings.tuned(**{METHODS[arm.method].family: arm.options})
     settings = replace(settings, methods=(arm.method,))
+    facts: dict[str, Any] = {**where, "best": {"selection_nll": math.inf}}
+    weights: dict[str, dict[str, Tensor]] = {}
     learned = [torch.zeros(len(data.train))]  # the alphas with which each epoch is trained
-    kept: dict[str, tuple[dict[str, Any], dict[str, Tensor]]] = {}
-    measuring = ROOT / git("rev-parse", "--git-common-dir").strip() / "measuring"
 
     def after_epoch(state: TrainingState) -> None:
         counts, epoch = state.validation, len(state.log)
@@ -398,21 +398,20 @@ def run_arm(
             known |= {"alpha": float(alpha.mean()), "alpha_p10": low, "alpha_p90": high}
         if arm.name == "M":
             learned.append(state.method.dose / HARD_INVERSION.beta)
-        kept["last"] = known, deepcopy(state.network.state_dict())
-        best, _ = kept.setdefault("best", kept["last"])
-        if known["selection_nll"] < best["selection_nll"]:
-            kept["best"] = kept["last"]
-        while measuring.exists():
-            time.sleep(1)
+        better = known["selection_nll"] < facts["best"]["selection_nll"]
+        for name in ("last", "best") if better else ("last",):
+            facts[name] = known
+            if name == "best" or epoch == settings.epochs:
+                weights[name] = deepcopy(state.network.state_dict())
 
     start = time.perf_counter()
     train(settings, data, arm.method, progress=False, after_epoch=after_epoch)
-    facts: dict[str, Any] = {**where, "seconds": round(time.perf_counter() - start, 1)}
+    facts["seconds"] = round(time.perf_counter() - start, 1)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (known, tensors) in kept.items():
+    for name, tensors in weights.items():
         save_tensors(folder / f"{name}.safetensors", tensors, {})
         content = b"".join(tensor.numpy().tobytes() for tensor in tensors.values())
-        facts[name] = known | {"weights_hash": hashlib.sha256(content).hexdigest()[:12]}
+        facts[name] = facts[name] | {"weights_hash": hashlib.sha256(content).hexdigest()[:12]}
     if arm.name == "M":
         save_tensors(folder / "alphas.safetensors", {"alpha": torch.stack(learned[:-1])}, {})
     write(file, json.dumps(facts))
@@ -420,8 +419,6 @@ def run_arm(
 
 
 # Scores
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -436,44 +433,45 @@ class Outputs:
         """Count the logits of some images, pooled."""
         return Counts.from_logits(self.logits[rows], self.labels[rows]).as_one_image()
 
-    def nll(self, logits: Tensor, name: str = "nll") -> Row:
+    def groups(self, values: Callable[[np.ndarray], float]) -> str:
+        """Write a number of each group of images, which is computed from a mask of its images."""
+        fields = self.dataset.groups
+        return " ".join(f"{values(fields == f):.7g}" for f in np.unique(fields))
+
+    def nll(self, logits: Tensor, name: str = "nll") -> dict[str, object]:
         """Return the NLL of other logits, of the set and by group."""
         y = self.labels.double()
         pixels = binary_cross_entropy_with_logits(logits.double(), y, reduction="none")
         return self.of_images(name, pixels)
 
-    def of_images(self, name: str, pixels: Tensor) -> Row:
+    def of_images(self, name: str, pixels: Tensor) -> dict[str, object]:
         """Average a score over the set and, on test sets and for the NLL, over groups."""
-        images = pixels.flatten(1).mean(1).numpy()
-        row: Row = {name: images.mean()}
-        if name == "nll" or self.dataset.name == "test":
-            row |= self.by_group(name, lambda chosen: images[chosen].mean())
+        images, grouped = pixels.flatten(1).mean(1).numpy(), self.dataset.groups is not None
+        row: dict[str, object] = {name: images.mean()}
+        if grouped and (name == "nll" or self.dataset.name == "test"):
+            row[f"{name}_groups"] = self.groups(lambda chosen: images[chosen].mean())
         return row
 
-    def by_group(self, name: str, value: Callable[[np.ndarray], float]) -> Row:
-        """Compute a number of each group of images, from a mask of its images, if there are any."""
-        if (groups := self.dataset.groups) is None:
-            return {}
-        return {f"{name}_groups": " ".join(f"{value(groups == g):.7g}" for g in np.unique(groups))}
-
-    def scores(self, logits: Tensor) -> Row:
+    def scores(self, logits: Tensor) -> dict[str, object]:
         """Score other logits of the set: the whole set, and scores by group.
 
         The groups' ECEs are pseudo-values of the jackknife, whose mean is nearly unbiased.
         """
-        p, y, groups = torch.sigmoid(logits.double()), self.labels.double(), self.dataset.groups
+        p, y, fields = torch.sigmoid(logits.double()), self.labels.double(), self.dataset.groups
         counts = Counts.from_probabilities(p, self.labels, GREY_LEVELS)
-        row = {"images": len(p)} | self.nll(logits) | self.of_images("brier", (p - y) ** 2)
+        row: dict[str, object] = {"images": len(p)} | self.nll(logits)
+        row |= self.of_images("brier", (p - y) ** 2)
         row |= self.of_images("accuracy", ((logits >= 0) == (y == 1)).double())
         if isinstance(self.dataset, Shapes):
             posterior = torch.from_numpy(self.dataset.posterior)[:, None]
             row |= self.of_images("posterior_error", (p - posterior) ** 2)
         row |= scores(counts, names=("ece", "oe", "gap"))
         if self.dataset.name == "test":
-            row["ece_floor"] = noise_floor(counts.with_columns(groups=groups))
-            n = len(np.unique(groups))
-            row |= self.by_group(
-                "ece", lambda chosen: n * row["ece"] - (n - 1) * calibration.ece(counts[~chosen])
+            row["ece_floor"] = noise_floor(counts.with_columns(groups=fields))
+        if self.dataset.name == "test" and fields is not None:
+            n, whole = len(np.unique(fields)), calibration.ece(counts)
+            row["ece_groups"] = self.groups(
+                lambda chosen: n * whole - (n - 1) * calibration.ece(counts[~chosen])
             )
         return row
 
@@ -486,15 +484,20 @@ def outputs(
     network.load_state_dict(load_tensors(folder / f"{weights}.safetensors")[0])
     network.eval()
     known: dict[str, Outputs] = {}
-    for name, dataset in sets.items():
+    for name in sorted(sets, key="shifted".__eq__):  # after the test set, whose logits it shares
+        dataset = sets[name]
         items = [dataset.loaded(i) for i in range(len(dataset))]
         images, labels = (torch.stack(part) for part in zip(*items, strict=True))
-        with torch.inference_mode():
-            logits = torch.cat([network(batch).float() for batch in images.split(50)])
+        if name == "shifted":  # the same images with other labels
+            logits = known["test"].logits[: len(images)]
+        else:
+            with torch.inference_mode():
+                logits = torch.cat([network(batch).float() for batch in images.split(50)])
         known[name] = Outputs(dataset, logits, labels)
     return known
 
 
+Row = dict[str, Any]
 Sets = Mapping[str, Outputs]
 
 
@@ -607,21 +610,26 @@ def git(*words: str) -> str:
 
 
 def side_by_side(processes: int, jobs: Iterable[Row]) -> Iterator[Row]:
-    """Do jobs in processes of their own, and yield each when it ends.
+    """Do jobs in processes of their own, and yield each when it ends; pause while others measure.
 
     Jobs are taken from the iterator as processes become free.
     """
-    running: dict[SpawnProcess, Row] = {}
-    waiting = iter(jobs)
+    measuring = ROOT / git("rev-parse", "--git-common-dir").strip() / "measuring"
+    running: dict[BaseProcess, Row] = {}
+    waiting, paused = iter(jobs), False
     try:
         while True:
-            for job in itertools.islice(waiting, processes - len(running)):
-                process = SpawnProcess(target=do, kwargs=job)
+            while not paused and len(running) < processes and (job := next(waiting, None)):
+                process = multiprocessing.get_context("spawn").Process(target=do, kwargs=job)
                 process.start()
                 running[process] = job
-            if not running:
+            if not running and not paused:
                 return
-            wait([process.sentinel for process in running])
+            if measuring.exists() != paused:
+                paused = not paused
+                for process in running:
+                    os.kill(process.pid, signal.SIGSTOP if paused else signal.SIGCONT)
+            time.sleep(1)
             for process in [p for p in running if not p.is_alive()]:
                 job = running.pop(process)
                 if process.exitcode:
@@ -630,6 +638,7 @@ def side_by_side(processes: int, jobs: Iterable[Row]) -> Iterator[Row]:
                 yield job
     finally:
         for process in running:
+            os.kill(process.pid, signal.SIGCONT)
             process.terminate()
 
 
@@ -847,15 +856,14 @@ def main() -> None:
         raise SystemExit(f"another environment than the trial's; expected {words}. Set it.")
     if any(name.startswith("photos") for name in given.regimes):
         prepare()
-    match given.command:
-        case "tune":
-            tune(given.processes, given.regimes)
-        case "after":
-            after(given.regimes)
-        case "repeat":
-            repeat()
-        case step:
-            units(given.processes, given.regimes, POWER if step == "power" else RECORDS)
+    steps = {
+        "tune": lambda: tune(given.processes, given.regimes),
+        "power": lambda: units(given.processes, given.regimes, POWER),
+        "run": lambda: units(given.processes, given.regimes, RECORDS),
+        "after": lambda: after(given.regimes),
+        "repeat": repeat,
+    }
+    steps[given.command]()
 
 
 if __name__ == "__main__":
