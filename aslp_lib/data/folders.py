@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.checks import require
-from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, SizeOf, resized
+from aslp_lib.data.image_set import DataSplits, ImageSet, resized
 from aslp_lib.files import read, require_exists
 from aslp_lib.maps.listing import (
     CLASS_SUFFIXES,
@@ -58,14 +58,12 @@ class Folder(ImageSet):
     """Data set of images and masks on disk, matched by stem.
 
     Args:
-        name, augment, seed, soft_masks: see `ImageSet`.
+        name, soft_masks: see `ImageSet`.
         images: path of each image by its stem.
         masks: path of each mask by its stem. None: the images show no object, and all masks are
             background, or the first class.
         size: side S of the items. Images and soft masks are resized to (S, S) bilinearly, binary
-            masks to the nearest pixel. None: `augment` resizes them.
-        augment: Augment | None = None,
-        seed: int = 0,
+            masks to the nearest pixel. None: an augmentation resizes them.
         grey: masks are thresholded at 128. "refuse" raises an error if more than 10 % of a mask's
             pixels are grey; "threshold" accepts them, for masks that average several annotators.
         ignore_index: grey level of masks whose pixels are ignored, see `open_mask`; None if there
@@ -94,14 +92,12 @@ class Folder(ImageSet):
         masks: dict[str, Path] | None,
         size: int | None,
         *,
-        augment: Augment | None = None,
-        seed: int = 0,
         grey: Grey = "refuse",
         ignore_index: int | None = None,
         soft_masks: bool = False,
         classes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
+        super().__init__(name, sorted(images), soft_masks=soft_masks)
         if not images:
             raise ValueError(f"the set {name} is empty; expected images. See docs/own_folders.md.")
         if masks is not None:
@@ -158,11 +154,9 @@ def paper_layout(
     root: Path,
     size: int,
     *,
-    augment: Augment | None = None,
-    seed: int = 0,
     limit: int | None = None,
     validation_share: float = VALIDATION_SHARE,
-    augment_at: SizeOf = "network",
+    own_size: bool = False,
     soft_masks: bool = False,
     **reading: Any,
 ) -> DataSplits:
@@ -174,13 +168,10 @@ def paper_layout(
 
     Args:
         root: folder with `Train` and `Test`.
-        size, augment, seed: see `Folder`.
-        augment: Augment | None = None,
-    seed: int = 0,
-    limit: use only this many images of each set, the first ones.
+        size: see `Folder`.
+        limit: use only this many images of each set, the first ones.
         validation_share: share of the images for validation if there are no lists.
-        augment_at: "network" resizes training images before `augment`; with "image", `augment`
-            gets them at their own size and must resize them.
+        own_size: training images keep their own size, and an augmentation must resize them.
         soft_masks: use soft masks for training; see `Folder`.
         reading: `grey`, `ignore_index` and `classes`, see `Folder`.
 
@@ -223,15 +214,14 @@ def paper_layout(
         lists = _split(root, sorted(images), validation_share)
         place += ", split at random"
 
-    def part(name: str, side: int | None = size, **training: Any) -> Folder:
+    def part(name: str, side: int | None, soft_masks: bool = False) -> Folder:
         selected = {stem: images[stem] for stem in sorted(lists[name])[:limit]}
-        return Folder(name, selected, masks, side, seed=seed, **reading, **training)
+        return Folder(name, selected, masks, side, soft_masks=soft_masks, **reading)
 
-    side = None if augment is not None and augment_at == "image" else size
     return DataSplits(
         origin=place,
-        train=part("train", side, augment=augment, soft_masks=soft_masks),
-        validation=part("validation"),
+        train=part("train", None if own_size else size, soft_masks),
+        validation=part("validation", size),
         tests=tests,
         notes=notes + notes_on_tests,
     )
