@@ -173,8 +173,9 @@ def _refuse_image_as_volume(path: Path, volumes: bool) -> None:
 
 def _axes(volumes: bool, classes: int) -> str:
     """Describe the expected shape of an array."""
-    axes = "D, H, W" if volumes else "H, W"
-    return f"(K, ...) = ({classes}, {axes})" if classes else f"({axes})"
+    if classes:
+        return f"({classes}, D, H, W)" if volumes else f"({classes}, H, W)"
+    return "(D, H, W)" if volumes else "(H, W) or (1, H, W)"
 
 
 def _open_array(path: Path, kinds: str, expected: str, volumes: bool, classes: int = 0) -> Slabs:
@@ -200,13 +201,14 @@ def _open_array(path: Path, kinds: str, expected: str, volumes: bool, classes: i
         return Slabs(shape, parts)
     if not (classes or volumes) and len(shape) == 3 and shape[0] == 1:
         return Slabs(shape[1:], (part[0] for part in parts))
-    advice = (
-        "Correct --classes, or save np.moveaxis(array, -1, 0) if the classes are the last axis"
-        if classes
-        else "Save one channel, array[k], or give --volumes for a volume; for K classes, give "
-        "--classes; of one-hot labels, save array.argmax(0)"
-    )
-    raise ValueError(f"{path} has shape {shape}; expected {_axes(volumes, classes)}. {advice}.")
+    axes = _axes(volumes, classes)
+    if classes:
+        axes = f"(K, ...) = {axes}"
+        advice = "Correct --classes, or save np.moveaxis(array, -1, 0) if the classes are last"
+    else:
+        other = "Leave --volumes out" if volumes else "Save a channel, array[k], or give --volumes"
+        advice = f"{other}; for K classes, give --classes; of one-hot labels, save array.argmax(0)"
+    raise ValueError(f"{path} has shape {shape}; expected {axes}. {advice}.")
 
 
 def array_slabs(path: Path) -> Iterator[np.ndarray]:
