@@ -80,6 +80,10 @@ def check_data(
     >>> len(result.problems)  # no training set
     1
     """
+
+    def read_labels(path: Path) -> np.ndarray:
+        return open_mask(path, grey, ignore_index, len(classes)).whole()
+
     require_exists("folder", root, "one with Train/NAME/Image and GT. See docs/own_folders.md.")
     result = CheckResult(notes=folders.missing_sets(root))
     train, tests = (
@@ -98,7 +102,7 @@ def check_data(
     # Numbers of pixels by their labels, see `_check_set`.
     drawn = {part: np.zeros(IGNORED + 1, int) for part in ("Train", "Test")}
     for folder, files in (train | tests).items():
-        digests, pixels = _check_set(folder, files, (grey, ignore_index), classes, result)
+        digests, pixels = _check_set(folder, files, read_labels, classes, result)
         drawn[folder.parent.name] += pixels
         for stem, digest in sorted(digests.items()):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
@@ -124,7 +128,7 @@ def check_data(
 def _check_set(
     folder: Path,
     images: dict[str, Path],
-    reading: tuple[Grey, int | None],
+    read_labels: Callable[[Path], np.ndarray],
     classes: tuple[str, ...],
     result: CheckResult,
 ) -> tuple[dict[str, bytes], np.ndarray]:
@@ -145,9 +149,6 @@ def _check_set(
         result.notes.append(f"{name} has {len(images)} images; the published set has {published}")
     digests: dict[str, bytes] = {}
     labels: dict[str, np.ndarray] = {}
-
-    def read_labels(path: Path) -> np.ndarray:
-        return open_mask(path, *reading, len(classes)).whole()
 
     def check_item(stem: str) -> list[str]:
         item = CheckResult()

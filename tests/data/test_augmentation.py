@@ -39,14 +39,14 @@ def test_the_release_flips_crops_and_rotates_at_the_image_s_size_and_resizes_onc
     arrays, transform, angles = picture(), release_augmentation(SIZE), set()
     image, mask = (torch.from_numpy(each).reshape(HEIGHT, WIDTH, -1) for each in arrays)
     given = [tv_tensors.Image(each.permute(2, 0, 1)) for each in (image, mask)]
-    for seed in range(300):
+    for seed in range(120):
         chosen = draws(seed)
         angles.add(chosen[-1])
         torch.manual_seed(seed)
         for array, ours in zip(arrays, transform(*given), strict=True):
             difference = ours.permute(1, 2, 0).squeeze().numpy() - by_pillow(array, *chosen)
             assert abs(difference).max() <= 1  # Pillow and torch round differently
-    assert len(angles) > 20
+    assert len(angles) > 10
 
 
 def test_something_is_left_of_a_small_image():

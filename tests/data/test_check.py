@@ -169,6 +169,19 @@ def test_own_folders_are_not_measured_against_the_paper_s(own_root, capsys):
 
 
 @pytest.mark.fault
+def test_own_folders_that_share_a_stem_or_are_empty(own_root):
+    for kind, suffix in (("Image", "jpg"), ("GT", "png")):
+        for number in ("leaves_0002", "leaves_0005"):
+            path = own_root / "Train/leaves" / kind / f"{number}.{suffix}"
+            shutil.copy(path, own_root / "Train/fruit" / kind)
+    (problem,) = check_data(own_root).problems
+    assert re.search(r"stems that .*/fruit and .*/leaves share .*: leaves_0002, leav", problem)
+    shutil.rmtree(own_root / "Train")
+    (problem,) = check_data(own_root).problems
+    assert re.search(r"no training set in .*/Train; .*mydata/Train/NAME/Image and", problem)
+
+
+@pytest.mark.fault
 def test_one_image_cannot_be_trained_and_validated(paper_root):
     for path in [*(paper_root / "Train").rglob("*.*")]:
         if path.is_file() and not path.stem.endswith("0000"):

@@ -18,7 +18,7 @@ from scipy.special import expit, logit
 from aslp_lib.cli import main
 from aslp_lib.files import whole_folder
 from aslp_lib.maps import slabs
-from aslp_lib.maps.count import ReadOptions, count_folders
+from aslp_lib.maps.count import ReadOptions, count_files, count_folders
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 
@@ -38,16 +38,29 @@ def made(shape, number=4):
 @pytest.mark.parametrize(
     ("save", "dtype", "order"), [(np.savez, ">f4", "C"), (np.save, np.float16, "F")]
 )
-def test_a_volume_is_counted_as_its_slices_are(elsewhere, save, dtype, order):
-    """The volume has two slabs."""
-    ((z, y),) = made((3, 1000, 1500), number=1)
-    p = np.asarray(expit(z).astype(np.float16).astype(dtype), order=order)
-    save("maps/a" + {np.save: ".npy"}.get(save, ".npz"), p)
-    np.save("masks/a.npy", np.where(y, 1, 0).astype(np.int32))
-    reading = ReadOptions(volumes=True)
-    counts = count_folders(Path("maps"), Path("masks"), reading, progress=False)
-    native = p.astype(p.dtype.newbyteorder("="))
-    slices = [Counts.from_floats(*pair) for pair in zip(native, y, strict=True)]
+def test_a_volume_is_read_a_few_slices_at_a_time(elsewhere, save, dtype, order):
+    numbers = np.arange(3 * 1000 * 1500).reshape(3, 1000, 1500) % 1009
+    values = np.asarray(numbers.astype(dtype), order=order)
+    path = Path("a.npy" if save is np.save else "a.npz")
+    save(path, values)
+    parts = list(slabs.open_map(path, volumes=True).parts)
+    assert [len(part) for part in parts] == [2, 1]
+    np.testing.assert_array_equal(np.concatenate(parts), values)
+
+
+def test_a_volume_is_counted_as_its_slices_are(elsewhere):
+    ((z, y),) = made((3, 12, 9), number=1)
+    np.save("maps/a.npy", expit(z))
+
+    def mask(_):
+        return slabs.Slabs(y.shape, iter(y[:, None]))
+
+    def in_slices(volume):
+        return slabs.Slabs(volume.shape, iter(volume.whole()[:, None]))
+
+    paths, reading = {"a": Path("maps/a.npy")}, ReadOptions(volumes=True)
+    counts = count_files(paths, mask, reading, change=in_slices, progress=False)
+    slices = [Counts.from_floats(*pair) for pair in zip(expit(z), y, strict=True)]
     expected = Counts.join(slices).merged()
     np.testing.assert_array_equal(counts.table, expected.table)
     names = ("nll", "brier")
