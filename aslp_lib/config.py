@@ -48,7 +48,7 @@ MAY_CHANGE = {"may_change": True}
 it concerns the place of the data, other methods or the machine."""
 IN_MAPS = {**MAY_CHANGE, "in_maps": True}
 """Metadata of such a setting that affects the maps, which record it."""
-OF_FOLDERS = ("validation_share", "grey", "ignore_index", "augment_at", "soft_masks", "classes")
+OF_FOLDERS = ("validation_share", "grey", "ignore_index", "soft_masks", "classes")
 """Settings that apply to folders of images only."""
 OF_TWO_CLASSES = (
     "grey",
@@ -328,13 +328,16 @@ class Settings:
                 augment = augmentation.augmentation(self.size, cut, centred=centred)
             else:
                 augment = augmentation.release_augmentation(self.size)
-        options: dict[str, Any] = {"augment": augment, "seed": self.seed, "limit": self.limit}
-        if self.data in DATASETS:
-            return DATASETS[self.data](self.size, data_seed=self.data_seed, **options)
         expected = f"one, or a data set's name ({', '.join(DATASETS)}). See docs/own_folders.md."
-        require_exists("folder", Path(self.data), expected)
-        options |= {name: getattr(self, name) for name in OF_FOLDERS}
-        return paper_layout(Path(self.data), self.size, **options)
+        if self.data in DATASETS:
+            data = DATASETS[self.data](self.size, data_seed=self.data_seed, limit=self.limit)
+        else:
+            require_exists("folder", Path(self.data), expected)
+            options = {name: getattr(self, name) for name in OF_FOLDERS}
+            options["own_size"] = self.augment and self.augment_at == "image"
+            data = paper_layout(Path(self.data), self.size, limit=self.limit, **options)
+        data.train.augment, data.train.seed = augment, self.seed
+        return data
 
     def to_json(self) -> str:
         """Return all settings as a JSON object."""

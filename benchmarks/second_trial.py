@@ -308,7 +308,8 @@ def photographs(regime: str, settings: Settings) -> DataSplits:
         names = [hashlib.sha256(stem.encode()).hexdigest() for stem in dataset.stems]
         dataset.groups = np.argsort(np.argsort(names)) % GROUPS
     augment = augmentation(size, round(size * 60 / 384))
-    train = part("train", augment=augment, seed=settings.seed)
+    train = part("train")
+    train.augment, train.seed = augment, settings.seed
     return DataSplits(regime, train, validation, tests)
 
 

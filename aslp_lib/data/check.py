@@ -14,7 +14,6 @@ from tqdm.contrib.concurrent import thread_map
 from aslp_lib.checks import require
 from aslp_lib.data import folders
 from aslp_lib.files import require_exists
-from aslp_lib.maps.classes import read_labels
 from aslp_lib.maps.listing import (
     CLASS_SUFFIXES,
     SUFFIXES,
@@ -23,7 +22,8 @@ from aslp_lib.maps.listing import (
     other_files,
     refuse,
 )
-from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, refuse_other_size
+from aslp_lib.maps.read import IGNORED, Grey, read_image, refuse_other_size
+from aslp_lib.maps.slabs import open_mask
 
 SIZES = {
     folders.TRAIN.as_posix(): 10553,
@@ -80,6 +80,10 @@ def check_data(
     >>> len(result.problems)  # no training set
     1
     """
+
+    def read_labels(path: Path) -> np.ndarray:
+        return open_mask(path, grey, ignore_index, len(classes)).whole()
+
     require_exists("folder", root, "one with Train/NAME/Image and GT. See docs/own_folders.md.")
     result = CheckResult(notes=folders.missing_sets(root))
     train, tests = (
@@ -98,36 +102,33 @@ def check_data(
     # Numbers of pixels by their labels, see `_check_set`.
     drawn = {part: np.zeros(IGNORED + 1, int) for part in ("Train", "Test")}
     for folder, files in (train | tests).items():
-        digests, pixels = _check_set(folder, files, (grey, ignore_index), classes, result)
+        digests, pixels = _check_set(folder, files, read_labels, classes, result)
         drawn[folder.parent.name] += pixels
         for stem, digest in sorted(digests.items()):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
             copies[digest].append((part, files[stem]))
-    level_used = ignore_index is None or any(pixels[IGNORED] for pixels in drawn.values())
-    result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
+    ignored = any(pixels[IGNORED] for pixels in drawn.values())
     if train:
         place, pixels = str(root / "Train"), drawn["Train"]
         shown = bool(classes or pixels[1] or not pixels.any())
-        result.attempt(folders.require_object, place, ignore_index, shown)
+        result.attempt(folders.require_object, place, ignore_index, ignored, shown)
         number = sum(map(len, train.values()))
         expected = "two or more: one to train, one to validate. Add some."
         result.attempt(require, f"the number of images in {place}", number, number > 1, expected)
-    for same in copies.values():
+    for same in (files for files in copies.values() if len(files) > 1):
         parts, places = {part for part, _ in same}, [f"{path} ({part})" for part, path in same]
+        text = f"the same image occurs in several files: {', '.join(places)}"
         if len(parts) > 1 and parts & {"train", "validation", "Train"}:
-            result.problems.append(
-                f"the same image occurs in several sets: {', '.join(places)}; expected it in one. "
-                "Remove the rest."
-            )
-        elif len(same) > 1:
-            result.notes.append(f"the same image occurs in several files: {', '.join(places)}")
+            result.problems.append(f"{text}; expected it in one set. Remove the rest.")
+        else:
+            result.notes.append(text)
     return result
 
 
 def _check_set(
     folder: Path,
     images: dict[str, Path],
-    reading: tuple[Grey, int | None],
+    read_labels: Callable[[Path], np.ndarray],
     classes: tuple[str, ...],
     result: CheckResult,
 ) -> tuple[dict[str, bytes], np.ndarray]:
@@ -152,8 +153,7 @@ def _check_set(
     def check_item(stem: str) -> list[str]:
         item = CheckResult()
         image = item.attempt(read_image, images[stem]) if stem in images else None
-        arguments = (*reading, len(classes))
-        mask = item.attempt(read_labels, masks[stem], *arguments) if stem in masks else None
+        mask = item.attempt(read_labels, masks[stem]) if stem in masks else None
         if image is not None:
             digests[stem] = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
         if mask is not None:

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from aslp_lib.checks import require
-from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, SizeOf, resized
+from aslp_lib.data.image_set import DataSplits, ImageSet, resized
 from aslp_lib.files import read, require_exists
-from aslp_lib.maps.classes import open_class_mask, read_labels
 from aslp_lib.maps.listing import (
     CLASS_SUFFIXES,
     SUFFIXES,
@@ -26,14 +25,14 @@ from aslp_lib.maps.listing import (
 )
 from aslp_lib.maps.read import (
     IGNORED,
-    NO_OBJECT,
-    OF_A_MASK,
     Grey,
     read_image,
     read_mask_grey_levels,
     refuse_other_size,
+    require_ignored_label,
     stored_size,
 )
+from aslp_lib.maps.slabs import open_mask
 
 TRAIN = Path("Train/DUTS-TR")
 LISTS = {prefix: (f"{prefix}Train.txt", f"{prefix}Validation.txt") for prefix in ("", "DUTS-TR-")}
@@ -59,17 +58,17 @@ class Folder(ImageSet):
     """Data set of images and masks on disk, matched by stem.
 
     Args:
-        name, augment, seed, soft_masks: see `ImageSet`.
+        name, soft_masks: see `ImageSet`.
         images: path of each image by its stem.
         masks: path of each mask by its stem. None: the images show no object, and all masks are
             background, or the first class.
         size: side S of the items. Images and soft masks are resized to (S, S) bilinearly, binary
-            masks to the nearest pixel. None: `augment` resizes them.
+            masks to the nearest pixel. None: an augmentation resizes them.
         grey: masks are thresholded at 128. "refuse" raises an error if more than 10 % of a mask's
             pixels are grey; "threshold" accepts them, for masks that average several annotators.
-        ignore_index: grey level of masks whose pixels are ignored, see `read_labels`; None if there
+        ignore_index: grey level of masks whose pixels are ignored, see `open_mask`; None if there
             are none. Soft masks cannot have it.
-        classes: names of the classes of the masks, which are then class ids; see `open_class_mask`.
+        classes: names of the classes of the masks, which are then class ids; see `open_mask`.
 
     Raises:
         ValueError: there are no images, or images without a mask; the message names them.
@@ -93,14 +92,12 @@ class Folder(ImageSet):
         masks: dict[str, Path] | None,
         size: int | None,
         *,
-        augment: Augment | None = None,
-        seed: int = 0,
         grey: Grey = "refuse",
         ignore_index: int | None = None,
         soft_masks: bool = False,
         classes: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
+        super().__init__(name, sorted(images), soft_masks=soft_masks)
         if not images:
             raise ValueError(f"the set {name} is empty; expected images. See docs/own_folders.md.")
         if masks is not None:
@@ -133,14 +130,14 @@ class Folder(ImageSet):
 
     def _mask_size(self, path: Path) -> tuple[int, ...]:
         if path.suffix.lower() == ".npy":
-            return open_class_mask(path, len(self.classes)).shape
+            return open_mask(path, classes=len(self.classes)).shape
         return stored_size(path)
 
     def mask(self, index: int) -> np.ndarray:
         if self.masks is None:
             return np.zeros(self.shape(index), np.uint8)
         path = self.masks[self.stems[index]]
-        return read_labels(path, self.grey, self.ignore_index, len(self.classes))
+        return open_mask(path, self.grey, self.ignore_index, len(self.classes)).whole()
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
@@ -157,11 +154,9 @@ def paper_layout(
     root: Path,
     size: int,
     *,
-    augment: Augment | None = None,
-    seed: int = 0,
     limit: int | None = None,
     validation_share: float = VALIDATION_SHARE,
-    augment_at: SizeOf = "network",
+    own_size: bool = False,
     soft_masks: bool = False,
     **reading: Any,
 ) -> DataSplits:
@@ -173,11 +168,10 @@ def paper_layout(
 
     Args:
         root: folder with `Train` and `Test`.
-        size, augment, seed: see `Folder`.
+        size: see `Folder`.
         limit: use only this many images of each set, the first ones.
         validation_share: share of the images for validation if there are no lists.
-        augment_at: "network" resizes training images before `augment`; with "image", `augment`
-            gets them at their own size and must resize them.
+        own_size: training images keep their own size, and an augmentation must resize them.
         soft_masks: use soft masks for training; see `Folder`.
         reading: `grey`, `ignore_index` and `classes`, see `Folder`.
 
@@ -220,15 +214,14 @@ def paper_layout(
         lists = _split(root, sorted(images), validation_share)
         place += ", split at random"
 
-    def part(name: str, side: int | None = size, **training: Any) -> Folder:
+    def part(name: str, side: int | None, soft_masks: bool = False) -> Folder:
         selected = {stem: images[stem] for stem in sorted(lists[name])[:limit]}
-        return Folder(name, selected, masks, side, seed=seed, **reading, **training)
+        return Folder(name, selected, masks, side, soft_masks=soft_masks, **reading)
 
-    side = None if augment is not None and augment_at == "image" else size
     return DataSplits(
         origin=place,
-        train=part("train", side, augment=augment, soft_masks=soft_masks),
-        validation=part("validation"),
+        train=part("train", None if own_size else size, soft_masks),
+        validation=part("validation", size),
         tests=tests,
         notes=notes + notes_on_tests,
     )
@@ -335,24 +328,22 @@ def require_labels(ignore_index: int | None, dataset: ImageSet) -> None:
     def any_mask_has(label: int) -> bool:
         return any((dataset.mask(i) == label).any() for i in range(len(dataset)))
 
-    if ignore_index is not None:
-        require("ignore_index", ignore_index, any_mask_has(IGNORED), OF_A_MASK)
     shown = bool(dataset.classes) or any_mask_has(1)
-    require_object(f"the set {dataset.name}", ignore_index, shown)
+    ignored = ignore_index is not None and any_mask_has(IGNORED)
+    require_object(f"the set {dataset.name}", ignore_index, ignored, shown)
 
 
-def require_object(place: str, ignore_index: int | None, found: bool) -> None:
-    """Raise ValueError unless an object was found in the training masks of a place.
+def require_object(place: str, ignore_index: int | None, ignored: bool, shown: bool) -> None:
+    """Raise ValueError unless training masks of a place show an object and what is to be ignored.
 
-    >>> require_object("mydata/Train", None, False)
+    >>> require_object("mydata/Train", None, False, False)
     Traceback (most recent call last):
     ValueError: the number of masks with an object in mydata/Train is 0; expected one or more. \
 Store the object as 255.
     """
-    if ignore_index is not None:
-        require("ignore_index", ignore_index, found, NO_OBJECT)
+    require_ignored_label(ignore_index, ignored, shown)
     noun = f"the number of masks with an object in {place}"
-    require(noun, 0, found, "one or more. Store the object as 255.")
+    require(noun, 0, shown, "one or more. Store the object as 255.")
 
 
 def without_masks(folder: Path) -> bool:

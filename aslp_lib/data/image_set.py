@@ -35,11 +35,11 @@ class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
     Args:
         name: name of the set in messages, tables and folders.
         stems: name of each image, in the order of the indices.
-        augment: augmentation of the training set, or None.
-        seed: seed of the augmentation.
         soft_masks: `load` returns masks with grey levels, 0 to 255, instead of {0, 1}.
 
     Attributes:
+        augment: augmentation of the items, which a training set may have; None by default.
+        seed: seed of the augmentation.
         epoch: number of the epoch, which augmentation derives its random numbers from; a tensor, so
             that processes can share it.
         ignored: `IGNORED` if masks may hold this label, for pixels to ignore; otherwise None.
@@ -57,21 +57,14 @@ class ImageSet(Dataset[tuple[Tensor, Tensor, int]]):
     (torch.uint8, torch.float32, torch.Size([1, 4, 4]), 1)
     """
 
+    augment: Augment | None = None
+    seed = 0
     ignored: int | None = None
     classes: tuple[str, ...] = ()
     groups: np.ndarray | None = None
 
-    def __init__(
-        self,
-        name: str,
-        stems: Sequence[str],
-        augment: Augment | None = None,
-        seed: int = 0,
-        *,
-        soft_masks: bool = False,
-    ) -> None:
+    def __init__(self, name: str, stems: Sequence[str], *, soft_masks: bool = False) -> None:
         self.name, self.stems, self.soft_masks = name, list(stems), soft_masks
-        self.augment, self.seed = augment, seed
         self.epoch = torch.zeros((), dtype=torch.int64)
         self._cached: list[tuple[Tensor, Tensor]] | None = None
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, derived_seed, resized
+from aslp_lib.data.image_set import DataSplits, ImageSet, derived_seed, resized
 
 SIZE = 64
 """Side of the stored crops in pixels."""
@@ -45,7 +45,6 @@ class Nuclei(ImageSet):
         fields: fields of view whose crops are used. None: all.
         inverted: show the image as `255 - image`.
         limit: largest number of crops.
-        augment, augment_seed: augmentation and its seed; see `ImageSet`.
         classes: `CLASSES`, or nothing for masks of nuclei and background.
 
     Attributes:
@@ -69,14 +68,12 @@ class Nuclei(ImageSet):
         fields: np.ndarray | None = None,
         inverted: bool = False,
         limit: int | None = None,
-        augment: Augment | None = None,
-        augment_seed: int = 0,
         classes: tuple[str, ...] = (),
     ) -> None:
         grey, labels, field = (_of_parts(parts, key) for key in ("image", "label", "field"))
         kept = np.flatnonzero(np.isin(field, field if fields is None else fields))[:limit]
         stems = [stem for part in parts for stem in _stems(part)]
-        super().__init__(name, [stems[i] for i in kept], augment, augment_seed)
+        super().__init__(name, [stems[i] for i in kept])
         self.groups, self.labels = field[kept].astype(np.int64), labels[kept]
         self.classes = classes
         self.crops = 255 - grey[kept] if inverted else grey[kept]
@@ -103,8 +100,6 @@ class Nuclei(ImageSet):
 def nuclei(
     size: int = SIZE,
     *,
-    augment: Augment | None = None,
-    seed: int = 0,
     data_seed: int = 0,
     limit: int | None = None,
     classes: tuple[str, ...] = (),
@@ -122,7 +117,6 @@ def nuclei(
 
     Args:
         size: side of the items in pixels; see `Nuclei`.
-        augment, seed: augmentation of the training set and its seed; see `ImageSet`.
         data_seed: seed of the split into training and validation.
         limit: largest number of crops in each set, the first ones.
         classes: see `Nuclei`.
@@ -138,7 +132,7 @@ def nuclei(
     shifted = {part: crops(part, [part], inverted=inverted) for part, inverted in SHIFTED.items()}
     return DataSplits(
         origin=f"the real set nuclei{len(classes) or ''} (BBBC038, split {data_seed})",
-        train=crops("train", TRAINING, fields=train, augment=augment, augment_seed=seed),
+        train=crops("train", TRAINING, fields=train),
         validation=crops("validation", TRAINING, fields=validation),
         tests={"test": crops("test", ["histology_test"]), **shifted},
     )

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.checks import require, require_name
-from aslp_lib.data.image_set import Augment, DataSplits, ImageSet, derived_seed
+from aslp_lib.checks import require_name
+from aslp_lib.data.image_set import DataSplits, ImageSet, derived_seed
 
 SIZE = 48
 CONTRAST = (0.08, 0.60)
@@ -45,9 +45,6 @@ class Annotators:
     threshold: float = 0.34
     agreement: float = 1.0
 
-    def __post_init__(self) -> None:
-        require("agreement", self.agreement, 0.0 <= self.agreement <= 1.0, "a number in [0, 1]")
-
     def salience(self, contrast: np.ndarray) -> np.ndarray:
         """Compute the probability that a shape of a given contrast is labelled salient."""
         q = 1 / (1 + np.exp(-self.sharpness * (contrast - self.threshold)))
@@ -72,13 +69,6 @@ class Scene:
     texture: float = 1.0
     shapes: tuple[int, int] = (1, 3)
 
-    def __post_init__(self) -> None:
-        low, high = self.contrast
-        fewest, most = self.shapes
-        require("contrast", self.contrast, 0 <= low <= high, "0 <= lowest <= highest")
-        require("texture", self.texture, self.texture >= 0, "0 or more")
-        require("shapes", self.shapes, 0 <= fewest <= most, "0 <= fewest <= most")
-
 
 SHIFTED = Annotators(agreement=0.85)
 
@@ -102,12 +92,11 @@ class Shapes(ImageSet):
     """A synthetic set of images of shapes, held in memory.
 
     Args:
-        name, augment: see `ImageSet`.
+        name: see `ImageSet`.
         images: number of images.
         seed: seed of the images and labels, which are the same on every machine.
         annotators: model of the annotators.
         size: side in pixels.
-        augment_seed: seed of the augmentation.
         scene: distribution of the images.
 
     Attributes:
@@ -127,12 +116,10 @@ class Shapes(ImageSet):
         seed: int,
         annotators: Annotators = Annotators(),
         size: int = SIZE,
-        augment: Augment | None = None,
-        augment_seed: int = 0,
         *,
         scene: Scene = Scene(),
     ) -> None:
-        super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
+        super().__init__(name, [f"{name}_{i:04d}" for i in range(images)])
         generators = (np.random.default_rng([seed, i]) for i in range(images))
         items = [_draw(rng, size, annotators, scene) for rng in generators]
         pixels, masks, posteriors = zip(*items, strict=True)
@@ -159,14 +146,7 @@ class ShapelessTextures(Shapes):
         self.posterior = np.zeros((images, size, size), np.float32)
 
 
-def shapes(
-    size: int = SIZE,
-    *,
-    augment: Augment | None = None,
-    seed: int = 0,
-    data_seed: int = 0,
-    limit: int | None = None,
-) -> DataSplits:
+def shapes(size: int = SIZE, *, data_seed: int = 0, limit: int | None = None) -> DataSplits:
     """Generate the synthetic data set: 160 training images, a validation set and three test sets.
 
     The set `test` has the distribution of the training set. `shifted` has the same images as
@@ -175,7 +155,6 @@ def shapes(
 
     Args:
         size: side in pixels.
-        augment, seed: augmentation of the training set and its seed; see `ImageSet`.
         data_seed: seed of the images and labels.
         limit: largest number of images in each set.
 
@@ -183,20 +162,19 @@ def shapes(
     {'test': 150, 'shifted': 150, 'textures': 100}
     """
 
-    def count(images: int) -> int:
-        return min(images, limit or images)
-
-    def labelled(name: str, images: int, part: int, **kwargs: Any) -> Shapes:
-        return Shapes(name, count(images), derived_seed(data_seed, part), size=size, **kwargs)
+    def drawn(name: str, images: int, part: int, kind: Any = Shapes, **options: Any) -> Shapes:
+        images, seed = min(images, limit or images), derived_seed(data_seed, part)
+        made: Shapes = kind(name, images, seed, size=size, **options)
+        return made
 
     return DataSplits(
         origin=f"the synthetic set shapes (seed {data_seed})",
-        train=labelled("train", 160, 0, augment=augment, augment_seed=seed),
-        validation=labelled("validation", 100, 1),
+        train=drawn("train", 160, 0),
+        validation=drawn("validation", 100, 1),
         tests={
-            "test": labelled("test", TEST_IMAGES, TEST),
-            "shifted": labelled("shifted", TEST_IMAGES, TEST, annotators=SHIFTED),
-            "textures": ShapelessTextures("textures", count(100), derived_seed(data_seed, 3), size),
+            "test": drawn("test", TEST_IMAGES, TEST),
+            "shifted": drawn("shifted", TEST_IMAGES, TEST, annotators=SHIFTED),
+            "textures": drawn("textures", 100, 3, ShapelessTextures),
         },
     )
 

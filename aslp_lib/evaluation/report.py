@@ -16,9 +16,9 @@ from aslp_lib.console import command_line
 from aslp_lib.evaluation import classes, figures, notes, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import BOLD, Evaluation
-from aslp_lib.maps.classes import open_class_map
 from aslp_lib.maps.count import STRETCHED, FileOptions
 from aslp_lib.maps.read import read_map
+from aslp_lib.maps.slabs import open_map
 from aslp_lib.maps.write import to_grey_levels
 from aslp_lib.metrics import ALL_SCORES, CLASS_SCORES, SCORES, Score, Visibility
 from aslp_lib.metrics.bootstrap import Interval, reliability_tables
@@ -416,5 +416,5 @@ def _example(folder: Path, stem: str, dataset: ImageSet) -> np.ndarray:
     """Return a map as grey levels, of K classes the predicted class."""
     if not dataset.classes:
         return read_map(folder / f"{stem}.png")
-    (values,) = open_class_map(folder / f"{stem}.npy", len(dataset.classes)).parts
+    (values,) = open_map(folder / f"{stem}.npy", len(dataset.classes)).parts
     return to_grey_levels(values.argmax(axis=0) / (len(dataset.classes) - 1))

@@ -15,15 +15,9 @@ from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require, require_name
-from aslp_lib.maps.classes import (
-    against_rest,
-    class_names,
-    open_class_map,
-    open_class_mask,
-    require_class_values,
-)
+from aslp_lib.maps.classes import against_rest, class_names, require_class_values
 from aslp_lib.maps.listing import MAP_SUFFIXES, counted, find_images, refuse
-from aslp_lib.maps.read import IGNORED, NO_OBJECT, OF_A_MASK, Grey, refuse_other_size
+from aslp_lib.maps.read import IGNORED, Grey, refuse_other_size, require_ignored_label
 from aslp_lib.maps.slabs import Slabs, open_map, open_mask
 from aslp_lib.maps.write import min_max
 from aslp_lib.metrics.classes import AnyCounts, ClassCounts
@@ -119,8 +113,7 @@ def count_folders(
 ) -> Any:
     """Count the pixels of a folder of maps against a folder of masks.
 
-    Maps are 8-bit images, float TIFFs or arrays of floats, see `slabs.open_map`; of K classes, see
-    `classes.open_class_map`. Files are matched
+    Maps are 8-bit images, float TIFFs or arrays of floats, see `slabs.open_map`. Files are matched
     by stem, and the images are in the order of their stems. An image without any pixel to count is
     left out.
 
@@ -190,7 +183,13 @@ def matched_files(
         refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
 
     def mask(index: int) -> Slabs:
-        labels = _open_labels(mask_files[stems[index]], reading)
+        labels = open_mask(
+            mask_files[stems[index]],
+            reading.grey,
+            reading.ignore_index,
+            len(reading.classes),
+            volumes=reading.volumes,
+        )
         if valid is None:
             return labels
         counted = open_mask(valid_files[stems[index]], volumes=reading.volumes)
@@ -202,18 +201,10 @@ def matched_files(
     return map_files, mask, ignored
 
 
-def _open_labels(path: Path, reading: ReadOptions) -> Slabs:
-    if reading.classes:
-        classes, volumes = len(reading.classes), reading.volumes
-        return open_class_mask(path, classes, reading.ignore_index, volumes=volumes)
-    return open_mask(path, reading.grey, reading.ignore_index, volumes=reading.volumes)
-
-
 def open_predictions(path: Path, reading: ReadOptions) -> Slabs:
-    """Open a map with `open_map`, or with `open_class_map` if there are classes."""
-    if reading.classes:
-        return open_class_map(path, len(reading.classes), volumes=reading.volumes)
-    return open_map(path, volumes=reading.volumes, logits=reading.logits)
+    """Open a map as the options say."""
+    classes = len(reading.classes)
+    return open_map(path, classes, volumes=reading.volumes, logits=reading.logits)
 
 
 def find_files(kind: str, folder: Path) -> dict[str, Path]:
@@ -374,12 +365,10 @@ def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 def require_ignored(sets: Iterable[Any], reading: ReadOptions) -> None:
     """Raise ValueError if the grey level to ignore has no pixel in any set, or leaves no object."""
-    if (level := reading.ignore_index) is None:
-        return
     sets = list(sets)
-    require("ignore_index", level, any(c.columns["ignored"].any() for c in sets), OF_A_MASK)
     shown = bool(reading.classes) or any(c.table[:, 1].any() for c in sets)
-    require("ignore_index", level, shown, NO_OBJECT)
+    ignored = any(c.columns["ignored"].any() for c in sets if "ignored" in c.columns)
+    require_ignored_label(reading.ignore_index, ignored, shown)
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:

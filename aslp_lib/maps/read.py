@@ -92,14 +92,6 @@ CLASSES_ADVICE = (
     "docs/own_folders.md#several-classes shows"
 )
 """What to do with masks of several classes, for messages."""
-OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."
-"""What is expected of `ignore_index`, for the message if no mask has such a pixel."""
-NO_OBJECT = (
-    "another grey level than the object's, because all other pixels of the masks are background. "
-    "Leave --ignore-index out if it is the object's; " + CLASSES_ADVICE + "."
-)
-"""What is expected of `ignore_index`, for the message if no pixel of the object is left."""
-
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
 
@@ -115,17 +107,20 @@ or compressed in 84 ways)."""
 MASK_ADVICE = f"Store the object as 255 and the background as 0, in greyscale; {CLASSES_ADVICE}"
 VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
 CLASS_ADVICE = "Store the class of each pixel as grey level or index of a palette, in a PNG"
-MAP_ADVICE = "Store round(255 * p), in greyscale"
-IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
-UNSCALED_GREY = 255
-"""Largest value of a 16-bit mask or map that may hold 8-bit grey levels without scaling."""
-UNSCALED_IMAGE = 4095
-"""Largest value of a 16-bit photograph that may hold the 12 bits of a camera without scaling.
+Kind = Literal["image", "mask", "map"]
+ADVICE: dict[Kind, str] = {
+    "image": "Save it as an 8-bit RGB JPEG or PNG",
+    "mask": MASK_ADVICE,
+    "map": "Store round(255 * p), in greyscale",
+}
+"""What to do with a file whose numbers cannot be used, for messages."""
+UNSCALED: dict[Kind, int] = {"image": 4095, "mask": 255, "map": 255}
+"""Largest value of a 16-bit file that may hold numbers without scaling: 8-bit grey levels, or in a
+photograph the 12 bits of a camera. Such a file is refused.
 
-Such an image is refused. Scaling it by its own largest value, or guessing 12 bits, would give the
-images of a folder different scales. A map with such values is legal: its largest probability is
-6 %.
+Scaling a photograph by its own largest value, or guessing 12 bits, would give the images of a
+folder different scales. A map with values up to 4095 is legal: its largest probability is 6 %.
 """
 
 
@@ -150,7 +145,7 @@ def read_image(path: Path) -> np.ndarray:
     ...     read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE, UNSCALED_IMAGE), "RGB")
+    return _pixels(_opaque(path, _decoded(path), "image"), "RGB")
 
 
 def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> np.ndarray:
@@ -183,7 +178,7 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
     if ignore_index is None:
         return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
     image = _decoded(path)
-    values = _pixels(image, "P") if image.mode == "P" else _grey(path, image, "mask", MASK_ADVICE)
+    values = _pixels(image, "P") if image.mode == "P" else _grey(path, image, "mask")
     ignored = values == ignore_index
     values[ignored] = 0
     first = 1 if values.max() <= 1 else 128
@@ -237,7 +232,7 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask_grey_levels(path, grey="threshold").tolist()
     [[0, 100], [200, 255]]
     """
-    values = _grey(path, _decoded(path), "mask", MASK_ADVICE)
+    values = _grey(path, _decoded(path), "mask")
     _check_binary(path, values, grey)
     return values
 
@@ -261,18 +256,15 @@ def _check_binary(path: Path, values: np.ndarray, grey: Grey, ignoring: bool = F
         share = _intermediate(values, DARK) / values.size
         if share > GREY_LIMIT:
             problem = f"{share:.0%} of its pixels are grey ({DARK} to {BRIGHT - 1})"
-            expected = f"at most {GREY_LIMIT:.0%}"
         elif not is_binary(values):
             levels = short_repr(np.unique(values).tolist())
-            problem = f"its grey levels {levels} look like class indices"
-            problem += "" if ignoring else ", or like a label for pixels to ignore"
-            expected = "an object and a background, with smooth edges at most"
+            problem = f"its grey levels {levels} look like classes or a label for pixels to ignore"
         else:
             return
         ignore = "" if ignoring else "; if one marks pixels to ignore, use --ignore-index"
         raise ValueError(
-            f"{path} is not a binary mask: {problem}; expected {expected}. {MASK_ADVICE}. "
-            f"{VOTES_ADVICE}{ignore}."
+            f"{path} is not a binary mask: {problem}; expected an object and a background, with "
+            f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}{ignore}."
         )
 
 
@@ -301,6 +293,24 @@ def _check_palette_order(
             f"levels up to {brightest}; expected darker ones than those of the object, because "
             f"--ignore-index reads indices instead of colours. {MASK_ADVICE}."
         )
+
+
+def require_ignored_label(ignore_index: int | None, ignored: bool, shown: bool) -> None:
+    """Raise ValueError if `ignore_index` marks no pixel of a set of masks, or all of the object.
+
+    Args:
+        ignored: a mask has such a pixel.
+        shown: a mask shows an object besides.
+    """
+    if ignore_index is None:
+        return
+    name, advice = "ignore_index", "Correct --ignore-index, or leave it out."
+    require(name, ignore_index, ignored, f"the grey level of a pixel of some mask. {advice}")
+    expected = (
+        "another grey level than the object's, because all other pixels of the masks are "
+        f"background. Leave --ignore-index out if it is the object's; {CLASSES_ADVICE}."
+    )
+    require(name, ignore_index, shown, expected)
 
 
 def is_binary(values: np.ndarray) -> bool:
@@ -374,7 +384,7 @@ def read_map(path: Path, *, floats: bool = False) -> np.ndarray:
     image = _decoded(path)
     if floats and image.mode == "F":
         return np.array(image)
-    return _grey(path, image, "map", MAP_ADVICE)
+    return _grey(path, image, "map")
 
 
 def stored_size(path: Path) -> tuple[int, int]:
@@ -411,12 +421,10 @@ def refuse_other_size(path: Path, shape: tuple[int, ...], mask: tuple[int, ...])
     ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
     """
     if shape != mask:
-        advice = "Rotate one (EXIF counts)" if shape == mask[::-1] else "Resize one"
         size, expected = (" x ".join(map(str, reversed(each))) for each in (shape, mask))
-        raise ValueError(
-            f"{path} is {size}, but its mask is {expected}; expected equal sizes. {advice} to "
-            "match."
-        )
+        advice = "Rotate one (EXIF counts)" if shape == mask[::-1] else "Resize one"
+        problem = f"{path} is {size}, but its mask is {expected}; expected equal sizes"
+        raise ValueError(f"{problem}. {advice} to match.")
 
 
 def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
@@ -435,14 +443,14 @@ def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     return _pixels(JpegImageFile(file), "RGB")
 
 
-def _grey(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
+def _grey(path: Path, image: Image.Image, kind: Kind) -> np.ndarray:
     """Return the pixels of a mask or a map as (H, W) uint8; its channels must be equal."""
-    image = _opaque(path, image, advice, UNSCALED_GREY)
+    image = _opaque(path, image, kind)
     if image.mode in ("1", "L", "LA"):
         return _pixels(image, "L")
     red, green, blue = np.moveaxis(_pixels(image, "RGB"), -1, 0)
     if not (np.array_equal(red, green) and np.array_equal(green, blue)):
-        raise ValueError(f"{path} has colours; expected a grey {kind}. {advice}.")
+        raise ValueError(f"{path} has colours; expected a grey {kind}. {ADVICE[kind]}.")
     return red.copy()
 
 
@@ -452,24 +460,22 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
     return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def _opaque(path: Path, image: Image.Image, advice: str, unscaled: int) -> Image.Image:
+def _opaque(path: Path, image: Image.Image, kind: Kind) -> Image.Image:
     """Return an image of 8 bits whose pixels are opaque; one with transparency data is LA or RGBA.
-
-    Args:
-        unscaled: largest value of 16 bits up to which an image is ambiguous.
 
     Raises:
         ValueError: some pixels are transparent, or more than 8 bits cannot be scaled to 8.
     """
+    transparent = image.has_transparency_data
     if _is_deep(image):
-        return Image.fromarray(_in_8_bits(path, image, advice, unscaled))
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
-    if np.asarray(image.getchannel("A")).min() < 255:
+        image = Image.fromarray(_in_8_bits(path, np.asarray(image), kind))
+    elif transparent:
+        image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
+        transparent = np.asarray(image.getchannel("A")).min() < 255
+    if transparent:
         raise ValueError(
             f"{path} has transparent pixels, whose colour is undefined; expected opaque ones, "
-            f"without an alpha channel. {advice}."
+            f"without an alpha channel. {ADVICE[kind]}."
         )
     return image
 
@@ -479,29 +485,25 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode.startswith("I") or image.mode == "F"
 
 
-def _in_8_bits(path: Path, image: Image.Image, advice: str, unscaled: int) -> np.ndarray:
+def _in_8_bits(path: Path, values: np.ndarray, kind: Kind) -> np.ndarray:
     """Scale 16 bits to (H, W) uint8, `round(v / 257)`: 65535 becomes 255.
 
     Raises:
         ValueError: the values are floats or other numbers of unknown range; or the largest is at
-            most `unscaled`, so that the image would become almost black; or a grey level is marked
-            as transparent.
+            most `UNSCALED`, so that the image would become almost black.
     """
-    values = np.asarray(image)
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         problem = "holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 bits"
-    elif 0 < values.max() <= unscaled:
+    elif 0 < values.max() <= UNSCALED[kind]:
         problem = (
             f"has 16 bits, but its largest value is {values.max()} of 65535, so it would be almost "
-            f"black; expected values over the full range, or 8 bits. If it holds "
-            f"{unscaled.bit_length()} bits, multiply all files of the folder by "
-            f"{65535 // unscaled}"
+            "black; expected values over the full range, or 8 bits. If it holds "
+            f"{UNSCALED[kind].bit_length()} bits, multiply all files of the folder by "
+            f"{65535 // UNSCALED[kind]}"
         )
-    elif image.has_transparency_data:
-        problem = "marks a grey level as transparent; expected opaque pixels"
     else:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    raise ValueError(f"{path} {problem}. {advice}.")
+    raise ValueError(f"{path} {problem}. {ADVICE[kind]}.")
 
 
 def _decoded(path: Path) -> Image.Image:
@@ -514,61 +516,55 @@ def _decoded(path: Path) -> Image.Image:
     with _decoding(path):
         image.load()
         if image.mode == "P":
-            _check_palette(image)
+            colours = len(image.palette.palette) // 3 if image.palette else 0
+            if (largest := np.asarray(image).max()) >= colours:
+                raise ValueError(f"a pixel has colour {largest} of a palette of {colours}")
     with suppress(Exception):  # EXIF may be damaged
         ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def _opened(path: Path) -> ImageFile:
-    """Open an image and check its frame count, size, numbers, and that no part is missing."""
+    """Open an image and check all that its header reveals."""
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
     with _decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
         image = decoder(io.BytesIO(data))
-        frames = getattr(image, "n_frames", 1)
         image.tile = [_in_native_order(tile) for tile in image.tile]
-    if frames > 1:
-        raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
-    pixels, expected = image.width * image.height, f"at most {MAX_PIXELS:,}. Make it smaller."
-    require(f"the number of pixels of {path}", pixels, pixels <= MAX_PIXELS, expected)
-    # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
-    tags = getattr(image, "tag_v2", {})
-    bits = data[24] if decoder is PNG else max(tags.get(258, (8,)))
-    if problem := _numbers_problem(image, bits):
-        raise ValueError(
-            f"{path} is {image.mode} {problem}; expected 8 bits, or 16 bits in greyscale, where 0 "
-            f"is black. {IMAGE_ADVICE}."
-        )
-    with _decoding(path):
-        # Pillow leaves pixels of no part as they are: of a TIFF without its last strip, or of a GIF
-        # whose frame is smaller than the image. A planar TIFF has parts for each channel.
-        extents = [tile[1] or (0, 0, *image.size) for tile in image.tile]
-        areas = [(right - left) * (low - top) for left, top, right, low in extents]
-        planes = tags.get(277, 1) if tags.get(284) == 2 else 1
-        if areas and sum(areas) < planes * pixels:
-            raise ValueError("some of its pixels are missing")
+        # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
+        bits = data[24] if decoder is PNG else max(getattr(image, "tag_v2", {}).get(258, (8,)))
+        if problem := _problem(image, bits):
+            raise ValueError(problem)
     return image
 
 
-def _numbers_problem(image: ImageFile, bits: int) -> str:
-    """Describe why Pillow would not return an image's numbers as a viewer shows them, if so.
+def _problem(image: ImageFile, bits: int) -> str:
+    """Describe why Pillow would not return the whole image as a viewer shows it, if so.
 
     Args:
         bits: bits of each channel in the file.
     """
     tags, deep = getattr(image, "tag_v2", {}), _is_deep(image)
-    # Of more than 8 bits, it would keep the upper 8 in colours, so that values up to 255 become 0;
-    # and it would not scale them in greyscale, so that 12 bits become almost black.
-    if image.mode == "LAB" or (bits not in (16, 32) if deep else bits > 8):
-        return f"of {bits} bits"
-    if deep and tags.get(262) == 0:
-        return "with 0 as white"  # It inverts only up to 8 bits.
-    if bits < 32 and 2 in tags.get(339, ()):
-        return "of signed numbers"  # It reads 8 of them as unsigned.
-    return ""
+    pixels, frames = image.width * image.height, getattr(image, "n_frames", 1)
+    # Pillow leaves pixels of no part as they are: of a TIFF without its last strip, or of a GIF
+    # whose frame is smaller than the image. A planar TIFF has parts for each channel.
+    parts = [tile[1] or (0, 0, *image.size) for tile in image.tile]
+    decoded = sum((right - left) * (low - top) for left, top, right, low in parts)
+    planes = tags.get(277, 1) if tags.get(284) == 2 else 1
+    problems = {
+        f"it has {frames} frames instead of one": frames > 1,
+        f"it has {pixels:,} pixels, more than {MAX_PIXELS:,}": pixels > MAX_PIXELS,
+        # Of more than 8 bits, it would keep the upper 8 in colours, so that values up to 255 become
+        # 0; and it would not scale them in greyscale, so that 12 bits become almost black.
+        f"{image.mode} of {bits} bits": image.mode == "LAB"
+        or (bits not in (16, 32) if deep else bits > 8),
+        "greyscale where 0 is white": deep and tags.get(262) == 0,  # inverted only up to 8 bits
+        "signed numbers": bits < 32 and 2 in tags.get(339, ()),  # 8 of them are read as unsigned
+        "some of its pixels are missing": bool(parts) and decoded < planes * pixels,
+    }
+    return next((problem for problem, exists in problems.items() if exists), "")
 
 
 def _in_native_order(tile: Any) -> Any:
@@ -586,17 +582,11 @@ def _in_native_order(tile: Any) -> Any:
     return tuple.__new__(type(tile), (decoder, *place, arguments))
 
 
-def _check_palette(image: Image.Image) -> None:
-    """Raise ValueError if the palette is missing or lacks the colour of a pixel."""
-    if image.palette is None:
-        raise ValueError("the palette is missing")
-    largest, colours = np.asarray(image).max(), len(image.palette.palette) // 3
-    if largest >= colours:
-        raise ValueError(f"pixels have colour {largest} of a palette of {colours}")
-
-
 def _decoding(path: Path) -> AbstractContextManager[None]:
     """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path."""
-    problem = f"{path} cannot be read: it is damaged or not an image"
-    expected = "a JPEG, PNG, TIFF, GIF or WebP. Copy it again from its source."
+    problem = f"{path} cannot be read: it is damaged or not an image that can be read as it looks"
+    expected = (
+        "a JPEG, PNG, TIFF, GIF or WebP of 8 bits, or 16 in greyscale. Copy it again from its "
+        "source, or save it as an 8-bit PNG."
+    )
     return explained(problem, expected, Exception)

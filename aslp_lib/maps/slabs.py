@@ -21,7 +21,15 @@ from PIL import Image
 
 from aslp_lib.checks import explained, require
 from aslp_lib.files import require_exists
-from aslp_lib.maps.read import CLASSES_ADVICE, IGNORED, Grey, read_map, read_mask
+from aslp_lib.maps.read import (
+    CLASS_ADVICE,
+    CLASSES_ADVICE,
+    IGNORED,
+    Grey,
+    read_class_ids,
+    read_map,
+    read_mask,
+)
 
 ARRAYS = (".npy", ".npz")
 """Suffixes of arrays of NumPy."""
@@ -63,11 +71,15 @@ class Slabs:
         return np.concatenate(list(self.parts))
 
 
-def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slabs:
+def open_map(path: Path, classes: int = 0, *, volumes: bool = False, logits: bool = False) -> Slabs:
     """Open a map: slabs of uint8 grey levels of an image file, or of floats.
+
+    A map of K classes holds the probabilities or logits of all: an array (K, H, W), or
+    (K, D, H, W), which is one slab.
 
     Args:
         path: the file.
+        classes: number K of classes; 0 for a map of an object.
         volumes: expect an array (D, H, W) instead of an image (H, W) or (1, H, W).
         logits: expect floats, which are logits.
 
@@ -77,8 +89,13 @@ def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slab
             later slabs are raised when they are read.
     """
     if path.suffix.lower() in ARRAYS:
-        return open_array(path, volumes, "f", "float16, float32 or float64")
-    refuse_image_as_volume(path, volumes)
+        return _open_array(path, "f", "float16, float32 or float64", volumes, classes)
+    if classes:
+        raise ValueError(
+            f"{path} is an image of one channel; expected an array {_axes(volumes, classes)} with "
+            "--classes. Save the probabilities of all classes, np.save('STEM.npy', array)."
+        )
+    _refuse_image_as_volume(path, volumes)
     values = read_map(path, floats=True)
     expected = f"False for the 8-bit grey levels of {path}. Leave --logits out, or give floats."
     require("logits", logits, not logits or values.dtype != np.uint8, expected)
@@ -86,80 +103,112 @@ def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slab
 
 
 def open_mask(
-    path: Path, grey: Grey = "refuse", ignore_index: int | None = None, *, volumes: bool = False
+    path: Path,
+    grey: Grey = "refuse",
+    ignore_index: int | None = None,
+    classes: int = 0,
+    *,
+    volumes: bool = False,
 ) -> Slabs:
-    """Open a mask: slabs of uint8 labels 0 and 1, and `IGNORED` for pixels to ignore.
+    """Open a mask: slabs of uint8 labels, and `IGNORED` for pixels to ignore.
 
-    Arrays hold the labels 0 and 1, and `ignore_index`, as integers or booleans.
+    The labels are 0 and 1 for an object and its background, and otherwise class ids. An image file
+    of two classes is read by `read_mask`; one of more classes holds the ids as grey levels or, if
+    it has a palette, as indices. Arrays hold the labels as integers or booleans.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mask.npy"
+    ...     np.save(path, np.array([[0, 2, -1]]))
+    ...     open_mask(path, ignore_index=-1, classes=3).whole().tolist()
+    [[0, 2, 255]]
 
     Args:
         path: the file.
-        grey, ignore_index: see `read_mask`; arrays may also have a negative `ignore_index`.
+        grey: see `read_mask`.
+        ignore_index: number of the pixels to ignore, see `read_mask`; in arrays, any integer.
+        classes: number of classes; 0 for an object and its background.
         volumes: expect an array (D, H, W) instead of an image (H, W) or (1, H, W).
 
     Raises:
         FileNotFoundError, ValueError: see `open_map`.
     """
-    if path.suffix.lower() not in ARRAYS:
-        refuse_image_as_volume(path, volumes)
-        return Slabs.of(read_mask(path, grey, ignore_index))
-    slabs = open_array(path, volumes, "biu", "integers or booleans")
-
-    def labels() -> Iterator[np.ndarray]:
-        for part in slabs.parts:
-            ignored = np.zeros(part.shape, bool) if ignore_index is None else part == ignore_index
-            if not ((part == 0) | (part == 1) | ignored).all():
-                values = np.unique(part[~ignored])[:10].tolist()
-                others = [k for k in values if k not in (0, 1)]
-                # The labels 0 and 1 and one other: it may mark pixels to ignore.
-                marks = ignore_index is None and len(values) == 3 and len(others) == 1
-                ignore = f" If {others[0]} marks pixels to ignore, use --ignore-index {others[0]}."
-                raise ValueError(
-                    f"{path} holds the labels {values}; expected 0 and 1. Save labels == k, where "
-                    f"k is the object; {CLASSES_ADVICE}.{ignore * marks}"
-                )
-            yield np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
-
-    return Slabs(slabs.shape, labels())
+    if path.suffix.lower() in ARRAYS:
+        slabs = _open_array(path, "biu", "integers or booleans", volumes)
+    else:
+        _refuse_image_as_volume(path, volumes)
+        if not classes:
+            return Slabs.of(read_mask(path, grey, ignore_index))
+        slabs = Slabs.of(read_class_ids(path))
+    labels = (_labels(path, part, ignore_index, classes) for part in slabs.parts)
+    return Slabs(slabs.shape, labels)
 
 
-def refuse_image_as_volume(path: Path, volumes: bool) -> None:
+def _labels(path: Path, part: np.ndarray, ignore_index: int | None, classes: int) -> np.ndarray:
+    """Return the labels of a slab, see `open_mask`; raise ValueError if there is another number."""
+    highest = max(classes, 2) - 1
+    ignored = np.zeros(part.shape, bool) if ignore_index is None else part == ignore_index
+    valid = ignored | ((part >= 0) & (part <= highest))
+    if not valid.all():
+        others = np.unique(part[~valid])
+        if classes:
+            advice, may_be_ignored = f"{CLASS_ADVICE}, or correct --classes", True
+        else:
+            advice = f"Save labels == k, where k is the object; {CLASSES_ADVICE}"
+            # The labels 0 and 1 and one other.
+            may_be_ignored = ignore_index is None and len(others) == 1 and len(np.unique(part)) == 3
+        ignore = f" If {others[0]} marks pixels to ignore, use --ignore-index {others[0]}."
+        raise ValueError(
+            f"{path} holds the class {others[0]}; expected 0 to {highest}. {advice}."
+            + ignore * may_be_ignored
+        )
+    return np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
+
+
+def _refuse_image_as_volume(path: Path, volumes: bool) -> None:
     """Raise ValueError if an image file is given where a volume is expected."""
     expected = f"False for images, such as {path}: a volume (D, H, W) is a .npy or .npz file"
     require("volumes", volumes, not volumes, expected)
 
 
-def open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
+def _axes(volumes: bool, classes: int) -> str:
+    """Describe the expected shape of an array."""
+    if classes:
+        return f"({classes}, D, H, W)" if volumes else f"({classes}, H, W)"
+    return "(D, H, W)" if volumes else "(H, W) or (1, H, W)"
+
+
+def _open_array(path: Path, kinds: str, expected: str, volumes: bool, classes: int = 0) -> Slabs:
     """Open an array of NumPy and check its header, without reading its values.
 
     Args:
         kinds: `kind` of the accepted data types.
         expected: the accepted data types in words.
+        volumes, classes: see `open_map`.
     """
-    shape = array_shape(path, kinds, expected)
-    one_channel = not volumes and len(shape) == 3 and shape[0] == 1
-    if len(shape) != (3 if volumes or one_channel else 2):
-        several = "" if kinds == "f" else "save array.argmax(0) of one-hot labels, and "
-        needed = (
-            f"(D, H, W), as --volumes says. For K classes, {several}give --classes"
-            if volumes
-            else f"(H, W) or (1, H, W). For K classes, {several}give --classes; otherwise save one "
-            "channel, array[k], or give --volumes for a volume"
-        )
-        raise ValueError(f"{path} has shape {shape}; expected {needed}.")
-    parts = array_slabs(path)
-    return Slabs(shape[1:], (part[0] for part in parts)) if one_channel else Slabs(shape, parts)
-
-
-def array_shape(path: Path, kinds: str, expected: str) -> tuple[int, ...]:
-    """Read the shape of an array, and check its type; see `open_array`."""
-    with _opened(path) as (_, header):
-        shape, _, dtype = header
+    with _opened(path) as (_, (shape, _, dtype)):
+        pass
     if dtype.kind not in kinds or dtype.itemsize > 8:
         raise ValueError(f"{path} holds {dtype}; expected {expected}. Convert it.")
     if 0 in shape:
         raise ValueError(f"{path} has shape {shape}; expected one pixel or more.")
-    return shape
+    parts = array_slabs(path)
+    pixels = 3 if volumes else 2
+    if classes and len(shape) == pixels + 1 and shape[0] == classes:
+        # Classes are the first axis of the file, so that they come together when all is read.
+        return Slabs(shape[1:], map(Slabs.whole, [Slabs(shape, parts)]))
+    if not classes and len(shape) == pixels:
+        return Slabs(shape, parts)
+    if not (classes or volumes) and len(shape) == 3 and shape[0] == 1:
+        return Slabs(shape[1:], (part[0] for part in parts))
+    axes = _axes(volumes, classes)
+    if classes:
+        axes = f"(K, ...) = {axes}"
+        advice = "Correct --classes, or save np.moveaxis(array, -1, 0) if the classes are last"
+    else:
+        other = "Leave --volumes out" if volumes else "Save a channel, array[k], or give --volumes"
+        advice = f"{other}; for K classes, give --classes; of one-hot labels, save array.argmax(0)"
+    raise ValueError(f"{path} has shape {shape}; expected {axes}. {advice}.")
 
 
 def array_slabs(path: Path) -> Iterator[np.ndarray]:

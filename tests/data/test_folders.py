@@ -85,27 +85,26 @@ def test_training_folders_of_any_names_are_joined(own_root):
 
 @pytest.mark.parametrize(("share", "images"), [(0.25, 3), (0.001, 1), (0.999, 11), (0.5, 6)])
 def test_a_share_of_the_stems_is_held_out(own_root, share, images):
-    """Both parts have an image, and nothing but the stems and the share decides on them."""
-    shutil.rmtree(own_root / "Test")  # it is optional
-    first, second = (paper_layout(own_root, s, validation_share=share) for s in (16, 32))
-    assert (len(first.train), len(first.validation)) == (12 - images, images)
-    assert first.validation.stems == second.validation.stems
-    assert not {*first.train.stems} & {*first.validation.stems}
+    """Both parts have an image; the test set is optional."""
+    shutil.rmtree(own_root / "Test")
+    data = paper_layout(own_root, 16, validation_share=share)
+    assert (len(data.train), len(data.validation)) == (12 - images, images)
+    assert not {*data.train.stems} & {*data.validation.stems}
 
 
 @pytest.mark.fault
 def test_what_is_ambiguous_in_own_folders_is_refused(own_root):
+    def refused(pattern, **options):
+        with pytest.raises(ValueError, match=pattern):
+            paper_layout(own_root, size=32, **options)
+
     write_lists(own_root, "fruit_0001", "leaves_0002", prefix="")
-    with pytest.raises(ValueError, match=r"validation_share is 0.2; expected the default, as th"):
-        paper_layout(own_root, size=32, validation_share=0.2)
+    refused("validation_share is 0.2; expected the default, as th", validation_share=0.2)
     write_lists(own_root, "fruit_0001", "leaves_0002")
-    pattern = r"lists in .* beside Train.txt and Validation.txt .*: DUTS-TR-Train.txt, DUTS-TR-V"
-    with pytest.raises(ValueError, match=pattern):
-        paper_layout(own_root, size=32)
+    refused(r"lists in .* beside Train.txt and Validation.txt .*: DUTS-TR-Train.txt, DUTS-TR-V")
     image = own_root / "Train/fruit/Image/fruit_0003.jpg"
     image.rename(image.with_stem("leaves_0004"))
-    with pytest.raises(ValueError, match=r"stems that .*fruit and .*leaves share .*: leaves_000"):
-        paper_layout(own_root, size=32)
+    refused(r"stems that .*fruit and .*leaves share .*: leaves_000")
 
 
 def write_lists(root, train, validation, prefix="DUTS-TR-"):
@@ -158,6 +157,22 @@ def test_damaged_files_and_sizes_that_differ_are_named(paper_root, kind):
             ValueError, match=r"is {}, but its mask is {}; .* Resize".format(*sizes)
         ):
             check()
+
+
+def test_an_image_on_its_side_goes_with_its_upright_mask(paper_root):
+    """As a camera stores it, and says so in its EXIF."""
+    sod = paper_tests(paper_root, 32)[0]["SOD"]
+    path, mask = sod.images[sod.stems[1]], sod.masks[sod.stems[1]]
+    picture, exif = Image.open(path), Image.Exif()
+    exif[0x0112] = 6
+    picture.transpose(Image.Transpose.ROTATE_90).save(path, quality=100, subsampling=0, exif=exif)
+    assert sod.shape(1) == sod.mask(1).shape == (picture.height, picture.width)
+    upright = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().mean((1, 2))
+    torch.testing.assert_close(sod.load(1)[0].float().mean((1, 2)), upright, atol=1, rtol=0)
+    # A mask that was drawn on the pixels as the camera stored them.
+    Image.open(mask).transpose(Image.Transpose.ROTATE_90).save(mask)
+    with pytest.raises(ValueError, match=r"is 40 x 32, but its mask is 32 x 40; .* Rotate one"):
+        sod.load(1)
 
 
 @pytest.mark.fault

@@ -66,8 +66,7 @@ def header(width, height, bits, colour, interlaced=0):
     return chunk(b"IHDR", values)
 
 
-def palette(colours):
-    return chunk(b"PLTE", bytes(range(3 * colours)))
+PLTE = chunk(b"PLTE", bytes(range(6)))  # two colours
 
 
 def png(*parts, rows=b""):
@@ -85,18 +84,8 @@ def tiff(picture, **tags):
     return data
 
 
-def lzw(data):
-    """LZW whose table is cleared before its codes need more than 9 bits."""
-    codes = [
-        code for i, byte in enumerate(data) for code in ([256] if i % 200 == 0 else []) + [byte]
-    ]
-    bits = "".join(f"{code:09b}" for code in (*codes, 257))
-    bits += -len(bits) % 8 * "0"
-    return int(bits, 2).to_bytes(len(bits) // 8, "big")
-
-
-COMPRESSIONS = {1: bytes, 5: lzw, 8: zlib.compress, 32946: zlib.compress}
-"""What a TIFF does with its pixels, by the number that says so: nothing, LZW, and zlib twice."""
+COMPRESSIONS = {1: bytes, 8: zlib.compress}
+"""What a TIFF does with its pixels, by the number that says so: nothing, or zlib."""
 
 
 def tiff_of(values, order, compression):
@@ -162,66 +151,44 @@ AS_GREY = {
     "an orientation that is none": (saved(GREY, exif=NO_TURN), LEVELS),
 }
 
+ROWS = 2 * b"\0\xc8" + 3 * b"\0\xc8\xc8"
+
 # What is refused as whatever it is read, and why.
 REFUSED = {
     "a mask in the alpha channel": (saved(with_alpha(BLACK.convert("RGB"), GREY)), "transparent"),
     "transparent in LA": (saved(with_alpha(GREY, GREY)), "transparent"),
     "a transparent colour": (saved(PALETTE, transparency=0), "transparent.*without an alpha"),
     "a transparent level": (saved(GREY, transparency=0), "transparent"),
-    "8-bit levels in 16 bits": (
-        saved(scaled(255, np.uint16)),
-        "value is 255 of 65535.*or 8 bits. If it",
-    ),
-    "colours of 16 bits": (
-        png(header(2, 2, 16, 2), rows=bytes(26)),
-        "RGB of 16 bits.* Save it as an 8-bit",
-    ),
+    "8-bit levels in 16 bits": (saved(scaled(255, np.uint16)), "is 255 of 65535.*or 8 bits. If it"),
+    "colours of 16 bits": (png(header(2, 2, 16, 2), rows=bytes(26)), "RGB of 16 bits.* 8-bit PNG"),
     "32 bits": (saved(scaled(10**6, np.int32), "TIFF"), "floats or 32-bit.*range is unknown"),
     "floats": (saved(scaled(1, np.float32), "TIFF"), "floats or 32-bit"),
     "LAB": (saved(Image.new("LAB", (8, 8)), "TIFF"), "LAB of 8 bits"),
-    "an animated GIF": (several("GIF"), "2 frames.*Save the right one"),
+    "an animated GIF": (several("GIF"), "2 frames instead of one"),
     "an animated PNG": (several("PNG"), "2 frames"),
     "an animated WebP": (several("WEBP"), "2 frames"),
     "a TIFF of pages": (several("TIFF"), "2 frames"),
     "a PNG cut off": (PNG[: len(PNG) // 2], "Truncated"),
     "a PNG without its end": (PNG[:-12], "truncated"),
     "a damaged PNG": (flipped(PNG), "checksum in b'IDAT'"),
-    "a PNG whose pixels end early": (
-        png(header(4, 4, 8, 0), rows=b"\0" + bytes([200] * 4)),
-        "truncated",
-    ),
-    "an interlaced PNG whose pixels end early": (
-        # The rows of all passes but the last, which would fill every second row.
-        png(header(4, 4, 8, 0, 1), rows=2 * b"\0\xc8" + 3 * b"\0\xc8\xc8"),
-        "truncated",
-    ),
-    "black and white that ends early": (
-        png(header(9, 2, 1, 0), rows=b"\0\xff\x80"),
-        "truncated",
-    ),
+    "a PNG whose pixels end early": (png(header(4, 4, 8, 0), rows=ROWS[:5]), "truncated"),
+    # The rows of all passes but the last, which would fill every second row.
+    "an interlaced PNG that ends early": (png(header(4, 4, 8, 0, 1), rows=ROWS), "truncated"),
+    "black and white that ends early": (png(header(9, 2, 1, 0), rows=b"\0\xff\x80"), "truncated"),
     "a PNG that a decoder must not ignore parts of": (
         PNG[:33] + chunk(b"CgBI", bytes(4)) + PNG[33:],
         "ignore a chunk CgBI",
     ),
-    "a PNG of two sizes": (
-        png(header(4, 4, 8, 0), header(4, 2, 8, 0), rows=bytes(20)),
-        "ignore a chunk IHDR",
-    ),
-    "a PNG of two palettes": (
-        png(header(4, 4, 8, 3), palette(2), palette(2), rows=bytes(20)),
-        "ignore a chunk PLTE",
-    ),
-    "a palette that is missing": (png(header(2, 2, 8, 3), rows=bytes(6)), "palette is missing"),
+    "a PNG of two sizes": (png(header(4, 4, 8, 0), header(4, 2, 8, 0)), "ignore a chunk IHDR"),
+    "a PNG of two palettes": (png(header(4, 4, 8, 3), PLTE, PLTE), "ignore a chunk PLTE"),
+    "a palette that is missing": (png(header(2, 2, 8, 3), rows=bytes(6)), "of a palette of 0"),
     "a colour that the palette lacks": (
-        png(header(2, 2, 8, 3), palette(2), rows=b"\0\0\1\0\1\2"),
+        png(header(2, 2, 8, 3), PLTE, rows=b"\0\0\1\0\1\2"),
         "colour 2 of a palette of 2",
     ),
-    "16 bits where 0 is white": (
-        tiff(scaled(65535, np.uint16), t262=0),
-        "16 with 0 as white.*Save it as an 8-bit",
-    ),
+    "16 bits where 0 is white": (tiff(scaled(65535, np.uint16), t262=0), "where 0 is white"),
     "12 bits": (tiff(scaled(4095, np.uint16), t258=12), "of 12 bits"),
-    "signed numbers": (tiff(GREY, t339=2), "of signed numbers"),
+    "signed numbers": (tiff(GREY, t339=2), "signed numbers"),
     "a TIFF without its last strip": (tiff(GREY, t278=16), "some of its pixels are missing"),
     "a GIF of which one part is drawn": (
         saved(GREY, "GIF")[:8] + b"\x40" + saved(GREY, "GIF")[9:],
@@ -238,11 +205,7 @@ REFUSED = {
     "text": (b"no picture", "cannot be read: it is damaged or not an image"),
     "a format that runs a program": (saved(GREY, "EPS"), "unknown format"),
     "no pixels": (png(header(0, 9, 8, 0)), "cannot be read"),
-    "more pixels than memory": (
-        png(header(200_000, 200_000, 8, 0)),
-        "is 40000000000; expected at most",
-    ),
-    "more pixels than allowed": (png(header(20_000, 5_001, 8, 0)), "at most 100,000,000.*smaller"),
+    "more pixels than allowed": (png(header(20_000, 5_001, 8, 0)), "100,020,000 pixels, more"),
 }
 
 
@@ -351,10 +314,10 @@ def test_colours_of_an_image(file):
     ids=["VOC palette", "red", "almost grey"],
 )
 def test_colours_are_no_mask_and_no_map(file, picture):
-    with pytest.raises(ValueError, match=r"one\.png has colours; .* mask.*object as 255"):
-        read_mask(file(saved(picture)))
-    with pytest.raises(ValueError, match=r"one\.png has colours; .* map.*round\(255 \* p\)"):
-        read_map(file(saved(picture)))
+    path = file(saved(picture))
+    for read, advice in ((read_mask, "object as 255"), (read_map, r"round\(255 \* p\)")):
+        with pytest.raises(ValueError, match=rf"one\.png has colours; .*{advice}"):
+            read(path)
 
 
 @pytest.mark.fault
@@ -362,8 +325,7 @@ def test_colours_are_no_mask_and_no_map(file, picture):
 def test_a_mask_that_would_all_be_background_is_refused(file, top):
     path = file(saved(scaled(top)))
     if 0 < top < 128:
-        match = rf"one\.png has grey levels 0 to {top}.*object as 255"
-        with pytest.raises(ValueError, match=match):
+        with pytest.raises(ValueError, match=rf"one\.png has grey levels 0 to {top}.*object as"):
             read_mask(path)
     if 0 < top < 32:
         with pytest.raises(ValueError, match="would be background"):
@@ -456,12 +418,10 @@ def test_a_missing_file_is_missing(tmp_path):
             read(tmp_path / "none.png")
 
 
-def test_the_size_of_an_image_is_known_without_decoding_it(file, monkeypatch):
-    decoded = []
-    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: decoded.append(self))
-    for data in (JPEG, PNG, saved(GREY, exif=TURNED), saved(COLOURS, "JPEG", exif=TURNED)):
-        stored_size(file(data))
-    assert not decoded
+def test_the_size_of_an_image_is_known_without_decoding_it(file):
+    early = PNG[:8] + header(7, 9, 8, 0) + chunk(b"IDAT", b"no pixels") + PNG[-12:]
+    assert stored_size(file(early)) == (9, 7)
+    assert stored_size(file(JPEG[:-40])) == LEVELS.shape
 
 
 def fingerprinted(path):

@@ -9,18 +9,14 @@ from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import min_max
 
 
-def test_a_map_stretched_by_hand():
-    stretched = min_max(np.array([[100, 150, 200]], np.uint8))
-    assert stretched.tolist() == [[0, 128, 255]]  # 127.5 rounds to the even neighbour
-    assert min_max(np.full((2, 2), 77, np.uint8)).tolist() == [[0, 0], [0, 0]]
-    probabilities = min_max(np.array([[0.25, 0.5, 0.75]], np.float32))
-    assert probabilities.tolist() == [[0, 0.5, 1]]
-    assert probabilities.dtype == np.float32
-
-
 @pytest.mark.filterwarnings("error")
-def test_a_constant_map_of_floats_is_stretched_to_0():
-    assert min_max(np.full((2, 3), 0.3, np.float32)).tolist() == [[0, 0, 0]] * 2
+def test_a_map_stretched_by_hand():
+    """127.5 rounds to the even neighbour, and a constant map becomes 0."""
+    for given, expected in (([100, 150, 200], [0, 128, 255]), ([77, 77, 77], [0, 0, 0])):
+        assert min_max(np.uint8([given])).tolist() == [expected]
+    for given, expected in (([0.25, 0.5, 0.75], [0, 0.5, 1]), ([0.3, 0.3, 0.3], [0, 0, 0])):
+        stretched = min_max(np.float32([given]))
+        assert stretched.tolist() == [expected] and stretched.dtype == np.float32
 
 
 @pytest.mark.parametrize("resize_logits", [True, False])
