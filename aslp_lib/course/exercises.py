@@ -3,9 +3,10 @@
     answer = 2.25
     exercises.check("sc_bce/variance", answer)
 
-Each lesson has its exercises in a file of its folder. The first of them stands in the notebook;
-`further` shows the others, which are for homework and assignments. The notebook of solutions is
-made from all of them (`python -m aslp_lib.course.publishing.solutions`).
+Each lesson has its exercises in two files of its folder: their texts and solutions in
+`exercises.md`, and what checks an answer in `exercises.py`. The first exercise stands in the
+notebook; `further` shows the others, which are for homework and assignments. The notebook of
+solutions is made from all of them (`python -m aslp_lib.course.publishing.solutions`).
 
 The right answer is computed by the library. The learner assigns a prediction to `answer` and checks
 it; three dots (`...`) mean "not answered yet". A verdict always says more than pass or fail. It
@@ -24,6 +25,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, NoReturn, SupportsFloat, cast
 
@@ -108,7 +110,7 @@ class Exercise:
     @property
     def markdown(self) -> str:
         """Markdown of the question's cell."""
-        return f"### Exercise: {self.title}\n\n{self.question.strip()}"
+        return f"### Exercise: {self.title}\n\n{self.question}"
 
     @property
     def cell(self) -> str:
@@ -124,9 +126,7 @@ class Exercise:
     @property
     def solution_cells(self) -> list[str]:
         """Code of the learner's cell with the solution, and with the alternative, if any."""
-        return [
-            self._with_check(code.strip()) for code in (self.solution, self.alternative) if code
-        ]
+        return [self._with_check(code) for code in (self.solution, self.alternative) if code]
 
     @property
     def errors(self) -> str:
@@ -261,6 +261,30 @@ class Exercise:
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
 
+def exercise(name: str, **checks: Any) -> Exercise:
+    """Make an exercise from its section in the `exercises.md` of its lesson.
+
+    The section is headed "## word: title" and begins with the question. The parts headed Hint, Why,
+    Solution and, if there is one, Alternative follow; the last two are blocks of Python.
+
+    Args:
+        name: "lesson/word".
+        checks: what checks an answer: the other arguments of `Exercise`.
+    """
+    lesson, word = name.split("/")
+    path = Path(__file__).parent / "lessons" / lesson / "exercises.md"
+    (section,) = re.findall(
+        rf"^## {word}: (.+?)(?=^## |\Z)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    first, *parts = re.split(r"^### (\w+)$", section, flags=re.MULTILINE)
+    title, _, question = first.partition("\n")
+    texts = {"title": title, "question": question.strip()}
+    for heading, text in zip(parts[::2], parts[1::2], strict=True):
+        code = re.fullmatch(r"\s*```python\n(.+)\n```\s*", text, re.DOTALL)
+        texts[heading.lower()] = code[1] if code else " ".join(text.split())
+    return Exercise(name=name, **texts, **checks)
+
+
 def of_lesson(lesson: str) -> tuple[Exercise, ...]:
     """Return the exercises of a lesson; the first one stands in its notebook.
 
@@ -301,7 +325,7 @@ def further(lesson: str) -> Markdown:
     """
     return Markdown(
         "\n\n".join(
-            f"**{exercise.title[:1].upper()}{exercise.title[1:]}.** {exercise.question.strip()}\n\n"
+            f"**{exercise.title[:1].upper()}{exercise.title[1:]}.** {exercise.question}\n\n"
             f"```python\n{exercise.cell}\n```"
             for exercise in of_lesson(lesson)[1:]
         )

@@ -101,7 +101,7 @@ def _exercise_cells(exercise: Exercise) -> Iterator[NotebookNode]:
     name = exercise.name.replace("/", "-")
     marks = "1 mark" if exercise.marks == 1 else f"{exercise.marks} marks"
     yield new_markdown_cell(f"{exercise.markdown}\n\n({marks})", id=f"question-{name}")
-    solution = f"### BEGIN SOLUTION\n{exercise.solution.strip()}\n### END SOLUTION"
+    solution = f"### BEGIN SOLUTION\n{exercise.solution}\n### END SOLUTION"
     yield _code_cell(f"answer-{name}", f"{exercise.blank}\n{solution}", solution=True)
     test = TEST.format(name=exercise.name)
     yield _code_cell(f"test-{name}", test, grade=True, locked=True, points=exercise.marks)

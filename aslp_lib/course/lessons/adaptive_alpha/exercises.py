@@ -8,7 +8,7 @@ import torch
 from aslp_lib.aslp.alphas import alpha_gradient
 from aslp_lib.aslp.perturbation import MODERATION, Technique
 from aslp_lib.aslp.rules import MeasuredGap
-from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+from aslp_lib.course.exercises import Array, Point, exercise, read_only, unchanged
 
 
 def _predictions(images: int, size: int, seed: int, spread: float) -> tuple[Array, ...]:
@@ -51,15 +51,8 @@ def _bound_after_validation() -> float:
     return rule.bound.item()
 
 
-ASCENT = Exercise(
-    name="adaptive_alpha/ascent",
-    title="the gradient of each image in alpha",
-    question="""
-`logits` and `labels` of N images are numpy arrays of shape (N, H, W). **Write the derivative of
-each image's expected loss in alpha, in nats per pixel, as an array of shape (N,).** Some logits
-exceed 40. There the loss is infinite if it is computed from probabilities, so find a formula
-without logarithms.
-""",
+ASCENT = exercise(
+    "adaptive_alpha/ascent",
     grid=_MAPS,
     right=_ascent,
     tolerance=1e-4,
@@ -91,36 +84,10 @@ without logarithms.
         "It must be proportional to beta: perturbing moves the target by beta * (1/2 - y), where y "
         "is 0 or 1.": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes),
     },
-    hint="BCE is linear in its target with the slope -z, and perturbing moves the target from y to "
-    "y + beta * (1/2 - y). Multiply, and take the mean of each image.",
-    why="The slope -z times the change of the target, beta * (1/2 - y), is beta * (y - 1/2) * z, "
-    "which is beta/2 times the signed logit margin. The library's `alpha_gradient` computes it "
-    "without a logarithm and without a backward pass.",
-    solution="""
-def answer(logits, labels, beta):
-    return beta * ((labels - 0.5) * logits).mean((1, 2))
-""",
-    alternative="""
-import numpy as np
-
-
-# With log(1 + exp(z)) from logaddexp, the two losses are finite at any logit.
-def answer(logits, labels, beta):
-    def bce(target):
-        return np.logaddexp(0, logits) - target * logits
-
-    return (bce((1 - beta) * labels + beta / 2) - bce(labels)).mean((1, 2))
-""",
 )
 
-GAP = Exercise(
-    name="adaptive_alpha/gap",
-    title="one update of the measured gap's bound",
-    question="""
-Four validation pixels have the predicted probabilities P(y=1) 0.9, 0.2, 0.4 and 0.7, and the
-labels 1, 0, 1 and 0. The bound is 0.05, its gain is k = 0.15, and the technique is moderation.
-**What is the bound after this validation?**
-""",
+GAP = exercise(
+    "adaptive_alpha/gap",
     right=_bound_after_validation,
     mistakes={
         "You took P(y=1) for confidence. A pixel with P(y=1) = 0.2 is predicted background, with "
@@ -130,17 +97,6 @@ labels 1, 0, 1 and 0. The bound is 0.05, its gain is k = 0.15, and the technique
         "That is the change. The bound starts at 0.05.": 0.15 * (0.75 - 0.5),
         "The third and the fourth pixel are predicted incorrectly: the accuracy is 2/4.": 0.05,
     },
-    hint="Subtract the accuracy from the mean of max(p, 1 - p), multiply by k, and add the bound.",
-    why="The confidence is (0.9 + 0.8 + 0.6 + 0.7) / 4 = 0.75 and the accuracy 2/4. The gap of "
-    "0.25 moves the bound by 0.15 * 0.25, far below its limit 2 (1 - A) / beta.",
-    solution="""
-probabilities, truth = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
-mean_confidence = sum(max(p, 1 - p) for p in probabilities) / 4
-share_correct = sum((p >= 0.5) == y for p, y in zip(probabilities, truth, strict=True)) / 4
-answer = 0.05 + 0.15 * (mean_confidence - share_correct)
-""",
-    alternative="# The gap is the mean of confidence minus correctness over the pixels.\n"
-    "answer = 0.05 + 0.15 * ((0.9 - 1) + (0.8 - 1) + 0.6 + 0.7) / 4",
 )
 
 EXERCISES = (ASCENT, GAP)

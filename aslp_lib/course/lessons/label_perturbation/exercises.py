@@ -8,7 +8,7 @@ import torch
 
 from aslp_lib.aslp.perturbation import MODERATION, Technique, disturb_label, sampled_targets
 from aslp_lib.aslp.theory import expected_confidence
-from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+from aslp_lib.course.exercises import Array, Point, exercise, read_only, unchanged
 
 
 def _batch(size: int, seed: int) -> tuple[Array, ...]:
@@ -52,16 +52,8 @@ def _inverts_at_alpha_1(answer: Callable[..., Array]) -> bool:
     return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
 
 
-SWITCH = Exercise(
-    name="label_perturbation/switch",
-    title="sample the switch",
-    question="""
-The array `labels` of shape (N, H, W) holds N label maps of 0 and 1. The array `draws` of shape (N,)
-holds a number for each image that was drawn uniformly from [0, 1). **Write a function that returns
-the sampled targets of this step, of shape (N, H, W).** An image whose draw is below `alpha` is
-perturbed as a whole with strength `beta`; any other image keeps its labels. Use numpy. The function
-is compared with the library on maps that you do not see.
-""",
+SWITCH = exercise(
+    "label_perturbation/switch",
     grid=_MAPS,
     right=_sampled,
     tolerance=1e-6,
@@ -91,33 +83,10 @@ is compared with the library on maps that you do not see.
         "The targets of an image must depend on its own draw and labels alone, in any order of the "
         "images.": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
     },
-    hint="np.where(switch, perturbed, labels), with a switch that has one entry per image.",
-    why="The draw of an image is compared with alpha once and decides for all of its pixels. The "
-    "library's `sampled_targets` does the same.",
-    solution="""
-import numpy as np
-
-
-def answer(labels, draws, alpha, beta):
-    on = draws[:, None, None] < alpha
-    return np.where(on, (1 - beta) * labels + beta / 2, labels)
-""",
-    alternative="""
-# Change only the images whose switch is on, in a copy.
-def answer(labels, draws, alpha, beta):
-    targets, on = labels.copy(), draws < alpha
-    targets[on] = (1 - beta) * targets[on] + beta / 2
-    return targets
-""",
 )
 
-DISTURB = Exercise(
-    name="label_perturbation/disturb",
-    title="DisturbLabel in the plane",
-    question="""
-DisturbLabel replaces a label by a uniformly random class with probability 0.3. With two classes,
-**which alpha of hard inversion has the same expected target?**
-""",
+DISTURB = exercise(
+    "label_perturbation/disturb",
     right=lambda: disturb_label(0.3)[0],
     tolerance=0.004,
     mistakes={
@@ -127,24 +96,11 @@ DisturbLabel replaces a label by a uniformly random class with probability 0.3. 
         "inverts.": 0.3 / 4,
         "That is how often the label stays. Alpha is how often it is inverted.": 1 - 0.3 / 2,
     },
-    hint="How often does the label become the other class? With hard inversion, it is alpha.",
-    why="Half of the random classes are the old one, so the label is inverted with probability "
-    "0.3 / 2.",
-    solution="""
-rate, classes = 0.3, 2
-answer = rate * (classes - 1) / classes
-""",
 )
 
 
-ONE_PIXEL = Exercise(
-    name="label_perturbation/one_pixel",
-    title="a temperature for one pixel",
-    question="""
-A background pixel has the logit -8 under BCE. A network that fits its expected targets at an
-expected perturbation alpha*beta of 0.4 has the confidence of the target on every pixel. **Which
-temperature gives the BCE network the same confidence on this pixel?**
-""",
+ONE_PIXEL = exercise(
+    "label_perturbation/one_pixel",
     right=lambda: 8 / scipy.special.logit(float(expected_confidence(0.4, MODERATION))),
     tolerance=0.05,
     expects="a temperature, such as 2.5",
@@ -158,14 +114,6 @@ temperature gives the BCE network the same confidence on this pixel?**
         "A temperature is positive. The confidence on background is 1 - P(y=1), and it has the "
         "logit 8, not -8.": lambda: -8 / scipy.special.logit(0.8),
     },
-    hint="Find the logit of the target's confidence, 1 - alpha*beta/2. T is 8 divided by it.",
-    why="The logit of 0.8 is ln 4 = 1.39. A pixel with the logit 16 would need twice the "
-    "temperature: no single T gives all pixels the same confidence.",
-    solution="""
-import math
-
-answer = 8 / math.log(0.8 / 0.2)
-""",
 )
 
 EXERCISES = (SWITCH, DISTURB, ONE_PIXEL)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.course.exercises import Array, Exercise, read_only
+from aslp_lib.course.exercises import Array, exercise, read_only
 
 _BINS = 10
 
@@ -43,15 +43,8 @@ def _per_class(error: Callable[[Array, Array, Array], float], p: Array, y: Array
     return np.array([error(p[:, k], y == k, predicted == k) for k in range(p.shape[1])])
 
 
-SHARES = Exercise(
-    name="more_classes/shares",
-    title="the error of each class as a share of its area",
-    question="""
-`p` holds the probabilities of N pixels, shape (N, K), and `y` their classes 0, 1, ..., K - 1, shape
-(N,). **Write the function that returns, for each class, its class-wise ECE divided by its
-frequency, shape (K,).** Use ten bins of equal width, (0, 0.1], (0.1, 0.2] and so on. The arguments
-are numpy arrays, every class occurs, and no probability is 0 or on the edge of a bin.
-""",
+SHARES = exercise(
+    "more_classes/shares",
     grid=tuple(read_only(*_pixels(*case)) for case in ((0, (1, 0.5, 0.2)), (1, (2, 1, 1, 0.4)))),
     right=_of_library,
     tolerance=0.002,
@@ -77,23 +70,6 @@ are numpy arrays, every class occurs, and no probability is 0 or on the edge of 
             _ece(p.max(axis=1), p.argmax(axis=1) == y) / np.bincount(y.astype(int)) * len(y)
         ),
     },
-    hint="For class k, the promise is p[:, k] and the outcome is y == k, at all pixels. Sum up "
-    "promise minus outcome in each bin, and add the absolute values of these sums.",
-    why="The class-wise ECE counts errors over all pixels, so that a rare class has a small one. "
-    "Only the share shows whether the probability of the class means anything.",
-    solution="""
-import numpy as np
-
-
-def answer(p, y):
-    shares = []
-    for k in range(p.shape[1]):
-        outcome = y == k
-        bins = np.ceil(10 * p[:, k]).astype(int)
-        gaps = np.bincount(bins, p[:, k] - outcome)  # summed in each bin
-        shares.append(abs(gaps).sum() / outcome.sum())
-    return np.array(shares)
-""",
 )
 
 EXERCISES = (SHARES,)

@@ -3,7 +3,7 @@
 import torch
 
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, perturb
-from aslp_lib.course.exercises import Exercise
+from aslp_lib.course.exercises import exercise
 
 _EPOCHS = 60
 _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
@@ -16,15 +16,8 @@ def _fraction(schedule_name: str, epoch: int) -> float:
     return schedule(schedule_name, epoch - 1, _EPOCHS)
 
 
-RATE = Exercise(
-    name="release/rate",
-    title="the learning rate of an epoch",
-    question="""
-After every epoch, counted from 1, the released code multiplies the *current* learning rate by
-`0.95 ** (epoch // 10)`. **Write a function that returns the learning rate of epoch number `epoch`
-as a fraction of the learning rate of epoch 1.** It is compared with the library's schedule
-`release`.
-""",
+RATE = exercise(
+    "release/rate",
     grid=_TRAINED,
     right=lambda epoch: _fraction("release", epoch),
     tolerance=1e-4,
@@ -40,30 +33,10 @@ as a fraction of the learning rate of epoch 1.** It is compared with the library
         "That is the factor of one epoch. Multiply it by the factors of all the epochs before this "
         "one.": lambda epoch: 0.95 ** (epoch // 10),
     },
-    hint="Multiply the factors of all epochs before this one: a loop over range(1, epoch).",
-    why="The exponents add up: 0.95 to the power of the sum of e // 10 over all epochs e before.",
-    solution="""
-def answer(epoch):
-    fraction = 1.0
-    for previous in range(1, epoch):
-        fraction *= 0.95 ** (previous // 10)
-    return fraction
-""",
-    alternative="""
-# The exponents add up.
-def answer(epoch):
-    return 0.95 ** sum(previous // 10 for previous in range(1, epoch))
-""",
 )
 
-UNITS = Exercise(
-    name="release/units",
-    title="a number for the command line",
-    question="""
-You want to train with soft inversion, using the *released code*: targets of 0.75 on background and
-0.25 on foreground. The default of the code, `--beta 2.0`, corresponds to 4 in the units of the
-paper's figure. **Which number do you pass as `--beta`?**
-""",
+UNITS = exercise(
+    "release/units",
     right=lambda: perturb(torch.zeros(1), SOFT_INVERSION).item(),
     tolerance=0.01,
     expects="a number from 0 to 4, such as 2.0",
@@ -73,9 +46,6 @@ paper's figure. **Which number do you pass as `--beta`?**
         "That is the target of foreground. The code's beta is the target of *background*.": 0.25,
         "You halved twice: 2.0 in the code is 4 in the figure.": 1.5 / 4,
     },
-    hint="Soft inversion has beta = 1.5 in the figure's units. What is that in the code's units?",
-    why="The code's beta is half the figure's, which is the perturbed target of background: 0.75.",
-    solution="answer = 1.5 / 2",
 )
 
 EXERCISES = (RATE, UNITS)

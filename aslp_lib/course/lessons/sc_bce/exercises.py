@@ -4,7 +4,7 @@ import torch
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.aslp.theory import minimiser, target_variance
-from aslp_lib.course.exercises import Exercise
+from aslp_lib.course.exercises import exercise
 from aslp_lib.recalibration.unperturb import undone_logits
 
 _BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
@@ -26,14 +26,8 @@ def _in_range(p: float) -> float:
     return min(max(p, 0.0), 1.0)
 
 
-UNDO = Exercise(
-    name="sc_bce/undo",
-    title="from the minimiser back to the posterior",
-    question="""
-A network that was trained with `alpha` and `beta` predicts `f` for a pixel. **Write the function
-that returns the posterior whose minimiser is f.** No posterior explains an f below alpha*beta/2 or
-above 1 - alpha*beta/2: return 0 or 1.
-""",
+UNDO = exercise(
+    "sc_bce/undo",
     grid=_TRAINED,
     right=_posterior,
     mistakes={
@@ -53,32 +47,10 @@ above 1 - alpha*beta/2: return 0 or 1.
             lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b))
         ),
     },
-    hint="Solve f = (1 - alpha*beta) * posterior + alpha*beta/2 for the posterior, and keep the "
-    "result between 0 and 1.",
-    why="The minimiser is a straight line in the posterior, so subtraction and division invert it. "
-    "A network can overshoot the ends of the line, where the nearest posterior is 0 or 1.",
-    solution="""
-def answer(f, alpha, beta):
-    dose = alpha * beta
-    posterior = (f - dose / 2) / (1 - dose)
-    return min(max(posterior, 0), 1)
-""",
-    alternative="""
-# The distance from 1/2 grows by one factor.
-def answer(f, alpha, beta):
-    distance = (f - 0.5) / (1 - alpha * beta)
-    return 0.5 + min(max(distance, -0.5), 0.5)
-""",
 )
 
-MINIMISER = Exercise(
-    name="sc_bce/minimiser",
-    title="the minimiser of SC-BCE",
-    question="""
-A pixel is foreground with probability `posterior`. Its label map is perturbed with probability
-`alpha` at strength `beta`. **Write the function that returns the probability f that minimises the
-expected SC-BCE.** It is compared with the library on a grid of arguments.
-""",
+MINIMISER = exercise(
+    "sc_bce/minimiser",
     grid=_GRID,
     right=lambda p, a, b: minimiser(p, a, Technique("exercise", b)),
     tolerance=1e-4,
@@ -96,28 +68,10 @@ expected SC-BCE.** It is compared with the library on a grid of arguments.
         ),
         "That is the minimiser of BCE with unperturbed labels.": lambda p, a, b: p,
     },
-    hint="BCE is affine in its target, so f is the mean target: average (1 - alpha*beta) * y + "
-    "alpha*beta/2 over y.",
-    why="BCE is lowest where f equals the mean target. The mean of (1 - alpha*beta) * y + "
-    "alpha*beta/2 over y contains the posterior in place of y.",
-    solution="""
-def answer(posterior, alpha, beta):
-    return (1 - alpha * beta) * posterior + alpha * beta / 2
-""",
-    alternative="""
-# The distance from 1/2 shrinks by one factor.
-def answer(posterior, alpha, beta):
-    return 0.5 + (1 - alpha * beta) * (posterior - 0.5)
-""",
 )
 
-VARIANCE = Exercise(
-    name="sc_bce/variance",
-    title="equal mean, different variance",
-    question="""
-Hard inversion at alpha = 0.1 and moderation at alpha = 0.2 have the same expected loss. **What is
-the variance of the gradient in a logit under hard inversion, divided by that under moderation?**
-""",
+VARIANCE = exercise(
+    "sc_bce/variance",
     right=lambda: target_variance(0.1, HARD_INVERSION) / target_variance(0.2, MODERATION),
     tolerance=0.02,
     expects="a ratio, a positive number",
@@ -134,18 +88,6 @@ the variance of the gradient in a logit under hard inversion, divided by that un
         "(beta/2)^2.": 0.1 * 0.9 / (0.2 * 0.8),
         "The variance of a switch is alpha(1 - alpha). You omitted 1 - alpha.": 0.1 / 0.2 * 2**2,
     },
-    hint="The gradient in a logit is f minus the target, so its variance is that of the target: "
-    "alpha(1 - alpha) * (beta/2)^2.",
-    why="The target changes by beta/2 with probability alpha, so its variance is alpha(1 - alpha) "
-    "* (beta/2)^2. Rare large changes have a larger variance than frequent small ones with the "
-    "same mean.",
-    solution="""
-hard = 0.1 * (1 - 0.1) * (2.0 / 2) ** 2
-moderate = 0.2 * (1 - 0.2) * (1.0 / 2) ** 2
-answer = hard / moderate
-""",
-    alternative="# The variance is alpha*beta/4 * beta * (1 - alpha); alpha*beta is equal.\n"
-    "answer = 2.0 * (1 - 0.1) / (1.0 * (1 - 0.2))",
 )
 
 EXERCISES = (UNDO, MINIMISER, VARIANCE)
