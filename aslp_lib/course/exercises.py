@@ -261,28 +261,46 @@ class Exercise:
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
 
-def exercise(name: str, **checks: Any) -> Exercise:
+def exercise(name: str, *, mistakes: Mapping[str, Any], **checks: Any) -> Exercise:
     """Make an exercise from its section in the `exercises.md` of its lesson.
 
-    The section is headed "## word: title" and begins with the question. The parts headed Hint, Why,
-    Solution and, if there is one, Alternative follow; the last two are blocks of Python.
+    The section is headed "## word: title" and begins with the question. The parts headed Hints,
+    Why, Solution and, if there is one, Alternative follow. The last two are blocks of Python.
+    Hints are a list whose items begin with the name of a mistake or of a property; "other" is the
+    hint for any other wrong answer.
 
     Args:
         name: "lesson/word".
-        checks: what checks an answer: the other arguments of `Exercise`.
+        mistakes: name of a mistake -> a typical wrong answer.
+        checks: the other arguments of `Exercise` that check an answer; `properties` by their names.
+
+    Raises:
+        KeyError: there is no hint for a mistake or a property.
     """
     lesson, word = name.split("/")
     path = Path(__file__).parent / "lessons" / lesson / "exercises.md"
-    (section,) = re.findall(
-        rf"^## {word}: (.+?)(?=^## |\Z)", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    pages = re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (page,) = (page for page in pages if page.startswith(f"{word}: "))
+    first, *parts = re.split(r"^### (\w+)$", page, flags=re.MULTILINE)
+    title, _, question = first.removeprefix(f"{word}: ").partition("\n")
+    texts = {heading: text.strip() for heading, text in zip(parts[::2], parts[1::2], strict=True)}
+    items = re.findall(r"^- (.+?): (.+?)(?=^- |\Z)", texts["Hints"], re.MULTILINE | re.DOTALL)
+    hints = {item: " ".join(text.split()) for item, text in items}
+    solutions = (texts.get(heading, "") for heading in ("Solution", "Alternative"))
+    solution, alternative = (re.sub(r"```(?:python)?\n?", "", code).strip() for code in solutions)
+    properties = checks.pop("properties", {})
+    return Exercise(
+        name=name,
+        title=title,
+        question=question.strip(),
+        mistakes={hints[mistake]: wrong for mistake, wrong in mistakes.items()},
+        properties={hints[item]: holds for item, holds in properties.items()},
+        hint=hints["other"],
+        why=" ".join(texts["Why"].split()),
+        solution=solution,
+        alternative=alternative,
+        **checks,
     )
-    first, *parts = re.split(r"^### (\w+)$", section, flags=re.MULTILINE)
-    title, _, question = first.partition("\n")
-    texts = {"title": title, "question": question.strip()}
-    for heading, text in zip(parts[::2], parts[1::2], strict=True):
-        code = re.fullmatch(r"\s*```python\n(.+)\n```\s*", text, re.DOTALL)
-        texts[heading.lower()] = code[1] if code else " ".join(text.split())
-    return Exercise(name=name, **texts, **checks)
 
 
 def of_lesson(lesson: str) -> tuple[Exercise, ...]:

@@ -46,21 +46,7 @@ c.Execute.shutdown_kernel = "immediate"
 c.Execute.skip_cells_with_tag = secrets.token_hex()
 '''
 
-INSTRUCTIONS = """\
-# Assignment: {title}
-
-{exercises} exercises, {marks} marks. They are about `notebooks/{notebook}.ipynb`, so work through
-that notebook first.
-
-- Put your answer, a number or a function, in place of the three dots, and run the cell. Then run
-  the cell below it, which says whether the answer is right, and gives a hint if it is not. You may
-  try as often as you like.
-- Do not change or delete the cells below your answers: they are restored before grading.
-- Before grading, the notebook is run from top to bottom. Each cell gets a minute, and a function
-  {seconds:g} seconds for all its calls. A cell that ends the kernel costs all marks.
-- You may add cells of your own.
-- Save the notebook and hand it in under its name.
-"""
+INSTRUCTIONS = Path(__file__).with_name("assignment.md")
 
 IMPORTS = """\
 # Import the lesson here: a test cell that writes a warning to stderr would earn no marks.
@@ -81,7 +67,7 @@ find("{name}").grade(answer)"""
 def assignment(lesson: str) -> NotebookNode:
     """Make the source notebook of the assignment on one lesson's exercises."""
     exercises = of_lesson(lesson)
-    instructions = INSTRUCTIONS.format(
+    instructions = INSTRUCTIONS.read_text(encoding="utf-8").format(
         **LESSONS[lesson]._asdict(),
         exercises=len(exercises),
         marks=sum(exercise.marks for exercise in exercises),

@@ -59,30 +59,21 @@ ASCENT = exercise(
     expects="one finite number per image (log(1 - f) of a very confident pixel is infinite in "
     "floating point; its logit is not)",
     mistakes={
-        "That is the sum over the pixels. The question asks for nats per pixel: take the mean of "
-        "each image.": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
-        "The sign is wrong: subtract the loss with plain labels from that with perturbed ones, not "
-        "vice versa.": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
-        "That is twice the derivative: perturbing moves the target by beta * (1/2 - y), which is "
-        "half of beta.": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
-        "The factor beta is missing: a stronger perturbation increases the loss more, in "
-        "proportion to beta.": lambda z, y, b: _image_mean((y - 0.5) * z),
-        "That counts foreground alone, and twice. Background is perturbed too, in the other "
-        "direction: y - 1/2.": lambda z, y, b: b * _image_mean(y * z),
-        "That counts an incorrect pixel as correct. Where the network is wrong, a perturbed label "
-        "decreases the loss.": lambda z, y, b: b / 2 * _image_mean(abs(z)),
-        "You used probabilities instead of logits. The derivative of BCE in its target is -z, for "
-        "the logit z.": lambda z, y, b: b * _image_mean((y - 0.5) / (1 + np.exp(-z))),
+        "sum": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
+        "sign": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
+        "twice": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
+        "no beta": lambda z, y, b: _image_mean((y - 0.5) * z),
+        "foreground": lambda z, y, b: b * _image_mean(y * z),
+        "absolute": lambda z, y, b: b / 2 * _image_mean(abs(z)),
+        "probabilities": lambda z, y, b: b * _image_mean((y - 0.5) / (1 + np.exp(-z))),
     },
     properties={
-        "If all logits are 0, every target has the loss log 2. The derivative must be 0, but yours "
-        "is not.": _is_zero_at_logit_0,
-        "Your number for an image depends on the other images. Take the mean over its own pixels "
-        "alone.": _is_independent_of_other_images,
-        "The names of the classes are arbitrary: inverted labels with negated logits must give the "
-        "same result.": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
-        "It must be proportional to beta: perturbing moves the target by beta * (1/2 - y), where y "
-        "is 0 or 1.": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes),
+        "logits of 0": _is_zero_at_logit_0,
+        "other images": _is_independent_of_other_images,
+        "classes": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
+        "proportional": unchanged(
+            _MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes
+        ),
     },
 )
 
@@ -90,12 +81,11 @@ GAP = exercise(
     "adaptive_alpha/gap",
     right=_bound_after_validation,
     mistakes={
-        "You took P(y=1) for confidence. A pixel with P(y=1) = 0.2 is predicted background, with "
-        "confidence 0.8.": 0.05 + 0.15 * (0.55 - 0.5),
-        "The sign is wrong: overconfidence raises the bound.": 0.05 + 0.15 * (0.5 - 0.75),
-        "The gap is right, but the bound moves by only k times the gap.": 0.05 + 0.75 - 0.5,
-        "That is the change. The bound starts at 0.05.": 0.15 * (0.75 - 0.5),
-        "The third and the fourth pixel are predicted incorrectly: the accuracy is 2/4.": 0.05,
+        "probability": 0.05 + 0.15 * (0.55 - 0.5),
+        "sign": 0.05 + 0.15 * (0.5 - 0.75),
+        "no gain": 0.05 + 0.75 - 0.5,
+        "change": 0.15 * (0.75 - 0.5),
+        "accuracy": 0.05,
     },
 )
 

@@ -38,35 +38,22 @@ PAIRED = exercise(
     tolerance=1e-4,
     expects="three numbers in nats: mean, low, high",
     mistakes={
-        "The sign is wrong: the difference is first minus second.": lambda a, b: _student(b - a),
-        "That treats the two methods as independent samples. Take the difference of each seed "
-        "first: what both methods share at a seed cancels.": _unpaired,
-        "That uses the quantile of the normal distribution, 1.96. With few seeds the standard "
-        "deviation is uncertain, and Student's quantile is larger.": lambda a, b: _interval(
+        "sign": lambda a, b: _student(b - a),
+        "unpaired": _unpaired,
+        "normal": lambda a, b: _interval(
             a - b, scipy.stats.norm.ppf(0.975) * scipy.stats.sem(a - b)
         ),
-        "That is an interval for the difference of a single seed. Divide the standard deviation "
-        "by the square root of n.": _of_single_seeds,
-        "That divides the sum of squares by n. The standard deviation of a sample divides it by "
-        "n - 1: `std(ddof=1)`.": lambda a, b: _student(a - b, ddof=0),
+        "single seed": _of_single_seeds,
+        "divisor n": lambda a, b: _student(a - b, ddof=0),
     },
     grid=_NLL,
 )
-
-_RETRAINING = "That needs retraining, which is ruled out."
 
 SAME_CAMERA = exercise(
     "audit/same_camera",
     right=lambda: 2,
     expects="the number of a method, 1 to 6",
-    mistakes={
-        "The network is overconfident, and a hundred labelled images are enough to correct "
-        "that.": 1,
-        "That calibrates at least as well, but it changes decisions, and with them the bills.": 3,
-        f"{_RETRAINING} Its strength would also have to be chosen on the same 100 images.": 4,
-        f"{_RETRAINING} An earlier epoch would also make other decisions.": 5,
-        _RETRAINING: 6,
-    },
+    mistakes={"none": 1, "isotonic": 3, "smoothing": 4, "stopping": 5, "aslp": 6},
 )
 
 EXERCISES = (PAIRED, SAME_CAMERA)

@@ -44,29 +44,17 @@ OE = exercise(
     tolerance=1e-4,
     expects="a share in [0, 1] (an empty bin has no mean: leave it out)",
     mistakes={
-        "That is ECE. OE omits underconfident bins and multiplies the gap of each other bin by its "
-        "confidence.": lambda p, y: calibration.ece(counts_of(p, y)),
-        "Multiply the gap of each overconfident bin by the bin's mean confidence as "
-        "well.": _sum_over_bins(lambda w, c, gap: w * np.maximum(gap, 0)),
-        "The factor is the bin's mean confidence, not its accuracy.": _sum_over_bins(
-            lambda w, c, gap: w * (c - gap) * np.maximum(gap, 0)
-        ),
-        "The sign is wrong: a bin is overconfident if its confidence exceeds its "
-        "accuracy.": _sum_over_bins(lambda w, c, gap: w * c * np.maximum(-gap, 0)),
-        "Underconfident bins count as 0. They do not cancel overconfident bins.": _sum_over_bins(
-            lambda w, c, gap: w * c * gap
-        ),
-        "Weight each bin by its share of the pixels.": _sum_over_bins(
-            lambda w, c, gap: c * np.maximum(gap, 0)
-        ),
+        "ece": lambda p, y: calibration.ece(counts_of(p, y)),
+        "unweighted gap": _sum_over_bins(lambda w, c, gap: w * np.maximum(gap, 0)),
+        "accuracy as factor": _sum_over_bins(lambda w, c, gap: w * (c - gap) * np.maximum(gap, 0)),
+        "sign": _sum_over_bins(lambda w, c, gap: w * c * np.maximum(-gap, 0)),
+        "underconfident too": _sum_over_bins(lambda w, c, gap: w * c * gap),
+        "no shares": _sum_over_bins(lambda w, c, gap: c * np.maximum(gap, 0)),
     },
     properties={
-        "The result changes with the order of the pixels. Keep each label with its "
-        "probability.": unchanged(_PIXELS, lambda p, y: (p[::-1], y[::-1])),
-        "Exchanging the classes (1 - p and 1 - y) changes the result. A background pixel with "
-        "P(y=1) = 0.1 has confidence 0.9.": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
-        "The result changes if every pixel occurs twice. Weights are shares of the "
-        "pixels.": unchanged(_PIXELS, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
+        "order": unchanged(_PIXELS, lambda p, y: (p[::-1], y[::-1])),
+        "classes": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
+        "twice": unchanged(_PIXELS, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
     },
 )
 
@@ -75,10 +63,10 @@ TEXTURE = exercise(
     right=lambda: calibration.ece(counts_of(np.full(100, 0.2), np.zeros(100))),
     tolerance=0.004,
     mistakes={
-        "That is OE. Nothing is overconfident here, but ECE counts underconfidence too.": 0.0,
-        "That is the confidence. ECE is its distance from the accuracy.": 1 - 0.2,
-        "That is the gap with its sign. ECE takes the absolute value.": 0.8 - 1,
-        "That is the accuracy: every pixel is predicted background and is background.": 1.0,
+        "oe": 0.0,
+        "confidence": 1 - 0.2,
+        "signed": 0.8 - 1,
+        "accuracy": 1.0,
     },
 )
 

@@ -62,23 +62,16 @@ BOOTSTRAP = exercise(
     tolerance=1e-4,
     expects="three shares in [0, 1]: value, low, high",
     mistakes={
-        "Those are means over images. Divide the sum of correct pixels by the sum of pixels of "
-        "each resample.": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
-        "The ends are right. The value is the accuracy of the set itself, not the mean over the "
-        "resamples.": _mean_of_resamples,
-        "An image that is drawn three times counts three times. You counted each image once at "
-        "most.": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
-        "That leaves out 5 % of the resamples at each end, which makes a 90 % interval. Leave out "
-        "2.5 %.": partial(_with_quantiles, ends=(0.05, 0.95)),
-        "Those are the minimum and the maximum of all resamples, which depend on the number of "
-        "resamples.": partial(_with_quantiles, ends=(0, 1)),
-        "That is the interval for independent pixels. Here whole images are drawn.": _binomial,
+        "means of images": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
+        "mean of resamples": _mean_of_resamples,
+        "once at most": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
+        "90 %": partial(_with_quantiles, ends=(0.05, 0.95)),
+        "extremes": partial(_with_quantiles, ends=(0, 1)),
+        "pixels": _binomial,
     },
     properties={
-        "The value of this set lies between the two ends, but yours does not: return value, low, "
-        "high.": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
-        "The result changes with the order of the images. Use times for each resample, and draw "
-        "nothing anew.": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
+        "order of ends": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
+        "order of images": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
     },
 )
 
@@ -89,12 +82,11 @@ BRIER = exercise(
     ),
     tolerance=0.002,
     mistakes={
-        "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
-        "difference from 0.2.": 0.3 * 0.7,
-        "That is the reliability. Add the uncertainty of the labels.": (0.3 - 0.2) ** 2,
-        "That is the mean absolute error. Square the differences.": 0.3 * 0.8 + 0.7 * 0.2,
-        "That is the variance of a label with probability 0.2, but 30 % are foreground.": 0.2 * 0.8,
-        "That is the gap, and the ECE. Square it, and add the labels' uncertainty.": 0.3 - 0.2,
+        "uncertainty": 0.3 * 0.7,
+        "reliability": (0.3 - 0.2) ** 2,
+        "absolute": 0.3 * 0.8 + 0.7 * 0.2,
+        "variance": 0.2 * 0.8,
+        "gap": 0.3 - 0.2,
     },
 )
 

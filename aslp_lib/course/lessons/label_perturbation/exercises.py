@@ -59,29 +59,19 @@ SWITCH = exercise(
     tolerance=1e-6,
     expects="an array of targets, in the shape of labels",
     mistakes={
-        "The switch is inverted: a draw is below alpha with probability alpha, and then the map is "
-        "perturbed.": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
-        "The draws lie along the last axis: each *column* has its own switch. Add two axes, "
-        "draws[:, None, None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
-        "The draws lie along the rows: each *row* has its own switch. They need one more axis, "
-        "draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
-        "That perturbs every map. If the draw of an image is not below alpha, its target is its "
-        "label.": lambda y, u, a, b: _p(y, b),
-        "That is the expected target, the mean over many draws. Compute the target for this one "
-        "draw.": lambda y, u, a, b: _p(y, a * b),
-        "That inverts the labels, which is right for beta = 2 alone. Perturbed labels are (1 - "
-        "beta) * y + beta/2.": lambda y, u, a, b: np.where(u[:, None, None] < a, 1 - y, y),
-        "The term beta/2 is missing: the labels of background pixels are perturbed as well, and "
-        "rise above 0.": lambda y, u, a, b: np.where(u[:, None, None] < a, (1 - b) * y, y),
+        "inverted switch": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
+        "columns": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
+        "rows": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
+        "every map": lambda y, u, a, b: _p(y, b),
+        "expected": lambda y, u, a, b: _p(y, a * b),
+        "inverted labels": lambda y, u, a, b: np.where(u[:, None, None] < a, 1 - y, y),
+        "no beta/2": lambda y, u, a, b: np.where(u[:, None, None] < a, (1 - b) * y, y),
     },
     properties={
-        "Some pixels of an image are perturbed and others are not. There is one draw per image, "
-        "not one per pixel.": _perturbs_whole_maps,
-        "With alpha = 0 no label may change, even where a draw is exactly 0: a draw must be "
-        "*below* alpha.": _keeps_labels_at_alpha_0,
-        "With alpha = 1 and beta = 2 every map must be inverted.": _inverts_at_alpha_1,
-        "The targets of an image must depend on its own draw and labels alone, in any order of the "
-        "images.": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
+        "whole maps": _perturbs_whole_maps,
+        "alpha 0": _keeps_labels_at_alpha_0,
+        "alpha 1": _inverts_at_alpha_1,
+        "other images": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
     },
 )
 
@@ -90,11 +80,10 @@ DISTURB = exercise(
     right=lambda: disturb_label(0.3)[0],
     tolerance=0.004,
     mistakes={
-        "Half of the random classes are the label itself and change nothing.": 0.3,
-        "You doubled instead of halving: only every second random class differs.": 2 * 0.3,
-        "You halved twice. A random class differs with probability 1/2; hard inversion always "
-        "inverts.": 0.3 / 4,
-        "That is how often the label stays. Alpha is how often it is inverted.": 1 - 0.3 / 2,
+        "rate": 0.3,
+        "doubled": 2 * 0.3,
+        "halved twice": 0.3 / 4,
+        "stays": 1 - 0.3 / 2,
     },
 )
 
@@ -105,14 +94,10 @@ ONE_PIXEL = exercise(
     tolerance=0.05,
     expects="a temperature, such as 2.5",
     mistakes={
-        "You took 1 - alpha*beta as the confidence of the target. Only half of alpha*beta goes to "
-        "the other class.": lambda: 8 / scipy.special.logit(1 - 0.4),
-        "You divided by the probability. Divide by its logit.": 8 / 0.8,
-        "That is the inverse. The temperature divides the logit.": lambda: (
-            scipy.special.logit(0.8) / 8
-        ),
-        "A temperature is positive. The confidence on background is 1 - P(y=1), and it has the "
-        "logit 8, not -8.": lambda: -8 / scipy.special.logit(0.8),
+        "all of alpha*beta": lambda: 8 / scipy.special.logit(1 - 0.4),
+        "probability": 8 / 0.8,
+        "inverse": lambda: scipy.special.logit(0.8) / 8,
+        "negative": lambda: -8 / scipy.special.logit(0.8),
     },
 )
 

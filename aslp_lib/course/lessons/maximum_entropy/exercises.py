@@ -27,12 +27,9 @@ PARTS = exercise(
     tolerance=1e-4,
     expects="one confidence in [0, 1] for each group, such as [0.9, 0.6]",
     mistakes={
-        "That is the accuracy of each group. Only the accuracy of its part is known, so groups of "
-        "the same part have the same confidence.": lambda n, k, part: k / n,
-        "That is the accuracy of all pixels together. More is known: the accuracy of each "
-        "part.": lambda n, k, part: 0 * n + k.sum() / n.sum(),
-        "You averaged the accuracies of the groups of a part. Groups have different numbers of "
-        "pixels: divide the sums.": lambda n, k, part: (
+        "groups": lambda n, k, part: k / n,
+        "all together": lambda n, k, part: 0 * n + k.sum() / n.sum(),
+        "mean of groups": lambda n, k, part: (
             (part[:, None] == part) @ (k / n) / (part[:, None] == part).sum(1)
         ),
     },

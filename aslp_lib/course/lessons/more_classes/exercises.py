@@ -50,23 +50,15 @@ SHARES = exercise(
     tolerance=0.002,
     expects="one number of 0 or more for each class, such as [0.1, 0.8]",
     mistakes={
-        "That is the class-wise ECE. Divide it by the frequency of the class.": lambda p, y: (
-            _per_class(lambda q, right, _: _ece(q, right), p, y)
-        ),
-        "You divided by the mean probability, which is the area that is promised. Divide by the "
-        "frequency of the label.": lambda p, y: _per_class(
-            lambda q, right, _: _ece(q, right) / q.mean(), p, y
-        ),
-        "You used only the pixels that are predicted as the class. Every pixel promises something "
-        "about every class.": lambda p, y: _per_class(
+        "plain": lambda p, y: _per_class(lambda q, right, _: _ece(q, right), p, y),
+        "promised": lambda p, y: _per_class(lambda q, right, _: _ece(q, right) / q.mean(), p, y),
+        "predicted pixels": lambda p, y: _per_class(
             lambda q, right, own: _ece(q[own], right[own]) / right.mean(), p, y
         ),
-        "That is the error of the area: you subtracted the means over all pixels, in which errors "
-        "of different bins cancel.": lambda p, y: _per_class(
+        "area": lambda p, y: _per_class(
             lambda q, right, _: abs(q.mean() - right.mean()) / right.mean(), p, y
         ),
-        "That is the top-label ECE divided by each frequency. The promise of class k is "
-        "p[:, k].": lambda p, y: (
+        "top label": lambda p, y: (
             _ece(p.max(axis=1), p.argmax(axis=1) == y) / np.bincount(y.astype(int)) * len(y)
         ),
     },

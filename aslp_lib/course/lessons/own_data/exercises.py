@@ -43,15 +43,11 @@ GAP = exercise(
     right=_gap,
     expects="a difference of two shares, such as 0.05",
     mistakes={
-        "The sign is wrong: an overconfident network has a positive gap.": lambda p, y: -_gap(p, y),
-        "That counts unlabelled pixels as background. Leave the pixels with y = 255 out of both of "
-        "the means.": lambda p, y: _difference(p, y == 1),
-        "The accuracy is that of the labelled pixels, but the confidence is that of all pixels. "
-        "Use the labelled ones for both.": _confidence_of_all,
-        "That counts 255 as foreground. It means that a pixel has no label, so leave it out of "
-        "both means.": lambda p, y: _difference(p, y > 0),
-        "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, with "
-        "confidence 0.9.": _foreground_mean,
+        "sign": lambda p, y: -_gap(p, y),
+        "unlabelled background": lambda p, y: _difference(p, y == 1),
+        "confidence of all": _confidence_of_all,
+        "unlabelled foreground": lambda p, y: _difference(p, y > 0),
+        "foreground": _foreground_mean,
     },
     grid=_VALIDATIONS,
 )
@@ -61,14 +57,10 @@ REPORT = exercise(
     right=lambda validation, test: test[np.argmin(validation)],
     expects="one of the test NLLs, such as 0.4",
     mistakes={
-        "That selects the setting on the test set, which then no longer tests it. Select on "
-        "validation images.": lambda validation, test: test.min(),
-        "That is the NLL on the images used for selection. As the lowest of several, it is "
-        "optimistic.": lambda validation, test: validation.min(),
-        "That is the mean over all settings, most of which were not selected. Report the selected "
-        "one.": lambda validation, test: test.mean(),
-        "That selects the setting with the highest NLL. Select the one with the lowest: a lower "
-        "NLL is better.": lambda validation, test: test[np.argmax(validation)],
+        "selected on test": lambda validation, test: test.min(),
+        "validation": lambda validation, test: validation.min(),
+        "mean": lambda validation, test: test.mean(),
+        "highest": lambda validation, test: test[np.argmax(validation)],
     },
     grid=_CANDIDATES,
 )

@@ -50,26 +50,15 @@ BOTH = exercise(
     tolerance=0.01,
     expects="two numbers: an epoch, counted from 1, and a temperature",
     mistakes={
-        "That keeps the epoch with the lowest NLL before scaling. Divide the logits of each epoch "
-        "by their best T first.": _lowest(_nll),
-        "That keeps the epoch with the highest accuracy.": _lowest(
-            lambda z, y: -float(((z > 0) == y).mean())
-        ),
-        "That keeps the epoch that needs scaling least, with T nearest to 1. T is free; what "
-        "counts is the NLL that is left after it.": _lowest(
-            lambda z, y: abs(_temperature(z, y) - 1)
-        ),
-        "That divides every epoch by the temperature of the last one. Each epoch needs its "
-        "own.": _with_last_temperature,
-        "That counts epochs from 0. The first is epoch 1.": lambda z, y: (
-            _lowest(_scaled_nll)(z, y) - np.array([1, 0])
-        ),
-        "That is 1 / T: logits are divided by T.": lambda z, y: (
-            _lowest(_scaled_nll)(z, y) ** np.array([1, -1])
-        ),
+        "unscaled": _lowest(_nll),
+        "accuracy": _lowest(lambda z, y: -float(((z > 0) == y).mean())),
+        "nearest to 1": _lowest(lambda z, y: abs(_temperature(z, y) - 1)),
+        "last temperature": _with_last_temperature,
+        "from 0": lambda z, y: _lowest(_scaled_nll)(z, y) - np.array([1, 0]),
+        "inverse": lambda z, y: _lowest(_scaled_nll)(z, y) ** np.array([1, -1]),
     },
     properties={
-        "If all logits are doubled, T doubles too, and the epoch stays.": unchanged(
+        "doubled": unchanged(
             _CASES[0], lambda z, y: (2 * z, y), lambda result: result / np.array([1, 2])
         ),
     },

@@ -31,21 +31,12 @@ UNDO = exercise(
     grid=_TRAINED,
     right=_posterior,
     mistakes={
-        "The result must be a probability. Where f is below alpha*beta/2 or above "
-        "1 - alpha*beta/2, return 0 or 1.": lambda f, a, b: (f - a * b / 2) / (1 - a * b),
-        "You divided before you subtracted. The term alpha*beta/2 was added last, so subtract it "
-        "first.": lambda f, a, b: _in_range(f / (1 - a * b) - a * b / 2),
-        "Perturbation adds alpha*beta/2, not alpha*beta, so subtract only half of the "
-        "dose.": lambda f, a, b: _in_range((f - a * b) / (1 - a * b)),
-        "You subtracted alpha*beta/2, but did not divide by 1 - alpha*beta.": (
-            lambda f, a, b: _in_range(f - a * b / 2)
-        ),
-        "That perturbs the prediction once more. Solve the equation for the posterior.": (
-            lambda f, a, b: (1 - a * b) * f + a * b / 2
-        ),
-        "That uses the units of the release, where beta is half of the paper's beta.": (
-            lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b))
-        ),
+        "beyond 0 and 1": lambda f, a, b: (f - a * b / 2) / (1 - a * b),
+        "divided first": lambda f, a, b: _in_range(f / (1 - a * b) - a * b / 2),
+        "whole dose": lambda f, a, b: _in_range((f - a * b) / (1 - a * b)),
+        "not divided": lambda f, a, b: _in_range(f - a * b / 2),
+        "perturbed again": lambda f, a, b: (1 - a * b) * f + a * b / 2,
+        "release": lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b)),
     },
 )
 
@@ -55,18 +46,12 @@ MINIMISER = exercise(
     right=lambda p, a, b: minimiser(p, a, Technique("exercise", b)),
     tolerance=1e-4,
     mistakes={
-        "The term alpha*beta/2 is missing: a perturbed label is moved towards 1/2, not towards "
-        "0.": lambda p, a, b: (1 - a * b) * p,
-        "Perturbation mixes the label with 1/2, not with 1. Add alpha*beta/2 instead of "
-        "alpha*beta.": lambda p, a, b: (1 - a * b) * p + a * b,
-        "That is the minimiser of a pixel that is always foreground. Include the "
-        "posterior.": lambda p, a, b: 1 - a * b / 2,
-        "That is the confidence, max(f, 1 - f). The question asks for f, the probability "
-        "P(y=1).": lambda p, a, b: 0.5 + (1 - a * b) * abs(p - 0.5),
-        "That uses the units of the release, where beta is half of the paper's beta.": (
-            lambda p, a, b: (1 - 2 * a * b) * p + a * b
-        ),
-        "That is the minimiser of BCE with unperturbed labels.": lambda p, a, b: p,
+        "no constant": lambda p, a, b: (1 - a * b) * p,
+        "towards 1": lambda p, a, b: (1 - a * b) * p + a * b,
+        "always foreground": lambda p, a, b: 1 - a * b / 2,
+        "confidence": lambda p, a, b: 0.5 + (1 - a * b) * abs(p - 0.5),
+        "release": lambda p, a, b: (1 - 2 * a * b) * p + a * b,
+        "unperturbed": lambda p, a, b: p,
     },
 )
 
@@ -76,17 +61,12 @@ VARIANCE = exercise(
     tolerance=0.02,
     expects="a ratio, a positive number",
     mistakes={
-        "That is the inverse ratio. The variance under hard inversion is the numerator.": 1 / 2.25,
-        "That is the ratio of the standard deviations. Square it.": 1.5,
-        "The mean gradients are equal, but the variances differ: use alpha(1 - alpha) * "
-        "(beta/2)^2.": 1.0,
-        "You compared beta^2 alone. The variance of the switch, alpha(1 - alpha), differs too.": (
-            2 / 1
-        )
-        ** 2,
-        "You compared the variances of the switches, alpha(1 - alpha), alone. Multiply by "
-        "(beta/2)^2.": 0.1 * 0.9 / (0.2 * 0.8),
-        "The variance of a switch is alpha(1 - alpha). You omitted 1 - alpha.": 0.1 / 0.2 * 2**2,
+        "inverse": 1 / 2.25,
+        "deviations": 1.5,
+        "equal": 1.0,
+        "betas": (2 / 1) ** 2,
+        "switches": 0.1 * 0.9 / (0.2 * 0.8),
+        "rare switch": 0.1 / 0.2 * 2**2,
     },
 )
 

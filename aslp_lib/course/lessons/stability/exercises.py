@@ -113,27 +113,19 @@ PROXIMAL = exercise(
     tolerance=1e-5,
     expects="an array of perturbation levels, one per image",
     mistakes={
-        "That is the explicit step, which evaluates the constraint at the old alpha. At a gain "
-        "above 2 it overshoots by more than the excess.": _explicit,
-        "R is at most 0 and raises no alpha. An alpha that is below the bound after its ascent "
-        "keeps its value.": partial(_moved, judged="all"),
-        "You compare the old alpha with the bound. Compare the new one: an alpha that crosses the "
-        "bound in this step is held back too.": partial(_moved, judged="old"),
-        "That is the projection onto the bound, as for infinite lambda. A finite lambda lets alpha "
-        "exceed it.": lambda a, g, acc, beta, eta, _: _moved(a, g, acc, beta, eta, 1e9),
-        "The gain of the step is eta*lambda*beta/2, because confidence decreases by beta/2 per "
-        "unit of alpha.": partial(_moved, slope=1.0),
-        "Only the limits are missing: clip to [0, min(1, 1/beta)].": partial(_moved, clip=False),
-        "Alpha is a probability. Where beta is below 1, the upper limit is therefore 1, not "
-        "1/beta.": lambda a, g, acc, beta, *rest: _moved(a, g, acc, beta, *rest, clip=False).clip(
-            0, 1 / beta
-        ),
+        "explicit": _explicit,
+        "all constrained": partial(_moved, judged="all"),
+        "old alpha": partial(_moved, judged="old"),
+        "projection": lambda a, g, acc, beta, eta, _: _moved(a, g, acc, beta, eta, 1e9),
+        "slope": partial(_moved, slope=1.0),
+        "not clipped": partial(_moved, clip=False),
+        "limit 1/beta": lambda a, g, acc, beta, *rest: _moved(
+            a, g, acc, beta, *rest, clip=False
+        ).clip(0, 1 / beta),
     },
     properties={
-        "Of two images with the same gradient, the one with the higher alpha must keep the higher "
-        "one. Your step reverses them, which makes the alphas oscillate.": _keeps_order,
-        "Reversed images must give the reversed result: each alpha depends on its own value and "
-        "gradient.": unchanged(_STEPS[0], lambda a, g, *rest: (a[::-1], g[::-1], *rest), np.flip),
+        "order": _keeps_order,
+        "reversed": unchanged(_STEPS[0], lambda a, g, *rest: (a[::-1], g[::-1], *rest), np.flip),
     },
 )
 
@@ -143,10 +135,10 @@ STEP = exercise(
     tolerance=1.0,
     expects="a number of nats per unit of R, such as 500",
     mistakes={
-        "That is a gain of 1. Up to 2, alpha oscillates but converges.": 1 / (0.002 * 1.5 / 2),
-        "You omitted beta/2, by which confidence decreases per unit of alpha.": 2 / 0.002,
-        "You omitted eta: the constraint acts through a step of this size.": 2 / (1.5 / 2),
-        "That is the inverse ratio: a smaller eta allows a larger lambda.": 0.002 * 1.5 / 2 / 2,
+        "gain 1": 1 / (0.002 * 1.5 / 2),
+        "no beta": 2 / 0.002,
+        "no eta": 2 / (1.5 / 2),
+        "inverse": 0.002 * 1.5 / 2 / 2,
     },
 )
 
@@ -154,12 +146,11 @@ FIXED_POINT = exercise(
     "stability/fixed_point",
     right=lambda: fixed_point(1.6, 200.0),
     mistakes={
-        "That is the bound. The gradient holds alpha above it: the constraint is soft.": 0.3,
-        "Alpha converges above the bound: below it, no constraint is active.": 0.3 - 2 * 0.8 / 200,
-        "You used the mean margin as the gradient, which is beta/2 times it.": 0.3 + 2 * 1.6 / 200,
-        "That takes the excess in confidence, grad / lambda, as the excess in alpha, which is "
-        "2/beta times as large.": 0.3 + 0.8 / 200,
-        "That is for hard inversion, with beta = 2. Here beta is 1.": 0.15 + 1.6 / 200,
+        "bound": 0.3,
+        "below": 0.3 - 2 * 0.8 / 200,
+        "margin": 0.3 + 2 * 1.6 / 200,
+        "confidence": 0.3 + 0.8 / 200,
+        "hard inversion": 0.15 + 1.6 / 200,
     },
 )
 

@@ -73,16 +73,11 @@ LOOP = exercise(
     tolerance=1e-4,
     expects="an array of perturbation levels, one per image",
     mistakes={
-        "Your alphas change, but the network does not see them, because the loss is still the "
-        "plain BCE.": partial(_trained, slip="loss"),
-        "Your alphas are never told the accuracy, so no constraint is active. Observe it once per "
-        "epoch, after the last batch.": partial(_trained, slip="observe"),
-        "You index the alphas by the position in the batch, so all batches share two. Index them "
-        "by `index`, which holds the numbers of the images.": partial(_trained, slip="place"),
-        "You update with the perturbed labels. The gradient compares them with the plain labels, "
-        "which update takes.": partial(_trained, slip="perturbed"),
-        "You update once per epoch, with the logits at its end. Update after each batch, with the "
-        "logits of its loss.": partial(_trained, slip="epoch"),
+        "plain loss": partial(_trained, slip="loss"),
+        "not observed": partial(_trained, slip="observe"),
+        "position": partial(_trained, slip="place"),
+        "perturbed labels": partial(_trained, slip="perturbed"),
+        "once an epoch": partial(_trained, slip="epoch"),
     },
 )
 
@@ -92,10 +87,10 @@ CLIMB = exercise(
     tolerance=0.5,
     expects="a number of epochs, such as 12",
     mistakes={
-        "That omits the warm-up, during which alpha does not change.": 0.3 / (0.005 * 4 / 2),
-        "You used the margin as the gradient, which is half of it.": 5 + 0.3 / (0.005 * 4),
-        "That is for a step size of 0.002, the default of the class.": 5 + 0.3 / (0.002 * 4 / 2),
-        "You let alpha change at each of the 16 steps. It changes once per epoch.": 5 + 30 / 16,
+        "no warm-up": 0.3 / (0.005 * 4 / 2),
+        "margin": 5 + 0.3 / (0.005 * 4),
+        "default step": 5 + 0.3 / (0.002 * 4 / 2),
+        "each step": 5 + 30 / 16,
     },
 )
 
