@@ -204,26 +204,3 @@ def test_questions_and_answers_of_the_course():
                     margins.append(ask["within"] / (ask["high"] - ask["low"]))
     assert len(asked) == len(set(asked)) == len(diagram().rows) >= 60
     assert 0.02 <= min(margins) <= np.median(margins) <= 0.15
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_each_explanation_is_folded_after_its_answer(path):
-    """Questions, answers and folds alternate, but for a few answers that need no explanation."""
-    order = ""
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "markdown":
-            assert source.count("<details>") == source.count("</details>")
-            for part in re.split(r"^(?=#|<details>)", source, flags=re.MULTILINE):
-                order += "|" if part.startswith("#") else ""
-                order += "E" if part.startswith("<details>") else ""
-                if part.startswith("<details>"):  # Markdown within HTML needs empty lines around it
-                    assert re.match(r"<details>\n<summary>[^<\n]+</summary>\n\n", part)
-                    assert "\n\n</details>" in part
-        elif re.search(r"= (?:predictions\.)?(Number|Choice)\(", source):
-            order += "Q"
-        elif "against(" in source and "guess" in source:
-            order += "A"
-    questions = order.count("Q")
-    assert questions == len(re.findall("QA", order)) == order.count("A")
-    assert len(re.findall("QAE", order)) >= questions - 3

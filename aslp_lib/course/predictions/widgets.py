@@ -175,6 +175,6 @@ def diagram() -> Diagram:
     """Show how the learner's confidence in the predictions of all notebooks compares with truth."""
     try:
         made, note = record.read()
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         made, note = {}, f"Your predictions cannot be read: {error}."
     return Diagram(rows=[[q, each.confidence, each.right] for q, each in made.items()], note=note)

@@ -19,33 +19,7 @@ from aslp_lib.files import read, write
 
 GRADING = Path("grading")
 
-CONFIG = '''\
-"""Settings of nbgrader. `aslp assignments` keeps this file if it exists."""
-
-import os
-import secrets
-import sysconfig
-
-c = get_config()  # noqa: F821
-
-# nbgrader runs `alembic`, which is installed beside it, by its name. The folder is on the PATH only
-# if the environment is activated.
-os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-
-# The cell that students get has a blank answer already.
-c.ClearSolutions.code_stub = {"python": ""}
-
-# Seconds for a cell. The first one imports torch.
-c.Execute.timeout = 60
-
-# Kill the kernel once the last cell has run. A graceful shutdown takes half a second.
-c.Execute.shutdown_kernel = "immediate"
-
-# A cell with this tag is not run, and a test cell that is not run earns full marks. A student could
-# add the tag "skip-execution", which is the default, but cannot know this one.
-c.Execute.skip_cells_with_tag = secrets.token_hex()
-'''
-
+CONFIG = Path(__file__).with_name("nbgrader_config.txt")
 INSTRUCTIONS = Path(__file__).with_name("assignment.md")
 
 IMPORTS = """\
@@ -113,7 +87,7 @@ def write_assignments() -> Iterator[str]:
     """
     config = GRADING / "nbgrader_config.py"
     if not config.exists():
-        write(config, CONFIG)
+        write(config, read(CONFIG))
     for lesson in filter(of_lesson, LESSONS):
         path = GRADING / "source" / lesson / f"{lesson}.ipynb"
         content = f"{nbformat.writes(assignment(lesson))}\n"
