@@ -36,7 +36,6 @@ from torch import Tensor
 
 from aslp_lib.course.lessons import LESSONS
 
-Kind = Literal["open", "right", "mistake", "close", "wrong", "unusable"]
 Array = NDArray[np.float64]
 Point = tuple[Any, ...]
 """Arguments of an answer: numbers and arrays."""
@@ -53,7 +52,7 @@ SECONDS = 10.0
 class Verdict:
     """The result of a check; a notebook shows its text."""
 
-    kind: Kind
+    kind: Literal["open", "right", "mistake", "close", "wrong", "unusable"]
     text: str
 
     def __repr__(self) -> str:

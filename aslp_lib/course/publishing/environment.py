@@ -57,8 +57,7 @@ def packages_problem() -> str:
     try:
         requirements = [Requirement(line) for line in metadata.requires("aslp-lib") or []]
     except metadata.PackageNotFoundError:
-        remedy = _pip_install("-e", ".[course]")
-        return f"aslp-lib is not installed. Run in the clone: {remedy}"
+        return f"aslp-lib is not installed. Run in the clone: {_pip_install('-e', '.[course]')}"
     unmet = [
         f"{requirement.name}{requirement.specifier}"
         for requirement in requirements

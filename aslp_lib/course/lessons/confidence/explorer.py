@@ -55,8 +55,7 @@ class Estimators(Explorer):
         full = table.pixels > 0
         for confidence, share in zip(table.confidence[full], table.share[full], strict=True):
             shares.vlines(confidence, 0, share, color=GREY, linewidth=8)
-            text = f"{100 * share:.0f} %"
-            shares.text(confidence, share + 0.02, text, ha="center", fontsize=9)
+            shares.text(confidence, share + 0.02, f"{100 * share:.0f} %", ha="center", fontsize=9)
         panels.figure.set_label(
             f"{label}: reliability diagram with {calibration.BINS} bins of equal width, "
             f"{full.sum()} of them with pixels; ECE {100 * calibration.ece(counts):.2f} %, mean "
