@@ -125,6 +125,7 @@ FOLDED = "<details>\n<summary>Explanation</summary>\n\n$1 + 1$, because.\n\n</de
 def test_a_prediction_in_jupyterlab_by_keyboard(watched, run_in_lab, lab, serious):
     page, expect = watched(viewport={"width": 1280, "height": 1000}), sync_api.expect
     folder = lab[1]
+    assert (folder / "notebooks/00_the_bill.ipynb").exists()  # a copy of the course
     notebook = run_in_lab(
         page,
         "from aslp_lib.course.predictions import Choice, Number, diagram\n"
