@@ -3,9 +3,10 @@
     answer = 2.25
     exercises.check("sc_bce/variance", answer)
 
-Each lesson has its exercises in a file of its folder. The first of them stands in the notebook;
-`further` shows the others, which are for homework and assignments. The notebook of solutions is
-made from all of them (`python -m aslp_lib.course.publishing.solutions`).
+Each lesson has its exercises in two files of its folder: their texts and solutions in
+`exercises.md`, and what checks an answer in `exercises.py`. The first exercise stands in the
+notebook; `further` shows the others, which are for homework and assignments. The notebook of
+solutions is made from all of them (`python -m aslp_lib.course.publishing.solutions`).
 
 The right answer is computed by the library. The learner assigns a prediction to `answer` and checks
 it; three dots (`...`) mean "not answered yet". A verdict always says more than pass or fail. It
@@ -24,6 +25,7 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any, Literal, NoReturn, SupportsFloat, cast
 
@@ -34,7 +36,6 @@ from torch import Tensor
 
 from aslp_lib.course.lessons import LESSONS
 
-Kind = Literal["open", "right", "mistake", "close", "wrong", "unusable"]
 Array = NDArray[np.float64]
 Point = tuple[Any, ...]
 """Arguments of an answer: numbers and arrays."""
@@ -51,7 +52,7 @@ SECONDS = 10.0
 class Verdict:
     """The result of a check; a notebook shows its text."""
 
-    kind: Kind
+    kind: Literal["open", "right", "mistake", "close", "wrong", "unusable"]
     text: str
 
     def __repr__(self) -> str:
@@ -108,7 +109,7 @@ class Exercise:
     @property
     def markdown(self) -> str:
         """Markdown of the question's cell."""
-        return f"### Exercise: {self.title}\n\n{self.question.strip()}"
+        return f"### Exercise: {self.title}\n\n{self.question}"
 
     @property
     def cell(self) -> str:
@@ -124,9 +125,7 @@ class Exercise:
     @property
     def solution_cells(self) -> list[str]:
         """Code of the learner's cell with the solution, and with the alternative, if any."""
-        return [
-            self._with_check(code.strip()) for code in (self.solution, self.alternative) if code
-        ]
+        return [self._with_check(code) for code in (self.solution, self.alternative) if code]
 
     @property
     def errors(self) -> str:
@@ -261,6 +260,48 @@ class Exercise:
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
 
+def exercise(name: str, *, mistakes: Mapping[str, Any], **checks: Any) -> Exercise:
+    """Make an exercise from its section in the `exercises.md` of its lesson.
+
+    The section is headed "## word: title" and begins with the question. The parts headed Hints,
+    Why, Solution and, if there is one, Alternative follow. The last two are blocks of Python.
+    Hints are a list whose items begin with the name of a mistake or of a property; "other" is the
+    hint for any other wrong answer.
+
+    Args:
+        name: "lesson/word".
+        mistakes: name of a mistake -> a typical wrong answer.
+        checks: the other arguments of `Exercise` that check an answer; `properties` by their names.
+
+    Raises:
+        KeyError: there is no hint for a mistake or a property.
+    """
+    lesson, word = name.split("/")
+    path = Path(__file__).parent / "lessons" / lesson / "exercises.md"
+    pages = re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    (page,) = (page for page in pages if page.startswith(f"{word}: "))
+    first, *parts = re.split(r"^### (\w+)$", page, flags=re.MULTILINE)
+    title, _, question = first.removeprefix(f"{word}: ").partition("\n")
+    texts = {heading: text.strip() for heading, text in zip(parts[::2], parts[1::2], strict=True)}
+    items = re.findall(r"^- (.+?): (.+?)(?=^- |\Z)", texts["Hints"], re.MULTILINE | re.DOTALL)
+    hints = {item: " ".join(text.split()) for item, text in items}
+    solutions = (texts.get(heading, "") for heading in ("Solution", "Alternative"))
+    solution, alternative = (re.sub(r"```(?:python)?\n?", "", code).strip() for code in solutions)
+    properties = checks.pop("properties", {})
+    return Exercise(
+        name=name,
+        title=title,
+        question=question.strip(),
+        mistakes={hints[mistake]: wrong for mistake, wrong in mistakes.items()},
+        properties={hints[item]: holds for item, holds in properties.items()},
+        hint=hints["other"],
+        why=" ".join(texts["Why"].split()),
+        solution=solution,
+        alternative=alternative,
+        **checks,
+    )
+
+
 def of_lesson(lesson: str) -> tuple[Exercise, ...]:
     """Return the exercises of a lesson; the first one stands in its notebook.
 
@@ -301,7 +342,7 @@ def further(lesson: str) -> Markdown:
     """
     return Markdown(
         "\n\n".join(
-            f"**{exercise.title[:1].upper()}{exercise.title[1:]}.** {exercise.question.strip()}\n\n"
+            f"**{exercise.title[:1].upper()}{exercise.title[1:]}.** {exercise.question}\n\n"
             f"```python\n{exercise.cell}\n```"
             for exercise in of_lesson(lesson)[1:]
         )

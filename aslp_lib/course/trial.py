@@ -60,8 +60,7 @@ BY_SIZE = (
 MECHANISM_ARMS = ("B", "L", "C", "F")
 MECHANISM_SEEDS = range(100, 110)
 """Seeds of the mechanism and of the other numbers of training images, the first of the trial."""
-FAMILY = len(PRIMARY)
-SIMULTANEOUS = 1 - SIGNIFICANCE / FAMILY
+SIMULTANEOUS = 1 - SIGNIFICANCE / len(PRIMARY)
 """Coverage of each printed primary interval, 99.375 %, which makes all eight hold at 95 %."""
 
 

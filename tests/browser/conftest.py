@@ -24,6 +24,7 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # all outputs are in the page
 }
+SERVER = {"allow_root": True, "open_browser": False, "ip": "127.0.0.1"}
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 ELSEWHERE = re.compile(r"^(?!http://127\.0\.0\.1|file:|data:|blob:)")
 
@@ -82,38 +83,27 @@ def serious():
     return look
 
 
-def write_settings(folder):
-    """Write JupyterLab's settings to its folder of configuration."""
-    for name, settings in SETTINGS.items():
-        path = folder / "lab/user-settings/@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(settings))
-
-
-@pytest.fixture
-def settings_of_lab():
-    return write_settings
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab with settings of its own, over an empty folder: (its address, the folder)."""
-    own, root = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("root")
-    write_settings(own)
+    """JupyterLab as `aslp course` opens it, with settings of its own: (its address, its folder)."""
+    own, folder = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("course")
+    for name, settings in SETTINGS.items():
+        path = own / "lab/user-settings/@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
+    (own / "jupyter_server_config.json").write_text(json.dumps({"ServerApp": SERVER}))
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = os.environ | dict.fromkeys(places, str(own))
     environment.pop("MPLBACKEND", None)
-    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *options], env=environment, start_new_session=True
-    )
+    command = [sys.executable, "-m", "aslp_lib", "course", folder]
+    process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
-        server = own / f"jpserver-{process.pid}.json"  # written once it listens
-        while not (server.exists() and server.stat().st_size):
+        # The file of the server is written once it listens.
+        while not (servers := [p for p in own.glob("jpserver-*.json") if p.stat().st_size]):
             assert process.poll() is None
             time.sleep(0.1)
-        started = json.loads(server.read_text())
-        yield f"{started['url']}lab/tree/{{}}?token={started['token']}&reset", root
+        started = json.loads(servers[0].read_text())
+        yield f"{started['url']}lab/tree/{{}}?token={started['token']}&reset", folder
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(120)

@@ -199,11 +199,6 @@ def test_axe_finds_nothing_grave_on_a_desk(watched, serious, address, name):
         assert page.wrong + serious(page) == []
 
 
-def test_the_book_is_small_enough_to_send(book):
-    size = sum(file.stat().st_size for file in book.rglob("*") if ".doctrees" not in file.parts)
-    assert size <= 60 * 2**20
-
-
 @pytest.mark.parametrize("lesson", EXPLORERS)
 def test_the_explorers_of_a_page_opened_as_a_file(watched, book, lesson):
     """A theme's style sheet may hide a control or a figure; a page may lack a script."""
@@ -220,17 +215,6 @@ def test_the_explorers_of_a_page_opened_as_a_file(watched, book, lesson):
         for picture in explorer.locator("svg, canvas").all():
             assert picture.bounding_box()["height"] > 40
         assert explorer.bounding_box()["width"] > 500
-    assert page.wrong == []
-
-
-def test_the_search_finds_a_term(watched, address):
-    page = watched(viewport=DESK)
-    open_page(page, address + "README.html")
-    page.keyboard.press("Control+k")
-    page.keyboard.type("histogram")
-    page.keyboard.press("Enter")
-    found = page.locator("#search-results a[href*='docs/recalibration.html']")
-    found.first.wait_for(timeout=20_000)
     assert page.wrong == []
 
 
@@ -298,24 +282,6 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     expect(page.locator(".live", has_text="No predictions yet")).to_be_visible()
     page.reload()
     expect(answer).to_be_hidden()
-
-
-def test_a_prediction_by_touch_on_a_telephone(lesson, expect, book):
-    page = lesson(viewport=PHONE, has_touch=True, is_mobile=True)
-    open_page(page, (book / "notebooks/04_sc_bce.html").as_uri())
-    place = question(page, "The lowest loss")
-    place.get_by_label("rises to log 2").tap()
-    expect(place.get_by_role("status")).to_contain_text("Add a confidence")
-    place.get_by_label("How confident are you?").tap()
-    page.keyboard.type("30")  # below one in three
-    expect(place.get_by_role("button")).to_have_text("Show the answer")
-    page.keyboard.press("Backspace")
-    page.keyboard.type("4")
-    place.get_by_role("button", name="Compare with the answer").tap()
-    words = "You said rises to log 2 and were 34 % confident: right."
-    expect(place.get_by_role("status")).to_contain_text(words)
-    assert page.evaluate(SEEN)["wider"] <= 0
-    assert page.wrong == []
 
 
 NO_STORAGE = """Object.defineProperty(window, "localStorage",

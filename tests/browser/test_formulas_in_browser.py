@@ -14,8 +14,6 @@ import torch
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.lessons.confidence.explorer import Estimators
-from aslp_lib.course.lessons.label_perturbation import explorer as plane
 from aslp_lib.course.lessons.label_perturbation import lab_records
 from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.lessons.stability.explorer import EPOCHS, POPULATION, Feedback
@@ -213,16 +211,7 @@ def test_bce_at_a_temperature(call, data):
 
 
 def test_arrays_arrive_as_they_were(call):
+    rows = "(all) => all.map((row) => row.map((one) => [...one]))"
     for kind in (np.uint8, np.uint16, np.uint32, np.float32, np.float64):
         values = np.arange(24, dtype=kind).reshape(2, 3, 4)
-        found = call(
-            "sc_bce.explorer",
-            "(all) => all.map((row) => row.map((one) => [...one]))",
-            packed(values),
-        )
-        assert found == values.tolist()
-    mask = np.eye(4, dtype=np.uint8)
-    assert call("sc_bce.explorer", "(one) => [...one]", plane.Plane(mask).records["labels"]) == [
-        *mask.flat
-    ]
-    assert Estimators({"A": COUNTS[0]}).records["A"]["top"] == 255
+        assert call("sc_bce.explorer", rows, packed(values)) == values.tolist()

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_markdown_cell
 from scipy.stats import binomtest
+from sklearn.metrics import brier_score_loss
 
 from aslp_lib.course.live import script
-from aslp_lib.course.predictions import Choice, Number, diagram, reliability
+from aslp_lib.course.predictions import Choice, Number, diagram
+from aslp_lib.course.predictions.widgets import NONE_YET
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]  # one JupyterLab serves all
@@ -30,23 +32,13 @@ def in_javascript(browser):
     page.close()
 
 
-def drawn(seed: int, size: int) -> list:
-    rng = random.Random(seed)
-    rows = [[f"{n:02} é?", rng.choice(range(0, 101, 5)), rng.random() < 0.6] for n in range(size)]
-    return rng.sample(rows, size)
-
-
-EXAMPLES = [drawn(seed, size) for seed, size in enumerate([*range(70), *[13] * 200])]
-
-
-def test_javascript_describes_all_predictions_as_python_does(in_javascript):
-    expected = [reliability.words(rows) for rows in EXAMPLES]
-    assert [words[:2] for words in in_javascript("describe", EXAMPLES)] == expected
-
-
 def test_the_bins_are_those_of_numpy_and_scipy(in_javascript):
     """Sorted by confidence, then question; three bins that differ by at most one prediction."""
-    examples = [rows for rows in EXAMPLES if len(rows) >= 9]
+    rng, examples = random.Random(0), []
+    for size in range(9, 70):
+        confidences = rng.choices(range(0, 101, 5), k=size)
+        rows = [[f"{n:02} é?", each, rng.random() < 0.6] for n, each in enumerate(confidences)]
+        examples.append(rng.sample(rows, size))
     for rows, parts in zip(examples, in_javascript("bins", examples), strict=True):
         ordered = sorted(rows, key=lambda row: (row[1], row[0]))
         for rest, part in zip(np.array_split(np.arange(len(rows)), 3), parts, strict=True):
@@ -64,17 +56,24 @@ def test_a_diagram_by_hand(in_javascript):
     """
     stated = [30, 40, 50, 50, 60, 70, 80, 90, 90, 100]
     rows = [[f"{n}?", stated[n], n in (1, 4, 5, 7, 8, 9)] for n in range(10)]
-    words, none, many = in_javascript(
-        "describe", [rows, [], [[f"{n}", 70, n < 13] for n in range(26)]]
+    brier = brier_score_loss([row[2] for row in rows], [row[1] / 100 for row in rows])
+    many, over, under = (
+        [[f"{n}", confidence, n < right] for n in range(26)]
+        for confidence, right in ((70, 13), (90, 15), (51, 22))
+    )
+    words, few, none, many, over, under = in_javascript(
+        "describe", [rows, rows[:8], [], many, over, under]
     )
     assert words[0].startswith("All (10): mean confidence 66 %, right 60 % (31 to 83 %).")
+    assert f"Brier score {brier:.2f};" in words[0]
+    assert "the difference may be chance" in words[1]
     assert words[2].startswith("Least confident (4): mean confidence 43 %, right 25 % (")
     assert words[3].startswith("In the middle (3): mean confidence 70 %, right 67 % (")
     assert words[4].startswith("Most confident (3): mean confidence 93 %, right 100 % (")
-    assert none == reliability.words([])
+    assert none == [NONE_YET] and few[-1].startswith("From 9 predictions on")
     assert "With 8 predictions in a bin, the interval reaches about 28 points" in many[-1]
     assert "for all 26 together 18." in many[-1]
-    assert in_javascript("describe", [rows[:8]])[0][-1].startswith("From 9 predictions on")
+    assert over[1].endswith("overconfident.") and under[1].endswith("underconfident.")
 
 
 def test_javascript_compares_predictions_as_python_does(in_javascript, tmp_path, monkeypatch):
@@ -126,6 +125,7 @@ FOLDED = "<details>\n<summary>Explanation</summary>\n\n$1 + 1$, because.\n\n</de
 def test_a_prediction_in_jupyterlab_by_keyboard(watched, run_in_lab, lab, serious):
     page, expect = watched(viewport={"width": 1280, "height": 1000}), sync_api.expect
     folder = lab[1]
+    assert (folder / "notebooks/00_the_bill.ipynb").exists()  # a copy of the course
     notebook = run_in_lab(
         page,
         "from aslp_lib.course.predictions import Choice, Number, diagram\n"

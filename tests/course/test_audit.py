@@ -1,7 +1,6 @@
 """The audit: the trial in words, and its figures."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from aslp_lib.course import recorded, trial
@@ -26,25 +25,24 @@ def test_the_lesson_asks_every_primary_question_once_and_names_every_method():
     assert len(set(audit.NAMES.values())) == len(audit.NAMES)
 
 
-def test_verdicts_in_words_are_those_of_the_letters(families):
+def test_verdicts_in_words_are_those_of_the_letters_and_the_forest_plot_says_them(families):
     """Another order of the family must not change Holm's correction."""
     letters = trial.effects(SHAPES, confidence=trial.SIMULTANEOUS)
     expected = {in_words(label): word for label, word in trial.verdicts(letters).items()}
     assert trial.verdicts(families["shapes"]) == expected
+    figure = audit.figures.verdict(families)
+    assert "ASLP (MC) against early stopping +0.040 [+0.026, +0.054], worse" in alt(figure)
+    assert "ASLP with unequal alphas against their mean not tested" in alt(figure)
+    assert set(QUESTIONS.values()) <= {note.get_text() for note in figure.axes[0].texts}
 
 
-def test_the_forest_plot_says_the_verdicts_in_words(families):
-    text = alt(audit.figures.verdict(families))
-    assert "ASLP (MC) against early stopping +0.040 [+0.026, +0.054], worse" in text
-    assert "\n" not in text
-    shown = [note.get_text() for note in audit.figures.verdict(families).axes[0].texts]
-    assert set(QUESTIONS.values()) <= set(shown)
-
-
-def test_comparisons_without_a_verdict_are_those_of_the_trial_in_words():
+def test_comparisons_without_a_verdict_and_sizes_are_those_of_the_trial_in_words():
     table = audit.without_verdict({"shapes": SHAPES})
     row = table.loc["ASLP with early stopping against early stopping", "shapes"]
     assert row == "+0.014 [+0.010, +0.018]"
+    effects = audit.sizes(SHAPES)
+    assert list(effects) == [in_words("C - L"), in_words("L - B")]
+    assert list(effects[in_words("C - L")]) == list(trial.SIZES)
 
 
 def test_marks_of_complete_memorisation_follow_from_the_labels_of_the_trial():
@@ -57,9 +55,3 @@ def test_marks_of_complete_memorisation_follow_from_the_labels_of_the_trial():
     assert np.mean(unlikely) == pytest.approx(UNLIKELY, abs=0.0005)
     text = alt(audit.figures.memorised_labels(trial.read("mechanism")))
     assert "constant alpha at 145.50, 0.41; frozen switch at 147.00, 0.66" in text
-
-
-def test_sizes_are_the_effects_of_the_trial_in_words():
-    effects = audit.sizes(SHAPES)
-    assert list(effects) == [in_words("C - L"), in_words("L - B")]
-    pd.testing.assert_index_equal(pd.Index(effects[in_words("C - L")]), pd.Index(list(trial.SIZES)))

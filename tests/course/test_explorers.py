@@ -14,16 +14,16 @@ from matplotlib.text import Text
 
 from aslp_lib.course.lessons.confidence.explorer import Estimators
 from aslp_lib.course.lessons.label_perturbation.explorer import Plane
-from aslp_lib.course.live import FOLDER, Explorer, RecordedExplorer
+from aslp_lib.course.live import FOLDER, RecordedExplorer
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics.counts import Counts
 
 
 def explorer_of(name):
+    """The class of an explorer, the only one that its module defines."""
     module = locate(f"aslp_lib.course.lessons.{name}")
-    kinds = [one for one in vars(module).values() if isinstance(one, type)]
-    (kind,) = (k for k in kinds if issubclass(k, Explorer) and k.__module__ == module.__name__)
-    return kind
+    kinds = (one for one in vars(module).values() if isinstance(one, type))
+    return next(kind for kind in kinds if kind.__module__ == module.__name__)
 
 
 NAMES = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.parent.glob("lessons/*/*.js"))

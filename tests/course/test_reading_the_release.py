@@ -91,9 +91,3 @@ def test_an_update_of_the_release_is_the_lesson_s_formula(alpha, accuracy, ends)
     alphas.observe(accuracy)
     alphas.update(torch.tensor([0]), z, y)
     assert alphas.alpha.item() == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.filterwarnings("ignore:size_average and reduce args")
-def test_a_loss_reduced_by_a_string_is_a_mean():
-    z, y = torch.tensor([[1.0, -2.0]]), torch.tensor([[1.0, 1.0]])
-    assert torch.equal(bce(z, y, reduce="none"), bce(z, y))

@@ -13,8 +13,7 @@ from aslp_lib.course.recorded import epochs, perturbations
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.course.recorded.perturbations import RECORDED
 from aslp_lib.metrics import calibration
-
-LAST = EPOCHS[-1]
+from aslp_lib.metrics.counts import Counts
 
 
 def logits_of(network, dataset):
@@ -25,107 +24,85 @@ def logits_of(network, dataset):
     return logits[:, 0].double().numpy()
 
 
-def scores_by_hand(p, dataset):
-    labels = dataset.masks[:, 0].numpy()
-    posterior = getattr(dataset, "posterior", np.full(labels.shape, np.nan))
-    sure, right = np.maximum(p, 1 - p), (p >= 0.5) == labels
-    ece = oe = 0.0
-    bins = np.ceil(10 * sure - 1e-9)
-    for k in np.unique(bins):
-        share, mean = np.mean(bins == k), sure[bins == k].mean()
-        gap = mean - right[bins == k].mean()
-        ece, oe = ece + share * abs(gap), oe + share * mean * max(gap, 0)
-    return {
-        "ece": ece,
-        "oe": oe,
-        "brier": np.mean((p - labels) ** 2),
-        "accuracy": right.mean(),
-        "confidence": sure.mean(),
-        "ambiguous": mean_of(sure, np.abs(posterior - 0.5) < 0.25),
-        "background": mean_of(sure, posterior == 0),
-    }
+NAMES = ("ece", "oe", "brier", "accuracy", "confidence")
 
 
-def mean_of(values, chosen):
-    return values[chosen].mean() if chosen.any() else np.nan
+def scores_of(counts, **confidences):
+    return {name: getattr(calibration, name)(counts) for name in NAMES} | confidences
 
 
-def lab_scores(outcome):
-    names = ("ece", "oe", "brier", "accuracy", "confidence")
-    found = {name: getattr(calibration, name)(outcome.counts) for name in names}
-    return found | {"ambiguous": outcome.ambiguous, "background": outcome.background}
+def recorded_scores(outcome):
+    return scores_of(outcome.counts, ambiguous=outcome.ambiguous, background=outcome.background)
 
 
-@pytest.fixture(scope="module", params=RECORDED)
-def bce(request):
-    """A data set's name, the shipped BCE's logits of its test set, and that set."""
-    dataset = recorded.settings_of(request.param).load_data().tests["test"]
-    return request.param, logits_of(recorded.load("bce", request.param), dataset), dataset
+def scores_of_maps(p, dataset):
+    """Score probabilities; two kinds of pixels by their true posterior, if it is known."""
+    counts = Counts.from_probabilities(torch.from_numpy(p), dataset.masks[:, 0].long())
+    posterior = getattr(dataset, "posterior", np.full(p.shape, np.nan))
+    kinds = {"ambiguous": np.abs(posterior - 0.5) < 0.25, "background": posterior == 0}
+    sure = np.maximum(p, 1 - p)
+    means = {kind: sure[at].mean() if at.any() else np.nan for kind, at in kinds.items()}
+    return scores_of(counts, **means)
 
 
-class TestPerturbationRecords:
-    @pytest.mark.parametrize("temperature", [1.0, 2.5, 8.0])
-    def test_bce_at_a_temperature(self, bce, temperature):
-        data, logits, dataset = bce
+@pytest.mark.parametrize("data", RECORDED)
+def test_bce_at_a_temperature(data):
+    dataset = recorded.settings_of(data).load_data().tests["test"]
+    logits = logits_of(recorded.load("bce", data), dataset)
+    for temperature in (1.0, 2.5, 8.0):
         p = expit(logits / temperature)
         found = perturbations.at_temperature(temperature, data=data)
-        expected = scores_by_hand(p, dataset)
-        assert lab_scores(found) == pytest.approx(expected, abs=0.002, nan_ok=True)
+        expected = scores_of_maps(p, dataset)
+        assert recorded_scores(found) == pytest.approx(expected, abs=0.002, nan_ok=True)
         picks = list(RECORDED[data].picks["test"])
         np.testing.assert_allclose(found.maps, p[picks], atol=0.002)
-        if temperature == 1:
-            for targets in RECORDED[data].targets:  # 0 is BCE
-                unperturbed = perturbations.at_perturbation(0.0, targets=targets, data=data)
-                scores = lab_scores(unperturbed)
-                assert scores == pytest.approx(lab_scores(found), abs=0.001, nan_ok=True)
+    unscaled = recorded_scores(perturbations.at_temperature(1.0, data=data))
+    for targets in RECORDED[data].targets:  # 0 is BCE
+        unperturbed = perturbations.at_perturbation(0.0, targets=targets, data=data)
+        assert recorded_scores(unperturbed) == pytest.approx(unscaled, abs=0.001, nan_ok=True)
 
-    @pytest.mark.parametrize("targets", perturbations.TARGETS)
-    @pytest.mark.parametrize("part", RECORDED["shapes"].picks)
-    def test_confidence_falls_with_the_perturbation_and_has_a_matching_temperature(
-        self, part, targets
-    ):
-        confidences = []
-        for strength in perturbations.PERTURBATIONS:
-            confidence = calibration.confidence(
-                perturbations.at_perturbation(strength, part, targets).counts
-            )
-            confidences.append(confidence)
-            assert confidence < 1 - strength / 2 + 0.02  # the target's
+
+CURVES = [
+    (data, part, targets)
+    for data, of in RECORDED.items()
+    for part, targets in product(of.picks if data == "shapes" else ["test"], of.targets)
+]
+
+
+@pytest.mark.parametrize(("data", "part", "targets"), CURVES)
+def test_confidence_falls_with_the_perturbation_and_has_a_matching_temperature(data, part, targets):
+    confidences = []
+    for strength in perturbations.PERTURBATIONS:
+        trained = perturbations.at_perturbation(strength, part, targets, data)
+        confidences.append(calibration.confidence(trained.counts))
+        assert confidences[-1] < 1 - strength / 2 + 0.02  # the target's
+        if data == "shapes":
             temperature = perturbations.matching_temperature(strength, part, targets)
             matched = calibration.confidence(perturbations.at_temperature(temperature, part).counts)
-            assert matched == pytest.approx(confidence, abs=0.003)
-        assert (np.diff(confidences) < 0).all()
-
-    @pytest.mark.parametrize("data", RECORDED)
-    def test_networks_of_rules_are_the_shipped_ones(self, data):
-        how = json.loads((recorded.FOLDER / recorded.how_file(data)).read_text())
-        for rule, part in product(RECORDED[data].rules, RECORDED[data].picks):
-            shipped = how["scores"][rule][part]
-            found = lab_scores(perturbations.of_rule(rule, part, data))
-            assert {name: found[name] for name in shipped} == pytest.approx(shipped, abs=0.004)
-
-    def test_real_data_are_recorded_at_every_perturbation(self):
-        """More perturbation gives less confidence on the test set, as on synthetic data."""
-        counts = [
-            perturbations.at_perturbation(value, data="nuclei").counts
-            for value in perturbations.PERTURBATIONS
-        ]
-        assert (np.diff([calibration.confidence(one) for one in counts]) < 0).all()
-        assert min(calibration.accuracy(one) for one in counts) > 0.9
+            assert matched == pytest.approx(confidences[-1], abs=0.003)
+    assert (np.diff(confidences) < 0).all()
 
 
-class TestEpochRecords:
-    @pytest.mark.slow
-    @pytest.mark.parametrize("method", recorded.METHODS)
-    def test_the_last_frame_is_the_shipped_network_s(self, method):
-        network, data = recorded.load(method), recorded.SETTINGS.load_data()
-        for part, dataset in (("train", data.train), ("validation", data.validation)):
-            p, found = expit(logits_of(network, dataset)), epochs.seen(method, LAST, part)
-            expected = scores_by_hand(p, dataset)
-            for name in ("accuracy", "confidence", "ece"):
-                assert getattr(found, name) == pytest.approx(expected[name], abs=1e-3)
-            half_a_step = 0.5 / (epochs.GREYS - 1)
-            np.testing.assert_allclose(found.maps, p[list(PICKS[part])], atol=half_a_step + 1e-3)
+@pytest.mark.parametrize("data", RECORDED)
+def test_networks_of_rules_are_the_shipped_ones(data):
+    how = json.loads((recorded.FOLDER / recorded.how_file(data)).read_text())
+    for rule, part in product(RECORDED[data].rules, RECORDED[data].picks):
+        shipped = how["scores"][rule][part]
+        found = recorded_scores(perturbations.of_rule(rule, part, data))
+        assert {name: found[name] for name in shipped} == pytest.approx(shipped, abs=0.004)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", recorded.METHODS)
+def test_the_last_frame_is_the_shipped_network_s(method):
+    network, data = recorded.load(method), recorded.SETTINGS.load_data()
+    for part, dataset in (("train", data.train), ("validation", data.validation)):
+        p, found = expit(logits_of(network, dataset)), epochs.seen(method, EPOCHS[-1], part)
+        expected = scores_of_maps(p, dataset)
+        for name in ("accuracy", "confidence", "ece"):
+            assert getattr(found, name) == pytest.approx(expected[name], abs=1e-3)
+        half_a_step = 0.5 / (epochs.GREYS - 1)
+        np.testing.assert_allclose(found.maps, p[list(PICKS[part])], atol=half_a_step + 1e-3)
 
 
 @pytest.mark.parametrize(

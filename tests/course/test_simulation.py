@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, AdaptiveAlpha
 from aslp_lib.course.simulation import Population, simulate
@@ -106,18 +105,6 @@ def test_at_the_fixed_point_alpha_exceeds_the_bound_by_its_gradient_over_lambda(
     excess = trace.alpha[-1] - 2 * (1 - 0.95) / beta
     margin = trace.margins[sure]
     np.testing.assert_allclose(excess[sure], margin / weight, rtol=0.01, atol=1e-5)
-
-
-def test_correlation_is_spearman_s():
-    trace = run(Population(images=200), dynamics="release")
-    assert trace.correlation == pytest.approx(spearmanr(trace.alpha[-1], trace.margins).statistic)
-    assert np.isnan(run(Population(images=10), alpha_step_size=0.0).correlation)
-
-
-def test_the_examples_are_at_the_deciles_of_the_margins():
-    trace = run(Population(images=11), epochs=1)
-    ranked = np.sort(trace.margins)[[1, 5, 9]]
-    np.testing.assert_array_equal(trace.margins[list(trace.examples.values())], ranked)
 
 
 def test_alphas_of_other_images_are_refused():

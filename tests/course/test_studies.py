@@ -43,17 +43,6 @@ def test_floats_are_divided_by_their_predicted_class():
         assert calibration.accuracy(part) == pytest.approx(right.item())
 
 
-def test_studies_of_floats_are_those_of_their_grey_levels():
-    counts = floats()[2]
-    np.testing.assert_array_equal(calibrated(counts).table, calibrated(counts.grey).table)
-    (error, ends), (grey_error, grey_ends) = (
-        coverage_study(c, images=5, datasets=2, resamples=10) for c in (counts, counts.grey)
-    )
-    assert error == grey_error == pytest.approx(calibration.ece(counts))
-    for kind, pairs in ends.items():
-        np.testing.assert_array_equal(pairs, grey_ends[kind])
-
-
 @pytest.mark.claim(
     "scores",
     "The plain ECE of a calibrated forecast is above 0, and halves if there are four times as "

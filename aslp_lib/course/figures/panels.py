@@ -118,14 +118,14 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         return axis
 
-    def diagram(self, box: Box, table: Reliability, title: str) -> Axes:
+    def diagram(self, box: Box, table: Reliability, title: str, bars: str = LIGHT_BLUE) -> Axes:
         """Draw a reliability diagram of ten bins with their accuracies, gaps and shares."""
         axis = self.plot(box, ("confidence", CONFIDENCE), ("", SHARE), title)
         low, full = table.edges[:-1], table.pixels > 0
         confidence, accuracy = table.confidence[full], table.accuracy[full]
         axis.bar(
             low[full], accuracy, 0.1, align="edge", edgecolor="white", label="accuracy in the bin",
-            color=LIGHT_BLUE,
+            color=bars,
         )  # fmt: skip
         axis.bar(low + 0.05, table.share, 0.02, color=GREY, label="share of the pixels")
         axis.plot([0.5, 1], [0.5, 1], color="black", linewidth=1)

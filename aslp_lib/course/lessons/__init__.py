@@ -1,7 +1,8 @@
 """The lessons of the course.
 
 A lesson is a notebook, a line of `LESSONS`, and a folder here with the lesson's name: its exercises
-in `exercises.py`, and the figures, simulations and records that no other lesson uses.
+(texts in `exercises.md`, checks in `exercises.py`), and the figures, simulations and records that
+no other lesson uses.
 """
 
 from collections.abc import Callable, Mapping

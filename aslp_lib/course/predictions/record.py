@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,36 +36,7 @@ def read(path: Path = FILE) -> tuple[dict[str, Made], str]:
 
     Raises:
         OSError: the file cannot be read or renamed.
-        RuntimeError: another notebook has held the file's lock for ten seconds.
     """
-    with _locked(path):
-        return _read(path)
-
-
-def add(question: str, made: Made, path: Path = FILE) -> str:
-    """Record the first prediction for a question, and return a note, which may be empty.
-
-    A later prediction is not recorded, because the learner has seen the answer.
-    """
-    try:
-        with _locked(path):
-            record, note = _read(path)
-            first = record.setdefault(question, made)
-            if first is made:
-                content = {asked: asdict(each) for asked, each in record.items()}
-                files.write(path, json.dumps(content, ensure_ascii=False, indent=1))
-    except (OSError, RuntimeError) as error:
-        return f"It is not recorded: {error}."
-    return note if first == made else "Your first prediction remains recorded."
-
-
-def _locked(path: Path) -> AbstractContextManager[None]:
-    """Hold the file's lock, so that two notebooks do not overwrite each other's predictions."""
-    busy = f"another notebook has held {path} for 10 seconds; expected less. Run the cell again"
-    return files.locked(path.with_name(".aslp-predictions.lock"), busy, patience=10)
-
-
-def _read(path: Path) -> tuple[dict[str, Made], str]:
     try:
         record, content = {}, json_object(files.read(path))
         # A lone surrogate can be escaped in JSON, but it can be neither shown nor written again.
@@ -84,3 +54,23 @@ def _read(path: Path) -> tuple[dict[str, Made], str]:
         path.rename(aside)
         return {}, f"{path} was damaged ({error}). It is now {aside}, and your record begins anew."
     return record, ""
+
+
+def add(question: str, made: Made, path: Path = FILE) -> str:
+    """Record the first prediction for a question, and return a note, which may be empty.
+
+    A later prediction is not recorded, because the learner has seen the answer. A lock keeps two
+    notebooks from overwriting each other's predictions.
+    """
+    lock = path.with_name(".aslp-predictions.lock")
+    busy = f"another notebook has held {path} for 10 seconds; expected less. Run the cell again"
+    try:
+        with files.locked(lock, busy, patience=10):
+            record, note = read(path)
+            first = record.setdefault(question, made)
+            if first is made:
+                content = {asked: asdict(each) for asked, each in record.items()}
+                files.write(path, json.dumps(content, ensure_ascii=False, indent=1))
+    except (OSError, RuntimeError) as error:
+        return f"It is not recorded: {error}."
+    return note if first == made else "Your first prediction remains recorded."

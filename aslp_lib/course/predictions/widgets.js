@@ -171,7 +171,7 @@ function bins(/** @type {Rows} */ rows) {
   return [0, 1, 2].map((k) => summary(ordered.slice(ends[k], ends[k + 1])));
 }
 
-/** Describe the diagram in the words of reliability.py, and its bins. */
+/** Describe the diagram and its bins. Brackets hold Wilson's 95 % interval (Wilson, 1927). */
 function describe(/** @type {Rows} */ rows) {
   if (!rows.length)
     return ["No predictions yet. Answer the questions of the course with a confidence, and return here: you will see " +

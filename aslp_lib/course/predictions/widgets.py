@@ -7,7 +7,12 @@ from typing import Any
 import traitlets
 
 from aslp_lib.course.live import Live
-from aslp_lib.course.predictions import record, reliability
+from aslp_lib.course.predictions import record
+
+NONE_YET = (
+    "No predictions yet. Answer the questions of the course with a confidence, and return here: "
+    "you will see whether your confidence matches the share of your predictions that are right."
+)
 
 
 class Prediction(Live):
@@ -160,15 +165,16 @@ class Diagram(Live):
 
     @property
     def text(self) -> str:
-        """The diagram in words."""
-        lines = ["Your reliability diagram.", *reliability.words(self.rows), self.note]
-        return "\n".join(lines).strip()
+        """The number of predictions, and of right ones; the script computes and draws the rest."""
+        right = sum(row[2] for row in self.rows)
+        counted = f"{len(self.rows)} predictions, {right} of them right." if self.rows else NONE_YET
+        return f"Your reliability diagram.\n{counted}\n{self.note}".strip()
 
 
 def diagram() -> Diagram:
     """Show how the learner's confidence in the predictions of all notebooks compares with truth."""
     try:
         made, note = record.read()
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         made, note = {}, f"Your predictions cannot be read: {error}."
     return Diagram(rows=[[q, each.confidence, each.right] for q, each in made.items()], note=note)

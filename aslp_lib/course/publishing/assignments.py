@@ -19,48 +19,8 @@ from aslp_lib.files import read, write
 
 GRADING = Path("grading")
 
-CONFIG = '''\
-"""Settings of nbgrader. `aslp assignments` keeps this file if it exists."""
-
-import os
-import secrets
-import sysconfig
-
-c = get_config()  # noqa: F821
-
-# nbgrader runs `alembic`, which is installed beside it, by its name. The folder is on the PATH only
-# if the environment is activated.
-os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-
-# The cell that students get has a blank answer already.
-c.ClearSolutions.code_stub = {"python": ""}
-
-# Seconds for a cell. The first one imports torch.
-c.Execute.timeout = 60
-
-# Kill the kernel once the last cell has run. A graceful shutdown takes half a second.
-c.Execute.shutdown_kernel = "immediate"
-
-# A cell with this tag is not run, and a test cell that is not run earns full marks. A student could
-# add the tag "skip-execution", which is the default, but cannot know this one.
-c.Execute.skip_cells_with_tag = secrets.token_hex()
-'''
-
-INSTRUCTIONS = """\
-# Assignment: {title}
-
-{exercises} exercises, {marks} marks. They are about `notebooks/{notebook}.ipynb`, so work through
-that notebook first.
-
-- Put your answer, a number or a function, in place of the three dots, and run the cell. Then run
-  the cell below it, which says whether the answer is right, and gives a hint if it is not. You may
-  try as often as you like.
-- Do not change or delete the cells below your answers: they are restored before grading.
-- Before grading, the notebook is run from top to bottom. Each cell gets a minute, and a function
-  {seconds:g} seconds for all its calls. A cell that ends the kernel costs all marks.
-- You may add cells of your own.
-- Save the notebook and hand it in under its name.
-"""
+CONFIG = Path(__file__).with_name("nbgrader_config.txt")
+INSTRUCTIONS = Path(__file__).with_name("assignment.md")
 
 IMPORTS = """\
 # Import the lesson here: a test cell that writes a warning to stderr would earn no marks.
@@ -81,7 +41,7 @@ find("{name}").grade(answer)"""
 def assignment(lesson: str) -> NotebookNode:
     """Make the source notebook of the assignment on one lesson's exercises."""
     exercises = of_lesson(lesson)
-    instructions = INSTRUCTIONS.format(
+    instructions = INSTRUCTIONS.read_text(encoding="utf-8").format(
         **LESSONS[lesson]._asdict(),
         exercises=len(exercises),
         marks=sum(exercise.marks for exercise in exercises),
@@ -101,7 +61,7 @@ def _exercise_cells(exercise: Exercise) -> Iterator[NotebookNode]:
     name = exercise.name.replace("/", "-")
     marks = "1 mark" if exercise.marks == 1 else f"{exercise.marks} marks"
     yield new_markdown_cell(f"{exercise.markdown}\n\n({marks})", id=f"question-{name}")
-    solution = f"### BEGIN SOLUTION\n{exercise.solution.strip()}\n### END SOLUTION"
+    solution = f"### BEGIN SOLUTION\n{exercise.solution}\n### END SOLUTION"
     yield _code_cell(f"answer-{name}", f"{exercise.blank}\n{solution}", solution=True)
     test = TEST.format(name=exercise.name)
     yield _code_cell(f"test-{name}", test, grade=True, locked=True, points=exercise.marks)
@@ -127,7 +87,7 @@ def write_assignments() -> Iterator[str]:
     """
     config = GRADING / "nbgrader_config.py"
     if not config.exists():
-        write(config, CONFIG)
+        write(config, read(CONFIG))
     for lesson in filter(of_lesson, LESSONS):
         path = GRADING / "source" / lesson / f"{lesson}.ipynb"
         content = f"{nbformat.writes(assignment(lesson))}\n"

@@ -2,9 +2,10 @@
 
 import shlex
 import sys
-import tempfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from packaging.requirements import Requirement
 
@@ -23,13 +24,32 @@ def problems() -> dict[str, str]:
     """Return requirement -> its problem with the remedy, or an empty string if it is met."""
     version = sys.version.split()[0]
     outdated = f"this is {version}. Install a newer Python, remove .venv, and run make again"
+    reinstall = _pip_install("--force-reinstall", "torch", "torchvision")
+    start = "Start in a folder of your own: runs are written there"
     return {
         "Python {}.{} or newer".format(*PYTHON): outdated if sys.version_info < PYTHON else "",
         "packages": packages_problem(),
-        "torch and torchvision": torch_problem(),
-        "the course's files": files_problem(),
-        "writable folder": folder_problem(Path.cwd()),
+        "torch and torchvision": _error(
+            _import_torch, f"cannot be imported ({{}}). Run: {reinstall}"
+        ),
+        "the course's files": _error(lambda: next(course_files()), "{}"),
+        "writable folder": _error(lambda: TemporaryFile(dir=Path.cwd()).close(), f"{{}}. {start}"),
     }
+
+
+def _error(action: Callable[[], object], problem: str) -> str:
+    """Try something, and return its error in the text of the problem, or an empty string."""
+    try:
+        action()
+    except Exception as error:  # OSError of a library, RuntimeError of a missing operator
+        return problem.format(error)
+    return ""
+
+
+def _import_torch() -> None:
+    """Import torch and torchvision, whose versions are often incompatible with each other."""
+    import torch  # noqa: F401
+    import torchvision  # noqa: F401
 
 
 def packages_problem() -> str:
@@ -37,8 +57,7 @@ def packages_problem() -> str:
     try:
         requirements = [Requirement(line) for line in metadata.requires("aslp-lib") or []]
     except metadata.PackageNotFoundError:
-        remedy = _pip_install("-e", ".[course]")
-        return f"aslp-lib is not installed. Run in the clone: {remedy}"
+        return f"aslp-lib is not installed. Run in the clone: {_pip_install('-e', '.[course]')}"
     unmet = [
         f"{requirement.name}{requirement.specifier}"
         for requirement in requirements
@@ -57,36 +76,6 @@ def _is_met(requirement: Requirement) -> bool:
 
 def _pip_install(*arguments: str) -> str:
     return shlex.join([sys.executable, "-m", "pip", "install", *arguments])
-
-
-def torch_problem() -> str:
-    """Import torch and torchvision, whose versions are often incompatible with each other."""
-    try:
-        import torch  # noqa: F401
-        import torchvision  # noqa: F401
-    except Exception as error:  # OSError of a library, RuntimeError of a missing operator
-        remedy = _pip_install("--force-reinstall", "torch", "torchvision")
-        return f"cannot be imported ({error}). Run: {remedy}"
-    return ""
-
-
-def files_problem() -> str:
-    """Look for the notebooks, which are in a clone or in the wheel."""
-    try:
-        next(course_files())
-    except FileNotFoundError as error:
-        return str(error)
-    return ""
-
-
-def folder_problem(folder: Path) -> str:
-    """Try to write a temporary file to a folder."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"a")
-    except OSError as error:
-        return f"{folder}: {error.strerror}. Start in a folder of your own: runs are written there"
-    return ""
 
 
 def optional() -> list[str]:

@@ -23,32 +23,6 @@ from aslp_lib.course.publishing.assignments import GRADING
 from aslp_lib.course.publishing.copies import for_learners
 from aslp_lib.files import read, write
 
-START = """\
-# Start here
-
-You need Python 3.11 or newer. On Linux and macOS, with GNU make, run this command in this folder:
-
-    make lab
-
-Without make, as on Windows, run these:
-
-    python -m venv .venv
-    .venv\\Scripts\\activate
-    pip install -e .[course]
-    aslp course
-
-The first run installs the dependencies. Every run opens your own copies of the notebooks, in
-`my-course/notebooks`. `README.md` describes each notebook, and `docs/where_to_run.md` explains how
-to use other machines. `docs/cheat_sheet.md` lists the equations on one page. The archive leaves out
-the tests and the solution notebooks.
-
-If your teacher gave out assignments, they are in `my-course/notebooks/assignments/`. Each of them
-explains how it is graded.
-
-The automatic checks need the correct answers, so the code in `aslp_lib` contains them. Try each
-exercise before you look: after a wrong answer you get a hint.
-"""
-
 
 def pack(archive: Path) -> None:
     """Write the archive.
@@ -82,7 +56,7 @@ def _content() -> Iterator[tuple[str, bytes]]:
         yield name, content
     for path in GRADING.glob("release/*/*.ipynb"):
         yield f"notebooks/assignments/{path.name}", read(path)
-    yield "START.md", START.encode()
+    yield "START.md", read(Path(__file__).with_name("START.md"))
 
 
 def _files() -> Iterator[tuple[str, Path]]:

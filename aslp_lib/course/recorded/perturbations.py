@@ -7,7 +7,7 @@ targets. The shipped BCE network serves as perturbation 0; its logits are record
 can be divided by any temperature. Shipped networks whose alphas a rule adapted are beside them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -208,6 +208,21 @@ def kinds(dataset: Any) -> np.ndarray:
         return np.full(dataset.masks[:, 0].shape, OTHER)
     of_kind = [np.abs(posterior - 0.5) < 0.25, posterior == 0]
     return np.select(of_kind, [AMBIGUOUS, BACKGROUND], OTHER)
+
+
+def known(dataset: Any, picks: Sequence[int]) -> dict[str, np.ndarray]:
+    """Return images of a set in grey, (images, H, W) in [0, 1], with what is known of them.
+
+    The names are "images", "labels" and, if it is known, "posterior".
+    """
+    chosen = list(picks)
+    maps = {
+        "images": dataset.images[chosen].double().mean(dim=1).numpy() / 255,
+        "labels": dataset.masks[chosen, 0].numpy(),
+    }
+    if hasattr(dataset, "posterior"):
+        maps["posterior"] = dataset.posterior[chosen]
+    return maps
 
 
 def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome:

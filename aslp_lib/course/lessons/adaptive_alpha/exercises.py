@@ -8,7 +8,7 @@ import torch
 from aslp_lib.aslp.alphas import alpha_gradient
 from aslp_lib.aslp.perturbation import MODERATION, Technique
 from aslp_lib.aslp.rules import MeasuredGap
-from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+from aslp_lib.course.exercises import Array, Point, exercise, read_only, unchanged
 
 
 def _predictions(images: int, size: int, seed: int, spread: float) -> tuple[Array, ...]:
@@ -51,96 +51,42 @@ def _bound_after_validation() -> float:
     return rule.bound.item()
 
 
-ASCENT = Exercise(
-    name="adaptive_alpha/ascent",
-    title="the gradient of each image in alpha",
-    question="""
-`logits` and `labels` of N images are numpy arrays of shape (N, H, W). **Write the derivative of
-each image's expected loss in alpha, in nats per pixel, as an array of shape (N,).** Some logits
-exceed 40. There the loss is infinite if it is computed from probabilities, so find a formula
-without logarithms.
-""",
+ASCENT = exercise(
+    "adaptive_alpha/ascent",
     grid=_MAPS,
     right=_ascent,
     tolerance=1e-4,
     expects="one finite number per image (log(1 - f) of a very confident pixel is infinite in "
     "floating point; its logit is not)",
     mistakes={
-        "That is the sum over the pixels. The question asks for nats per pixel: take the mean of "
-        "each image.": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
-        "The sign is wrong: subtract the loss with plain labels from that with perturbed ones, not "
-        "vice versa.": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
-        "That is twice the derivative: perturbing moves the target by beta * (1/2 - y), which is "
-        "half of beta.": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
-        "The factor beta is missing: a stronger perturbation increases the loss more, in "
-        "proportion to beta.": lambda z, y, b: _image_mean((y - 0.5) * z),
-        "That counts foreground alone, and twice. Background is perturbed too, in the other "
-        "direction: y - 1/2.": lambda z, y, b: b * _image_mean(y * z),
-        "That counts an incorrect pixel as correct. Where the network is wrong, a perturbed label "
-        "decreases the loss.": lambda z, y, b: b / 2 * _image_mean(abs(z)),
-        "You used probabilities instead of logits. The derivative of BCE in its target is -z, for "
-        "the logit z.": lambda z, y, b: b * _image_mean((y - 0.5) / (1 + np.exp(-z))),
+        "sum": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
+        "sign": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
+        "twice": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
+        "no beta": lambda z, y, b: _image_mean((y - 0.5) * z),
+        "foreground": lambda z, y, b: b * _image_mean(y * z),
+        "absolute": lambda z, y, b: b / 2 * _image_mean(abs(z)),
+        "probabilities": lambda z, y, b: b * _image_mean((y - 0.5) / (1 + np.exp(-z))),
     },
     properties={
-        "If all logits are 0, every target has the loss log 2. The derivative must be 0, but yours "
-        "is not.": _is_zero_at_logit_0,
-        "Your number for an image depends on the other images. Take the mean over its own pixels "
-        "alone.": _is_independent_of_other_images,
-        "The names of the classes are arbitrary: inverted labels with negated logits must give the "
-        "same result.": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
-        "It must be proportional to beta: perturbing moves the target by beta * (1/2 - y), where y "
-        "is 0 or 1.": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes),
+        "logits of 0": _is_zero_at_logit_0,
+        "other images": _is_independent_of_other_images,
+        "classes": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
+        "proportional": unchanged(
+            _MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes
+        ),
     },
-    hint="BCE is linear in its target with the slope -z, and perturbing moves the target from y to "
-    "y + beta * (1/2 - y). Multiply, and take the mean of each image.",
-    why="The slope -z times the change of the target, beta * (1/2 - y), is beta * (y - 1/2) * z, "
-    "which is beta/2 times the signed logit margin. The library's `alpha_gradient` computes it "
-    "without a logarithm and without a backward pass.",
-    solution="""
-def answer(logits, labels, beta):
-    return beta * ((labels - 0.5) * logits).mean((1, 2))
-""",
-    alternative="""
-import numpy as np
-
-
-# With log(1 + exp(z)) from logaddexp, the two losses are finite at any logit.
-def answer(logits, labels, beta):
-    def bce(target):
-        return np.logaddexp(0, logits) - target * logits
-
-    return (bce((1 - beta) * labels + beta / 2) - bce(labels)).mean((1, 2))
-""",
 )
 
-GAP = Exercise(
-    name="adaptive_alpha/gap",
-    title="one update of the measured gap's bound",
-    question="""
-Four validation pixels have the predicted probabilities P(y=1) 0.9, 0.2, 0.4 and 0.7, and the
-labels 1, 0, 1 and 0. The bound is 0.05, its gain is k = 0.15, and the technique is moderation.
-**What is the bound after this validation?**
-""",
+GAP = exercise(
+    "adaptive_alpha/gap",
     right=_bound_after_validation,
     mistakes={
-        "You took P(y=1) for confidence. A pixel with P(y=1) = 0.2 is predicted background, with "
-        "confidence 0.8.": 0.05 + 0.15 * (0.55 - 0.5),
-        "The sign is wrong: overconfidence raises the bound.": 0.05 + 0.15 * (0.5 - 0.75),
-        "The gap is right, but the bound moves by only k times the gap.": 0.05 + 0.75 - 0.5,
-        "That is the change. The bound starts at 0.05.": 0.15 * (0.75 - 0.5),
-        "The third and the fourth pixel are predicted incorrectly: the accuracy is 2/4.": 0.05,
+        "probability": 0.05 + 0.15 * (0.55 - 0.5),
+        "sign": 0.05 + 0.15 * (0.5 - 0.75),
+        "no gain": 0.05 + 0.75 - 0.5,
+        "change": 0.15 * (0.75 - 0.5),
+        "accuracy": 0.05,
     },
-    hint="Subtract the accuracy from the mean of max(p, 1 - p), multiply by k, and add the bound.",
-    why="The confidence is (0.9 + 0.8 + 0.6 + 0.7) / 4 = 0.75 and the accuracy 2/4. The gap of "
-    "0.25 moves the bound by 0.15 * 0.25, far below its limit 2 (1 - A) / beta.",
-    solution="""
-probabilities, truth = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
-mean_confidence = sum(max(p, 1 - p) for p in probabilities) / 4
-share_correct = sum((p >= 0.5) == y for p, y in zip(probabilities, truth, strict=True)) / 4
-answer = 0.05 + 0.15 * (mean_confidence - share_correct)
-""",
-    alternative="# The gap is the mean of confidence minus correctness over the pixels.\n"
-    "answer = 0.05 + 0.15 * ((0.9 - 1) + (0.8 - 1) + 0.6 + 0.7) / 4",
 )
 
 EXERCISES = (ASCENT, GAP)

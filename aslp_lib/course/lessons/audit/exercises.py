@@ -3,7 +3,7 @@
 import numpy as np
 import scipy  # imports `stats` at its first use, so that importing the exercises is fast
 
-from aslp_lib.course.exercises import Array, Exercise, read_only
+from aslp_lib.course.exercises import Array, exercise, read_only
 from aslp_lib.experiments.seed_statistics import student_interval
 
 
@@ -32,85 +32,28 @@ _NLL = (
     read_only([0.17, 0.14, 0.20], [0.18, 0.13, 0.16]),
 )
 
-PAIRED = Exercise(
-    name="audit/paired",
-    title="a paired interval over seeds",
-    question="""
-Two methods were trained with the same n seeds; `first` and `second` hold their test NLL. **Write a
-function that returns `[mean, low, high]`: the mean difference, first minus second, and its 95 %
-interval over seeds.** Pair the seeds. `t.ppf(0.975, n - 1)` of `scipy.stats` is Student's quantile.
-""",
+PAIRED = exercise(
+    "audit/paired",
     right=lambda a, b: np.array([(a - b).mean(), *student_interval(a - b)]),
     tolerance=1e-4,
     expects="three numbers in nats: mean, low, high",
     mistakes={
-        "The sign is wrong: the difference is first minus second.": lambda a, b: _student(b - a),
-        "That treats the two methods as independent samples. Take the difference of each seed "
-        "first: what both methods share at a seed cancels.": _unpaired,
-        "That uses the quantile of the normal distribution, 1.96. With few seeds the standard "
-        "deviation is uncertain, and Student's quantile is larger.": lambda a, b: _interval(
+        "sign": lambda a, b: _student(b - a),
+        "unpaired": _unpaired,
+        "normal": lambda a, b: _interval(
             a - b, scipy.stats.norm.ppf(0.975) * scipy.stats.sem(a - b)
         ),
-        "That is an interval for the difference of a single seed. Divide the standard deviation "
-        "by the square root of n.": _of_single_seeds,
-        "That divides the sum of squares by n. The standard deviation of a sample divides it by "
-        "n - 1: `std(ddof=1)`.": lambda a, b: _student(a - b, ddof=0),
+        "single seed": _of_single_seeds,
+        "divisor n": lambda a, b: _student(a - b, ddof=0),
     },
-    hint="Compute first - second, its mean, and its standard deviation with n - 1 in the divisor.",
-    why="A seed determines the data and the initial weights of both methods, so that pairing "
-    "removes their common effect and makes the interval shorter.",
-    solution="""
-from scipy.stats import t
-
-
-def answer(first, second):
-    d = first - second
-    half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / len(d) ** 0.5
-    return [d.mean(), d.mean() - half, d.mean() + half]
-""",
-    alternative="""
-from scipy.stats import ttest_rel
-
-
-# The paired t test has the same interval.
-def answer(first, second):
-    return [(first - second).mean(), *ttest_rel(first, second).confidence_interval(0.95)]
-""",
     grid=_NLL,
 )
 
-_RETRAINING = "That needs retraining, which is ruled out."
-
-SAME_CAMERA = Exercise(
-    name="audit/same_camera",
-    title="the same camera",
-    question="""
-A trained network segments cracks in photographs of concrete. The customer is billed by the area of
-the cracks in the map thresholded at 1/2, so that no decision may change, and the network will not
-be trained again. Its confidence is ten points above its accuracy, and an engineer reads the
-probabilities. Camera and light never change, and 100 labelled images are held out. **Which method
-do you choose?** Answer with its number.
-
-1. no method
-2. temperature scaling
-3. isotonic regression
-4. label smoothing
-5. early stopping
-6. ASLP
-""",
+SAME_CAMERA = exercise(
+    "audit/same_camera",
     right=lambda: 2,
     expects="the number of a method, 1 to 6",
-    mistakes={
-        "The network is overconfident, and a hundred labelled images are enough to correct "
-        "that.": 1,
-        "That calibrates at least as well, but it changes decisions, and with them the bills.": 3,
-        f"{_RETRAINING} Its strength would also have to be chosen on the same 100 images.": 4,
-        f"{_RETRAINING} An earlier epoch would also make other decisions.": 5,
-        _RETRAINING: 6,
-    },
-    hint="Choose one of the six numbers.",
-    why="One parameter is fitted on images that resemble the test images, and no decision changes.",
-    solution="answer = 2",
+    mistakes={"none": 1, "isotonic": 3, "smoothing": 4, "stopping": 5, "aslp": 6},
 )
 
 EXERCISES = (PAIRED, SAME_CAMERA)

@@ -43,12 +43,11 @@ class Estimators(Explorer):
         """Plot the reliability diagram of the first predictions, and the shares of the bins."""
         label, counts = next(iter(self.counts.items()))
         table, panels = calibration.reliability(counts), Panels(8.6)
-        diagram = panels.diagram((0.6, 0.5, 3.5, 2.55), table, f"{label}: ECE, bins of equal width")
+        title = f"{label}: ECE, bins of equal width"
+        # Blue stands for underconfidence.
+        diagram = panels.diagram((0.6, 0.5, 3.5, 2.55), table, title, bars=LIGHT_GREY)
         diagram.set_ylabel("accuracy in the bin")
-        accuracies, shares_of_bins = diagram.containers[:2]
-        shares_of_bins.remove()  # the right panel has them
-        for bar in accuracies:
-            bar.set(facecolor=LIGHT_GREY)  # blue stands for underconfidence
+        diagram.containers[1].remove()  # the right panel has the shares of the bins
         diagram.legend(fontsize=9, loc="upper left", handlelength=1)
         percent = ("share of the pixels", SHARE)
         x = ("confidence", CONFIDENCE)
@@ -56,8 +55,7 @@ class Estimators(Explorer):
         full = table.pixels > 0
         for confidence, share in zip(table.confidence[full], table.share[full], strict=True):
             shares.vlines(confidence, 0, share, color=GREY, linewidth=8)
-            text = f"{100 * share:.0f} %"
-            shares.text(confidence, share + 0.02, text, ha="center", fontsize=9)
+            shares.text(confidence, share + 0.02, f"{100 * share:.0f} %", ha="center", fontsize=9)
         panels.figure.set_label(
             f"{label}: reliability diagram with {calibration.BINS} bins of equal width, "
             f"{full.sum()} of them with pixels; ECE {100 * calibration.ece(counts):.2f} %, mean "

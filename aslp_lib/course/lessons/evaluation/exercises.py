@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from aslp_lib.course.exercises import Array, Exercise, read_only, unchanged
+from aslp_lib.course.exercises import Array, exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts
@@ -55,76 +55,39 @@ def _binomial(right: Array, pixels: Array, times: Array) -> Array:
 
 _CASE = _set(12)
 
-BOOTSTRAP = Exercise(
-    name="evaluation/bootstrap",
-    title="an interval over images",
-    question="""
-For each image, `right` holds the number of its correct pixels and `pixels` that of all its pixels.
-Each row of `times` says how often each image was drawn in one resampled set. **Return the pooled
-accuracy of the set and its 95 % interval over images**, as three numbers `[value, low, high]`: low
-and high are the 2.5 % and 97.5 % quantiles of the resampled sets' pooled accuracies.
-""",
+BOOTSTRAP = exercise(
+    "evaluation/bootstrap",
     grid=(_set(5), _CASE, _set(30)),
     right=_interval,
     tolerance=1e-4,
     expects="three shares in [0, 1]: value, low, high",
     mistakes={
-        "Those are means over images. Divide the sum of correct pixels by the sum of pixels of "
-        "each resample.": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
-        "The ends are right. The value is the accuracy of the set itself, not the mean over the "
-        "resamples.": _mean_of_resamples,
-        "An image that is drawn three times counts three times. You counted each image once at "
-        "most.": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
-        "That leaves out 5 % of the resamples at each end, which makes a 90 % interval. Leave out "
-        "2.5 %.": partial(_with_quantiles, ends=(0.05, 0.95)),
-        "Those are the minimum and the maximum of all resamples, which depend on the number of "
-        "resamples.": partial(_with_quantiles, ends=(0, 1)),
-        "That is the interval for independent pixels. Here whole images are drawn.": _binomial,
+        "means of images": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
+        "mean of resamples": _mean_of_resamples,
+        "once at most": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
+        "90 %": partial(_with_quantiles, ends=(0.05, 0.95)),
+        "extremes": partial(_with_quantiles, ends=(0, 1)),
+        "pixels": _binomial,
     },
     properties={
-        "The value of this set lies between the two ends, but yours does not: return value, low, "
-        "high.": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
-        "The result changes with the order of the images. Use times for each resample, and draw "
-        "nothing anew.": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
+        "order of ends": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
+        "order of images": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
     },
-    hint="Multiply a row of times by right and sum: that is the number of correct pixels of one "
-    "resampled set. Its number of pixels follows in the same way.",
-    why="times has the shape (resamples, images): times @ right holds the correct pixels of each "
-    "resampled set. The library does the same with whole histograms.",
-    solution="""
-import numpy as np
-
-
-def answer(right, pixels, times):
-    drawn = (times @ right) / (times @ pixels)
-    return [right.sum() / pixels.sum(), *np.quantile(drawn, [0.025, 0.975])]
-""",
 )
 
-BRIER = Exercise(
-    name="evaluation/brier",
-    title="Brier score of a constant",
-    question="""
-A network predicts P(y=1) = 0.2 for every pixel, and 30 % of the pixels are foreground. **What is
-its Brier score?**
-""",
+BRIER = exercise(
+    "evaluation/brier",
     right=lambda: calibration.brier(
         Counts.from_map(np.full((1, 10), 51, np.uint8), np.arange(10)[None] < 3)
     ),
     tolerance=0.002,
     mistakes={
-        "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
-        "difference from 0.2.": 0.3 * 0.7,
-        "That is the reliability. Add the uncertainty of the labels.": (0.3 - 0.2) ** 2,
-        "That is the mean absolute error. Square the differences.": 0.3 * 0.8 + 0.7 * 0.2,
-        "That is the variance of a label with probability 0.2, but 30 % are foreground.": 0.2 * 0.8,
-        "That is the gap, and the ECE. Square it, and add the labels' uncertainty.": 0.3 - 0.2,
+        "uncertainty": 0.3 * 0.7,
+        "reliability": (0.3 - 0.2) ** 2,
+        "absolute": 0.3 * 0.8 + 0.7 * 0.2,
+        "variance": 0.2 * 0.8,
+        "gap": 0.3 - 0.2,
     },
-    hint="A foreground pixel costs (1 - 0.2)^2 and a background pixel 0.2^2. Take the mean.",
-    why="Reliability is 0.01, a constant has no resolution, and the uncertainty is 0.21.",
-    solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
-    alternative="# Reliability plus uncertainty: a constant has no resolution.\n"
-    "answer = (0.3 - 0.2) ** 2 + 0.3 * 0.7",
 )
 
 EXERCISES = (BOOTSTRAP, BRIER)

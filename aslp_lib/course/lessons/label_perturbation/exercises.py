@@ -8,7 +8,7 @@ import torch
 
 from aslp_lib.aslp.perturbation import MODERATION, Technique, disturb_label, sampled_targets
 from aslp_lib.aslp.theory import expected_confidence
-from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+from aslp_lib.course.exercises import Array, Point, exercise, read_only, unchanged
 
 
 def _batch(size: int, seed: int) -> tuple[Array, ...]:
@@ -52,120 +52,53 @@ def _inverts_at_alpha_1(answer: Callable[..., Array]) -> bool:
     return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
 
 
-SWITCH = Exercise(
-    name="label_perturbation/switch",
-    title="sample the switch",
-    question="""
-The array `labels` of shape (N, H, W) holds N label maps of 0 and 1. The array `draws` of shape (N,)
-holds a number for each image that was drawn uniformly from [0, 1). **Write a function that returns
-the sampled targets of this step, of shape (N, H, W).** An image whose draw is below `alpha` is
-perturbed as a whole with strength `beta`; any other image keeps its labels. Use numpy. The function
-is compared with the library on maps that you do not see.
-""",
+SWITCH = exercise(
+    "label_perturbation/switch",
     grid=_MAPS,
     right=_sampled,
     tolerance=1e-6,
     expects="an array of targets, in the shape of labels",
     mistakes={
-        "The switch is inverted: a draw is below alpha with probability alpha, and then the map is "
-        "perturbed.": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
-        "The draws lie along the last axis: each *column* has its own switch. Add two axes, "
-        "draws[:, None, None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
-        "The draws lie along the rows: each *row* has its own switch. They need one more axis, "
-        "draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
-        "That perturbs every map. If the draw of an image is not below alpha, its target is its "
-        "label.": lambda y, u, a, b: _p(y, b),
-        "That is the expected target, the mean over many draws. Compute the target for this one "
-        "draw.": lambda y, u, a, b: _p(y, a * b),
-        "That inverts the labels, which is right for beta = 2 alone. Perturbed labels are (1 - "
-        "beta) * y + beta/2.": lambda y, u, a, b: np.where(u[:, None, None] < a, 1 - y, y),
-        "The term beta/2 is missing: the labels of background pixels are perturbed as well, and "
-        "rise above 0.": lambda y, u, a, b: np.where(u[:, None, None] < a, (1 - b) * y, y),
+        "inverted switch": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
+        "columns": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
+        "rows": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
+        "every map": lambda y, u, a, b: _p(y, b),
+        "expected": lambda y, u, a, b: _p(y, a * b),
+        "inverted labels": lambda y, u, a, b: np.where(u[:, None, None] < a, 1 - y, y),
+        "no beta/2": lambda y, u, a, b: np.where(u[:, None, None] < a, (1 - b) * y, y),
     },
     properties={
-        "Some pixels of an image are perturbed and others are not. There is one draw per image, "
-        "not one per pixel.": _perturbs_whole_maps,
-        "With alpha = 0 no label may change, even where a draw is exactly 0: a draw must be "
-        "*below* alpha.": _keeps_labels_at_alpha_0,
-        "With alpha = 1 and beta = 2 every map must be inverted.": _inverts_at_alpha_1,
-        "The targets of an image must depend on its own draw and labels alone, in any order of the "
-        "images.": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
+        "whole maps": _perturbs_whole_maps,
+        "alpha 0": _keeps_labels_at_alpha_0,
+        "alpha 1": _inverts_at_alpha_1,
+        "other images": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
     },
-    hint="np.where(switch, perturbed, labels), with a switch that has one entry per image.",
-    why="The draw of an image is compared with alpha once and decides for all of its pixels. The "
-    "library's `sampled_targets` does the same.",
-    solution="""
-import numpy as np
-
-
-def answer(labels, draws, alpha, beta):
-    on = draws[:, None, None] < alpha
-    return np.where(on, (1 - beta) * labels + beta / 2, labels)
-""",
-    alternative="""
-# Change only the images whose switch is on, in a copy.
-def answer(labels, draws, alpha, beta):
-    targets, on = labels.copy(), draws < alpha
-    targets[on] = (1 - beta) * targets[on] + beta / 2
-    return targets
-""",
 )
 
-DISTURB = Exercise(
-    name="label_perturbation/disturb",
-    title="DisturbLabel in the plane",
-    question="""
-DisturbLabel replaces a label by a uniformly random class with probability 0.3. With two classes,
-**which alpha of hard inversion has the same expected target?**
-""",
+DISTURB = exercise(
+    "label_perturbation/disturb",
     right=lambda: disturb_label(0.3)[0],
     tolerance=0.004,
     mistakes={
-        "Half of the random classes are the label itself and change nothing.": 0.3,
-        "You doubled instead of halving: only every second random class differs.": 2 * 0.3,
-        "You halved twice. A random class differs with probability 1/2; hard inversion always "
-        "inverts.": 0.3 / 4,
-        "That is how often the label stays. Alpha is how often it is inverted.": 1 - 0.3 / 2,
+        "rate": 0.3,
+        "doubled": 2 * 0.3,
+        "halved twice": 0.3 / 4,
+        "stays": 1 - 0.3 / 2,
     },
-    hint="How often does the label become the other class? With hard inversion, it is alpha.",
-    why="Half of the random classes are the old one, so the label is inverted with probability "
-    "0.3 / 2.",
-    solution="""
-rate, classes = 0.3, 2
-answer = rate * (classes - 1) / classes
-""",
 )
 
 
-ONE_PIXEL = Exercise(
-    name="label_perturbation/one_pixel",
-    title="a temperature for one pixel",
-    question="""
-A background pixel has the logit -8 under BCE. A network that fits its expected targets at an
-expected perturbation alpha*beta of 0.4 has the confidence of the target on every pixel. **Which
-temperature gives the BCE network the same confidence on this pixel?**
-""",
+ONE_PIXEL = exercise(
+    "label_perturbation/one_pixel",
     right=lambda: 8 / scipy.special.logit(float(expected_confidence(0.4, MODERATION))),
     tolerance=0.05,
     expects="a temperature, such as 2.5",
     mistakes={
-        "You took 1 - alpha*beta as the confidence of the target. Only half of alpha*beta goes to "
-        "the other class.": lambda: 8 / scipy.special.logit(1 - 0.4),
-        "You divided by the probability. Divide by its logit.": 8 / 0.8,
-        "That is the inverse. The temperature divides the logit.": lambda: (
-            scipy.special.logit(0.8) / 8
-        ),
-        "A temperature is positive. The confidence on background is 1 - P(y=1), and it has the "
-        "logit 8, not -8.": lambda: -8 / scipy.special.logit(0.8),
+        "all of alpha*beta": lambda: 8 / scipy.special.logit(1 - 0.4),
+        "probability": 8 / 0.8,
+        "inverse": lambda: scipy.special.logit(0.8) / 8,
+        "negative": lambda: -8 / scipy.special.logit(0.8),
     },
-    hint="Find the logit of the target's confidence, 1 - alpha*beta/2. T is 8 divided by it.",
-    why="The logit of 0.8 is ln 4 = 1.39. A pixel with the logit 16 would need twice the "
-    "temperature: no single T gives all pixels the same confidence.",
-    solution="""
-import math
-
-answer = 8 / math.log(0.8 / 0.2)
-""",
 )
 
 EXERCISES = (SWITCH, DISTURB, ONE_PIXEL)

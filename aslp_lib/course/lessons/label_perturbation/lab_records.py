@@ -25,19 +25,9 @@ START: dict[str, Any] = {
 
 
 def images(data: str, part: str) -> dict[str, np.ndarray]:
-    """Return the recorded images of a test set, (4, H, W) in [0, 1], with what is known of them.
-
-    The names are "images", "labels" and, if it is known, "posterior".
-    """
-    dataset: Any = settings_of(data).load_data().tests[part]
-    picks = list(RECORDED[data].picks[part])
-    known = {
-        "images": dataset.images[picks].double().mean(dim=1).numpy() / 255,
-        "labels": dataset.masks[picks, 0].numpy(),
-    }
-    if hasattr(dataset, "posterior"):
-        known["posterior"] = dataset.posterior[picks]
-    return known
+    """Return the recorded images of a test set, see `perturbations.known`."""
+    tests = settings_of(data).load_data().tests
+    return perturbations.known(tests[part], RECORDED[data].picks[part])
 
 
 def grey(maps: np.ndarray) -> dict[str, Any]:
@@ -103,11 +93,8 @@ def picture() -> Figure:
     ):
         panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
     for outcome, title, bottom in zip(shown, names, (4.65, 1.15), strict=True):
-        diagram = panels.diagram(
-            (7.3, bottom, 2.7, 2.5), calibration.reliability(outcome.counts), title
-        )
-        for bar in diagram.containers[0]:  # blue stands for underconfidence alone
-            bar.set_facecolor("#D4D4D4")
+        table, box = calibration.reliability(outcome.counts), (7.3, bottom, 2.7, 2.5)
+        diagram = panels.diagram(box, table, title, bars="#D4D4D4")  # blue is underconfidence
         diagram.set_ylabel("accuracy; share of pixels")
     diagram.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.42, -0.2), ncols=2)
     ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]

@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.course.exercises import Array, Exercise, read_only
-
-_BINS = 10
+from aslp_lib.course.exercises import Array, exercise, read_only
 
 
 def _pixels(seed: int, sharpness: tuple[float, ...]) -> tuple[Array, Array]:
@@ -33,7 +31,7 @@ def _of_library(p: Array, y: Array) -> Array:
 
 
 def _ece(p: Array, outcome: Array) -> float:
-    index = np.ceil(_BINS * p).astype(int)
+    index = np.ceil(10 * p).astype(int)
     return float(abs(np.bincount(index, p - outcome)).sum() / len(p))
 
 
@@ -43,57 +41,25 @@ def _per_class(error: Callable[[Array, Array, Array], float], p: Array, y: Array
     return np.array([error(p[:, k], y == k, predicted == k) for k in range(p.shape[1])])
 
 
-SHARES = Exercise(
-    name="more_classes/shares",
-    title="the error of each class as a share of its area",
-    question="""
-`p` holds the probabilities of N pixels, shape (N, K), and `y` their classes 0, 1, ..., K - 1, shape
-(N,). **Write the function that returns, for each class, its class-wise ECE divided by its
-frequency, shape (K,).** Use ten bins of equal width, (0, 0.1], (0.1, 0.2] and so on. The arguments
-are numpy arrays, every class occurs, and no probability is 0 or on the edge of a bin.
-""",
+SHARES = exercise(
+    "more_classes/shares",
     grid=tuple(read_only(*_pixels(*case)) for case in ((0, (1, 0.5, 0.2)), (1, (2, 1, 1, 0.4)))),
     right=_of_library,
     tolerance=0.002,
     expects="one number of 0 or more for each class, such as [0.1, 0.8]",
     mistakes={
-        "That is the class-wise ECE. Divide it by the frequency of the class.": lambda p, y: (
-            _per_class(lambda q, right, _: _ece(q, right), p, y)
-        ),
-        "You divided by the mean probability, which is the area that is promised. Divide by the "
-        "frequency of the label.": lambda p, y: _per_class(
-            lambda q, right, _: _ece(q, right) / q.mean(), p, y
-        ),
-        "You used only the pixels that are predicted as the class. Every pixel promises something "
-        "about every class.": lambda p, y: _per_class(
+        "plain": lambda p, y: _per_class(lambda q, right, _: _ece(q, right), p, y),
+        "promised": lambda p, y: _per_class(lambda q, right, _: _ece(q, right) / q.mean(), p, y),
+        "predicted pixels": lambda p, y: _per_class(
             lambda q, right, own: _ece(q[own], right[own]) / right.mean(), p, y
         ),
-        "That is the error of the area: you subtracted the means over all pixels, in which errors "
-        "of different bins cancel.": lambda p, y: _per_class(
+        "area": lambda p, y: _per_class(
             lambda q, right, _: abs(q.mean() - right.mean()) / right.mean(), p, y
         ),
-        "That is the top-label ECE divided by each frequency. The promise of class k is "
-        "p[:, k].": lambda p, y: (
+        "top label": lambda p, y: (
             _ece(p.max(axis=1), p.argmax(axis=1) == y) / np.bincount(y.astype(int)) * len(y)
         ),
     },
-    hint="For class k, the promise is p[:, k] and the outcome is y == k, at all pixels. Sum up "
-    "promise minus outcome in each bin, and add the absolute values of these sums.",
-    why="The class-wise ECE counts errors over all pixels, so that a rare class has a small one. "
-    "Only the share shows whether the probability of the class means anything.",
-    solution="""
-import numpy as np
-
-
-def answer(p, y):
-    shares = []
-    for k in range(p.shape[1]):
-        outcome = y == k
-        bins = np.ceil(10 * p[:, k]).astype(int)
-        gaps = np.bincount(bins, p[:, k] - outcome)  # summed in each bin
-        shares.append(abs(gaps).sum() / outcome.sum())
-    return np.array(shares)
-""",
 )
 
 EXERCISES = (SHARES,)

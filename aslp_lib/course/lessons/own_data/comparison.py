@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,11 +157,12 @@ def posterior_error(probabilities: Tensor, cells: Cells) -> float:
     return (probabilities - cells.posterior)[cells.labelled].square().mean().item()
 
 
-def compare(seeds: Iterable[int], alpha: float) -> Results:
+def compare(seeds: Iterable[int], alpha: float, epochs: int = EPOCHS) -> Results:
     """Train with every method on the cells of each seed, and score the predictions.
 
     Args:
         alpha: the constant perturbation level. Label smoothing has the same expected perturbation.
+        epochs: number of epochs of each training.
 
     Returns:
         Method -> one row per seed, with "seed"; "ece", "oe", "nll" and "posterior_error" on the
@@ -178,16 +180,17 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
         known, test = (sets["train"], sets["validation"]), sets["test"]
         smoothed = label_smoothing(alpha * HARD_INVERSION.beta)
         more = draw_cells(MANY * IMAGES["train"], 10 * seed + 4)
-        bce = train(start, *known)
+        run = partial(train, start, epochs=epochs)
+        bce = run(*known)
         rows = {
             "BCE": bce.network,
             "BCE + temperature scaling": bce.network,
             "early stopping": bce.stopped,
-            "more images": train(start, more, known[1], epochs=EPOCHS // MANY).network,
-            "label smoothing": train(start, *known, *smoothed).network,
-            "constant alpha": train(start, *known, alpha).network,
-            "ASLP (MC)": train(start, *known, adaptive("aslp_mc")).network,
-            "ASLP (measured gap)": train(start, *known, adaptive("aslp_gap")).network,
+            "more images": run(more, known[1], epochs=epochs // MANY).network,
+            "label smoothing": run(*known, *smoothed).network,
+            "constant alpha": run(*known, alpha).network,
+            "ASLP (MC)": run(*known, adaptive("aslp_mc")).network,
+            "ASLP (measured gap)": run(*known, adaptive("aslp_gap")).network,
         }
         for label, network in rows.items():
             fitted = Temperature().fit(count(network, sets["validation"]))

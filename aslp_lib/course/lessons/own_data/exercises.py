@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aslp_lib.course.exercises import Array, Exercise, read_only
+from aslp_lib.course.exercises import Array, exercise, read_only
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -38,79 +38,30 @@ def _foreground_mean(p: Array, y: Array) -> float:
     return float(p[y != 255].mean() - ((p >= 0.5) == y)[y != 255].mean())
 
 
-GAP = Exercise(
-    name="own_data/gap",
-    title="the gap of the labelled pixels",
-    question="""
-The measured-gap rule observes the mean confidence and the accuracy of the validation pixels. The
-array `p` holds the predicted foreground probabilities of the pixels, and `y` their labels: 0, 1, or
-255 for a pixel without a label. **Return the mean confidence minus the accuracy.**
-""",
+GAP = exercise(
+    "own_data/gap",
     right=_gap,
     expects="a difference of two shares, such as 0.05",
     mistakes={
-        "The sign is wrong: an overconfident network has a positive gap.": lambda p, y: -_gap(p, y),
-        "That counts unlabelled pixels as background. Leave the pixels with y = 255 out of both of "
-        "the means.": lambda p, y: _difference(p, y == 1),
-        "The accuracy is that of the labelled pixels, but the confidence is that of all pixels. "
-        "Use the labelled ones for both.": _confidence_of_all,
-        "That counts 255 as foreground. It means that a pixel has no label, so leave it out of "
-        "both means.": lambda p, y: _difference(p, y > 0),
-        "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, with "
-        "confidence 0.9.": _foreground_mean,
+        "sign": lambda p, y: -_gap(p, y),
+        "unlabelled background": lambda p, y: _difference(p, y == 1),
+        "confidence of all": _confidence_of_all,
+        "unlabelled foreground": lambda p, y: _difference(p, y > 0),
+        "foreground": _foreground_mean,
     },
-    hint="Drop the pixels with y = 255. Then average max(p, 1 - p), and (p >= 1/2) == y.",
-    why="Pixels without a label enter neither mean. Outside a field of view they are easy to "
-    "predict, and would improve both scores.",
-    solution="""
-import numpy as np
-
-
-def answer(p, y):
-    labelled = y != 255
-    confidence = np.maximum(p, 1 - p)[labelled].mean()
-    accuracy = ((p >= 0.5) == (y == 1))[labelled].mean()
-    return confidence - accuracy
-""",
-    alternative="""
-import numpy as np
-
-
-# One mean over the labelled pixels, of confidence minus correctness.
-def answer(p, y):
-    excess = np.maximum(p, 1 - p) - ((p >= 0.5) == (y == 1))
-    return excess[y != 255].mean()
-""",
     grid=_VALIDATIONS,
 )
 
-REPORT = Exercise(
-    name="own_data/report",
-    title="which number to report",
-    question="""
-Several settings were trained. Setting k has the NLL `validation[k]` on the validation images and
-`test[k]` on the test images. **Return the test NLL that you may report for the method after
-choosing its setting.**
-""",
+REPORT = exercise(
+    "own_data/report",
     right=lambda validation, test: test[np.argmin(validation)],
     expects="one of the test NLLs, such as 0.4",
     mistakes={
-        "That selects the setting on the test set, which then no longer tests it. Select on "
-        "validation images.": lambda validation, test: test.min(),
-        "That is the NLL on the images used for selection. As the lowest of several, it is "
-        "optimistic.": lambda validation, test: validation.min(),
-        "That is the mean over all settings, most of which were not selected. Report the selected "
-        "one.": lambda validation, test: test.mean(),
-        "That selects the setting with the highest NLL. Select the one with the lowest: a lower "
-        "NLL is better.": lambda validation, test: test[np.argmax(validation)],
+        "selected on test": lambda validation, test: test.min(),
+        "validation": lambda validation, test: validation.min(),
+        "mean": lambda validation, test: test.mean(),
+        "highest": lambda validation, test: test[np.argmax(validation)],
     },
-    hint="Select the setting by its validation NLL, and report its test NLL.",
-    why="It may exceed the lowest test NLL, but only a setting that was selected without the test "
-    "set gets an unbiased test score.",
-    solution="""
-def answer(validation, test):
-    return test[validation.argmin()]
-""",
     grid=_CANDIDATES,
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.course.exercises import Array, Exercise, read_only, unchanged
+from aslp_lib.course.exercises import Array, exercise, read_only, unchanged
 from aslp_lib.metrics.temperature import best_temperature
 
 
@@ -44,73 +44,24 @@ def _epochs(seed: int) -> tuple[Array, ...]:
 
 
 _CASES = _epochs(118), _epochs(123)  # in the first, no two mistakes have the same result
-BOTH = Exercise(
-    name="remedies/both",
-    title="an epoch and a temperature",
-    question="""
-Each row of `z` holds the logits of the validation pixels after one epoch; `y` holds their labels.
-**Write a function that returns `[epoch, T]`: the epoch that early stopping keeps, counted from 1,
-and the temperature that it needs.** Early stopping keeps the epoch with the lowest mean NLL after
-temperature scaling, where each epoch has its own temperature.
-""",
+BOTH = exercise(
+    "remedies/both",
     right=_lowest(_scaled_nll),
     tolerance=0.01,
     expects="two numbers: an epoch, counted from 1, and a temperature",
     mistakes={
-        "That keeps the epoch with the lowest NLL before scaling. Divide the logits of each epoch "
-        "by their best T first.": _lowest(_nll),
-        "That keeps the epoch with the highest accuracy.": _lowest(
-            lambda z, y: -float(((z > 0) == y).mean())
-        ),
-        "That keeps the epoch that needs scaling least, with T nearest to 1. T is free; what "
-        "counts is the NLL that is left after it.": _lowest(
-            lambda z, y: abs(_temperature(z, y) - 1)
-        ),
-        "That divides every epoch by the temperature of the last one. Each epoch needs its "
-        "own.": _with_last_temperature,
-        "That counts epochs from 0. The first is epoch 1.": lambda z, y: (
-            _lowest(_scaled_nll)(z, y) - np.array([1, 0])
-        ),
-        "That is 1 / T: logits are divided by T.": lambda z, y: (
-            _lowest(_scaled_nll)(z, y) ** np.array([1, -1])
-        ),
+        "unscaled": _lowest(_nll),
+        "accuracy": _lowest(lambda z, y: -float(((z > 0) == y).mean())),
+        "nearest to 1": _lowest(lambda z, y: abs(_temperature(z, y) - 1)),
+        "last temperature": _with_last_temperature,
+        "from 0": lambda z, y: _lowest(_scaled_nll)(z, y) - np.array([1, 0]),
+        "inverse": lambda z, y: _lowest(_scaled_nll)(z, y) ** np.array([1, -1]),
     },
     properties={
-        "If all logits are doubled, T doubles too, and the epoch stays.": unchanged(
+        "doubled": unchanged(
             _CASES[0], lambda z, y: (2 * z, y), lambda result: result / np.array([1, 2])
         ),
     },
-    hint="Write the mean NLL of one row as a function of T, and minimise it for each row.",
-    why="T corrects a factor that all logits share, for nothing; so an epoch is judged by what T "
-    "cannot correct.",
-    solution="""
-import numpy as np
-from scipy.optimize import minimize_scalar
-
-
-def answer(z, y):
-    def nll(T, row):
-        return np.logaddexp(0, (1 - 2 * y) * row / T).mean()
-
-    fits = [minimize_scalar(nll, bounds=(0.1, 20), args=(row,)) for row in z]
-    best = int(np.argmin([fit.fun for fit in fits]))
-    return [best + 1, fits[best].x]
-""",
-    alternative="""
-import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit
-
-
-# At the best T, the slope of the NLL is zero: the mean of (f - y) z.
-def answer(z, y):
-    def slope(T, row):
-        return ((expit(row / T) - y) * row).mean()
-
-    T = [brentq(slope, 0.02, 50, args=(row,)) for row in z]
-    nll = [np.logaddexp(0, (1 - 2 * y) * row / t).mean() for row, t in zip(z, T, strict=True)]
-    return [int(np.argmin(nll)) + 1, T[int(np.argmin(nll))]]
-""",
     grid=_CASES,
 )
 

@@ -4,7 +4,7 @@ import torch
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.aslp.theory import minimiser, target_variance
-from aslp_lib.course.exercises import Exercise
+from aslp_lib.course.exercises import exercise
 from aslp_lib.recalibration.unperturb import undone_logits
 
 _BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
@@ -26,126 +26,48 @@ def _in_range(p: float) -> float:
     return min(max(p, 0.0), 1.0)
 
 
-UNDO = Exercise(
-    name="sc_bce/undo",
-    title="from the minimiser back to the posterior",
-    question="""
-A network that was trained with `alpha` and `beta` predicts `f` for a pixel. **Write the function
-that returns the posterior whose minimiser is f.** No posterior explains an f below alpha*beta/2 or
-above 1 - alpha*beta/2: return 0 or 1.
-""",
+UNDO = exercise(
+    "sc_bce/undo",
     grid=_TRAINED,
     right=_posterior,
     mistakes={
-        "The result must be a probability. Where f is below alpha*beta/2 or above "
-        "1 - alpha*beta/2, return 0 or 1.": lambda f, a, b: (f - a * b / 2) / (1 - a * b),
-        "You divided before you subtracted. The term alpha*beta/2 was added last, so subtract it "
-        "first.": lambda f, a, b: _in_range(f / (1 - a * b) - a * b / 2),
-        "Perturbation adds alpha*beta/2, not alpha*beta, so subtract only half of the "
-        "dose.": lambda f, a, b: _in_range((f - a * b) / (1 - a * b)),
-        "You subtracted alpha*beta/2, but did not divide by 1 - alpha*beta.": (
-            lambda f, a, b: _in_range(f - a * b / 2)
-        ),
-        "That perturbs the prediction once more. Solve the equation for the posterior.": (
-            lambda f, a, b: (1 - a * b) * f + a * b / 2
-        ),
-        "That uses the units of the release, where beta is half of the paper's beta.": (
-            lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b))
-        ),
+        "beyond 0 and 1": lambda f, a, b: (f - a * b / 2) / (1 - a * b),
+        "divided first": lambda f, a, b: _in_range(f / (1 - a * b) - a * b / 2),
+        "whole dose": lambda f, a, b: _in_range((f - a * b) / (1 - a * b)),
+        "not divided": lambda f, a, b: _in_range(f - a * b / 2),
+        "perturbed again": lambda f, a, b: (1 - a * b) * f + a * b / 2,
+        "release": lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b)),
     },
-    hint="Solve f = (1 - alpha*beta) * posterior + alpha*beta/2 for the posterior, and keep the "
-    "result between 0 and 1.",
-    why="The minimiser is a straight line in the posterior, so subtraction and division invert it. "
-    "A network can overshoot the ends of the line, where the nearest posterior is 0 or 1.",
-    solution="""
-def answer(f, alpha, beta):
-    dose = alpha * beta
-    posterior = (f - dose / 2) / (1 - dose)
-    return min(max(posterior, 0), 1)
-""",
-    alternative="""
-# The distance from 1/2 grows by one factor.
-def answer(f, alpha, beta):
-    distance = (f - 0.5) / (1 - alpha * beta)
-    return 0.5 + min(max(distance, -0.5), 0.5)
-""",
 )
 
-MINIMISER = Exercise(
-    name="sc_bce/minimiser",
-    title="the minimiser of SC-BCE",
-    question="""
-A pixel is foreground with probability `posterior`. Its label map is perturbed with probability
-`alpha` at strength `beta`. **Write the function that returns the probability f that minimises the
-expected SC-BCE.** It is compared with the library on a grid of arguments.
-""",
+MINIMISER = exercise(
+    "sc_bce/minimiser",
     grid=_GRID,
     right=lambda p, a, b: minimiser(p, a, Technique("exercise", b)),
     tolerance=1e-4,
     mistakes={
-        "The term alpha*beta/2 is missing: a perturbed label is moved towards 1/2, not towards "
-        "0.": lambda p, a, b: (1 - a * b) * p,
-        "Perturbation mixes the label with 1/2, not with 1. Add alpha*beta/2 instead of "
-        "alpha*beta.": lambda p, a, b: (1 - a * b) * p + a * b,
-        "That is the minimiser of a pixel that is always foreground. Include the "
-        "posterior.": lambda p, a, b: 1 - a * b / 2,
-        "That is the confidence, max(f, 1 - f). The question asks for f, the probability "
-        "P(y=1).": lambda p, a, b: 0.5 + (1 - a * b) * abs(p - 0.5),
-        "That uses the units of the release, where beta is half of the paper's beta.": (
-            lambda p, a, b: (1 - 2 * a * b) * p + a * b
-        ),
-        "That is the minimiser of BCE with unperturbed labels.": lambda p, a, b: p,
+        "no constant": lambda p, a, b: (1 - a * b) * p,
+        "towards 1": lambda p, a, b: (1 - a * b) * p + a * b,
+        "always foreground": lambda p, a, b: 1 - a * b / 2,
+        "confidence": lambda p, a, b: 0.5 + (1 - a * b) * abs(p - 0.5),
+        "release": lambda p, a, b: (1 - 2 * a * b) * p + a * b,
+        "unperturbed": lambda p, a, b: p,
     },
-    hint="BCE is affine in its target, so f is the mean target: average (1 - alpha*beta) * y + "
-    "alpha*beta/2 over y.",
-    why="BCE is lowest where f equals the mean target. The mean of (1 - alpha*beta) * y + "
-    "alpha*beta/2 over y contains the posterior in place of y.",
-    solution="""
-def answer(posterior, alpha, beta):
-    return (1 - alpha * beta) * posterior + alpha * beta / 2
-""",
-    alternative="""
-# The distance from 1/2 shrinks by one factor.
-def answer(posterior, alpha, beta):
-    return 0.5 + (1 - alpha * beta) * (posterior - 0.5)
-""",
 )
 
-VARIANCE = Exercise(
-    name="sc_bce/variance",
-    title="equal mean, different variance",
-    question="""
-Hard inversion at alpha = 0.1 and moderation at alpha = 0.2 have the same expected loss. **What is
-the variance of the gradient in a logit under hard inversion, divided by that under moderation?**
-""",
+VARIANCE = exercise(
+    "sc_bce/variance",
     right=lambda: target_variance(0.1, HARD_INVERSION) / target_variance(0.2, MODERATION),
     tolerance=0.02,
     expects="a ratio, a positive number",
     mistakes={
-        "That is the inverse ratio. The variance under hard inversion is the numerator.": 1 / 2.25,
-        "That is the ratio of the standard deviations. Square it.": 1.5,
-        "The mean gradients are equal, but the variances differ: use alpha(1 - alpha) * "
-        "(beta/2)^2.": 1.0,
-        "You compared beta^2 alone. The variance of the switch, alpha(1 - alpha), differs too.": (
-            2 / 1
-        )
-        ** 2,
-        "You compared the variances of the switches, alpha(1 - alpha), alone. Multiply by "
-        "(beta/2)^2.": 0.1 * 0.9 / (0.2 * 0.8),
-        "The variance of a switch is alpha(1 - alpha). You omitted 1 - alpha.": 0.1 / 0.2 * 2**2,
+        "inverse": 1 / 2.25,
+        "deviations": 1.5,
+        "equal": 1.0,
+        "betas": (2 / 1) ** 2,
+        "switches": 0.1 * 0.9 / (0.2 * 0.8),
+        "rare switch": 0.1 / 0.2 * 2**2,
     },
-    hint="The gradient in a logit is f minus the target, so its variance is that of the target: "
-    "alpha(1 - alpha) * (beta/2)^2.",
-    why="The target changes by beta/2 with probability alpha, so its variance is alpha(1 - alpha) "
-    "* (beta/2)^2. Rare large changes have a larger variance than frequent small ones with the "
-    "same mean.",
-    solution="""
-hard = 0.1 * (1 - 0.1) * (2.0 / 2) ** 2
-moderate = 0.2 * (1 - 0.2) * (1.0 / 2) ** 2
-answer = hard / moderate
-""",
-    alternative="# The variance is alpha*beta/4 * beta * (1 - alpha); alpha*beta is equal.\n"
-    "answer = 2.0 * (1 - 0.1) / (1.0 * (1 - 0.2))",
 )
 
 EXERCISES = (UNDO, MINIMISER, VARIANCE)

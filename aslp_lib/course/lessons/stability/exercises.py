@@ -8,7 +8,7 @@ import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, Technique
-from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+from aslp_lib.course.exercises import Array, Point, exercise, read_only, unchanged
 
 
 def _step(
@@ -106,113 +106,52 @@ def _keeps_order(answer: Callable[..., Array]) -> bool:
     return bool((np.diff(new) >= -1e-6).all())
 
 
-PROXIMAL = Exercise(
-    name="stability/proximal",
-    title="the proximal step",
-    question="""
-Write the proximal step of the rule MC. `alpha` and `gradient` are numpy arrays with one value per
-image; `accuracy`, `beta`, `eta` and `weight` (lambda) are numbers. **Return the array of new
-alphas**, clipped to the range from 0 to min(1, 1/beta). The constraint acts only where the new
-alpha would exceed the bound. Your function is checked on values that you do not see.
-""",
+PROXIMAL = exercise(
+    "stability/proximal",
     grid=_STEPS,
     right=_step,
     tolerance=1e-5,
     expects="an array of perturbation levels, one per image",
     mistakes={
-        "That is the explicit step, which evaluates the constraint at the old alpha. At a gain "
-        "above 2 it overshoots by more than the excess.": _explicit,
-        "R is at most 0 and raises no alpha. An alpha that is below the bound after its ascent "
-        "keeps its value.": partial(_moved, judged="all"),
-        "You compare the old alpha with the bound. Compare the new one: an alpha that crosses the "
-        "bound in this step is held back too.": partial(_moved, judged="old"),
-        "That is the projection onto the bound, as for infinite lambda. A finite lambda lets alpha "
-        "exceed it.": lambda a, g, acc, beta, eta, _: _moved(a, g, acc, beta, eta, 1e9),
-        "The gain of the step is eta*lambda*beta/2, because confidence decreases by beta/2 per "
-        "unit of alpha.": partial(_moved, slope=1.0),
-        "Only the limits are missing: clip to [0, min(1, 1/beta)].": partial(_moved, clip=False),
-        "Alpha is a probability. Where beta is below 1, the upper limit is therefore 1, not "
-        "1/beta.": lambda a, g, acc, beta, *rest: _moved(a, g, acc, beta, *rest, clip=False).clip(
-            0, 1 / beta
-        ),
+        "explicit": _explicit,
+        "all constrained": partial(_moved, judged="all"),
+        "old alpha": partial(_moved, judged="old"),
+        "projection": lambda a, g, acc, beta, eta, _: _moved(a, g, acc, beta, eta, 1e9),
+        "slope": partial(_moved, slope=1.0),
+        "not clipped": partial(_moved, clip=False),
+        "limit 1/beta": lambda a, g, acc, beta, *rest: _moved(
+            a, g, acc, beta, *rest, clip=False
+        ).clip(0, 1 / beta),
     },
     properties={
-        "Of two images with the same gradient, the one with the higher alpha must keep the higher "
-        "one. Your step reverses them, which makes the alphas oscillate.": _keeps_order,
-        "Reversed images must give the reversed result: each alpha depends on its own value and "
-        "gradient.": unchanged(_STEPS[0], lambda a, g, *rest: (a[::-1], g[::-1], *rest), np.flip),
+        "order": _keeps_order,
+        "reversed": unchanged(_STEPS[0], lambda a, g, *rest: (a[::-1], g[::-1], *rest), np.flip),
     },
-    hint="Ascend first: c = alpha + eta*gradient. Where beta*c/2 exceeds 1 - accuracy, solve a = c "
-    "+ eta*weight*(1 - beta*a/2 - accuracy) for a.",
-    why="With c = alpha + eta*gradient, a = (c + eta*weight*(1 - accuracy)) / "
-    "(1 + eta*weight*beta/2) where c is beyond the bound, and a = c elsewhere.",
-    solution="""
-import numpy as np
-
-
-def answer(alpha, gradient, accuracy, beta, eta, weight):
-    ascended = alpha + eta * gradient
-    constrained = (ascended + eta * weight * (1 - accuracy)) / (1 + eta * weight * beta / 2)
-    new = np.where(beta * ascended / 2 > 1 - accuracy, constrained, ascended)
-    return np.clip(new, 0, min(1, 1 / beta))
-""",
-    alternative="""
-import numpy as np
-
-
-# Below the bound, the constrained value is the larger one, so that no condition is needed.
-def answer(alpha, gradient, accuracy, beta, eta, weight):
-    ascended = alpha + eta * gradient
-    constrained = (ascended + eta * weight * (1 - accuracy)) / (1 + eta * weight * beta / 2)
-    return np.minimum(ascended, constrained).clip(0, min(1, 1 / beta))
-""",
 )
 
-STEP = Exercise(
-    name="stability/step",
-    title="the largest lambda",
-    question="""
-The explicit step is used with soft inversion (beta = 1.5) and eta = 0.002, and the margins do not
-change. **What is the largest lambda up to which the alphas converge?**
-""",
+STEP = exercise(
+    "stability/step",
     right=_largest_weight,
     tolerance=1.0,
     expects="a number of nats per unit of R, such as 500",
     mistakes={
-        "That is a gain of 1. Up to 2, alpha oscillates but converges.": 1 / (0.002 * 1.5 / 2),
-        "You omitted beta/2, by which confidence decreases per unit of alpha.": 2 / 0.002,
-        "You omitted eta: the constraint acts through a step of this size.": 2 / (1.5 / 2),
-        "That is the inverse ratio: a smaller eta allows a larger lambda.": 0.002 * 1.5 / 2 / 2,
+        "gain 1": 1 / (0.002 * 1.5 / 2),
+        "no beta": 2 / 0.002,
+        "no eta": 2 / (1.5 / 2),
+        "inverse": 0.002 * 1.5 / 2 / 2,
     },
-    hint="An excess e over the bound becomes (1 - eta*lambda*beta/2) * e. When does that shrink?",
-    why="Each step multiplies the excess by 1 - eta*lambda*beta/2. It shrinks while the gain is "
-    "below 2, that is, for lambda < 4 / (eta*beta).",
-    solution="answer = 2 / (0.002 * 1.5 / 2)  # eta * lambda * beta / 2 = 2",
 )
 
-FIXED_POINT = Exercise(
-    name="stability/fixed_point",
-    title="the fixed point of an alpha",
-    question="""
-The rule MC is used with moderation (beta = 1) and lambda = 200, and the accuracy is 0.85. The mean
-signed margin of an image is 1.6 nats and does not change. **To which alpha does the image
-converge?** Give three decimals.
-""",
+FIXED_POINT = exercise(
+    "stability/fixed_point",
     right=lambda: fixed_point(1.6, 200.0),
     mistakes={
-        "That is the bound. The gradient holds alpha above it: the constraint is soft.": 0.3,
-        "Alpha converges above the bound: below it, no constraint is active.": 0.3 - 2 * 0.8 / 200,
-        "You used the mean margin as the gradient, which is beta/2 times it.": 0.3 + 2 * 1.6 / 200,
-        "That takes the excess in confidence, grad / lambda, as the excess in alpha, which is "
-        "2/beta times as large.": 0.3 + 0.8 / 200,
-        "That is for hard inversion, with beta = 2. Here beta is 1.": 0.15 + 1.6 / 200,
+        "bound": 0.3,
+        "below": 0.3 - 2 * 0.8 / 200,
+        "margin": 0.3 + 2 * 1.6 / 200,
+        "confidence": 0.3 + 0.8 / 200,
+        "hard inversion": 0.15 + 1.6 / 200,
     },
-    hint="Solve 0 = grad + lambda * (1 - beta*alpha/2 - A), where grad is beta/2 times the margin.",
-    why="alpha = 2/beta * (1 - A + grad/lambda): the bound of 0.300 plus 2 * 0.8 / 200.",
-    solution="""
-gradient = 1.0 / 2 * 1.6  # beta/2 times the margin
-answer = 2 / 1.0 * (1 - 0.85 + gradient / 200)
-""",
 )
 
 EXERCISES = (PROXIMAL, STEP, FIXED_POINT)

@@ -7,7 +7,7 @@ import torch
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, expected_targets
-from aslp_lib.course.exercises import Array, Exercise, read_only
+from aslp_lib.course.exercises import Array, exercise, read_only
 
 
 def _trained(images: Array, masks: Array, accuracies: Array, slip: str = "") -> Array:
@@ -66,101 +66,32 @@ def _epochs() -> float:
     return epochs
 
 
-LOOP = Exercise(
-    name="training/loop",
-    title="the four lines of ASLP",
-    question="""
-A network of one weight is trained with BCE on batches of two images:
-
-```python
-def answer(images, masks, accuracies):
-    x, y = torch.tensor(images), torch.tensor(masks)
-    weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
-    bce = torch.nn.functional.binary_cross_entropy_with_logits
-    for accuracy in accuracies:  # one epoch each
-        for index in torch.arange(len(x)).split(2):  # the images of a batch
-            z = weight * x[index]
-            loss = bce(z, y[index])
-            (slope,) = torch.autograd.grad(loss, weight)
-            weight = (weight - 0.5 * slope).detach().requires_grad_()
-        # the validation at the end of the epoch measures this accuracy
-    return ...
-```
-
-**Turn it into training with ASLP, and return the alphas after the last epoch.** Use moderation, the
-rule MC with a step size of 0.05 and a constraint weight of 200, no warm-up, and expected targets
-(`use_expected_targets=True`), so that nothing is sampled. The check runs your function on other
-images and accuracies.
-""",
+LOOP = exercise(
+    "training/loop",
     grid=_CASES,
     right=_trained,
     tolerance=1e-4,
     expects="an array of perturbation levels, one per image",
     mistakes={
-        "Your alphas change, but the network does not see them, because the loss is still the "
-        "plain BCE.": partial(_trained, slip="loss"),
-        "Your alphas are never told the accuracy, so no constraint is active. Observe it once per "
-        "epoch, after the last batch.": partial(_trained, slip="observe"),
-        "You index the alphas by the position in the batch, so all batches share two. Index them "
-        "by `index`, which holds the numbers of the images.": partial(_trained, slip="place"),
-        "You update with the perturbed labels. The gradient compares them with the plain labels, "
-        "which update takes.": partial(_trained, slip="perturbed"),
-        "You update once per epoch, with the logits at its end. Update after each batch, with the "
-        "logits of its loss.": partial(_trained, slip="epoch"),
+        "plain loss": partial(_trained, slip="loss"),
+        "not observed": partial(_trained, slip="observe"),
+        "position": partial(_trained, slip="place"),
+        "perturbed labels": partial(_trained, slip="perturbed"),
+        "once an epoch": partial(_trained, slip="epoch"),
     },
-    hint="You need four lines: AdaptiveAlpha before the loop; sc_bce_with_logits with the alphas "
-    "of the batch; update with index, logits and plain labels; observe after each epoch.",
-    why="Each alpha belongs to one image, enters the loss, and is updated after each batch; the "
-    "rule observes the accuracy of each validation.",
-    solution="""
-import torch
-
-from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits
-
-
-def answer(images, masks, accuracies):
-    x, y = torch.tensor(images), torch.tensor(masks)
-    weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
-    options = {"alpha_step_size": 0.05, "constraint_weight": 200, "warm_up": 0}
-    adaptive = AdaptiveAlpha(len(x), MODERATION, rule="aslp_mc", **options)
-    for accuracy in accuracies:
-        for index in torch.arange(len(x)).split(2):
-            z = weight * x[index]
-            loss = sc_bce_with_logits(
-                z, y[index], adaptive[index], MODERATION, use_expected_targets=True
-            )
-            (slope,) = torch.autograd.grad(loss, weight)
-            weight = (weight - 0.5 * slope).detach().requires_grad_()
-            adaptive.update(index, z, y[index])
-        adaptive.observe(accuracy)
-    return adaptive.alpha
-""",
 )
 
-CLIMB = Exercise(
-    name="training/climb",
-    title="growth of an alpha",
-    question="""
-The technique is moderation, with a step size of 0.005 and a warm-up of 5 epochs. The training set
-has 160 images, in batches of 10. The mean signed margin of one image is 4 nats whenever the image
-is drawn, and no constraint is active yet. **After how many epochs does its alpha reach 0.3?**
-""",
+CLIMB = exercise(
+    "training/climb",
     right=_epochs,
     tolerance=0.5,
     expects="a number of epochs, such as 12",
     mistakes={
-        "That omits the warm-up, during which alpha does not change.": 0.3 / (0.005 * 4 / 2),
-        "You used the margin as the gradient, which is half of it.": 5 + 0.3 / (0.005 * 4),
-        "That is for a step size of 0.002, the default of the class.": 5 + 0.3 / (0.002 * 4 / 2),
-        "You let alpha change at each of the 16 steps. It changes once per epoch.": 5 + 30 / 16,
+        "no warm-up": 0.3 / (0.005 * 4 / 2),
+        "margin": 5 + 0.3 / (0.005 * 4),
+        "default step": 5 + 0.3 / (0.002 * 4 / 2),
+        "each step": 5 + 30 / 16,
     },
-    hint="An image is drawn once per epoch. Its alpha then changes by the step size times the "
-    "gradient, which is beta/2 times the margin.",
-    why="Each epoch adds 0.005 * 4/2 = 0.01, which takes 30 epochs, after a warm-up of 5.",
-    solution="""
-step = 0.005 * 1.0 / 2 * 4
-answer = 5 + 0.3 / step
-""",
 )
 
 EXERCISES = (LOOP, CLIMB)

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from aslp_lib.course.figures.panels import CONFIDENCE, GAP, Panels, mosaic
 from aslp_lib.course.live import packed
-from aslp_lib.course.recorded import SETTINGS, epochs, read_arrays
+from aslp_lib.course.recorded import SETTINGS, epochs, perturbations, read_arrays
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.data.shapes import SIZE
 from aslp_lib.evaluation.figures.style import GREY, directions
@@ -20,10 +20,8 @@ FRAMES = ("#009E73", "#CC79A7")
 
 def known(part: str) -> np.ndarray:
     """Return image, label and true posterior of the recorded images, (3, 2, H, W) in [0, 1]."""
-    dataset: Any = getattr(SETTINGS.load_data(), part)
-    picks = list(PICKS[part])
-    images = dataset.images[picks].double().mean(dim=1).numpy() / 255
-    return np.stack([images, dataset.masks[picks, 0].numpy(), dataset.posterior[picks]])
+    dataset = getattr(SETTINGS.load_data(), part)
+    return np.stack([*perturbations.known(dataset, PICKS[part]).values()])
 
 
 def pixels(maps: np.ndarray) -> dict[str, Any]:
