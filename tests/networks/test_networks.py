@@ -62,7 +62,7 @@ def build_pretrained():
 
 def test_what_is_no_network_no_weights_and_cannot_be_downloaded(cached, tmp_path):
     for name, weights, message in (
-        ("huge", None, "no network 'huge'"),
+        ("huge", None, "the network is 'huge'; expected one of tiny"),
         ("tiny", "IMAGENET1K_V1", "no weights 'IMAGENET1K_V1'; expected None"),
         ("mobilenet_v2", "V9", "no weights 'V9'; expected one of IMAGENET1K_V1"),
     ):
