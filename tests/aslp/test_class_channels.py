@@ -203,49 +203,43 @@ def test_perturbed_labels_of_three_and_four_classes():
 
 @pytest.mark.parametrize("classes", [2, 3, 21])
 @pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.MODERATION], ids=lambda t: t.name)
-def test_calibration_rests_a_little_beyond_its_bound(classes, technique):
-    """At the fixed point, grad + lambda * (1 - alpha beta (K - 1)/K - A) = 0."""
+def test_the_rules_of_k_classes(classes, technique):
+    """At MC's fixed point, grad + lambda * (1 - alpha beta (K - 1)/K - A) = 0."""
     technique, margin, weight = technique.for_classes(classes), torch.tensor([2.0, 8.0]), 200.0
     logits, ids = torch.zeros(2, classes, 2, 2), torch.zeros(2, 2, 2, dtype=torch.uint8)
     logits[:, 0] = margin.view(2, 1, 1)
-    numbers = {"alpha_step_size": 0.02, "constraint_weight": weight, "warm_up": 0}
-    options = {"classes": classes, **numbers}
-    alphas = AdaptiveAlpha(2, technique, **options).double()
+    options = {"alpha_step_size": 0.02, "constraint_weight": weight, "warm_up": 0, "bound_gain": 10}
+    calibration, entropy, gap = (
+        AdaptiveAlpha(2, technique, rule, classes=classes, **options).double()
+        for rule in ("aslp_mc", "aslp_me", "aslp_gap")
+    )
     for _ in range(400):
-        alphas.update(torch.arange(2), logits, ids)
-        alphas.observe(0.9)
+        calibration.update(torch.arange(2), logits, ids)
+        calibration.observe(0.9)
     bound = classes * 0.1 / ((classes - 1) * technique.beta)
-    torch.testing.assert_close(alphas.alpha, (bound + margin / weight).double(), rtol=1e-6, atol=0)
-    assert alphas.rule.ceiling(0.9) == pytest.approx(bound)
-    gap = AdaptiveAlpha(2, technique, "aslp_gap", bound_gain=10.0, **options)
+    torch.testing.assert_close(calibration.alpha, (bound + margin / weight).double())
+    assert calibration.rule.ceiling(0.9) == pytest.approx(bound)
     gap.observe(0.9, 1.0)
     assert gap.rule.bound.item() == pytest.approx(min(bound, technique.alpha_limit))
-    entropy = AdaptiveAlpha(2, technique, "aslp_me", **options)
     assert entropy.rule.ceiling(0.9) == technique.alpha_limit
     entropy.observe(0.9), entropy.observe(0.8)
     entropy.alpha.fill_(0.5)
     entropy.update(torch.arange(2), logits, ids)
-    step = 0.02 * (technique.beta * margin * (classes - 1) / classes + weight * -0.1)
+    step = 0.02 * (technique.beta * margin.double() * (classes - 1) / classes + weight * -0.1)
     torch.testing.assert_close(entropy.alpha, (0.5 + step).clamp(0, technique.alpha_limit))
 
 
-def test_patches_one_hot_labels_and_ids_move_the_same_alphas():
+def test_patches_have_the_gradient_of_their_image_whatever_their_labels_are():
     logits, ids, _ = batch(images=6)
     ids[0, :2], ids[3] = VOID, VOID
     hot = one_hot(ids.masked_fill(ids == VOID, 0), 3).masked_fill((ids == VOID)[:, None], VOID)
     index = torch.tensor([4, 2, 4, 4, 0, 2])
-    levels = [AdaptiveAlpha(5, THREE, warm_up=0, classes=3).double() for _ in range(3)]
-    for alphas in levels:
-        alphas.alpha.fill_(0.3)
-    levels[0].update(index, logits, ids, ignore_index=VOID)
-    levels[1].update(index, logits, hot, ignore_index=VOID)
-    for i in (0, 2, 4):  # the patches of an image beside one another
-        z = torch.cat([*logits[index == i]], dim=1)[None]
-        y = torch.cat([*ids[index == i]], dim=0)[None]
-        levels[2].update(torch.tensor([i]), z, y, ignore_index=VOID)
-    for alphas in levels:
-        assert (alphas.alpha != 0.3).tolist() == [True, False, True, False, True]
-        close(alphas.alpha, levels[0].alpha)
+    for labels in (ids, hot):
+        ours = alpha_gradient(logits, labels, THREE, VOID, index)
+        for i in (0, 2, 4):  # the patches of an image beside one another
+            image = (torch.cat([*x[index == i]], dim=-2)[None] for x in (logits, labels))
+            oracle = alpha_gradient(*image, THREE, VOID)
+            close(ours[index == i], oracle.expand((index == i).sum()))
 
 
 def test_patches_behind_the_channels_have_one_switch_and_one_gradient():

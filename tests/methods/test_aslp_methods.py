@@ -62,14 +62,16 @@ def test_the_forward_correction_is_refused_where_it_has_no_meaning():
         ConstantAlphaOptions(alpha=0.5, forward_correction=True)
 
 
-def test_corrected_steps_move_the_levels_by_the_perturbed_logits():
+@pytest.mark.parametrize("channels", [1, 2])
+def test_corrected_steps_move_the_levels_by_the_perturbed_logits(channels):
     logits, labels = batch()
     options = ASLPOptions(technique="HI", alpha_warm_up=0, forward_correction=True)
-    method = METHODS["aslp_mc"](IMAGES, options)
+    method = METHODS["aslp_mc"](IMAGES, options, channels)
     start = torch.tensor([0.0, 0.1, 0.2, 0.5], dtype=torch.float64)
     method.alphas.alpha.copy_(start)
     method.alphas.observe(0.5)  # the constraint is not active
-    method.after_step(torch.arange(IMAGES), logits, labels, DRAWS)
+    outputs = logits if channels == 1 else torch.cat([0 * logits + 0.7, logits + 0.7], dim=1)
+    method.after_step(torch.arange(IMAGES), outputs, labels, DRAWS)
     alpha = start.view(-1, 1, 1, 1)
     q = alpha + (1 - 2 * alpha) * torch.sigmoid(logits)
     gradient = 2 * ((labels - 0.5) * torch.logit(q)).mean((1, 2, 3))
