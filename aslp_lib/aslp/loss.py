@@ -103,9 +103,9 @@ def sc_bce_with_logits(
             for x in (logits, labels)
         )
         weight = labelled.to(logits.dtype)
-    # Torch's mean is over all pixels, ignored ones too, and NaN if there are none.
-    own_mean = reduction == "mean" and (labelled is not None or not labels.numel())
-    of_torch = "sum" if own_mean else reduction
+    first = reduction
+    if reduction == "mean" and (labelled is not None or not labels.numel()):
+        first = "sum"  # Torch's mean is over ignored pixels, too, and NaN if there are no pixels.
     if classes == 1:
         if use_expected_targets:
             targets = expected_targets(labels, alpha, technique)
@@ -114,7 +114,7 @@ def sc_bce_with_logits(
             targets = sampled_targets(labels, alpha, technique, generator, **drawn)
         if forward_correction:
             logits = perturbed_logits(logits, alpha, technique)
-        loss = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=of_torch)
+        loss = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=first)
     else:
         pixels = logits.select(1, 0)  # (N, ...), without the channels
         if use_expected_targets:
@@ -131,8 +131,8 @@ def sc_bce_with_logits(
         loss = loss if weight is None else loss * weight
         known = ("mean", "sum", "none")
         require("reduction", reduction, reduction in known, f"one of {', '.join(known)}")
-        loss = loss if reduction == "none" else getattr(loss, of_torch)()
-    if own_mean and labelled is not None:
+        loss = loss if reduction == "none" else getattr(loss, first)()
+    if reduction == "mean" and labelled is not None:
         loss = loss / labelled.sum().clamp(min=1)
     return loss
 

@@ -1,8 +1,7 @@
-"""The optimiser, learning rate schedules, and gradient accumulation."""
+"""The optimiser and its steps, and learning rate schedules."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from accelerate import Accelerator
 from torch import nn
@@ -10,7 +9,6 @@ from torch.optim import Adam, Optimizer
 
 from aslp_lib.config import Settings
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.training.batches import in_batches
 
 DECAY, DECAY_EPOCHS = 0.95, 10
 """The authors' decay of the learning rate: a factor of 0.95 every 10 epochs."""
@@ -114,39 +112,6 @@ def set_rate(optimizer: Optimizer, settings: Settings, done: float) -> float:
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
     return share
-
-
-@dataclass(frozen=True)
-class Part:
-    """The part that a batch has in an optimiser step over several batches.
-
-    Args:
-        done: share of the epoch's steps that precede this one.
-        weight: share of the step's images that are in the batch.
-        last: whether the step is taken after this batch.
-    """
-
-    done: float
-    weight: float
-    last: bool
-
-
-def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
-    """Plan an epoch: group its batches into steps of `accumulation_steps` batches.
-
-    The last step may have fewer batches. With these weights, a step's gradient is the mean
-    over its images, whatever their batches.
-
-    >>> [(part.weight, part.last) for part in plan(images=5, batch_size=2, accumulation_steps=2)]
-    [(0.5, False), (0.5, True), (1.0, True)]
-    """
-    sizes = [len(batch) for batch in in_batches(range(images), batch_size)]
-    steps = in_batches(sizes, accumulation_steps)
-    return [
-        Part(number / len(steps), size / sum(step), last=i == len(step) - 1)
-        for number, step in enumerate(steps)
-        for i, size in enumerate(step)
-    ]
 
 
 def take_step(
