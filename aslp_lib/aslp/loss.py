@@ -97,11 +97,7 @@ def sc_bce_with_logits(
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     weight = None
     if labelled is not None:
-        ignored = ~labelled
-        logits, labels = (
-            x.masked_fill(ignored if x.dim() == ignored.dim() else ignored.unsqueeze(1), 0)
-            for x in (logits, labels)
-        )
+        logits, labels = _filled(logits, ~labelled), _filled(labels, ~labelled)
         weight = labelled.to(logits.dtype)
     first = reduction
     if reduction == "mean" and (labelled is not None or not labels.numel()):
@@ -120,9 +116,7 @@ def sc_bce_with_logits(
         if use_expected_targets:
             d = dose(alpha, technique, pixels)
         else:
-            switch = switches(pixels, alpha, generator, uniform)
-            on = torch.tensor(0.0) if switch is None else switch
-            d = technique.beta * on.to(logits)
+            d = _sampled_dose(pixels, alpha, technique, generator, uniform)
         if forward_correction:
             log_f = perturbed_logits(logits, alpha, technique, classes=classes)
         else:
@@ -135,6 +129,23 @@ def sc_bce_with_logits(
     if reduction == "mean" and labelled is not None:
         loss = loss / labelled.sum().clamp(min=1)
     return loss
+
+
+def _filled(values: Tensor, ignored: Tensor) -> Tensor:
+    """Set the values (N, ...) or (N, K, ...) of ignored pixels to 0."""
+    return values.masked_fill(ignored if values.dim() == ignored.dim() else ignored.unsqueeze(1), 0)
+
+
+def _sampled_dose(
+    pixels: Tensor,
+    alpha: Tensor | float,
+    technique: Technique,
+    generator: torch.Generator | None,
+    uniform: Tensor | None,
+) -> Tensor:
+    """Return beta * Z of each image, which broadcasts with its pixels."""
+    switch = switches(pixels, alpha, generator, uniform)
+    return technique.beta * (pixels.new_zeros(()) if switch is None else switch.to(pixels.dtype))
 
 
 def perturbed_logits(
