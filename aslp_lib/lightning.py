@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
-from aslp_lib.aslp.perturbation import check_pixels, valid_labels
+from aslp_lib.aslp.inputs import check_pixels, valid_labels
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require
 
@@ -82,7 +82,7 @@ class AdaptiveAlphaCallback(Callback):
         self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._share()
+        share_alphas(self.alphas)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._sums = []
@@ -108,15 +108,11 @@ class AdaptiveAlphaCallback(Callback):
 
         All processes must call it, as they do in `Trainer.save_checkpoint`.
         """
-        self._share()
+        share_alphas(self.alphas)
         return self.alphas.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.alphas.load_state_dict(state_dict)
-
-    def _share(self) -> None:
-        """Synchronise alphas between processes."""
-        share_alphas(self.alphas)
 
 
 def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:

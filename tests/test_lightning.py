@@ -201,23 +201,27 @@ def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("step", "returned", "message"),
+    ("step", "automatic", "returned", "message"),
     [
-        *(
-            (step, {"labels": 0}, f"what {step} returned is .*expected a dict of logits")
-            for step in STEPS
-        ),
+        *((step, True, {"labels": 0}, f"{step} returned is .*a dict of logits") for step in STEPS),
+        # In manual optimisation, None does not skip a step, and alphas would never move.
+        ("training_step", False, None, r"training_step returned is \[\]; expected a dict"),
         (
-            *("validation_step", {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}),
+            *(
+                "validation_step",
+                True,
+                {"logits": torch.zeros(4, 1), "labels": VOID + torch.zeros(4, 1)},
+            ),
             "validation pixels is 0; expected 1 or more, but every label is 255",
         ),
     ],
 )
-def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, returned, message):
+def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, automatic, returned, message):
     def other(self, batch, batch_idx):
-        return {"loss": self.network[0].bias.sum(), **returned}
+        return returned and {"loss": self.network[0].bias.sum(), **returned}
 
     monkeypatch.setattr(Segmenter, step, other)
+    monkeypatch.setattr(Segmenter, "automatic_optimization", automatic)
     with pytest.raises(ValueError, match=message):
         fit(tmp_path)
 
@@ -233,14 +237,6 @@ def test_a_step_that_is_skipped_moves_no_level(tmp_path, monkeypatch):
     _, adaptive = fit(tmp_path)
     moved = adaptive.alphas.alpha > 0
     assert moved[:4].any() and not moved[4:8].any() and moved[8:].any()
-
-
-def test_a_step_by_hand_without_outputs_is_refused(tmp_path, monkeypatch):
-    """In manual optimisation, None does not skip a step, and alphas would never move."""
-    monkeypatch.setattr(Segmenter, "automatic_optimization", False)
-    monkeypatch.setattr(Segmenter, "training_step", lambda *_: None)
-    with pytest.raises(ValueError, match=r"what training_step returned is \[\]; expected a dict"):
-        fit(tmp_path)
 
 
 def test_without_a_validation_no_level_would_ever_move(tmp_path):

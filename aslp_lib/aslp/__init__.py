@@ -10,6 +10,7 @@ The modules follow the paper. With its symbols:
 - `rules`: the constraint term R_i, whose weight is lambda.
 - `theory`: closed forms of what training on perturbed labels leads to.
 - `sharing`: alphas in a training loop of several processes.
+- `inputs`: checks of logits, labels, alphas and indices.
 
 The paper has two classes, foreground and background. Where logits have K channels, the same
 functions compute the extension of this project to K classes, in which 1/K takes the place of 1/2.

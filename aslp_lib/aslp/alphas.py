@@ -17,18 +17,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.aslp.perturbation import (
-    RELEASE,
-    Technique,
-    at_labels,
-    check_pixels,
-    check_technique,
-    labelled_pixels,
-    valid_labels,
-    values_are_read,
-)
+from aslp_lib.aslp import inputs
+from aslp_lib.aslp.perturbation import RELEASE, Technique, check_technique
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.checks import BINARY, class_channels, require, require_type
+from aslp_lib.checks import BINARY, class_channels, require, require_name
 
 Dynamics = Literal["stable", "release"]
 
@@ -41,7 +33,11 @@ later, a warm-up of 5 validations would last more than 100 epochs."""
 
 
 def alpha_gradient(
-    logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
+    logits: Tensor,
+    labels: Tensor,
+    technique: Technique,
+    ignore_index: int | None = None,
+    index: Tensor | None = None,
 ) -> Tensor:
     """Compute the gradient of the expected loss of each image with respect to its alpha.
 
@@ -65,6 +61,9 @@ def alpha_gradient(
         technique: the perturbation technique, which sets beta.
         ignore_index: label of pixels that are excluded from the mean. The gradient of an image
             without other pixels is NaN.
+        index: (N,) integers that say to which image a row belongs. Rows of one image, such as
+            patches, then have the gradient of all their pixels together. By default, each row is an
+            image.
 
     Returns:
         (N,) gradients in nats per pixel, in float64 for float64 logits and otherwise in float32.
@@ -75,13 +74,48 @@ def alpha_gradient(
             another number of classes.
     """
     check_technique(technique)
-    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
+    classes, labels, labelled = inputs.check_pixels(logits, labels, ignore_index)
     check_technique(technique, max(classes, 2), channels=classes > 1)
-    return technique.beta * _mean_margin(logits, labels, labelled, classes)
+    margin = _margin(logits, labels, classes)
+    if labelled is None:
+        labelled = torch.ones_like(margin, dtype=torch.bool)
+    # Rows have the same number of pixels, so means over pixels take the place of sums.
+    total = _image_means(torch.where(labelled, margin, 0.0))
+    pixels = _image_means(labelled.to(margin.dtype))
+    if index is not None:
+        expected = f"{tuple(total.shape)}, one index for each image of logits"
+        require("the shape of index", tuple(index.shape), index.shape == total.shape, expected)
+        same_image = (index == index[:, None]).to(total.device)
+        total, pixels = (torch.where(same_image, x, 0.0).sum(dim=1) for x in (total, pixels))
+    return technique.beta * (total / pixels)
+
+
+def _margin(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Compute the logit of the label above the mean logit, (N, ...); NaN where labels are invalid.
+
+    The two logits of one channel are 0 and z, so the margin is `(y - 1/2) * z`.
+    """
+    precision = torch.promote_types(logits.dtype, torch.float32)
+    valid = inputs.valid_labels(labels, classes)
+    if classes == 1:
+        margin = (labels - 0.5) * logits.to(precision)
+    else:  # an id that is invalid must not be looked up
+        known = labels if labels.is_floating_point() else labels.where(valid, 0)
+        margin = inputs.at_labels(logits, known) - logits.mean(dim=1, dtype=precision)
+    return torch.where(valid, margin, torch.nan)
+
+
+def _image_means(values: Tensor) -> Tensor:
+    """Average (N, ...) over all dimensions but the first."""
+    return values.unsqueeze(-1).flatten(1).mean(dim=1)
 
 
 def release_gradient(
-    logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
+    logits: Tensor,
+    labels: Tensor,
+    technique: Technique,
+    ignore_index: int | None = None,
+    index: Tensor | None = None,
 ) -> Tensor:
     """Compute the gradient with respect to alpha as the authors' code does.
 
@@ -95,7 +129,7 @@ def release_gradient(
     (tensor([8.]), tensor([2.]))
 
     Args:
-        logits, labels, technique, ignore_index: as in `alpha_gradient`.
+        logits, labels, technique, ignore_index, index: as in `alpha_gradient`.
 
     Returns:
         (N,) gradients in nats per pixel.
@@ -103,38 +137,14 @@ def release_gradient(
     Raises:
         TypeError, ValueError: see `alpha_gradient`.
     """
-    check_technique(technique)
-    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
-    if classes > 1:
-        raise ValueError(f"logits have {classes} channels; {BINARY}")
+    inputs.check_tensors(logits=logits, labels=labels)
+    channels = class_channels(logits.shape, labels.shape)
+    if channels > 1:
+        raise ValueError(f"logits have {channels} channels; {BINARY}")
     clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT)
     clamped = clamped + 0 * logits  # an infinite logit stays non-finite
-    gradient = technique.beta * _mean_margin(clamped, labels, labelled, classes)
+    gradient = alpha_gradient(clamped, labels, technique, ignore_index, index)
     return gradient / max(technique.beta / 2, 1e-12) ** 2
-
-
-def _mean_margin(logits: Tensor, labels: Tensor, labelled: Tensor | None, classes: int) -> Tensor:
-    """Average the logit of the label above the mean logit over the pixels of images, (N,).
-
-    The two logits of one channel are 0 and z, so the margin is `(y - 1/2) * z`.
-    """
-    precision = torch.promote_types(logits.dtype, torch.float32)
-    valid = valid_labels(labels, classes)
-    if classes == 1:
-        margin = (labels - 0.5) * logits.to(precision)
-    else:  # an id that is invalid must not be looked up
-        known = labels if labels.is_floating_point() else labels.where(valid, 0)
-        margin = at_labels(logits, known) - logits.mean(dim=1, dtype=precision)
-    margin = torch.where(valid, margin, torch.nan)
-    if labelled is None:
-        return _image_means(margin)
-    margin = torch.where(labelled, margin, 0.0)
-    return _image_means(margin) / _image_means(labelled.to(precision))
-
-
-def _image_means(values: Tensor) -> Tensor:
-    """Average (N, ...) over all dimensions but the first."""
-    return values.unsqueeze(-1).flatten(1).mean(dim=1)
 
 
 class AdaptiveAlpha(nn.Module):
@@ -220,9 +230,8 @@ class AdaptiveAlpha(nn.Module):
         super().__init__()
         check_technique(technique, classes)
         require("images", images, images >= 1, "at least 1")
-        require("rule", rule, rule in RULES, f"one of {', '.join(RULES)}")
-        kinds = get_args(Dynamics)
-        require("dynamics", dynamics, dynamics in kinds, f"one of {', '.join(kinds)}")
+        require_name("rule", rule, RULES)
+        require_name("dynamics", dynamics, get_args(Dynamics))
         if dynamics == "release":
             require("dynamics", dynamics, classes == 2, "'stable' for more than two classes")
             expected = "'aslp_mc' or 'aslp_me' with dynamics='release'. Use dynamics='stable'."
@@ -268,7 +277,7 @@ class AdaptiveAlpha(nn.Module):
             TypeError: the index is not a tensor.
             ValueError: the index is not of an integer dtype, or not that of an image (on a CPU).
         """
-        check_images(index, len(self))
+        inputs.check_images(index, len(self))
         return self.alpha[index.to(self.alpha.device, torch.long)]
 
     def extra_repr(self) -> str:
@@ -306,22 +315,18 @@ class AdaptiveAlpha(nn.Module):
         valid = self.alpha.dtype in (torch.float32, torch.float64)
         expected = "torch.float32 or torch.float64. Call alphas.float(): half precision loses steps"
         require("the dtype of the perturbation levels", self.alpha.dtype, valid, expected)
-        check_images(index, len(self))
+        inputs.check_images(index, len(self))
         release = self.dynamics == "release"
-        gradient_of_rows = release_gradient if release else alpha_gradient
-        gradient = gradient_of_rows(logits, labels, self.technique, ignore_index)
-        channels = class_channels(logits.shape, labels.shape)
+        gradient_of = release_gradient if release else alpha_gradient
+        gradient = gradient_of(logits, labels, self.technique, ignore_index, index)
+        classes = max(class_channels(logits.shape, labels.shape), 2)
         expected = f"{self.classes}. Make AdaptiveAlpha with the classes of the logits."
-        same = max(channels, 2) == self.classes
-        require("the number of classes of the logits", max(channels, 2), same, expected)
-        expected = f"{tuple(gradient.shape)}, one index for each image of logits"
-        require("the shape of index", tuple(index.shape), index.shape == gradient.shape, expected)
-        if self.warm_up and self._passes <= PASSES and values_are_read(index):
+        require("the number of classes of the logits", classes, classes == self.classes, expected)
+        if self.warm_up and self._passes <= PASSES and inputs.values_are_read(index):
             self._count_passes(index)
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
-        dimensions = labels.dim() - (channels > 1 and labels.dim() == logits.dim())
-        gradient = self._image_gradient(gradient.to(old), index, labels, ignore_index, dimensions)
+        gradient = gradient.to(old)
         new = self._release_step(old, gradient) if release else self._stable_step(old, gradient)
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
@@ -346,32 +351,6 @@ class AdaptiveAlpha(nn.Module):
                 RuntimeWarning,
                 stacklevel=4,  # this method, `update` and its decorator
             )
-
-    def _image_gradient(
-        self,
-        gradient: Tensor,
-        index: Tensor,
-        labels: Tensor,
-        ignore_index: int | None,
-        dimensions: int,
-    ) -> Tensor:
-        """Replace the gradient of each row by the mean over all labelled pixels of its image.
-
-        Rows have the same number of pixels, so their weights are their labelled fractions. The
-        weight of a single row is 1, which leaves its gradient as it is, bit for bit. `dimensions`
-        is the number of those of labels without an axis of classes.
-        """
-
-        def sum_of_image(values: Tensor) -> Tensor:
-            return values.new_zeros(len(self)).index_add(0, index, values)[index]
-
-        labelled = torch.ones_like(gradient)
-        if ignore_index is not None:
-            labelled = labelled_pixels(labels.to(gradient.dtype), ignore_index, dimensions)
-            labelled = _image_means(labelled.to(gradient.dtype)).to(gradient.device)
-        sum_of_labelled = sum_of_image(labelled)
-        weighted = torch.where(labelled > 0, labelled / sum_of_labelled * gradient, 0.0)
-        return torch.where(sum_of_labelled > 0, sum_of_image(weighted), torch.nan)
 
     @torch.no_grad()
     def observe(self, accuracy: float, confidence: float | None = None) -> None:
@@ -408,47 +387,24 @@ def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: 
     Torch would load what fits, and report the rest afterwards. A state without any entry of this
     module is left to torch, which reports the missing entries unless `strict=False` allows them.
     """
-    expected = alphas.get_extra_state().tolist()
-    saved = state.pop(f"{prefix}_extra_state", None)
-    own = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
-    buffers = {name: value for name, value in alphas.state_dict().items() if "extra" not in name}
-    if saved is None and not own.keys() & buffers.keys():
+    own = alphas.state_dict()
+    saved = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
+    if not saved.keys() & own.keys():
         return
-    found = "unknown" if saved is None else saved.tolist()
-    advice = "Load the whole state_dict of an AdaptiveAlpha of the same"
-    names = "[beta, noise]" if alphas.classes == 2 else "[beta, noise, classes]"
-    names = f"{names}, with which the perturbation levels were learned,"
-    expected_state = f"{expected}. {advice} technique and number of classes."
-    require(names, found, found == expected, expected_state)
-    shapes, loaded = ({k: tuple(v.shape) for k, v in each.items()} for each in (buffers, own))
-    layout, advice = "the layout of the perturbation levels", f"{advice} rule and number of images."
-    require(layout, loaded, loaded == shapes, f"{shapes}. {advice}")
+    advice = "Load the whole state_dict of an AdaptiveAlpha of the same technique, rule, number of "
+    advice += "classes and number of images."
+    layout, expected = ({k: tuple(v.shape) for k, v in each.items()} for each in (saved, own))
+    require("the layout of the alphas", layout, layout == expected, f"{expected}. {advice}")
+    del state[f"{prefix}_extra_state"]  # torch would take it for an unexpected entry
+    ours, theirs = (each.pop("_extra_state").tolist() for each in (own, saved))
+    names = "[beta, noise], with which the alphas were learned,"
+    require(names, theirs, theirs == ours, f"{ours}. {advice}")
     # Rounding in half precision may have moved an alpha beyond its limit.
     limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
     largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1
-    for name, values in own.items():
+    for name, values in saved.items():
         most = largest.get(name, 1.0)
-        if not bool(((values >= 0) & (values <= most)).all()):
-            raise ValueError(
-                f"the state of the perturbation levels is damaged: {name} spans "
-                f"[{values.min():g}, {values.max():g}]; expected values in [0, {most:g}]. Load "
-                "another checkpoint."
-            )
-
-
-def check_images(index: Tensor, images: int) -> None:
-    """Raise an error unless an index is a tensor of integers in [0, images).
-
-    Values are checked on a CPU only, because the check would synchronise another device.
-
-    Raises:
-        TypeError: it is not a tensor.
-        ValueError: it has another dtype, or a value is out of range.
-    """
-    require_type("index", index, Tensor, "a tensor. Convert a list with torch.tensor.")
-    if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
-        raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
-    if values_are_read(index):
-        expected = f"0 to {images - 1}, for {images} training images"
-        for i in index.flatten().tolist():
-            require("an image index", i, 0 <= i < images, expected)
+        valid = bool(((values >= 0) & (values <= most)).all())
+        span, expected_span = f"[{values.min():g}, {values.max():g}]", f"values in [0, {most:g}]"
+        advice = "The state is damaged. Load another checkpoint."
+        require(f"the span of {name}", span, valid, f"{expected_span}. {advice}")

@@ -1,24 +1,20 @@
 """SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure), and its
 extension by this project to the cross entropy of K classes."""
 
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aslp_lib.aslp.inputs import at_labels, check_pixels, check_tensors, values_are_read
 from aslp_lib.aslp.perturbation import (
     Technique,
-    at_labels,
-    check_pixels,
     check_technique,
-    check_tensors,
     dose,
     expected_targets,
     sampled_targets,
     switches,
-    values_are_read,
 )
 from aslp_lib.checks import class_channels, require
 
@@ -97,42 +93,59 @@ def sc_bce_with_logits(
             dose of a forward correction.
     """
     classes, labels, labelled = check_pixels(logits, labels, ignore_index)
-    several = classes > 1
-    check_technique(technique, max(classes, 2), channels=several)
+    check_technique(technique, max(classes, 2), channels=classes > 1)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     weight = None
     if labelled is not None:
-        ignored = ~labelled
-        in_channels = ignored.unsqueeze(1) if several else ignored
-        logits = logits.masked_fill(in_channels, 0)
-        labels = labels.masked_fill(ignored if labels.shape == ignored.shape else in_channels, 0)
+        logits, labels = _filled(logits, ~labelled), _filled(labels, ~labelled)
         weight = labelled.to(logits.dtype)
-    if reduction == "mean" and not labels.numel():
-        reduction = "sum"
-    if several:
-        of_images = logits.select(1, 0)  # (N, ...), without the channels
+    first = reduction
+    if reduction == "mean" and (labelled is not None or not labels.numel()):
+        first = "sum"  # Torch's mean is over ignored pixels, too, and NaN if there are no pixels.
+    if classes == 1:
         if use_expected_targets:
-            d = dose(alpha, technique, of_images)
+            targets = expected_targets(labels, alpha, technique)
         else:
-            switch = switches(of_images, alpha, generator, uniform)
-            drawn = logits.new_zeros(()) if switch is None else switch.to(logits.dtype)
-            d = technique.beta * drawn
+            drawn: dict[str, Any] = {"uniform": uniform, "noise": noise}
+            targets = sampled_targets(labels, alpha, technique, generator, **drawn)
+        if forward_correction:
+            logits = perturbed_logits(logits, alpha, technique)
+        loss = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=first)
+    else:
+        pixels = logits.select(1, 0)  # (N, ...), without the channels
+        if use_expected_targets:
+            d = dose(alpha, technique, pixels)
+        else:
+            d = _sampled_dose(pixels, alpha, technique, generator, uniform)
         if forward_correction:
             log_f = perturbed_logits(logits, alpha, technique, classes=classes)
         else:
             log_f = F.log_softmax(logits, dim=1)
-        losses = (d - 1) * at_labels(log_f, labels) - d * log_f.mean(dim=1)
-        return _reduce(losses if weight is None else losses * weight, labelled, reduction)
-    if use_expected_targets:
-        targets = expected_targets(labels, alpha, technique)
-    else:
-        targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
-    if forward_correction:
-        logits = perturbed_logits(logits, alpha, technique)
-    if labelled is None or reduction != "mean":
-        return F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=reduction)
-    total = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction="sum")
-    return total / labelled.sum().clamp(min=1)
+        loss = (d - 1) * at_labels(log_f, labels) - d * log_f.mean(dim=1)
+        loss = loss if weight is None else loss * weight
+        known = ("mean", "sum", "none")
+        require("reduction", reduction, reduction in known, f"one of {', '.join(known)}")
+        loss = loss if reduction == "none" else getattr(loss, first)()
+    if reduction == "mean" and labelled is not None:
+        loss = loss / labelled.sum().clamp(min=1)
+    return loss
+
+
+def _filled(values: Tensor, ignored: Tensor) -> Tensor:
+    """Set the values (N, ...) or (N, K, ...) of ignored pixels to 0."""
+    return values.masked_fill(ignored if values.dim() == ignored.dim() else ignored.unsqueeze(1), 0)
+
+
+def _sampled_dose(
+    pixels: Tensor,
+    alpha: Tensor | float,
+    technique: Technique,
+    generator: torch.Generator | None,
+    uniform: Tensor | None,
+) -> Tensor:
+    """Return beta * Z of each image, which broadcasts with its pixels."""
+    switch = switches(pixels, alpha, generator, uniform)
+    return technique.beta * (pixels.new_zeros(()) if switch is None else switch.to(pixels.dtype))
 
 
 def perturbed_logits(
@@ -179,20 +192,19 @@ def perturbed_logits(
     check_technique(technique, 2 if classes is None else classes, channels=several)
     check_tensors(logits=logits)
     shape = logits.shape
-    channels = (*shape[1:2], 1)[0] if several else class_channels(shape, shape)
+    channels = shape[1:2].numel() if several else class_channels(shape, shape)
     expected = f"{channels}, the number of channels of the logits"
     require("classes", classes, channels == (classes or 1), expected)
     expected = "at most 2 for the forward correction, so that perturbed labels stay in [0, 1]"
     require("beta", technique.beta, technique.beta <= 2, expected)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    if isinstance(alpha, Real):
-        check_constant_dose(float(alpha), technique)
     d = dose(alpha, technique, logits).detach()
-    if values_are_read(d) and not bool((d <= 1 + 1e-6).all()):  # a float32 may exceed 1/beta
-        raise ValueError(
-            f"the largest alpha * beta is {d.max():g}; expected at most 1 for the forward "
-            "correction: beyond 1, q falls as the prediction rises. Use smaller alphas."
-        )
+    if not isinstance(alpha, Tensor):
+        check_constant_dose(alpha, technique)
+    elif values_are_read(d) and d.numel():
+        largest = d.max().item()
+        expected = "at most 1 for the forward correction: beyond 1, q falls as the prediction rises"
+        require("the largest alpha * beta", largest, largest <= 1 + 1e-6, expected)  # float32
     d = d.clamp(max=1)
     if classes is not None:
         # A logit of -inf is NaN in q, as one of inf is, because training should show it.
@@ -211,15 +223,6 @@ def check_constant_dose(alpha: float, technique: Technique) -> None:
         "beyond 1, q falls as the prediction rises. Use a smaller alpha."
     )
     require("alpha * beta", alpha * technique.beta, alpha * technique.beta < 1, expected)
-
-
-def _reduce(losses: Tensor, labelled: Tensor | None, reduction: str) -> Tensor:
-    """Reduce the losses of pixels, of which those without a label are 0."""
-    require("reduction", reduction, reduction in ("mean", "sum", "none"), "'mean', 'sum' or 'none'")
-    if reduction == "none":
-        return losses
-    pixels = losses.numel() if labelled is None else labelled.sum().clamp(min=1)
-    return losses.sum() / (pixels if reduction == "mean" else 1)
 
 
 class _LogitOfMixture(torch.autograd.Function):
@@ -289,9 +292,9 @@ class SCBCELoss(nn.Module):
     ) -> None:
         super().__init__()
         check_technique(technique)
-        self.technique, self.use_expected_targets = technique, use_expected_targets
+        self.technique, self.reduction, self.ignore_index = technique, reduction, ignore_index
+        self.use_expected_targets = use_expected_targets
         self.forward_correction = forward_correction
-        self.reduction, self.ignore_index = reduction, ignore_index
 
     def extra_repr(self) -> str:
         return f"{self.technique.name}, reduction={self.reduction}, ignore={self.ignore_index}"

@@ -17,12 +17,12 @@ rest equally. `Technique.for_classes` converts a technique.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import class_channels, require, require_type, short_repr
+from aslp_lib.aslp.inputs import alpha_of_pixels, check_labels, check_tensors, values_are_read
+from aslp_lib.checks import require, require_type
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Technique:
     @property
     def alpha_limit(self) -> float:
         """Largest alpha that is a probability and leaves decisions unchanged: `min(1, 1/beta)`."""
-        return min(1.0, 1.0 / self.beta) if self.beta > 0 else 1.0
+        return 1 / max(self.beta, 1.0)
 
     def for_classes(self, classes: int) -> "Technique":
         """Return the technique for K classes, which does to one-hot labels what this does to two.
@@ -116,10 +116,6 @@ TECHNIQUES = {
     t.name: t for t in (HARD_INVERSION, SOFT_INVERSION, MODERATION, DYNAMIC_MODERATION, RELEASE)
 }
 """Techniques by name."""
-
-
-SUM_TOLERANCE = 0.01
-"""Largest difference from 1 of a sum of soft labels, which half precision may have rounded."""
 
 
 def label_smoothing(epsilon: float) -> tuple[float, Technique]:
@@ -186,8 +182,7 @@ def perturb(
             K > 2 classes, the labels are not one-hot, or the technique is for two (see
             `Technique.for_classes`).
     """
-    check_technique(technique, classes)
-    labels = _checked(labels, classes)
+    labels = _checked(labels, technique, classes)
     perturbed = (1 - technique.beta) * labels + technique.beta / classes
     if technique.noise:
         if noise is None:
@@ -260,8 +255,7 @@ def sampled_targets(
         ValueError: alpha is outside [0, 1] (on a CPU) or does not have one value per image; or as
             in `perturb`.
     """
-    check_technique(technique, classes)
-    labels = _checked(labels, classes)
+    labels = _checked(labels, technique, classes)
     switch = switches(labels, alpha, generator, uniform)
     if switch is None:
         return labels.clone()
@@ -284,14 +278,14 @@ def switches(
         pixels: (N, ...) logits or labels in floating point.
         alpha, generator, uniform: as in `sampled_targets`.
     """
-    alpha = _checked_alpha(alpha, pixels)
+    alpha = alpha_of_pixels(alpha, pixels)
     if values_are_read(alpha) and not bool(alpha.any()):
         return None
-    alpha = _broadcast(alpha, pixels)
     if uniform is None:
         device = generator.device if generator is not None else pixels.device
         uniform = torch.rand(len(pixels), generator=generator, device=device)
-    return uniform.to(pixels.device, non_blocking=True).view(alpha.shape) < alpha
+    uniform = uniform.to(pixels.device, non_blocking=True)
+    return uniform.view(alpha.shape) < alpha.to(pixels.device)
 
 
 def expected_targets(
@@ -313,8 +307,7 @@ def expected_targets(
     Raises:
         ValueError: see `sampled_targets`.
     """
-    check_technique(technique, classes)
-    labels = _checked(labels, classes)
+    labels = _checked(labels, technique, classes)
     alpha_beta = dose(alpha, technique, labels)
     return (1 - alpha_beta) * labels + alpha_beta / classes
 
@@ -333,7 +326,7 @@ def dose(alpha: Tensor | float, technique: Technique, pixels: Tensor) -> Tensor:
     Raises:
         ValueError: see `sampled_targets`.
     """
-    return _broadcast(_checked_alpha(alpha, pixels), pixels) * technique.beta
+    return alpha_of_pixels(alpha, pixels).to(pixels.device) * technique.beta
 
 
 def check_technique(technique: Technique, classes: int = 2, *, channels: bool = False) -> None:
@@ -358,165 +351,22 @@ def check_technique(technique: Technique, classes: int = 2, *, channels: bool = 
     expected = f"'HI', 'SI' or 'M' for {classes} channels: noise and the release are for one"
     require("the technique", technique.name, plain, expected)
     largest = classes / (classes - 1)
-    expected = f"at most {largest:g} for {classes} classes. Use technique.for_classes({classes})."
-    require("beta", technique.beta, technique.beta <= largest + 1e-9, expected)  # rounding
+    if technique.beta > largest + 1e-9:  # A compiled graph with any K cannot make the message.
+        remedy = f"Use technique.for_classes({classes})."
+        expected = f"at most {largest:g} for {classes} classes. {remedy}"
+        require("beta", technique.beta, False, expected)
 
 
-def check_tensors(**values: Tensor) -> None:
-    """Raise TypeError, with the name of the argument, unless all values are tensors."""
-    remedy = "Convert an array with torch.from_numpy, and a list with torch.tensor."
-    for name, value in values.items():
-        require_type(name, value, Tensor, f"a tensor. {remedy}")
-
-
-def values_are_read(values: Tensor) -> bool:
-    """Return whether values may be checked: on a CPU, outside of a graph of `torch.compile`.
-
-    Reading them would synchronise another device, and would break the graph.
-    """
-    return values.device.type == "cpu" and not torch.compiler.is_compiling()
-
-
-def valid_labels(labels: Tensor, classes: int) -> Tensor:
-    """Return where labels are valid: a boolean for each pixel.
-
-    Args:
-        labels: class ids of an integer dtype, or labels in floating point.
-        classes: number of channels; 1 for two classes in one channel.
-    """
-    if not labels.is_floating_point():
-        return (labels >= 0) & (labels < classes)
-    valid = (labels >= 0) & (labels <= 1)
-    if classes == 1:
-        return valid
-    total = labels.sum(dim=1, dtype=torch.promote_types(labels.dtype, torch.float32))
-    return valid.all(dim=1) & ((total - 1).abs() <= SUM_TOLERANCE)
-
-
-def check_labels(labels: Tensor, valid: Tensor, classes: int = 1) -> None:
-    """Raise ValueError if labels on a CPU are not all valid.
-
-    On other devices and in compiled graphs it is omitted; see `values_are_read`.
-
-    Args:
-        labels: labels of any shape.
-        valid: a boolean for each pixel.
-        classes: number of channels; 1 for two classes in one channel.
-    """
-    if not values_are_read(labels) or bool(valid.all()):
-        return
-    channels_last = labels if valid.shape == labels.shape else labels.movedim(1, -1)
-    invalid = channels_last[~valid]
-    values = short_repr([round(value, 4) for value in invalid[0].flatten().tolist()])
-    problem, first = "labels are invalid", f"{invalid[0]:g}" if invalid.dim() == 1 else values
-    ignored = "exclude pixels without a label with ignore_index"
-    if classes == 1:
-        expected = "0, 1 or a value in between"
-        remedy = f"Divide a mask of 0 and 255 by 255, and {ignored}. Of several classes, take one"
-        remedy += " against the rest, labels == k, or give the logits a channel for each."
-    elif labels.is_floating_point():
-        problem = "pixels have invalid labels"
-        expected = f"{classes} values in [0, 1] that sum to 1, along the second dimension"
-        remedy = f"Use class ids, labels.argmax(dim=1), for one-hot labels, and {ignored}."
-    else:
-        problem, expected = "class ids are invalid", f"0 to {classes - 1}, for {classes} channels"
-        remedy = f"Give the logits a channel for each class, and {ignored}."
-    count = f"{len(invalid)} of {valid.numel()} {problem}"
-    raise ValueError(f"{count}, the first is {first}; expected {expected}. {remedy}")
-
-
-def check_pixels(
-    logits: Tensor, labels: Tensor, ignore_index: int | None
-) -> tuple[int, Tensor, Tensor | None]:
-    """Check the logits and labels of a batch.
-
-    Returns:
-        The number of classes, which is 1 for two in one channel; see `class_channels`.
-
-        The labels in at least single precision, because half precision would round 2049 to 2048
-        and 1.0001 to 1, and in unsigned 8-bit integers -1 is 255; class ids are 64-bit integers.
-
-        A mask of the pixels that have a label, without an axis of classes, or None if there is no
-        `ignore_index`.
-
-    Raises:
-        TypeError: logits or labels are not tensors.
-        ValueError: the shapes do not fit, class ids are not integers, or a label is invalid (on a
-            CPU).
-    """
-    check_tensors(logits=logits, labels=labels)
-    classes = class_channels(logits.shape, labels.shape)
-    if labels.dim() < logits.dim():
-        if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
-            advice = "an integer dtype. Convert them with labels.long()."
-            raise ValueError(f"class ids have dtype {labels.dtype}; expected {advice}")
-        labels = labels.long()
-    else:
-        labels = labels.to(torch.promote_types(logits.dtype, torch.float32))
-    valid, labelled = valid_labels(labels, classes), None
-    if ignore_index is not None:
-        labelled = labelled_pixels(labels, ignore_index, valid.dim())
-    check_labels(labels, valid if labelled is None else valid | ~labelled, classes)
-    return classes, labels, labelled
-
-
-def labelled_pixels(labels: Tensor, ignore_index: int, dimensions: int) -> Tensor:
-    """Return where labels differ from `ignore_index`, in all channels of a pixel.
-
-    Args:
-        labels: labels in which no value wraps, as `check_pixels` returns them.
-        ignore_index: label of pixels to ignore.
-        dimensions: number of dimensions without the axis of classes, if there is one.
-    """
-    labelled = labels != ignore_index
-    return labelled if labelled.dim() == dimensions else labelled.any(dim=1)
-
-
-def at_labels(values: Tensor, labels: Tensor) -> Tensor:
-    """Return the values (N, K, ...) at the classes of labels, (N, ...).
-
-    Args:
-        values: one value for each class.
-        labels: class ids (N, ...), or weights (N, K, ...) in floating point, with which values are
-            summed.
-    """
-    if labels.is_floating_point():
-        return (labels * values).sum(dim=1)
-    return values.gather(1, labels[:, None]).squeeze(1)
-
-
-def _checked(labels: Tensor, classes: int) -> Tensor:
+def _checked(labels: Tensor, technique: Technique, classes: int) -> Tensor:
     """Return valid labels in floating point, of two classes in one channel or of K > 2 in K."""
+    check_technique(technique, classes)
     check_tensors(labels=labels)
-    if classes > 2:
-        one_hot = labels.dim() > 1 and labels.shape[1] == classes
-        advice = f"Use torch.nn.functional.one_hot(labels, {classes}).movedim(-1, 1) for class ids."
-        expected = f"one-hot labels, (N, {classes}, ...). {advice}"
-        require("the shape of labels", tuple(labels.shape), one_hot, expected)
+    channels = classes if classes > 2 else 1
+    one_hot = channels == 1 or labels.shape[1:2] == (classes,)
+    advice = f"Use torch.nn.functional.one_hot(labels, {classes}).movedim(-1, 1) for class ids."
+    expected = f"one-hot labels, (N, {classes}, ...). {advice}"
+    require("the shape of labels", tuple(labels.shape), one_hot, expected)
     # Alpha takes the dtype of the labels, and as an integer it would be cut to 0.
     labels = labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
-    channels = classes if classes > 2 else 1
-    check_labels(labels, valid_labels(labels, channels), channels)
+    check_labels(labels, channels)
     return labels
-
-
-def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
-    """Return alpha with one value per image, (N,), in the labels' precision, on its own device."""
-    expected = "a tensor with one value for each image, or a number"
-    require_type("alpha", alpha, (Tensor, Real), expected)
-    alpha = torch.as_tensor(alpha, dtype=labels.dtype)
-    if values_are_read(alpha) and not bool(((alpha >= 0) & (alpha <= 1)).all()):
-        raise ValueError(
-            f"alpha spans [{alpha.min():g}, {alpha.max():g}]; expected probabilities in [0, 1]"
-        )
-    if alpha.dim() == 0:
-        alpha = alpha.expand(labels.shape[:1])
-    shape = tuple(labels.shape[:1])
-    expected = f"one number, or the shape {shape}, with one value for each image"
-    require("the shape of alpha", tuple(alpha.shape), alpha.shape == shape, expected)
-    return alpha
-
-
-def _broadcast(alpha: Tensor, labels: Tensor) -> Tensor:
-    """Reshape alpha (N,) to (N, 1, ...), so that it broadcasts over the pixels of each image."""
-    return alpha.to(labels.device).view(-1, *[1] * (labels.dim() - 1))

@@ -73,12 +73,12 @@ class Rule(nn.Module):
     def constraint(self, alpha: Tensor) -> Tensor:
         """Compute R_i <= 0 of the explicit update `alpha_i + eta * (grad_i + lambda * R_i)`.
 
-        `AdaptiveAlpha` calls this function only for the release's dynamics.
+        Only rules with `has_constraint` define it.
         """
         raise NotImplementedError
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
-        """Apply the constraint to proposed alphas.
+        """Apply the constraint to proposed alphas; by default, by the explicit update.
 
         Args:
             proposed: (N,) alphas after the gradient step, `alpha_i + eta * grad_i`.
@@ -87,7 +87,7 @@ class Rule(nn.Module):
         Returns:
             (N,) constrained alphas, not yet clipped to [0, min(1, 1/beta)].
         """
-        raise NotImplementedError
+        return proposed + step * self.constraint(proposed)
 
 
 class Calibration(Rule):
@@ -133,9 +133,6 @@ class Entropy(Rule):
 
     def constraint(self, alpha: Tensor) -> Tensor:
         return (self.accuracy - self.best_accuracy).clamp(max=0.0)
-
-    def constrain(self, proposed: Tensor, step: float) -> Tensor:
-        return proposed + step * self.constraint(proposed)
 
 
 class MeasuredGap(Rule):

@@ -9,12 +9,7 @@ Each is a subclass of `Method`, and `METHODS` holds them by name.
 from dataclasses import dataclass, field
 from typing import Any
 
-from aslp_lib.methods.aslp import (
-    ASLPOptions,
-    MaximumEntropy,
-    MeasuredGapControl,
-    ModelCalibration,
-)
+from aslp_lib.methods.aslp import ASLPOptions, MaximumEntropy, MeasuredGapControl, ModelCalibration
 from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.brier import Brier
 from aslp_lib.methods.confidence_penalty import ConfidencePenalty, ConfidencePenaltyOptions

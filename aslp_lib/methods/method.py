@@ -208,7 +208,7 @@ class Method(nn.Module, Generic[OptionsT]):
         return losses.masked_fill(~valid.reshape(losses.shape), 0).sum()
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
-        """Update state after a step, without gradients and without synchronising the device.
+        """Update state after a batch's backward pass, without synchronising the device.
 
         Args:
             index: (N,) indices of the images in the training set.

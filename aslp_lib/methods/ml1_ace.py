@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import ALL, Draws, Method, require_range
 
 MIN_PIXELS = 1.0
 """Smallest number of pixels in a bin that counts. The authors' code counts soft bins from 0.01
@@ -70,7 +70,7 @@ class SoftML1ACE(ML1ACE):
 
 
 def calibration_error(
-    probability: Tensor, labels: Tensor, bins: int, *, soft: bool, valid: Tensor | None = None
+    probability: Tensor, labels: Tensor, bins: int, *, soft: bool, valid: Tensor = ALL
 ) -> Tensor:
     """Compute the average calibration error of each image, (N,).
 
@@ -86,7 +86,7 @@ def calibration_error(
         labels: (N, P) labels in [0, 1].
         bins: number of equal-width bins.
         soft: divide a pixel between two bins, as in `SoftML1ACE`.
-        valid: (N, P) booleans, false for ignored pixels; None if there are none.
+        valid: (N, P) booleans, false for ignored pixels.
     """
     if soft:
         # The position is 0 at the centre of the first bin, 1 at that of the second, and so on.
@@ -98,8 +98,7 @@ def calibration_error(
         memberships = [(bin_index, torch.ones_like(probability))]
     sums = probability.new_zeros(3, len(probability), bins)
     for bin_index, weight in memberships:
-        if valid is not None:
-            weight = weight * valid
+        weight = weight * valid
         values = torch.stack([weight, weight * probability, weight * labels])
         sums = sums.scatter_add(2, bin_index.long().expand_as(values), values)
     pixels, probability_sum, label_sum = sums

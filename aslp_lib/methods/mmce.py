@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import ALL, Draws, Method, require_range
 
 SMALLEST = 1e-12
 """Smallest squared error. Below it the gradient of the square root is 0 instead of unbounded."""
@@ -51,9 +51,7 @@ class MMCE(Method[MMCEOptions]):
         return bce + self.options.weight * error.view(-1, *[1] * (bce.dim() - 1))
 
 
-def squared_mmce(
-    confidence: Tensor, right: Tensor, width: float, valid: Tensor | None = None
-) -> Tensor:
+def squared_mmce(confidence: Tensor, right: Tensor, width: float, valid: Tensor = ALL) -> Tensor:
     """Compute the squared MMCE of each image, (N,); rounding may make it slightly negative.
 
     >>> confidence, correct = torch.tensor([[0.9, 0.9]]), torch.tensor([[1.0, 0.0]])
@@ -64,17 +62,15 @@ def squared_mmce(
         confidence: (N, P) confidences of the pixels.
         right: (N, P), 1 where the prediction is correct and 0 elsewhere.
         width: width h of the kernel.
-        valid: (N, P) booleans, false for ignored pixels; None if there are none.
+        valid: (N, P) booleans, false for ignored pixels.
     """
     r, order = confidence.sort(dim=1)
-    pixels: Tensor | int = r.shape[1]
-    error = right.gather(1, order) - r
-    if valid is not None:
-        error, pixels = error * valid.gather(1, order), valid.sum(dim=1).clamp(min=1)
+    valid = valid.expand_as(r)
+    error = (right.gather(1, order) - r) * valid.gather(1, order)
     # Sorted, exp(-|r_i - r_j| / h) = exp(-r_i / h) exp(r_j / h) for all j before i. Confidences are
     # measured from the middle of their range, so that the exponentials stay in single precision.
     scale = torch.exp((r - 0.75) / width)
     scaled_error = error * scale
     sum_before = scaled_error.cumsum(dim=1) - scaled_error
     pairs = error.square() + 2 * error / scale * sum_before
-    return pairs.sum(dim=1) / pixels**2
+    return pairs.sum(dim=1) / valid.sum(dim=1).clamp(min=1) ** 2

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import ALL, Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SVLS(Method[SVLSOptions]):
         return super().pixel_losses(logits, targets, index, draws)
 
 
-def smoothed(labels: Tensor, sigma: float, valid: Tensor | None = None) -> Tensor:
+def smoothed(labels: Tensor, sigma: float, valid: Tensor = ALL) -> Tensor:
     """Compute the targets of labels (N, 1, H, W); ignored neighbours have no weight.
 
     >>> labels = torch.zeros(1, 1, 3, 3)
@@ -49,7 +49,7 @@ def smoothed(labels: Tensor, sigma: float, valid: Tensor | None = None) -> Tenso
     >>> smoothed(labels, sigma=1.0)[0, 0, 1]  # 1/2 at the centre, exp(-1/2) / (2 * 3.898) beside it
     tensor([0.0778, 0.5000, 0.0778])
     """
-    weights = torch.ones_like(labels) if valid is None else valid.expand_as(labels).to(labels.dtype)
+    weights = valid.expand_as(labels).to(labels.dtype)
     total = _weighted_sum(weights, sigma).clamp(min=0.25)  # 1/2 or more at labelled pixels
     return (_weighted_sum(labels * weights, sigma) / total).clamp(0, 1)
 

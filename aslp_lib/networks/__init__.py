@@ -7,6 +7,7 @@ that no caller can forget to.
 
 from collections.abc import Callable
 
+from aslp_lib.checks import require_name
 from aslp_lib.networks.dense_network import DenseNetwork
 from aslp_lib.networks.official import load_official as load_official
 from aslp_lib.networks.resnet import ResNetFusion
@@ -39,6 +40,5 @@ def build(name: str, weights: str | None = None, channels: int = 1) -> DenseNetw
         ValueError: the name is unknown, or the network does not have these weights.
         RuntimeError: the weights can be neither found nor downloaded, or they are damaged.
     """
-    if name not in NETWORKS:
-        raise ValueError(f"there is no network {name!r}; expected one of {', '.join(NETWORKS)}")
+    require_name("the network", name, NETWORKS)
     return NETWORKS[name](weights, channels=channels)

@@ -112,8 +112,8 @@ class Batches:
             yield tuple(part.to(self.accelerator.device, non_blocking=True) for part in batch)
 
 
-def in_batches(order: Sequence[int], size: int) -> list[list[int]]:
-    """Cut a list of integers into batches; the last may be smaller.
+def in_batches(order: Sequence[T], size: int) -> list[list[T]]:
+    """Cut a list into batches; the last may be smaller.
 
     >>> in_batches([4, 2, 0, 1, 3], size=2)
     [[4, 2], [0, 1], [3]]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from aslp_lib.checks import explained
 from aslp_lib.config import Settings
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.files import write_csv
@@ -53,23 +54,19 @@ def restore(folder: MethodFolder, settings: Settings, state: TrainingState) -> N
         ValueError: the checkpoint is damaged, or was made by another method or with other settings.
     """
     tensors, facts = load_tensors(folder.checkpoint)
-    try:
+    problem = f"{folder.checkpoint} is not a checkpoint of this training"
+    expected = "the file that the training wrote. Remove it to start again."
+    # Content that `save` did not write may fail anywhere, with any error.
+    with explained(problem, expected, Exception):
         if facts["method"] != state.method.name:
             raise ValueError(f"it is one of the method {facts['method']}, not {state.method.name}")
-        differs = Settings.from_json(facts["settings"]) != settings
-        if not differs:
+        same_settings = Settings.from_json(facts["settings"]) == settings
+        if same_settings:
             _fill(tensors, state)
             if not facts["log"]:
                 raise ValueError("the log is empty")
             state.log.extend(dict(row) for row in facts["log"])
-    # Content that `save` did not write may fail anywhere, with any error.
-    except Exception as error:
-        raise ValueError(
-            f"{folder.checkpoint} is not a checkpoint of this training ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}); expected the file that the training wrote. Remove "
-            "it to start again."
-        ) from error
-    if differs:
+    if not same_settings:
         raise ValueError(
             f"{folder.checkpoint} was made with other settings; expected the same. Resume the run "
             "with its own settings, or choose another --out."

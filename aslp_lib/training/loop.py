@@ -172,32 +172,35 @@ def run_epoch(
     order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
     uniform = uniform.to(accelerator.device)
     seed_of_image = partial(derived_seed, settings.seed, SWITCHES, epoch)
-    plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
-    shares = [share(b, accelerator, equal=True) for b in in_batches(order, settings.batch_size)]
+    steps = in_batches(in_batches(order, settings.batch_size), settings.accumulation_steps)
+    shares = [share(batch, accelerator, equal=True) for step in steps for batch in step]
     dataset.epoch.fill_(epoch)
     network.train()
     losses, counted = torch.zeros(2, device=accelerator.device)
-    for step, (images, labels, index) in enumerate(batches(shares)):
-        part, draws = plan[step], Draws(uniform[index], shares[step], seed_of_image)
-        rate = optimization.set_rate(optimizer, settings, epoch + part.done)
-        images, targets = method.prepare(images, labels, index, draws)
-        with accelerator.autocast():
-            logits = network(images)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        pixels = (~targets[: len(index)].isnan()).sum()
-        loss = method.loss(logits, targets, index, draws) / pixels.clamp(min=1)
-        accelerator.backward(part.weight * loss)
-        if part.last:
-            optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
-            method.after_update(state.network)
-        method.after_step(index, logits.detach(), labels, draws)
-        losses += loss.detach() * len(index)
-        counted += len(index) * (pixels > 0)
-        bar.update()
-        if step % REFRESH == 0:
-            means = {name: values.mean().item() for name, values in method.per_image().items()}
-            current = _finite(loss, epoch, settings)
-            bar.set_postfix(epoch=epoch + 1, loss=current, **means, refresh=False)
+    loaded = enumerate(zip(shares, batches(shares), strict=True))
+    for number, step in enumerate(steps):
+        rate = optimization.set_rate(optimizer, settings, epoch + number / len(steps))
+        for batch in step:
+            place, (rows, (images, labels, index)) = next(loaded)
+            draws = Draws(uniform[index], rows, seed_of_image)
+            images, targets = method.prepare(images, labels, index, draws)
+            with accelerator.autocast():
+                logits = network(images)
+            logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+            pixels = (~targets[: len(index)].isnan()).sum()
+            loss = method.loss(logits, targets, index, draws) / pixels.clamp(min=1)
+            # The gradient of a step is the mean over its images, whatever their batches.
+            accelerator.backward(len(batch) / sum(map(len, step)) * loss)
+            method.after_step(index, logits.detach(), labels, draws)
+            losses += loss.detach() * len(index)
+            counted += len(index) * (pixels > 0)
+            bar.update()
+            if place % REFRESH == 0:
+                means = {name: x.mean().item() for name, x in method.per_image().items()}
+                current = _finite(loss, epoch, settings)
+                bar.set_postfix(epoch=epoch + 1, loss=current, **means, refresh=False)
+        optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
+        method.after_update(state.network)
     losses, counted = accelerator.reduce(losses), accelerator.reduce(counted)
     return _finite(losses / counted.clamp(min=1), epoch, settings), settings.learning_rate * rate
 

@@ -1,8 +1,7 @@
-"""The optimiser, learning rate schedules, and gradient accumulation."""
+"""The optimiser and its steps, and learning rate schedules."""
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from accelerate import Accelerator
 from torch import nn
@@ -10,7 +9,6 @@ from torch.optim import Adam, Optimizer
 
 from aslp_lib.config import Settings
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.training.batches import in_batches
 
 DECAY, DECAY_EPOCHS = 0.95, 10
 """The authors' decay of the learning rate: a factor of 0.95 every 10 epochs."""
@@ -37,21 +35,21 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> Optimizer:
     return Adam(groups, lr=rate, fused=fused)
 
 
-def constant(done: float, epochs: int) -> float:
+def constant(done: float, epochs: float) -> float:
     """Return 1: the learning rate stays at its peak."""
     return 1.0
 
 
-def cosine(done: float, epochs: int) -> float:
+def cosine(done: float, epochs: float) -> float:
     """Decay from 1 to 0 along half a cosine.
 
     >>> [round(cosine(done, 4), 2) for done in range(5)]
     [1.0, 0.85, 0.5, 0.15, 0.0]
     """
-    return _half_cosine(done / epochs)
+    return 0.5 * (1 + math.cos(math.pi * (done / epochs)))
 
 
-def one_cycle(done: float, epochs: int) -> float:
+def one_cycle(done: float, epochs: float) -> float:
     """Rise linearly from 0.04 to 1 over the first 30 %, then decay to 0 along half a cosine.
 
     >>> [round(one_cycle(done, 10), 2) for done in (0, 3, 10)]
@@ -60,10 +58,10 @@ def one_cycle(done: float, epochs: int) -> float:
     progress, warm = done / epochs, 0.3
     if progress < warm:
         return 0.04 + 0.96 * progress / warm
-    return _half_cosine((progress - warm) / (1 - warm))
+    return cosine(progress - warm, 1 - warm)
 
 
-def step(done: float, epochs: int) -> float:
+def step(done: float, epochs: float) -> float:
     """Multiply by 0.95 every 10 epochs, as the authors' code documents.
 
     >>> [step(done, 30) for done in (9, 10)]
@@ -72,7 +70,7 @@ def step(done: float, epochs: int) -> float:
     return DECAY ** (int(done) // DECAY_EPOCHS)
 
 
-def release(done: float, epochs: int) -> float:
+def release(done: float, epochs: float) -> float:
     """Multiply by `step`'s factor after every epoch, as the authors' code does.
 
     The factors compound: from epoch 10 on, the learning rate falls after each epoch.
@@ -83,11 +81,7 @@ def release(done: float, epochs: int) -> float:
     return DECAY ** sum(epoch // DECAY_EPOCHS for epoch in range(1, int(done) + 1))
 
 
-def _half_cosine(progress: float) -> float:
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
-SCHEDULES: dict[str, Callable[[float, int], float]] = {
+SCHEDULES: dict[str, Callable[[float, float], float]] = {
     function.__name__: function for function in (constant, cosine, one_cycle, step, release)
 }
 """Learning rate schedules by name: functions of the epochs done and the epochs in total, which
@@ -118,39 +112,6 @@ def set_rate(optimizer: Optimizer, settings: Settings, done: float) -> float:
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
     return share
-
-
-@dataclass(frozen=True)
-class Part:
-    """The part that a batch has in an optimiser step over several batches.
-
-    Args:
-        done: share of the epoch's steps that precede this one.
-        weight: share of the step's images that are in the batch.
-        last: whether the step is taken after this batch.
-    """
-
-    done: float
-    weight: float
-    last: bool
-
-
-def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
-    """Plan an epoch: group its batches into steps of `accumulation_steps` batches.
-
-    The last step may have fewer batches. With these weights, a step's gradient is the mean
-    over its images, whatever their batches.
-
-    >>> [(part.weight, part.last) for part in plan(images=5, batch_size=2, accumulation_steps=2)]
-    [(0.5, False), (0.5, True), (1.0, True)]
-    """
-    sizes = [len(batch) for batch in in_batches(range(images), batch_size)]
-    steps = in_batches(sizes, accumulation_steps)
-    return [
-        Part(number / len(steps), size / sum(step), last=i == len(step) - 1)
-        for number, step in enumerate(steps)
-        for i, size in enumerate(step)
-    ]
 
 
 def take_step(

@@ -12,6 +12,7 @@ from aslp_lib.config import Settings
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import to_grey_levels
+from aslp_lib.methods.method import known_labels
 from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.batches import accelerator_for, outputs, share
@@ -35,40 +36,24 @@ def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> AnyCo
     """
     accelerator = accelerator_for(settings)
     network.to(accelerator.device).eval()
-    ignored = dataset.ignored
-    at_own_size = settings.validate_at == "image"
+    kind: type[AnyCounts] = ClassCounts if dataset.classes else Counts
     parts: list[Any] = []
     order = share(range(len(dataset)), accelerator)
     for logits, _, labels, indices in outputs(network, dataset, settings, order):
         require_finite(logits, dataset, indices.tolist())
-        if ignored is not None:
-            labels = labels.nan_to_num(ignored)
-            empty = (labels == ignored).flatten(1).all(dim=1).tolist()
-            if any(empty):
-                raise ValueError(
-                    f"every pixel of the mask of {dataset.stems[indices[empty.index(True)]]} in "
-                    f"the set {dataset.name} is to be ignored; expected one with a label. Leave "
-                    "the image out."
-                )
-        if at_own_size:
+        empty = indices[labels.isnan().flatten(1).all(dim=1)].tolist()
+        if empty:
+            raise ValueError(
+                f"every pixel of the mask of {dataset.stems[empty[0]]} in the set {dataset.name} "
+                "is to be ignored; expected one with a label. Leave the image out."
+            )
+        if settings.validate_at == "image":
             for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
                 parts.append(_own_size_counts(logit, dataset, index, settings))
         else:
-            parts.append(counted(logits, labels, ignored))
-    kind = ClassCounts if dataset.classes else Counts
+            known = known_labels(logits, labels, dataset.ignored or 0)
+            parts.append(kind.from_logits(logits, known, dataset.ignored))
     return kind.join(gather_object(parts)).with_columns(groups=dataset.groups)
-
-
-def counted(logits: Tensor, labels: Tensor, ignored: int | None) -> AnyCounts:
-    """Count a batch of logits (N, 1, S, S), or (N, K, S, S) for K classes.
-
-    Args:
-        labels: (N, 1, S, S) float labels or class ids.
-        ignored: label of the pixels to ignore.
-    """
-    if logits.shape[1] == 1:
-        return Counts.from_logits(logits, labels, ignored)
-    return ClassCounts.from_logits(logits, labels[:, 0].long(), ignored)
 
 
 def require_finite(values: Tensor, dataset: ImageSet, indices: Sequence[int]) -> None:

@@ -149,24 +149,6 @@ def after_one_step(alphas, old, margin):
     return alphas.alpha.item()
 
 
-def test_the_release_s_step_by_hand():
-    numbers = {"alpha_step_size": 0.002, "constraint_weight": 2000.0, "warm_up": 0}
-    alphas = AdaptiveAlpha(1, P.RELEASE, dynamics="release", **numbers)
-    alphas.observe(0.9)
-    # The code: (BCE(1-y) - BCE(y)) / 2 = 6 / 2, and min((1 - 0.9) - 2 * 0.06, 0) = -0.02; that
-    # would be 0.06 + 0.002 * (3 - 40) < 0.
-    assert after_one_step(alphas, 0.06, 6.0) == 0.0
-    below = 0.051 + 0.002 * (3 + 2000 * -0.002)
-    assert after_one_step(alphas, 0.051, 6.0) == pytest.approx(below, abs=1e-6)
-    alphas.observe(0.1)
-    for start, margin in ((0.245, 6.0), (0.25, 0.0)):  # beyond the limit, and at it
-        assert after_one_step(alphas, start, margin) == pytest.approx(1 / 4 - 0.01)
-    # The gain eta * lambda * beta / 2 = 8 exceeds 2: alpha rises, is pushed down, and rises again.
-    trace = feed(alphas, [5.0], 400)[200:, 0]
-    assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10
-    assert (trace.diff() > 0).sum() > 100
-
-
 @pytest.mark.claim(
     "alphas",
     "ME: R_i = min(A - A_landmark, 0), where this project takes the best accuracy so far as "
@@ -194,43 +176,6 @@ def test_before_any_validation_only_the_measured_gap_holds(rule, rest):
     assert alphas.rule.accuracy == 0.75
 
 
-def test_levels_of_another_technique_do_not_load():
-    """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
-    ours, theirs = (AdaptiveAlpha(3, technique) for technique in (P.HARD_INVERSION, P.MODERATION))
-    theirs.alpha.fill_(0.9)
-    with pytest.raises(
-        ValueError, match=r"\[beta, noise\].* is \[1\.0.*expected \[2\.0.* same technique"
-    ):
-        ours.load_state_dict(theirs.state_dict())
-    assert ours.alpha.eq(0).all()
-    unknown = {k: v for k, v in theirs.state_dict().items() if k != "_extra_state"}
-    for strict in (True, False):
-        with pytest.raises(ValueError, match=r"\[beta, noise\].* is .unknown.; expected \[2\.0"):
-            ours.load_state_dict(unknown, strict=strict)
-    assert ours.alpha.eq(0).all()
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize(
-    ("images", "rule"), [(5, "aslp_gap"), (4, "aslp_mc"), (4, "aslp_me")], ids=str
-)
-@pytest.mark.parametrize("strict", [True, False])
-def test_levels_of_another_rule_or_number_of_images_are_refused_and_nothing_changes(
-    images, rule, strict
-):
-    saved = AdaptiveAlpha(4, P.MODERATION, "aslp_gap")
-    ours = AdaptiveAlpha(images, P.MODERATION, rule)
-    saved.alpha.fill_(0.3)
-    saved.observe(0.9, 0.95)
-    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
-    with pytest.raises(ValueError, match=r"layout .* is \{'alpha': \(4,\), .* same rule and"):
-        ours.load_state_dict(saved.state_dict(), strict=strict)
-    lacking = {name: tensor for name, tensor in before.items() if name != "observed"}
-    with pytest.raises(ValueError, match=r"layout .* is .*; expected .*'observed': \(\)"):
-        ours.load_state_dict(lacking, strict=strict)
-    torch.testing.assert_close(ours.state_dict(), before, rtol=0, atol=0)
-
-
 @pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
 def test_levels_made_in_inference_mode_are_trained_with_and_moved(rule, dynamics):
     with torch.inference_mode():
@@ -252,28 +197,65 @@ def test_a_state_without_levels_is_left_to_torch():
         model.load_state_dict({})
 
 
+def state_of(technique=P.HARD_INVERSION, rule="aslp_gap", images=3, classes=2, **changes):
+    """The state of other alphas; a change sets the last value of an entry, or removes it."""
+    state = AdaptiveAlpha(images, technique, rule, classes=classes).state_dict()
+    state["alpha"].fill_(0.1)
+    for name, value in changes.items():
+        if value is None:
+            del state[name]
+        else:
+            state[name].view(-1)[-1:] = value
+    return state
+
+
+THREE = P.MODERATION.for_classes(3)
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("state", "message"),
     [
-        ("alpha", math.nan, r"alpha spans \[nan, nan\]; expected values in \[0, 0\.505"),
-        ("alpha", -2.0, r"alpha spans \[-2, "),
-        ("alpha", math.inf, r"alpha spans \[0\.1, inf"),
-        ("alpha", 0.6, r"alpha spans \[0\.1, 0\.6\]"),
-        ("rule.bound", 0.6, r"rule\.bound spans \[0\.6, 0\.6\]"),
-        ("rule.accuracy", 90.0, r"rule\.accuracy spans \[90, 90\]; expected values in \[0, 1\]"),
-        ("observed", -1, r"observed spans \[-1, -1\]; expected values in \[0, inf\]"),
+        (
+            state_of(P.MODERATION),
+            r"\[beta, noise\].* is \[1\.0.*; expected \[2\.0.* same technique",
+        ),
+        (state_of(images=4), r"layout .*'alpha': \(4,\).*number of images"),
+        (state_of(rule="aslp_me"), "layout .*expected .*rule.bound.* same technique, rule"),
+        (state_of(THREE, classes=3), "layout .* number of classes"),
+        (state_of(observed=None), r"layout .*expected .*'observed': \(\)"),
+        (state_of(_extra_state=None), r"layout .*; expected .*'_extra_state': \(2,\)"),
+        (state_of(alpha=math.nan), r"alpha is '\[nan, nan\]'; expected values in \[0, 0\.505"),
+        (state_of(alpha=-2.0), r"alpha is '\[-2, "),
+        (state_of(alpha=math.inf), r"alpha is '\[0\.1, inf"),
+        (state_of(alpha=0.6), r"alpha is '\[0\.1, 0\.6\]"),
+        (state_of(**{"rule.bound": 0.6}), r"rule\.bound is '\[0\.6, 0\.6\]'"),
+        (state_of(**{"rule.accuracy": 90.0}), r"rule\.accuracy is '\[90, 90\]'; .* in \[0, 1\]"),
+        (state_of(observed=-1), r"observed is '\[-1, -1\]'; expected values in \[0, inf\]"),
     ],
 )
-def test_a_state_with_impossible_values_is_refused_and_changes_nothing(name, value, message):
-    saved, ours = (AdaptiveAlpha(3, P.HARD_INVERSION, "aslp_gap") for _ in "12")
-    state = saved.state_dict()
-    state["alpha"].fill_(0.1)
-    ours.load_state_dict(state)
-    state[name].view(-1)[-1:] = value
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_state_of_other_alphas_or_with_impossible_values_changes_nothing(state, message, strict):
+    """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
+    ours = AdaptiveAlpha(3, P.HARD_INVERSION, "aslp_gap")
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
     with pytest.raises(ValueError, match=message):
-        ours.load_state_dict(state)
-    assert ours.alpha.eq(torch.tensor(0.1)).all() and ours.observed == 0
+        ours.load_state_dict(state, strict=strict)
+    torch.testing.assert_close(ours.state_dict(), before, rtol=0, atol=0)
+    ours.load_state_dict(state_of())
+    assert ours.alpha.eq(torch.tensor(0.1)).all()
+
+
+def test_a_state_records_the_classes_and_the_binary_state_does_not():
+    assert state_of(P.MODERATION)["_extra_state"].tolist() == [1, 0]
+    assert state_of(THREE, classes=3)["_extra_state"].tolist() == [1, 0, 3]
+    three = AdaptiveAlpha(3, THREE, "aslp_gap", classes=3)
+    three.load_state_dict(state_of(THREE, classes=3))
+    with pytest.raises(
+        ValueError, match=r"\[beta, noise\].* is \[1.0, 0.0, 4.0\]; expected .* 3.0"
+    ):
+        three.load_state_dict(state_of(THREE, classes=4))
+    assert "3 classes" in repr(three)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -300,6 +282,9 @@ def test_a_level_at_its_limit_loads_in_any_precision(dtype):
         ({"warm_up": -1}, "warm_up is -1"),
         ({"rule": "aslp_gap", "dynamics": "release"}, "rule is 'aslp_gap'"),
         ({"technique": P.RELEASE}, "expected dynamics='release'"),
+        ({"classes": 3}, r"beta is 2\.0; expected at most 1\.5"),
+        ({"classes": 1}, "classes is 1"),
+        ({"technique": THREE, "classes": 3, "dynamics": "release"}, "expected 'stable'"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -314,12 +299,13 @@ def test_bad_arguments(arguments, message):
 def test_bad_observations(value):
     """A validation may report NaN or a percentage by mistake."""
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "aslp_gap")
-    with pytest.raises(ValueError, match="accuracy is"):
-        alphas.observe(value, 0.9)
-    with pytest.raises(ValueError, match="confidence is"):
-        alphas.observe(0.9, value)
-    with pytest.raises(ValueError, match="confidence is None"):
-        alphas.observe(0.9)
+    for results, message in (
+        ((value, 0.9), "accuracy is"),
+        ((0.9, value), "confidence is"),
+        ((0.9, None), "confidence is None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            alphas.observe(*results)
     assert alphas.observed == 0
 
 
@@ -331,12 +317,13 @@ def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
     alphas.observe(0.9, 0.95)
     alphas.observe(0.8, 0.95)  # the entropy rule would lower an alpha without a gradient
     alphas.alpha.fill_(0.3)
-    logits, labels = torch.full((5, 1, 2, 2), 4.0), torch.ones(5, 1, 2, 2)
+    logits, labels = torch.full((6, 1, 2, 2), 4.0), torch.ones(6, 1, 2, 2)
     labels[0] = 255
     logits[1, 0, 0, 0] = math.nan
     logits[2, 0, 1, 1] = math.inf
     logits[3] = torch.finfo(torch.float32).max  # finite, but not in the sum; the release cuts it
-    alphas.update(torch.arange(5), logits, labels, ignore_index=255)
+    index = torch.tensor([0, 1, 2, 3, 4, 1])  # image 1 has another, finite patch
+    alphas.update(index, logits, labels, ignore_index=255)
     initial = torch.tensor(0.3)
     assert alphas.alpha[[0, 1, 2, 5]].eq(initial).all()
     assert alphas.alpha[3].isfinite() and (alphas.alpha[3] == initial) == (dynamics == "stable")
@@ -345,9 +332,8 @@ def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
 
 def test_a_step_of_0_from_an_infinite_push_moves_nothing():
     """A weight beyond the range of float32 is infinite, and its product with 0 is NaN."""
-    alphas = AdaptiveAlpha(
-        1, P.MODERATION, constraint_weight=1e300, alpha_step_size=0.0, warm_up=0, dynamics="release"
-    )
+    infinite = {"constraint_weight": 1e300, "alpha_step_size": 0.0}
+    alphas = AdaptiveAlpha(1, P.MODERATION, **infinite, warm_up=0, dynamics="release")
     assert after_one_step(alphas, 0.0, 1.0) == 0.0
 
 
@@ -366,8 +352,6 @@ def test_a_step_of_0_from_an_infinite_push_moves_nothing():
         ({"index": [True, False, False]}, "torch.bool; expected an integer"),
         ({"labels": [[1.0, 0.0]]}, r"of labels is \(1, 2\)"),  # they would broadcast
         ({"labels": 3 * [[0.0, 255.0]]}, "3 of 6 .* the first is 255"),
-        ({"labels": 3 * [[1.0, -1.0]], "ignore_index": 254}, "3 of 6 .* the first is -1"),
-        ({"labels": 3 * [[0.0, 1.1]]}, "3 of 6 .* the first is 1.1"),
         ({"labels": 3 * [[1.0, math.nan]], "ignore_index": 254}, "3 of 6 .* the first is nan"),
     ],
 )
@@ -383,40 +367,15 @@ def test_a_step_that_is_none_is_refused_and_nothing_moves(change, message):
             alphas[step["index"]]
 
 
-@pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
-def test_patches_move_the_level_of_their_image_as_the_image_in_one_piece_does(rule, dynamics):
-    """In any order, with unlabelled pixels, and without effect on the other images."""
-    logits, labels = batch(6)
-    labels[0, 0, :3], labels[3] = 255, 255
-    index = torch.tensor([4, 2, 4, 4, 0, 2])
-    options = {"rule": rule, "warm_up": 1, "dynamics": dynamics}
-    of_patches, of_images = (AdaptiveAlpha(5, P.SOFT_INVERSION, **options).double() for _ in "12")
-    for alphas in (of_patches, of_images):
-        alphas.alpha.fill_(0.3)
-        alphas.observe(0.8, 0.95)
-    of_patches.update(index, logits, labels, ignore_index=255)
-    for i in (0, 2, 4):
-        piece = (torch.cat([*values[index == i]], dim=1)[None] for values in (logits, labels))
-        of_images.update(torch.tensor([i]), *piece, ignore_index=255)
-    torch.testing.assert_close(of_patches.alpha, of_images.alpha, rtol=0, atol=1e-12)
-    assert (of_patches.alpha != 0.3).tolist() == [True, False, True, False, True]
-
-
-@pytest.mark.fault
-def test_a_level_keeps_its_value_where_one_of_its_patches_is_not_finite():
-    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0)
-    logits, labels = torch.full((4, 2), 4.0), torch.ones(4, 2)
-    logits[2, 1] = math.inf
-    alphas.update(torch.tensor([0, 0, 1, 1]), logits, labels)
-    assert alphas.alpha.gt(0).tolist() == [True, False]
-
-
-def test_levels_have_the_shape_of_their_index():
-    alphas = AdaptiveAlpha(4, P.MODERATION)
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int32, torch.int64])
+def test_an_index_of_any_whole_numbers_is_no_mask(kind):
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    index = torch.tensor([1, 0], dtype=kind)
+    alphas.update(index, torch.ones(2, 1), torch.tensor([[0.0], [1.0]]))
+    assert alphas.alpha.gt(0).tolist() == [True, False, False, False]
     alphas.alpha.copy_(torch.tensor([0.0, 0.1, 0.2, 0.3]))
     for index in (torch.tensor(3), torch.tensor([1, 0, 1, 1]), torch.tensor([[2, 1], [2, 0]])):
-        for kind in (torch.uint8, torch.int32, torch.int64):  # 8 bits are no mask
-            torch.testing.assert_close(alphas[index.to(kind)], index / 10)
+        torch.testing.assert_close(alphas[index.to(kind)], index / 10)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -430,18 +389,6 @@ def test_levels_in_half_precision_are_refused(dtype):
 
 
 @pytest.mark.fault
-def test_eight_bits_do_not_wrap():
-    """With 8-bit labels and ignore_index -1, 255 is rejected, not taken for -1."""
-    arguments = torch.ones(1, 2), torch.tensor([[0, 255]], dtype=torch.uint8)
-    for refuses in (
-        lambda: alpha_gradient(*arguments, P.MODERATION, ignore_index=-1),
-        lambda: sc_bce_with_logits(*arguments, 0.1, P.MODERATION, ignore_index=-1),
-    ):
-        with pytest.raises(ValueError, match=r"1 of 2 labels .* the first is 255"):
-            refuses()
-
-
-@pytest.mark.fault
 @pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
 def test_an_empty_step_moves_nothing(rule, dynamics):
     alphas = AdaptiveAlpha(3, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
@@ -449,13 +396,6 @@ def test_an_empty_step_moves_nothing(rule, dynamics):
     alphas.update(torch.arange(0), torch.zeros(0, 1, 2, 2), torch.zeros(0, 1, 2, 2))
     alphas.update(torch.arange(3), torch.zeros(3, 1, 0, 2), torch.zeros(3, 1, 0, 2))
     assert alphas.alpha.eq(torch.tensor(0.3)).all()
-
-
-@pytest.mark.parametrize("kind", [torch.uint8, torch.int32])
-def test_an_index_of_other_whole_numbers_is_no_mask(kind):
-    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0)
-    alphas.update(torch.tensor([1, 0], dtype=kind), torch.ones(2, 1), torch.tensor([[0.0], [1.0]]))
-    assert alphas.alpha.gt(0).tolist() == [True, False]
 
 
 # --- Loops without validations --------------------------------------------------------------------
@@ -504,13 +444,9 @@ def drawn_with_replacement(alphas):
         lambda alphas: train(alphas, 20, sorted(16 * [0, 1, 2, 3])),  # patches
         lambda alphas: train(alphas, 40, [0, 1, 2]),  # one of two processes
     ],
-    ids=["late", "resumed", "replacement", "patches", "processes"],
 )
 def test_other_loops_are_not_warned_of(loop):
     loop(AdaptiveAlpha(4, P.MODERATION))
-
-
-def test_without_a_warm_up_alphas_move_and_no_validation_is_asked_for():
-    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
-    train(alphas, 40)
-    assert alphas.alpha.all()
+    without = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    train(without, 40)
+    assert without.alpha.all()

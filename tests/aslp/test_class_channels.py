@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from aslp_lib.aslp import inputs, theory
 from aslp_lib.aslp import perturbation as P
-from aslp_lib.aslp import theory
 from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
 from aslp_lib.aslp.loss import SCBCELoss, perturbed_logits, sc_bce_with_logits
 from aslp_lib.checks import class_channels
@@ -144,23 +144,6 @@ def test_two_channels_are_one_channel_of_their_difference(shape):
         close(levels[0].alpha, levels[1].alpha)
 
 
-@pytest.mark.parametrize("classes", [3, 21])
-def test_gradients_are_those_of_finite_differences(classes):
-    logits, ids, alpha = batch(classes, (2, 2), 2)
-    technique = P.HARD_INVERSION.for_classes(classes)
-    alpha = alpha / technique.beta
-    z = logits.requires_grad_()
-    q = partial(perturbed_logits, alpha=alpha, technique=technique, classes=classes)
-    assert torch.autograd.gradcheck(q, z) and torch.autograd.gradgradcheck(q, z)
-    for correction in (False, True):
-
-        def loss(z, correction=correction):
-            options = {"use_expected_targets": True, "forward_correction": correction}
-            return sc_bce_with_logits(z, ids, alpha, technique, **options)
-
-        assert torch.autograd.gradcheck(loss, z)
-
-
 @pytest.mark.parametrize("dose", [0.0, 1e-300, 1e-12, 0.5, 1 - 1e-12, 1.0])
 def test_the_corrected_probability_is_exact_at_every_dose(dose):
     """From nearly no perturbation, which decides where f is tiny, to nearly uniform labels."""
@@ -182,54 +165,31 @@ def test_the_corrected_probability_is_exact_at_every_dose(dose):
         assert perturbed_logits(z, 0.1, THREE, classes=3).isnan().all()
 
 
-def test_the_corrected_loss_is_smallest_at_the_true_posterior():
-    pi = torch.tensor([[0.7, 0.2, 0.1]], dtype=torch.float64)
-    for correction, optimum in ((True, pi), (False, theory.minimiser(pi, 0.3, THREE, classes=3))):
-        z = optimum.log().requires_grad_()
-        options = {"use_expected_targets": True, "forward_correction": correction}
-        loss = sum(
-            pi[0, k] * sc_bce_with_logits(z, torch.tensor([k]), 0.3, THREE, **options)
-            for k in range(3)
-        )
-        assert torch.autograd.grad(loss, z)[0].abs().max() < 1e-12
-
-
-def test_the_mean_of_sampled_losses_is_the_expected_loss():
-    logits, ids, alpha = batch()
-    generator = torch.Generator().manual_seed(1)
-    draws = torch.stack(
-        [sc_bce_with_logits(logits, ids, alpha, THREE, generator=generator) for _ in range(2000)]
-    )
-    expected = sc_bce_with_logits(logits, ids, alpha, THREE, use_expected_targets=True)
-    assert abs(draws.mean() - expected) < 5 * draws.std() / math.sqrt(len(draws))
-    before = generator.get_state()
-    sc_bce_with_logits(logits, ids, 0.0, THREE, generator=generator)
-    assert torch.equal(generator.get_state(), before)
-    loss = SCBCELoss(THREE, ignore_index=2)(logits, ids, 0.0)
-    close(loss, F.cross_entropy(logits, ids, ignore_index=2))
-
-
 @pytest.mark.parametrize("classes", [2, 3, 21])
-def test_closed_forms(classes):
-    """Each compared with the expected target itself, or with samples of it."""
-    for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
-        technique = technique.for_classes(classes)
-        e = torch.eye(classes, dtype=torch.float64)[:1]
-        target = e if classes > 2 else e[:, :1]
-        alpha = 0.3
-        mean = P.expected_targets(target, alpha, technique, classes=classes)
-        probabilities = mean if classes > 2 else torch.cat([mean, 1 - mean], dim=1)
-        close(probabilities.sum(), torch.tensor(1.0).double())
-        confidence = theory.expected_confidence(alpha, technique, classes=classes)
-        assert confidence.item() == pytest.approx(probabilities[0, 0].item())
-        entropy = torch.special.entr(probabilities).sum()
-        close(theory.loss_floor(alpha, technique, classes=classes), entropy)
-        close(theory.minimiser(target, alpha, technique, classes=classes), mean)
-        perturbed = P.perturb(target, technique, classes=classes)[0, 0]
-        variance = alpha * (1 - alpha) * (perturbed - target[0, 0]) ** 2
-        stated = theory.target_variance(alpha, technique, classes=classes)
-        assert stated.item() == pytest.approx(variance.item())
-    # HI leaves nothing to the label, SI half of what M does; alphas keep decisions.
+@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION])
+def test_closed_forms(classes, technique):
+    """Each compared with the expected target itself."""
+    technique, alpha = technique.for_classes(classes), 0.3
+    e = torch.eye(classes, dtype=torch.float64)[:1]
+    target = e if classes > 2 else e[:, :1]
+    mean = P.expected_targets(target, alpha, technique, classes=classes)
+    probabilities = mean if classes > 2 else torch.cat([mean, 1 - mean], dim=1)
+    close(probabilities.sum(), torch.tensor(1.0).double())
+    close(theory.minimiser(target, alpha, technique, classes=classes), mean)
+    entropy = torch.special.entr(probabilities).sum()
+    close(theory.loss_floor(alpha, technique, classes=classes), entropy)
+    confidence = theory.expected_confidence(alpha, technique, classes=classes)
+    assert confidence.item() == pytest.approx(probabilities[0, 0].item())
+    perturbed = P.perturb(target, technique, classes=classes)[0, 0]
+    variance = alpha * (1 - alpha) * (perturbed - target[0, 0]) ** 2
+    stated = theory.target_variance(alpha, technique, classes=classes)
+    assert stated.item() == pytest.approx(variance.item())
+    limit = P.HARD_INVERSION.for_classes(classes).alpha_limit
+    assert limit == pytest.approx((classes - 1) / classes)
+
+
+def test_perturbed_labels_of_three_and_four_classes():
+    """HI leaves nothing to the label, SI half of what M does; DisturbLabel by its definition."""
     inverted, half, uniform = (
         P.perturb(torch.eye(3)[:1], t.for_classes(3), classes=3)[0]
         for t in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION)
@@ -237,58 +197,49 @@ def test_closed_forms(classes):
     close(inverted, torch.tensor([0, 0.5, 0.5]))
     close(uniform, torch.full((3,), 1 / 3), atol=1e-6)
     close(half, (inverted + uniform) / 2, atol=1e-6)
-    limit = P.HARD_INVERSION.for_classes(classes).alpha_limit
-    assert limit == pytest.approx((classes - 1) / classes)
-    # DisturbLabel: (1 - rate) e + rate / K
     ours = P.expected_targets(torch.eye(4), *P.disturb_label(0.2, 4), classes=4)
     torch.testing.assert_close(ours, 0.8 * torch.eye(4) + 0.05)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 21])
 @pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.MODERATION], ids=lambda t: t.name)
-def test_calibration_rests_a_little_beyond_its_bound(classes, technique):
-    """At the fixed point, grad + lambda * (1 - alpha beta (K - 1)/K - A) = 0."""
+def test_the_rules_of_k_classes(classes, technique):
+    """At MC's fixed point, grad + lambda * (1 - alpha beta (K - 1)/K - A) = 0."""
     technique, margin, weight = technique.for_classes(classes), torch.tensor([2.0, 8.0]), 200.0
     logits, ids = torch.zeros(2, classes, 2, 2), torch.zeros(2, 2, 2, dtype=torch.uint8)
     logits[:, 0] = margin.view(2, 1, 1)
-    numbers = {"alpha_step_size": 0.02, "constraint_weight": weight, "warm_up": 0}
-    options = {"classes": classes, **numbers}
-    alphas = AdaptiveAlpha(2, technique, **options).double()
+    options = {"alpha_step_size": 0.02, "constraint_weight": weight, "warm_up": 0, "bound_gain": 10}
+    calibration, entropy, gap = (
+        AdaptiveAlpha(2, technique, rule, classes=classes, **options).double()
+        for rule in ("aslp_mc", "aslp_me", "aslp_gap")
+    )
     for _ in range(400):
-        alphas.update(torch.arange(2), logits, ids)
-        alphas.observe(0.9)
+        calibration.update(torch.arange(2), logits, ids)
+        calibration.observe(0.9)
     bound = classes * 0.1 / ((classes - 1) * technique.beta)
-    torch.testing.assert_close(alphas.alpha, (bound + margin / weight).double(), rtol=1e-6, atol=0)
-    assert alphas.rule.ceiling(0.9) == pytest.approx(bound)
-    gap = AdaptiveAlpha(2, technique, "aslp_gap", bound_gain=10.0, **options)
+    torch.testing.assert_close(calibration.alpha, (bound + margin / weight).double())
+    assert calibration.rule.ceiling(0.9) == pytest.approx(bound)
     gap.observe(0.9, 1.0)
     assert gap.rule.bound.item() == pytest.approx(min(bound, technique.alpha_limit))
-    entropy = AdaptiveAlpha(2, technique, "aslp_me", **options)
     assert entropy.rule.ceiling(0.9) == technique.alpha_limit
     entropy.observe(0.9), entropy.observe(0.8)
     entropy.alpha.fill_(0.5)
     entropy.update(torch.arange(2), logits, ids)
-    step = 0.02 * (technique.beta * margin * (classes - 1) / classes + weight * -0.1)
+    step = 0.02 * (technique.beta * margin.double() * (classes - 1) / classes + weight * -0.1)
     torch.testing.assert_close(entropy.alpha, (0.5 + step).clamp(0, technique.alpha_limit))
 
 
-def test_patches_one_hot_labels_and_ids_move_the_same_alphas():
+def test_patches_have_the_gradient_of_their_image_whatever_their_labels_are():
     logits, ids, _ = batch(images=6)
     ids[0, :2], ids[3] = VOID, VOID
     hot = one_hot(ids.masked_fill(ids == VOID, 0), 3).masked_fill((ids == VOID)[:, None], VOID)
     index = torch.tensor([4, 2, 4, 4, 0, 2])
-    levels = [AdaptiveAlpha(5, THREE, warm_up=0, classes=3).double() for _ in range(3)]
-    for alphas in levels:
-        alphas.alpha.fill_(0.3)
-    levels[0].update(index, logits, ids, ignore_index=VOID)
-    levels[1].update(index, logits, hot, ignore_index=VOID)
-    for i in (0, 2, 4):  # the patches of an image beside one another
-        z = torch.cat([*logits[index == i]], dim=1)[None]
-        y = torch.cat([*ids[index == i]], dim=0)[None]
-        levels[2].update(torch.tensor([i]), z, y, ignore_index=VOID)
-    for alphas in levels:
-        assert (alphas.alpha != 0.3).tolist() == [True, False, True, False, True]
-        close(alphas.alpha, levels[0].alpha)
+    for labels in (ids, hot):
+        ours = alpha_gradient(logits, labels, THREE, VOID, index)
+        for i in (0, 2, 4):  # the patches of an image beside one another
+            image = (torch.cat([*x[index == i]], dim=-2)[None] for x in (logits, labels))
+            oracle = alpha_gradient(*image, THREE, VOID)
+            close(ours[index == i], oracle.expand((index == i).sum()))
 
 
 def test_patches_behind_the_channels_have_one_switch_and_one_gradient():
@@ -302,46 +253,25 @@ def test_patches_behind_the_channels_have_one_switch_and_one_gradient():
     close(sc_bce_with_logits(*joined, alpha, THREE), loss)
 
 
-def test_a_state_records_the_classes_and_the_binary_state_does_not():
-    two, three, four = (AdaptiveAlpha(3, P.MODERATION, classes=classes) for classes in (2, 3, 4))
-    assert two.get_extra_state().tolist() == [1, 0]
-    assert three.get_extra_state().tolist() == [1, 0, 3]
-    again = AdaptiveAlpha(3, P.MODERATION, classes=3)
-    again.load_state_dict(three.state_dict())
-    for ours, other in ((three, two), (three, four), (two, three)):
-        with pytest.raises(ValueError, match=r"\[beta, noise.* same technique and number of cla"):
-            ours.load_state_dict(other.state_dict())
-    assert "3 classes" in repr(three) and "classes" not in repr(two)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_precision_logits_are_those_of_single_precision(dtype):
+def test_logits_and_labels_of_any_dtype():
     logits, ids, _ = batch()
-    half = logits.to(dtype)
-    for labels in (ids, one_hot(ids, 3).to(dtype)):
-        for call in (
-            lambda z, y=labels: sc_bce_with_logits(z, y, 0.3, THREE, use_expected_targets=True),
-            lambda z, y=labels: alpha_gradient(z, y, THREE),
-            lambda z: perturbed_logits(z, 0.3, THREE, classes=3),
-        ):
-            ours = call(half)
-            assert ours.dtype == torch.float32
-            torch.testing.assert_close(ours, call(half.float()))
-
-
-def test_labels_of_any_dtype():
-    logits, ids, _ = batch()
-    for labels in (
-        *(ids.to(dtype) for dtype in (torch.uint8, torch.int16, torch.int32)),
-        *(one_hot(ids, 3).to(dtype) for dtype in (torch.bool, torch.uint8, torch.float32)),
+    hot = one_hot(ids, 3)
+    options = {"use_expected_targets": True}
+    for call in (
+        lambda z, y: sc_bce_with_logits(z, y, 0.3, THREE, **options),
+        lambda z, y: alpha_gradient(z, y, THREE),
+        lambda z, _: perturbed_logits(z, 0.3, THREE, classes=3),
     ):
-        for call in (
-            sc_bce_with_logits,
-            lambda z, y, _, technique: alpha_gradient(z, y, technique),
-        ):
-            close(call(logits, labels, 0.0, THREE), call(logits, ids, 0.0, THREE))
+        for dtype in (torch.uint8, torch.int16, torch.int32):
+            close(call(logits, ids.to(dtype)), call(logits, ids))
+        for dtype in (torch.bool, torch.uint8, torch.float32):
+            close(call(logits, hot.to(dtype)), call(logits, ids))
+        for dtype in (torch.float16, torch.bfloat16):
+            ours = call(logits.to(dtype), hot.to(dtype))
+            assert ours.dtype == torch.float32
+            torch.testing.assert_close(ours, call(logits.to(dtype).float(), ids))
     wrapped = torch.full((4, 3, 4), 255, dtype=torch.uint8)  # -1 in 8 bits
-    with pytest.raises(ValueError, match="48 of 48 class ids"):
+    with pytest.raises(ValueError, match="48 of 48 labels"):
         alpha_gradient(logits, wrapped, THREE, ignore_index=-1)
 
 
@@ -350,7 +280,7 @@ def test_invalid_ids_that_are_not_read_leave_the_alpha_of_their_image(monkeypatc
     logits, ids, _ = batch()
     known = alpha_gradient(logits, ids, THREE)
     ids[0, 0, 0], ids[1, 0, 0] = 3, -1
-    monkeypatch.setattr(P, "values_are_read", lambda values: False)
+    monkeypatch.setattr(inputs, "values_are_read", lambda values: False)
     ours = alpha_gradient(logits, ids, THREE)
     assert ours[:2].isnan().all()
     close(ours[2:], known[2:])
@@ -365,44 +295,18 @@ def test_values_on_another_device_are_not_read():
         assert alpha_gradient(z, labels, THREE, VOID).shape == (2,)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by torch
-@pytest.mark.parametrize("correction", [False, True])
-def test_torch_compile_finds_one_graph(correction):
-    logits, ids, alpha = batch()
-    ids[0] = VOID
-    alphas, index = AdaptiveAlpha(4, THREE, classes=3), torch.arange(4)
-    alphas.alpha.copy_(alpha)
-
-    def loss(z):
-        options = {"uniform": torch.tensor([0.5, 0.05, 0.7, 0.2]), "ignore_index": VOID}
-        options["forward_correction"] = correction
-        return sc_bce_with_logits(z, ids, alphas[index], THREE, **options)
-
-    results = []
-    for function in (loss, torch.compile(loss, backend="eager", fullgraph=True)):
-        z = logits.clone().requires_grad_()
-        value = function(z)
-        results.append((value, *torch.autograd.grad(value, z)))
-    torch.testing.assert_close(*results)
-
-
 @pytest.mark.parametrize(
-    ("logits", "labels", "classes"),
+    ("classes", "logits", "labels"),
     [
-        ((4, 3), (4,), 3),
-        ((4, 3, 8, 9), (4, 8, 9), 3),
-        ((4, 3, 8, 9), (4, 3, 8, 9), 3),
-        ((4, 2, 5, 8, 9), (4, 5, 8, 9), 2),
-        ((4, 3), (4, 3), 1),
-        ((4, 8, 9), (4, 8, 9), 1),
-        ((4, 1, 8, 9), (4, 1, 8, 9), 1),
-        ((4, 5, 1, 8, 9), (4, 5, 1, 8, 9), 1),  # patches
-        ((4,), (4,), 1),
-        ((), (), 1),
+        (3, (4, 3), (4,)),
+        (3, (4, 3, 8, 9), (4, 8, 9)),
+        (3, (4, 3, 8, 9), (4, 3, 8, 9)),
+        (2, (4, 2, 5, 8, 9), (4, 5, 8, 9)),
+        # One channel; (4, 5, 1, 8, 9) are patches.
+        *((1, each, each) for each in ((4, 3), (4, 8, 9), (4, 1, 8, 9), (4, 5, 1, 8, 9), (4,), ())),
     ],
 )
-def test_classes_are_told_by_the_shapes(logits, labels, classes):
+def test_classes_are_told_by_the_shapes(classes, logits, labels):
     assert class_channels(logits, labels) == classes
 
 
@@ -413,70 +317,53 @@ def test_classes_are_told_by_the_shapes(logits, labels, classes):
         ({"technique": P.HARD_INVERSION}, r"beta is 2\.0; expected at most 1\.5 .*for_classes\(3"),
         ({"technique": P.DYNAMIC_MODERATION}, "technique is 'DM'; expected 'HI', 'SI' or 'M'"),
         ({"technique": P.RELEASE}, "technique is 'release'; expected .* noise and the release"),
-        ({"labels": torch.full((2, 4, 5), 3)}, "40 of 40 class ids .*first is 3; expected 0 to 2"),
-        ({"labels": torch.full((2, 4, 5), -1)}, "class ids are invalid, the first is -1"),
+        ({"labels": torch.full((2, 4, 5), 3)}, "40 of 40 labels .*first is 3; expected 0 to 2"),
+        ({"labels": torch.full((2, 4, 5), -1)}, "labels are invalid, the first is -1"),
         ({"labels": torch.zeros(2, 4, 5)}, r"ids have dtype torch\.float32; .*labels\.long\(\)"),
         ({"labels": torch.zeros(2, 4, 5).bool()}, r"ids have dtype torch\.bool"),
         ({"labels": torch.zeros(2, 1, 4, 5).long()}, r"of labels is \(2, 1, 4, 5\); .*els\[:, 0\]"),
         ({"labels": torch.zeros(2, 5, 4).long()}, r"the shape of labels is \(2, 5, 4\)"),
-        ({"labels": torch.full((2, 3, 4, 5), 0.2)}, r"40 of 40 pixels .*0\.2.*argmax\(dim=1\)"),
+        ({"labels": torch.full((2, 3, 4, 5), 0.2)}, r"40 of 40 labels .*0\.2.*argmax\(dim=1\)"),
         ({"labels": torch.tensor([2.0, -1, 0]).view(1, 3, 1, 1).expand(2, 3, 4, 5)}, "40 of 40"),
     ],
 )
 def test_what_is_wrong_is_refused_with_the_remedy(change, message):
-    arguments = {"logits": torch.zeros(2, 3, 4, 5), "labels": torch.zeros(2, 4, 5).long()}
-    arguments |= {"technique": THREE, **change}
-    z, y, technique = (arguments[name] for name in ("logits", "labels", "technique"))
+    arguments = {"labels": torch.zeros(2, 4, 5).long(), "technique": THREE, **change}
+    z, y, technique = torch.zeros(2, 3, 4, 5), arguments["labels"], arguments["technique"]
     alphas = AdaptiveAlpha(2, THREE, classes=3)
     alphas.technique = technique
     for refuses in (
-        lambda: sc_bce_with_logits(z, y, 0.1, technique),
         lambda: SCBCELoss(technique)(z, y, 0.1),
-        lambda: alpha_gradient(z, y, technique),
         lambda: alphas.update(torch.arange(2), z, y),
     ):
         with pytest.raises(ValueError, match=message):
             refuses()
 
 
+Z, Y = torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 5).long()
+TWO = torch.arange(2)
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("refuses", "message"),
+    ("function", "arguments", "options", "message"),
     [
-        (lambda z, y: P.DYNAMIC_MODERATION.for_classes(3), "technique is 'DM'"),
-        (lambda z, y: P.RELEASE.for_classes(3), "technique is 'release'"),
-        (lambda z, y: THREE.for_classes(1), "classes is 1; expected at least 2"),
-        (lambda z, y: P.perturb(z, P.HARD_INVERSION, classes=3), r"Use technique\.for_classes\(3"),
-        (
-            lambda z, y: P.perturb(y, THREE, classes=3),
-            r"one-hot labels, \(N, 3, \.\.\.\).*one_hot\(",
-        ),
-        (lambda z, y: P.expected_targets(z, 0.1, THREE, classes=3), "that sum to 1"),
-        (lambda z, y: theory.loss_floor(0.1, P.HARD_INVERSION, classes=3), r"beta is 2\.0"),
-        (
-            lambda z, y: release_gradient(z, y, THREE),
-            "logits have 3 channels; expected one channel",
-        ),
-        (lambda z, y: AdaptiveAlpha(2, P.HARD_INVERSION, classes=3), r"beta is 2\.0; expected at"),
-        (lambda z, y: AdaptiveAlpha(2, P.MODERATION, classes=1), "classes is 1"),
-        (
-            lambda z, y: AdaptiveAlpha(2, THREE, classes=3, dynamics="release"),
-            "dynamics is 'release'; expected 'stable'",
-        ),
-        (
-            lambda z, y: AdaptiveAlpha(2, THREE).update(torch.arange(2), z, y),
-            r"classes of the logits is 3; expected 2\. Make AdaptiveAlpha",
-        ),
-        (
-            lambda z, y: AdaptiveAlpha(2, THREE, classes=3).update(torch.arange(2), *(2 * [y])),
-            "classes of the logits is 2; expected 3",
-        ),
-        (lambda z, y: perturbed_logits(z, 0.1, THREE), "classes is None; expected 3, the number"),
-        (lambda z, y: perturbed_logits(z, 0.1, THREE, classes=2), "classes is 2; expected 3"),
-        (lambda z, y: perturbed_logits(z, 0.9, THREE, classes=3), r"alpha \* beta is 1\.35.*less"),
-        (lambda z, y: sc_bce_with_logits(z, y, 0.1, THREE, reduction="max"), "reduction is 'max'"),
+        (P.DYNAMIC_MODERATION.for_classes, (3,), {}, "technique is 'DM'"),
+        (P.RELEASE.for_classes, (3,), {}, "technique is 'release'"),
+        (THREE.for_classes, (1,), {}, "classes is 1; expected at least 2"),
+        (P.perturb, (Z, P.HARD_INVERSION), {"classes": 3}, r"Use technique\.for_classes\(3"),
+        (P.perturb, (Y, THREE), {"classes": 3}, r"one-hot labels, \(N, 3, \.\.\.\).*one_hot\("),
+        (P.expected_targets, (Z, 0.1, THREE), {"classes": 3}, "that sum to 1"),
+        (theory.loss_floor, (0.1, P.HARD_INVERSION), {"classes": 3}, r"beta is 2\.0"),
+        (release_gradient, (Z, Y, THREE), {}, "logits have 3 channels; expected one channel"),
+        (AdaptiveAlpha(2, THREE).update, (TWO, Z, Y), {}, "logits is 3; expected 2. Make Adap"),
+        (AdaptiveAlpha(2, THREE, classes=3).update, (TWO, Y, Y), {}, "logits is 2; expected 3"),
+        (perturbed_logits, (Z, 0.1, THREE), {}, "classes is None; expected 3, the number"),
+        (perturbed_logits, (Z, 0.1, THREE), {"classes": 2}, "classes is 2; expected 3"),
+        (perturbed_logits, (Z, 0.9, THREE), {"classes": 3}, r"alpha \* beta is 1\.35.*less"),
+        (sc_bce_with_logits, (Z, Y, 0.1, THREE), {"reduction": "max"}, "reduction is 'max'"),
     ],
 )
-def test_other_errors_have_their_remedy(refuses, message):
+def test_other_errors_have_their_remedy(function, arguments, options, message):
     with pytest.raises(ValueError, match=message):
-        refuses(torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 5).long())
+        function(*arguments, **options)

@@ -12,7 +12,14 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
-from aslp_lib import HARD_INVERSION, MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
+from aslp_lib import (
+    HARD_INVERSION,
+    MODERATION,
+    AdaptiveAlpha,
+    alpha_gradient,
+    sc_bce_with_logits,
+    share_alphas,
+)
 from aslp_lib.config import PRESETS
 from aslp_lib.course.lessons.own_data.comparison import adaptive
 from aslp_lib.data.shapes import Shapes
@@ -249,37 +256,19 @@ def test_the_page_s_correction_updates_by_the_probability_in_the_loss():
     assert names["loss"].isfinite()
 
 
-def test_the_page_s_patches_have_one_switch_and_move_their_image_once():
-    """As the image in one piece does: its patches beside each other."""
+def test_the_page_s_patches_have_one_switch_and_one_gradient():
     (block,) = (block for block in blocks_of("docs/own_loop.md") if "unflatten" in block)
     generator = torch.Generator().manual_seed(0)
-    images, samples = torch.randn(6, 3, 4, 4, generator=generator, dtype=torch.float64), 3
+    images = torch.randn(6, 3, 4, 4, generator=generator, dtype=torch.float64)
     labels = (torch.rand(6, 1, 4, 4, generator=generator) > 0.5).double()
-    names = {
-        "network": network_of(0, torch.float64),
-        "images": images,
-        "labels": labels,
-        "index": torch.tensor([4, 4, 4, 1, 1, 1]),
-        "samples": samples,
-    }
-    rows = {name: names[name] for name in ("labels", "index")}
+    network, index = network_of(0, torch.float64), torch.tensor([4, 4, 4, 1, 1, 1])
+    names = {"network": network, "images": images, "labels": labels, "index": index, "samples": 3}
     exec(block, names)
-    logits = names["network"](images)
-    wide = [torch.stack([torch.cat([*x[k : k + 3]], -1) for k in (0, 3)]) for x in (logits, labels)]
     assert names["index"].tolist() == [4, 1]
-    losses = [
-        sc_bce_with_logits(z, y, torch.tensor([1.0, 0.0]), MODERATION)
-        for z, y in ((names["logits"], names["labels"]), wide)
-    ]
-    torch.testing.assert_close(*losses)
-    steps = (
-        (names["index"], names["logits"], names["labels"]),
-        (names["index"], *wide),
-        (rows["index"], logits, rows["labels"]),  # not joined: `update` does it
-    )
-    levels = [AdaptiveAlpha(5, MODERATION, warm_up=0).double() for _ in steps]
-    for alphas, (index, z, y) in zip(levels, steps, strict=True):
-        alphas.alpha.fill_(0.3)
-        alphas.update(index, z.detach(), y)
-        torch.testing.assert_close(alphas.alpha, levels[0].alpha)
-        assert (alphas.alpha != 0.3).tolist() == [False, True, False, False, True]
+    joined, patches = (names["logits"], names["labels"]), (network(images), labels)
+    alpha = torch.tensor([1.0, 0.0])
+    loss = sc_bce_with_logits(*joined, alpha, MODERATION)
+    oracle = sc_bce_with_logits(*patches, alpha.repeat_interleave(3), MODERATION)
+    torch.testing.assert_close(loss, oracle)
+    gradient = alpha_gradient(*patches, MODERATION, index=index)[[0, 3]]
+    torch.testing.assert_close(alpha_gradient(*joined, MODERATION), gradient)

@@ -34,9 +34,9 @@ def draws():
     return Draws(uniform, range(N), lambda image: 100 + image)
 
 
-def prepared(share, images, labels, drawn=None):
+def prepared(share, images, labels):
     method = CorruptionAugmentation(len(images), CorruptionAugmentationOptions(share))
-    return method.prepare(images, labels, torch.arange(len(images)), drawn or draws())
+    return method.prepare(images, labels, torch.arange(len(images)), draws())
 
 
 def by_hand(images, labels, i):
@@ -85,9 +85,7 @@ def test_soft_masks_are_refused():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_cuda_it_sees_what_it_does_on_a_cpu():
-    images, labels = batch()
-    on_device = replace(draws(), uniform=draws().uniform.cuda())
-    ours = prepared(0.5, images.cuda(), labels.cuda(), on_device)
-    for on_cuda, on_cpu in zip(ours, prepared(0.5, images, labels), strict=True):
-        assert on_cuda.is_cuda
-        assert torch.equal(on_cuda.cpu(), on_cpu)
+    on_cuda = prepared(0.5, *(each.cuda() for each in batch()))
+    for ours, oracle in zip(on_cuda, prepared(0.5, *batch()), strict=True):
+        assert ours.is_cuda
+        assert torch.equal(ours.cpu(), oracle)

@@ -67,29 +67,6 @@ def test_the_loss_of_a_pixel_is_the_formula_and_ignored_pixels_have_none(name, o
     assert not gradient[:, :, 1:3].any() and gradient[:, :, [0, 3]].any()
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [*((name, {}) for name in MULTICLASS), ("aslp_mc", {"forward_correction": True})],
-)
-def test_two_channels_train_as_one_does(name, options):
-    """A pixel's loss for the logits (c, c + z) is that for the logit z."""
-    generator = torch.Generator().manual_seed(0)
-    z = 3 * torch.randn(2, 1, 4, 5, generator=generator, dtype=torch.float64)
-    labels = torch.randint(0, 2, z.shape, generator=generator).double()
-    draws = Draws(torch.tensor([0.5, 0.05]), [0, 1], lambda image: image)
-    results = []
-    for logits in (z, torch.cat([z - z + 0.7, z + 0.7], 1)):
-        method = METHODS[name](2, METHODS[name].Options(**options), logits.shape[1]).double()
-        if name.startswith("aslp"):
-            method.alphas.observed.fill_(9)
-            method.alphas.alpha.fill_(0.1)
-        method.after_step(torch.arange(2), logits, labels, draws)
-        loss = method.loss(logits, labels, torch.arange(2), draws)
-        results.append([loss, *method.per_image().values()])
-    torch.testing.assert_close(*results)
-    assert all((alphas != 0.1).all() for alphas in results[0][1:])
-
-
 def test_corrupted_masks_hold_the_same_classes():
     items = [nuclei3(limit=20).train[i] for i in range(20)]
     images, labels = (torch.stack(parts) for parts in [*zip(*items, strict=True)][:2])

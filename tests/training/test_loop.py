@@ -51,10 +51,14 @@ def test_other_precisions_in_one_process_do_not_stick():
     assert same(plain, fit(ONE_EPOCH, "bce").network)
 
 
-def test_loading_workers_change_nothing():
+def test_loading_workers_change_nothing_and_alone_need_shared_memory():
     settings = replace(SHORT, epochs=2, augment=True)
     by_workers = fit(replace(settings, num_workers=2, cache_images=False))
     assert same(fit(settings).network, by_workers.network)
+    for workers in (0, 1):
+        dataset = settings.load_data().train
+        Batches(dataset, workers, Accelerator(cpu=True))
+        assert dataset.epoch.is_shared() == (workers > 0)
 
 
 def test_draws_by_image_are_those_of_one_batch_after_another():
@@ -94,8 +98,8 @@ def test_what_is_shown_written_and_returned_are_one(tmp_path):
         assert written == pytest.approx(row, rel=1e-5)
     with folder.per_image("alpha").open() as file:
         alphas = {row["stem"]: float(row["alpha"]) for row in csv.DictReader(file)}
-    assert list(alphas) == [f"train_{i:04d}" for i in range(20)]
-    assert list(alphas.values()) == pytest.approx(trained.method.alphas.alpha.tolist(), rel=1e-5)
+    expected = zip(data.train.stems, trained.method.alphas.alpha.tolist(), strict=True)
+    assert alphas == pytest.approx(dict(expected), rel=1e-5)
 
 
 def test_an_alpha_follows_its_own_image():
@@ -186,32 +190,36 @@ def checkpoint(tmp_path_factory):
     return load_tensors(folder.checkpoint)
 
 
-OTHER, NONE = "other settings", "is not a checkpoint.*Remove"
+ONES = torch.ones(3)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("tensors", "facts", "message"),
     [
-        (lambda _, facts: facts.update(settings=replace(ONE_EPOCH, seed=9).to_json()), OTHER),
-        (lambda _, facts: facts.update(method="bce"), "one of the method bce.*Remove"),
-        (lambda _, facts: facts.update(settings="[1"), NONE),
-        (lambda _, facts: facts.update(settings=7), NONE),
-        (lambda _, facts: facts.pop("log"), NONE),
-        (lambda _, facts: facts.update(log=[]), NONE),
-        (lambda _, facts: facts.update(log=[1.0]), NONE),
-        (lambda tensors, _: tensors.pop("method.alphas.alpha"), NONE),
-        (lambda tensors, _: tensors.update({"optimizer.999.step": torch.ones(1)}), NONE),
-        (lambda tensors, _: tensors.update({"optimizer.x": torch.ones(1)}), NONE),
-        (lambda tensors, _: tensors.update({"optimizer.0.exp_avg": torch.ones(3)}), NONE),
+        ({}, {"settings": replace(ONE_EPOCH, seed=9).to_json()}, "other settings"),
+        ({}, {"method": "bce"}, "one of the method bce.*Remove"),
+        *(
+            ({}, facts, "is not a checkpoint.*Remove")
+            for facts in ({"settings": "[1"}, {"settings": 7}, {"log": None}, {"log": []})
+        ),
+        ({}, {"log": [1.0]}, "is not a checkpoint.*Remove"),
+        *(
+            (tensors, {}, "is not a checkpoint.*Remove")
+            for tensors in (
+                {"method.alphas.alpha": ONES},
+                {"optimizer.999.step": ONES[:1]},
+                {"optimizer.x": ONES[:1]},
+                {"optimizer.0.exp_avg": ONES},
+            )
+        ),
     ],
 )
 @pytest.mark.fault
 def test_a_checkpoint_of_another_training_or_of_none_is_refused(
-    tmp_path, checkpoint, change, message
+    tmp_path, checkpoint, tensors, facts, message
 ):
-    folder, (tensors, facts) = MethodFolder(tmp_path), map(dict, checkpoint)
-    change(tensors, facts)
-    save_tensors(folder.checkpoint, tensors, facts)
+    folder = MethodFolder(tmp_path)
+    save_tensors(folder.checkpoint, checkpoint[0] | tensors, checkpoint[1] | facts)
     with pytest.raises(ValueError, match=rf"last\.safetensors .*{message}"):
         fit(ONE_EPOCH, folder=folder)
 

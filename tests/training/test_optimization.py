@@ -8,7 +8,7 @@ from torch import nn
 from aslp_lib import networks
 from aslp_lib.config import PRESETS, Schedule
 from aslp_lib.training import optimization
-from aslp_lib.training.optimization import SCHEDULES, Part, plan, schedule
+from aslp_lib.training.optimization import SCHEDULES, schedule
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,6 @@ def test_the_rate_of_every_group_follows_its_peak():
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-3, 1e-4])
     held = sum(len(group["params"]) for group in optimizer.param_groups)
     assert held == len(list(network.parameters()))
-
-
-def test_a_plan_weighs_images_alike():
-    assert plan(20, 10, 1) == [Part(0, 1, True), Part(0.5, 1, True)]
-    parts = plan(23, 5, 2)  # batches of 5, 5 | 5, 5 | 3
-    assert [part.last for part in parts] == [False, True, False, True, True]
-    assert [part.weight for part in parts] == [0.5, 0.5, 0.5, 0.5, 1]
-    assert [part.done for part in parts] == pytest.approx([0, 0, 1 / 3, 1 / 3, 2 / 3])
-    assert [part.weight for part in plan(8, 5, 2)] == [5 / 8, 3 / 8]
 
 
 @pytest.mark.parametrize(("clip", "length"), [(None, 5.0), (1.0, 1.0), (7.0, 5.0)])
