@@ -50,14 +50,7 @@ IN_MAPS = {**MAY_CHANGE, "in_maps": True}
 """Metadata of such a setting that affects the maps, which record it."""
 OF_FOLDERS = ("validation_share", "grey", "ignore_index", "soft_masks", "classes")
 """Settings that apply to folders of images only."""
-OF_TWO_CLASSES = (
-    "grey",
-    "augment_at",
-    "soft_masks",
-    "validate_at",
-    "min_max_maps",
-    "resize_logits",
-)
+BINARY_ONLY = ("grey", "augment_at", "soft_masks", "validate_at", "min_max_maps", "resize_logits")
 """Settings that keep their defaults if there are classes."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
@@ -196,19 +189,17 @@ class Settings:
         self._check_names("methods", known)
         self._check_names("recalibrate", {**self.known_recalibrations, AUTO: AUTO})
         require("methods", self.methods, bool(self.methods), "one method or more")
-        if self.augment_at == "image" and self.crop != "centred":
-            raise ValueError(f"crop is {self.crop!r}; expected 'centred' with augment_at=image")
-        if self.ignore_index is not None and self.soft_masks:
-            raise ValueError("soft_masks is True; expected False with ignore_index")
-        if self.ignore_index is not None and self.augment and self.augment_at == "image":
-            raise ValueError(
-                "augment_at is 'image'; expected 'network' with ignore_index, because the other "
-                "interpolates masks"
-            )
+        at_image = self.augment_at == "image"
+        centred = self.crop == "centred"
+        require("crop", self.crop, centred or not at_image, "'centred' with augment_at=image")
+        if self.ignore_index is not None:
+            require("soft_masks", True, not self.soft_masks, "False with ignore_index")
+            expected = "'network' with ignore_index, because the other interpolates masks"
+            require("augment_at", self.augment_at, not (self.augment and at_image), expected)
         for name in self.methods:
             method = self.method(name, images=1)  # A bad hyperparameter stops the run here.
-            if self.soft_masks and method.hard_masks:
-                raise ValueError(f"soft_masks is True; expected False with {name}")
+            hard = self.soft_masks and method.hard_masks
+            require("soft_masks", True, not hard, f"False with {name}")
             if "unperturb" in self.recalibrations(name):
                 dose, expected = method.dose.max().item(), "less than 1, as unperturb needs"
                 require(f"the dose of {name}", dose, dose < 1, f"{expected}. Perturb less")
@@ -233,7 +224,7 @@ class Settings:
             expected = f"{own}, those of {self.data}. Leave them out, or choose other data"
             require("classes", names, names in ((), own), expected)
             names = own
-        for name in OF_TWO_CLASSES if names else ():
+        for name in BINARY_ONLY if names else ():
             value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
             expected = f"{default!r} with classes, because it is for an object and its background"
             require(name, value, value == default, expected)

@@ -98,18 +98,14 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 @contextmanager
-def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
+def whole_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder, which is renamed to `target` at the end and removed on an error.
 
     A link is followed to its target. Abandoned partials beside it are removed.
 
-    Args:
-        names: files that must be in the folder at the end. A list may be filled until then.
-
     Raises:
         OSError: `target` exists and is not an empty folder, perhaps because another process has
-            made it meanwhile, or cannot be created; or files of `names` were removed while the
-            folder was filled.
+            made it meanwhile, or cannot be created.
     """
     target = _followed(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,15 +114,15 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         try:
             partial.mkdir()
             yield partial
-            if missing := [name for name in names if not (partial / name).exists()]:
-                raise OSError(
-                    f"{len(missing)} files were removed while {target} was written, such as "
-                    f"{missing[0]}; expected them to stay. Repeat the command."
-                )
-            _rename_folder(partial, target)
+            partial.rename(target)
         except OSError as error:
             if str(partial) not in str(error):
                 raise  # The error concerns another file.
+            if error.filename2 is not None and target.exists():
+                raise FileExistsError(
+                    f"{target} exists, perhaps because another command has just written it; "
+                    "expected a new or an empty folder. Repeat the command with another one."
+                ) from error
             reason = str(error).removeprefix(f"[Errno {error.errno}] ")
             raise OSError(error.errno, reason.replace(str(partial), str(target))) from error
 
@@ -138,19 +134,6 @@ def _remove_abandoned(folder: Path) -> None:
             changed = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
             if changed < time.time() - ABANDONED:
                 remove(partial)
-
-
-def _rename_folder(partial: Path, target: Path) -> None:
-    """Rename a folder, which replaces an empty folder but nothing else."""
-    try:
-        partial.rename(target)
-    except OSError as error:
-        if not target.exists():
-            raise
-        raise FileExistsError(
-            f"{target} exists, perhaps because another command has just written it; expected a new "
-            "or an empty folder. Repeat the command with another one."
-        ) from error
 
 
 def remove(path: Path) -> None:

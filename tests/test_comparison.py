@@ -34,22 +34,3 @@ def test_every_method_with_a_choice_is_tried_three_times(comparison):
     rows = [{"method": "focal", "options": {"gamma": g}, "nll": each} for g, each in nll.items()]
     grid = pd.DataFrame(rows)
     assert comparison.chosen(grid)["focal"].options == {"gamma": 2.0}  # of the least NLL
-
-
-def test_noise_and_its_mean_are_compared_at_one_strength(comparison):
-    """alpha * beta of every technique is label smoothing's epsilon."""
-    chosen = {method: comparison.tried(method)[0] for method in METHODS}
-    for preset in comparison.FILES:
-        found = comparison.compared(chosen, preset)
-        assert len({candidate.name for candidate in found}) == len(found)
-        strength = comparison.strength_of(chosen["constant_alpha"])
-        assert any(
-            candidate.method == "label_smoothing" and candidate.options["epsilon"] == strength
-            for candidate in found
-        )
-        for candidate in found:
-            if candidate.method == "constant_alpha":
-                technique = comparison.TECHNIQUES[str(candidate.options["technique"])]
-                assert float(candidate.options["alpha"]) * technique.beta == pytest.approx(
-                    strength, abs=2e-6
-                )

@@ -1,7 +1,8 @@
 """Settings: the presets, what is refused and how it is named, and what a machine makes of them."""
 
 import json
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -27,76 +28,67 @@ def test_settings_are_kept_whole(name):
     assert Settings.from_json(PRESETS[name].to_json()) == PRESETS[name]
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("accumulation_steps", 0, "0; expected at least 1"),
-        ("max_grad_norm", 0.0, "0.0; expected a positive number"),
-        ("num_workers", -1, "-1; expected 0 or more"),
-        ("seed", 10**30, "1000.*; expected an integer"),
-        ("learning_rate", float("nan"), "nan; expected a number"),
-        ("validation_share", 1.0, "1.0; expected a number between 0 and 1"),
-        ("ignore_index", 256, "256; expected a grey level, 0 to 255"),
-        ("limit", "3", "'3'; expected an integer, or None"),
-        ("classes", "3", "'3'; expected a list"),
-        ("classes", ("sky",), ".'sky',.; expected 2 to 255 different names, or their number"),
-        ("classes", ("a", "b", "a"), ".*; expected 2 to 255 different names"),
-        ("classes", ("256",), ".'256',.; expected 2 to 255 different names"),
-        ("size", 10_001, "10001; expected 1 to 10000"),
-        ("size", True, "True; expected an integer"),
-        ("schedule", "steep", "'steep'; expected one of constant, cosine, "),
-        ("augment", "false", "'false'; expected true or false"),
-        ("weights", 7, "7; expected text, or None"),
-        ("network", "huge", "'huge'; expected one of tiny"),
-        ("methods", ("bce", 3), ".'bce', 3.; expected a list"),
-        ("methods", ("bce", "bce"), ".*; expected each name at most once"),
-        ("methods", ("magic",), "'magic'; expected one of bce"),
-        ("methods", (), "..; expected one method or more"),
-        ("recalibrate", "temperature_scaling", "'temperature_scaling'; expected a list"),
-        ("recalibrate", ("magic",), "'magic'; expected one of temp.*, auto"),
-    ],
-)
-def test_a_setting_that_cannot_be_is_named(name, value, message):
-    with pytest.raises(ValueError, match=f"{name} is {message}"):
-        replace(Settings(), **{name: value})
-    values = json.loads(Settings().to_json()) | {name: value}
-    with pytest.raises(ValueError, match=f"{name} is {message}"):
-        Settings.from_json(json.dumps(values))
+SOFT = {"soft_masks": True}
+AT_IMAGE = {"augment": True, "augment_at": "image", "crop": "centred"}
+RELEASED = {"aslp": {"dynamics": "release"}}
+OF_OBJECTS = {"grey": "threshold", "augment_at": "image", "validate_at": "image", **SOFT}
+OF_OBJECTS |= {"min_max_maps": True, "resize_logits": True}
+
+
+def tuned(family, **options):
+    return {"hyperparameters": {family: options}}
+
+
+def undone(method, **options):
+    return {"methods": (method,), "recalibrate": ("auto",), **tuned(method, **options)}
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"accumulation_steps": 0}, "accumulation_steps is 0; expected at least 1"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0; expected a positive number"),
+        ({"size": 10_001}, "size is 10001; expected 1 to 10000"),
+        ({"size": True}, "size is True; expected int"),
+        ({"seed": 10**30}, "seed is 1000.*; expected int"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan; expected float"),
+        ({"limit": "3"}, r"limit is '3'; expected int \| None"),
+        ({"schedule": "steep"}, r"schedule is 'steep'; expected .*\['constant', 'cosine', "),
+        ({"methods": ("bce", 3)}, r"methods is .'bce', 3.; expected tuple\[str, ..."),
+        ({"network": "huge"}, "network is 'huge'; expected one of tiny"),
+        ({"methods": ("bce", "bce")}, "methods is .*; expected each name at most once"),
+        ({"methods": ()}, "methods is ..; expected one method or more"),
         ({"augment_at": "image"}, "crop is 'anywhere'; expected 'centred' with augment_at=image"),
+        ({"ignore_index": 255, **AT_IMAGE}, "augment_at is 'image'; expected 'network' with igno"),
+        ({"ignore_index": 255, **SOFT}, "soft_masks is True; .* with ignore_index"),
+        ({"methods": ("corruption_augmentation",), **SOFT}, "soft_masks is True; .* with corrupti"),
+        ({"methods": ("aslp_gap",), "hyperparameters": RELEASED}, "rule is 'aslp_gap'"),
         (
-            {"ignore_index": 255, "augment": True, "augment_at": "image", "crop": "centred"},
-            "augment_at is 'image'; expected 'network' with ignore_index",
+            undone("constant_alpha", alpha=0.5),
+            "dose of constant_alpha is 1.0; expected less than 1",
         ),
-        ({"ignore_index": 255, "soft_masks": True}, "soft_masks is True; .* with ignore_index"),
+        (undone("label_smoothing", epsilon=1.0), "dose of label_smoothing is 1.0; expected less"),
         (
-            {"methods": ("corruption_augmentation",), "soft_masks": True},
-            "soft_masks is True; expected False with corruption_augmentation",
+            {"classes": ("sky",)},
+            "classes is .*; expected 2 to 255 different names, or their number",
         ),
-        (
-            {"methods": ("aslp_gap",), "hyperparameters": {"aslp": {"dynamics": "release"}}},
-            "rule is 'aslp_gap'",
-        ),
+        ({"classes": ("a", "b", "a")}, "classes is .*; expected 2 to 255 different names"),
+        ({"classes": ("256",)}, "classes is .'256',.; expected 2 to 255 different names"),
+        ({"data": "nuclei3", "classes": ["3"]}, "expected .*'interior'.*those of nuclei3"),
+        ({"data": "nuclei", "classes": ["a", "b"]}, r"expected \(\), those of nuclei. Leave th"),
         *(
-            (
-                {"methods": (method,), "recalibrate": ("auto",), "hyperparameters": options},
-                f"the dose of {method} is 1.0; expected less than 1",
-            )
-            for method, options in (
-                ("constant_alpha", {"constant_alpha": {"alpha": 0.5}}),
-                ("label_smoothing", {"label_smoothing": {"epsilon": 1.0}}),
-                ("disturb_label", {"disturb_label": {"rate": 1.0}}),
-            )
+            ({"classes": ["3"], "data": "x", "crop": "centred", key: value}, f"{key} is .*object")
+            for key, value in OF_OBJECTS.items()
         ),
+        (tuned("aslp", technique=3), "aslp.technique is 3; expected str"),
+        (tuned("aslp", technique="release"), "expected dynamics='release'"),
+        (tuned("aslp", beta=3.0), "beta is 3.0"),
+        (tuned("label_smoothing", epsilon=float("nan")), "label_smoothing.epsilon is nan"),
+        (tuned("focal", gama=2.0), "unknown settings: focal.gama"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(changes, message):
+def test_a_setting_that_cannot_be_is_named(changes, message):
     with pytest.raises(ValueError, match=message):
         Settings.from_json(json.dumps(changes))
 
@@ -119,56 +111,6 @@ def test_classes_are_names_or_a_number_or_those_of_the_data(data, classes, names
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"data": "nuclei3", "classes": ["3"]}, "expected .*'interior'.*those of nuclei3"),
-        (
-            {"data": "nuclei", "classes": ["a", "b"]},
-            r"expected \(\), those of nuclei. Leave them out",
-        ),
-        *(
-            ({"classes": ["3"], "data": "mydata", name: value, "crop": "centred"}, f"{name} is .*")
-            for name, value in (
-                ("grey", "threshold"),
-                ("augment_at", "image"),
-                ("soft_masks", True),
-                ("validate_at", "image"),
-                ("min_max_maps", True),
-                ("resize_logits", True),
-            )
-        ),
-    ],
-)
-def test_what_contradicts_classes_is_refused(changes, message):
-    expected = message.replace("is .*", "is .*; expected .* with classes, because it is for an obj")
-    with pytest.raises(ValueError, match=expected):
-        Settings.from_json(json.dumps(changes))
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize(
-    ("family", "options", "message"),
-    [
-        ("aslp", {"technique": 3}, "aslp.technique is 3; expected text"),
-        ("aslp", {"technique": "release"}, "expected dynamics='release'"),
-        ("aslp", {"technique": "DM", "beta": 2.0}, "noise is 0.25"),
-        ("aslp", {"beta": 3.0}, "beta is 3.0"),
-        ("aslp", {"constraint_weight": -1.0}, "constraint_weight is -1.0"),
-        ("aslp", {"dynamics": "steady"}, "aslp.dynamics is 'steady'; expected one of "),
-        ("aslp", {"alpha_warm_up": 1.5}, "aslp.alpha_warm_up is 1.5; expected an integer"),
-        ("label_smoothing", {"epsilon": float("nan")}, "label_smoothing.epsilon is nan"),
-        ("focal", {"gama": 2.0}, "unknown settings: focal.gama"),
-    ],
-)
-def test_a_hyperparameter_that_cannot_be_is_named(family, options, message):
-    with pytest.raises(ValueError, match=message):
-        Settings().tuned(**{family: options})
-    with pytest.raises(ValueError, match=message):
-        Settings.from_json(json.dumps({"hyperparameters": {family: options}}))
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[]", "is ..; expected an object"),
@@ -179,9 +121,7 @@ def test_a_hyperparameter_that_cannot_be_is_named(family, options, message):
         ('{"hyperparameters": []}', "hyperparameters is ..; expected an object of groups"),
         ('{"hyperparameters": {"aslp": 3}}', "aslp is 3; expected an object of settings"),
         ('{"data": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
-        ('{"data": ' + "[" * 500 + "]" * 500 + "}", "data is .*; expected text"),
         ('{"size": ' + "9" * 9000 + "}", "4300 digits"),
-        ('{"learning_rate": 1e999}', "learning_rate is inf"),
     ],
 )
 def test_a_file_of_something_else_is_refused_by_name(tmp_path, text, message):
@@ -191,25 +131,18 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path, text, message):
     assert len(str(refused.value)) < 1000
 
 
-@pytest.mark.parametrize(
-    ("cuda", "native", "precision", "meaning"),
-    [
-        (False, False, "auto", "no"),
-        (False, False, "fp16", "no"),
-        (False, False, "bf16", "bf16"),
-        (True, True, "auto", "bf16"),
-        (True, False, "auto", "no"),
-        (True, False, "fp16", "fp16"),
-        (True, True, "no", "no"),
-    ],
-)
-def test_the_machine_decides_what_auto_means(monkeypatch, cuda, native, precision, meaning):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
-    settings = Settings(precision=precision, num_workers=None)
-    assert settings.mixed_precision == meaning
-    assert (settings.loading_workers > 0) == cuda
-    assert replace(settings, device="cpu").loading_workers == 0
+def test_the_machine_decides_what_auto_means():
+    cuda = torch.cuda.is_available()
+    native = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    for precision, meaning in (
+        ("auto", "bf16" if native else "no"),
+        ("fp16", "fp16" if cuda else "no"),
+        ("bf16", "bf16"),
+        ("no", "no"),
+    ):
+        assert Settings(precision=precision).mixed_precision == meaning
+    assert (Settings(num_workers=None).loading_workers > 0) == cuda
+    assert Settings(num_workers=None, device="cpu").loading_workers == 0
     assert Settings(num_workers=3).loading_workers == 3
 
 
@@ -223,12 +156,10 @@ def test_the_metadata_of_a_new_setting_says_whether_it_may_change(metadata, bind
         threads: int = field(default=1, metadata=metadata)
 
     old, new = Extended(), Extended(threads=2)
-    made = made_with(new, MethodFolder(Path("bce")), "weights", None, "images")
+    made = made_with(new, "bce", MethodFolder(Path("bce")), "weights", "images")[None]
     assert (made.get("threads") == 2) == recorded
     arguments = "bce", Path("weights"), {"settings": old.to_json()}
     check_training(old, *arguments)
-    if binds:
-        with pytest.raises(ValueError, match="whose threads is 1; expected 2"):
-            check_training(new, *arguments)
-    else:
+    message = "whose threads is 1; expected 2"
+    with pytest.raises(ValueError, match=message) if binds else nullcontext():
         check_training(new, *arguments)

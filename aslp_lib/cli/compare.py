@@ -49,15 +49,11 @@ class Compare(Configured):
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
         experiment = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
-        if console.world_size() > 1:
-            raise ValueError(
-                f"compare was launched with {console.world_size()} processes; expected one, "
-                "because it starts its own. Call it without torchrun."
-            )
-        if self.settings.seed or self.settings.data_seed:
-            raise ValueError(
-                "--seed or --data-seed is set; expected neither. Give --seeds, the number of seeds."
-            )
+        launched, expected = console.world_size(), "1, as it starts its own. Leave out torchrun."
+        require("the number of processes of compare", launched, launched == 1, expected)
+        for name in ("seed", "data_seed"):
+            value = getattr(self.settings, name)
+            require(name, value, value == 0, "0. Give --seeds, the number of seeds.")
         require("--processes", self.processes, self.processes >= 1, "at least 1.")
         known = CLASS_SCORES if self.settings.classes else SCORES
         recorded = [name for name in (*NAMES, *ESTIMATORS, *OPTIONAL) if name in known]

@@ -1,13 +1,13 @@
 """The command `recalibrate`, for folders of maps."""
 
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from aslp_lib.checks import require_name
+from aslp_lib.checks import require, require_name
 from aslp_lib.cli.command import Command
 from aslp_lib.config import one_of
 from aslp_lib.console import command_line
@@ -64,23 +64,10 @@ class Recalibrate(Command):
         else:
             require_name("--kind", self.kind, ON_MAPS)
             kind = RECALIBRATIONS[self.kind]
-        if (self.maps is None) != (self.out is None):
-            raise ValueError(
-                f"only {'--out' if self.maps is None else '--maps'} is given; expected both --maps "
-                "DIR, the maps to recalibrate, and --out DIR, a new folder, or neither."
-            )
-        if self.out is not None:
-            check_new_folder("--out", self.out)
-        if self.save is not None:
-            check_output("--save", self.save, (".safetensors",))
-            if self.out is not None and self.save.resolve().is_relative_to(self.out.resolve()):
-                raise ValueError(
-                    f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
-                )
+        self._check(kind)
         if self.fitted is None:
             change, scores = self._fit(kind, reading)
         else:
-            self._refuse_all_but_fitted()
             change, scores = kind.load(self.fitted), ""
         if self.save is not None:
             change.save(self.save)
@@ -107,49 +94,46 @@ class Recalibrate(Command):
                 "scores flatter the recalibration. Test it on --maps of other images"
             )
 
-    def _refuse_all_but_fitted(self) -> None:
-        """Raise ValueError for flags that concern a fit, which `--fitted` replaces."""
-        others = {
-            "--fit-maps": self.fit_maps,
-            "--fit-masks": self.fit_masks,
-            "--save": self.save,
-            "--dose": self.dose,
-            "--valid-masks": self.valid_masks,
-            "--ignore-index": self.files.ignore_index,
-        }
-        if given := [flag for flag, value in others.items() if value not in ((), None)]:
+    def _check(self, kind: type[Recalibration]) -> None:
+        """Raise an error for flags that contradict each other, or for outputs that exist."""
+        together = (self.maps is None) == (self.out is None)
+        expected = "it with --out DIR, a new folder, or neither."
+        require("--maps", self.maps and str(self.maps), together, expected)
+        if self.out is not None:
+            check_new_folder("--out", self.out)
+        if self.save is not None:
+            check_output("--save", self.save, (".safetensors",))
+            inside = self.out is not None and self.out.resolve() in self.save.resolve().parents
+            require("--save", str(self.save), not inside, f"a file outside of --out, {self.out}.")
+        refused: dict[str, object] = {}
+        if self.fitted is not None or not self.fit_maps:
+            refused["--valid-masks"] = self.valid_masks
+            refused["--ignore-index"] = self.files.ignore_index
+        if self.fitted is not None:
+            refused |= {"--fit-maps": self.fit_maps, "--fit-masks": self.fit_masks}
+            refused |= {"--save": self.save, "--dose": self.dose}
+        given = ", ".join(flag for flag, value in refused.items() if value not in ((), None))
+        what = "a flag without --fit-maps" if self.fitted is None else "a flag with --fitted"
+        require(what, given, not given, "none, because nothing is fitted. Leave it out.")
+        if self.fitted is not None:
+            return
+        expected = "a number with --kind unperturb, and none with the others."
+        require("--dose", self.dose, (self.dose is not None) == kind.needs_dose, expected)
+        maps, masks = len(self.fit_maps), len(self.fit_masks)
+        if not (masks == maps or masks == 1 <= maps) or not (maps or kind.needs_dose):
             raise ValueError(
-                f"--fitted is given together with {', '.join(given)}; expected it without them, "
-                "because nothing is fitted. Leave them out."
+                f"there are {maps} folders of maps and {masks} of masks; expected --fit-maps DIR "
+                "... --fit-masks DIR ... (as many folders of masks, or one for all). Or give "
+                "--fitted FILE of an earlier fit."
             )
 
     def _fit(self, kind: type[Recalibration], reading: ReadOptions) -> tuple[Recalibration, str]:
         """Fit the recalibration; return it with a description of its scores before and after."""
-        if (self.dose is not None) != kind.needs_dose:
-            raise ValueError(
-                f"--dose is {self.dose}; expected a number with --kind unperturb, and none with "
-                "the others, which fit what they need."
-            )
         channels = {"classes": len(reading.classes)} if reading.classes else {}
         unfitted = kind() if self.dose is None else kind(dose=self.dose, **channels)
-        of_masks = self.valid_masks is not None or self.files.ignore_index is not None
-        if of_masks and not self.fit_maps:
-            raise ValueError(
-                "--valid-masks or --ignore-index is given without --fit-maps; expected both or "
-                "neither, because they concern the masks of --fit-maps. Leave them out."
-            )
-        masks = self.fit_masks
-        if len(masks) == 1:
-            masks *= max(1, len(self.fit_maps))
-        if len(masks) != len(self.fit_maps) or not (self.fit_maps or kind.needs_dose):
-            raise ValueError(
-                f"there are {len(self.fit_maps)} folders of maps and {len(self.fit_masks)} of "
-                "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
-                "or one for all). Or give --fitted FILE of an earlier fit."
-            )
         if not self.fit_maps:
             return unfitted, ""
-        pairs = list(zip(self.fit_maps, masks, strict=True))
+        pairs = list(zip(self.fit_maps, cycle(self.fit_masks), strict=False))
         change, before, after = fit_on_maps(unfitted, pairs, reading, self.valid_masks)
         for note in notes.of_maps(str(pairs[0][0]), "the network", [notes.facts(before)]):
             print(f"note: {note}")

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Self
 import tyro
 
 from aslp_lib import console, networks
-from aslp_lib.checks import require_name
+from aslp_lib.checks import require, require_name
 from aslp_lib.cli.command import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
@@ -114,9 +114,9 @@ class Train(Configured):
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(f"continue with --resume {run.path}") from None
         if not self.tested:
-            predict = command_line("predict", run.path)
             more = f"; {command_line('evaluate', run.path)}"
-            announce(f"next: {predict}{more if data.tests else ' --images DIR --out DIR'}")
+            more = more if data.tests else " --images DIR --out DIR"
+            announce(f"next: {command_line('predict', run.path)}{more}")
 
     def _check(self, run: Run, data: DataSplits) -> None:
         """Check the data of a resumed run, and print what will be done."""
@@ -147,11 +147,9 @@ class Train(Configured):
     def _open(self) -> tuple[Run, DataSplits]:
         """Create the run, or open the one to resume, and load its data."""
         if self.resume is not None:
-            if self.settings != self.defaults([]).settings or self.out is not None:
-                raise ValueError(
-                    f"--resume {self.resume} is given with other flags; expected it alone, because "
-                    "a run continues with its own settings. Leave the other flags out."
-                )
+            alone = self.settings == self.defaults([]).settings and self.out is None
+            expected = "it alone, as a run has its own settings. Leave the other flags out."
+            require("--resume with other flags", str(self.resume), alone, expected)
             run = Run.open(self.resume)
             return run, run.settings.load_data()
         # Data and weights are checked before the run is created, so that no empty run is left.

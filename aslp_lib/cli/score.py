@@ -62,7 +62,12 @@ class Score(Command):
     def __call__(self) -> None:
         self._check()
         methods, sets = parse_methods(self.maps), parse_sets(self.masks)
-        valid = self._valid_masks(sets)
+        if len(self.valid_masks) not in (0, len(sets)):
+            raise ValueError(
+                f"there are {len(self.valid_masks)} folders of valid masks and {len(sets)} of "
+                "masks; expected as many. Give --valid-masks one for each of --masks, in order."
+            )
+        valid = dict(zip(sets, self.valid_masks, strict=False))
         reading, notes = self.reading, [STRETCHED] if self.reading.min_max else []
         if reading.weighted_f and not WEIGHTED_F:
             notes.append("weighted F was not measured: pip install -e '.[saliency]' in the clone")
@@ -111,15 +116,6 @@ class Score(Command):
         self.paper.check(CLASS_SCORES if self.reading.several_classes else SCORES)
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
-
-    def _valid_masks(self, sets: Mapping[str, Path]) -> dict[str, Path]:
-        """Return the folder of valid masks of each set."""
-        if self.valid_masks and len(self.valid_masks) != len(sets):
-            raise ValueError(
-                f"there are {len(self.valid_masks)} folders of valid masks and {len(sets)} of "
-                "masks; expected as many. Give --valid-masks one for each of --masks, in order."
-            )
-        return dict(zip(sets, self.valid_masks, strict=False))
 
     def _one_seed(self, evaluation: Evaluation, notes: list[str]) -> Shown:
         """Return what the output shows of one seed, and add its notes."""

@@ -384,8 +384,7 @@ def _records(
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
-    known = settings.known_recalibrations
-    fitted = load_recalibrations(method, network, folder, kinds, known)
+    fitted = load_recalibrations(settings, method, network, folder, kinds)
     own = {"method": method, "options": _options(settings), "seed": settings.seed}
     last = read_log(folder.log)[-1]
     alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}

@@ -25,7 +25,7 @@ from aslp_lib.maps.write import min_max, to_grey_levels, to_npy, to_png
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
-from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+from aslp_lib.recalibration import Recalibration
 from aslp_lib.recalibration.recalibration import preserve_decisions
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.tensors import fill, fingerprint, load_tensors
@@ -52,10 +52,13 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
     False
 
     Raises:
+        FileNotFoundError: training has not finished.
         ValueError: the file is damaged or holds weights that are not finite; or the weights are
             those of another network, method, seed or other settings. The message names what
             differs.
     """
+    finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
+    require_exists("file", weights, finished)
     network = networks.build(settings.network, None, settings.channels)
     tensors, metadata = load_tensors(weights)
     provenance.check_training(settings, method, weights, metadata)
@@ -64,23 +67,21 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
 
 
 def load_recalibrations(
-    method: str,
-    network: nn.Module,
-    folder: MethodFolder,
-    kinds: Iterable[str],
-    known: Mapping[str, type[Recalibration]] = RECALIBRATIONS,
+    settings: Settings, method: str, network: nn.Module, folder: MethodFolder, kinds: Iterable[str]
 ) -> dict[str, Recalibration]:
     """Load recalibrations, by name, that were fitted for a method's network.
 
-    Args:
-        known: recalibrations by name, see `Settings.known_recalibrations`.
-
     Raises:
-        FileNotFoundError: there is no file of a recalibration.
+        FileNotFoundError: a recalibration was not fitted.
         ValueError: a file is damaged, or does not say that it was fitted for these weights.
     """
-    owner = identity(method, network)
-    return {kind: known[kind].load(folder.recalibration(kind), owner) for kind in kinds}
+    owner, fitted = identity(method, network), {}
+    for kind in kinds:
+        file = folder.recalibration(kind)
+        advice = f"a fitted one. Resume the run, or train one with --recalibrate {kind}."
+        require_exists("recalibration", file, advice)
+        fitted[kind] = settings.known_recalibrations[kind].load(file, owner)
+    return fitted
 
 
 def predict_run(settings: Settings, data: DataSplits, method: str, folder: MethodFolder) -> None:
@@ -101,7 +102,9 @@ def predict_run(settings: Settings, data: DataSplits, method: str, folder: Metho
             training, or the recalibrations those of other weights.
         FloatingPointError: the network's output is not finite.
     """
-    network, fitted = _load(settings, method, folder, settings.recalibrations(method))
+    network = load_network(settings, method, folder.weights)
+    kinds = settings.recalibrations(method)
+    fitted = load_recalibrations(settings, method, network, folder, kinds)
     accelerator_for(settings)  # joins the processes
     weights = fingerprint(network.state_dict())
     for dataset in data.tests.values():
@@ -173,35 +176,20 @@ def predict_images(
     require(f"the number of images in {images}", len(paths), bool(paths), suffixes)
     dataset = Folder(images.name, paths, None, run.settings.size)
     dataset.check_files()
-    variants = [Variant(name, recalibration) for name in ([method] if method else methods)]
     kinds = [recalibration] if recalibration else []
-    loaded = [_load(run.settings, v.method, run.method(v.method), kinds) for v in variants]
+    loaded = {}  # all of them, before anything is written
+    for name in [method] if method else methods:
+        folder = run.method(name)
+        network = load_network(run.settings, name, folder.weights)
+        fitted = load_recalibrations(run.settings, name, network, folder, kinds)
+        variant = Variant(name, recalibration).name
+        loaded[variant] = network, fitted[recalibration] if recalibration else None
     accelerator_for(run.settings)  # joins the processes
     with ExitStack() as stack:
         partial_out = broadcast_from_main(lambda: stack.enter_context(whole_folder(out)))
-        for variant, (network, fitted) in zip(variants, loaded, strict=True):
-            changes = {partial_out / variant.name: fitted[recalibration] if recalibration else None}
-            predict(network, dataset, run.settings, changes, floats=floats)
-    return [variant.name for variant in variants]
-
-
-def _load(
-    settings: Settings, method: str, folder: MethodFolder, kinds: Sequence[str]
-) -> tuple[nn.Module, dict[str, Recalibration]]:
-    """Load a method's network, and its recalibrations by name.
-
-    Raises:
-        FileNotFoundError: training has not finished, or a recalibration was not fitted.
-        ValueError: see `load_network` and `load_recalibrations`.
-    """
-    finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
-    require_exists("file", folder.weights, finished)
-    for kind in kinds:
-        fitted = f"a fitted one. Resume the run, or train one with --recalibrate {kind}."
-        require_exists("recalibration", folder.recalibration(kind), fitted)
-    network = load_network(settings, method, folder.weights)
-    known = settings.known_recalibrations
-    return network, load_recalibrations(method, network, folder, kinds, known)
+        for variant, (network, change) in loaded.items():
+            predict(network, dataset, run.settings, {partial_out / variant: change}, floats=floats)
+    return [*loaded]
 
 
 def _clear_outdated(
@@ -222,16 +210,13 @@ def _clear_outdated(
         then one per recalibration. Empty if all maps are up to date.
     """
     images = provenance.of_images(dataset)
-    made_with = partial(provenance.made_with, settings, folder, weights, images=images)
-    kinds = (None, *settings.recalibrations(method))
-    made = {folder.maps(dataset.name, kind): made_with(kind) for kind in kinds}
-    missing = any({*dataset.stems} - provenance.files_of(maps).keys() for maps in made)
-    whys = ["some are missing"] if missing else []
-    whys += (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
-    if not any(whys):
+    by_kind = provenance.made_with(settings, method, folder, weights, images)
+    made = {folder.maps(dataset.name, kind): origin for kind, origin in by_kind.items()}
+    reasons = [provenance.outdated(maps, made[maps], dataset.stems) for maps in made]
+    if not any(reasons):
         return {}
     if any(maps.exists() for maps in made):
-        print(f"the maps in {next(iter(made))} are made anew: {next(filter(None, whys))}")
+        print(f"the maps in {next(iter(made))} are made anew: {next(filter(None, reasons))}")
     for maps in made:
         # The old records stay until new ones replace them: maps without a record are never refused,
         # so a prediction that is killed in between must not leave such maps.
@@ -285,7 +270,7 @@ def predict(
     quiet = not accelerator.is_main_process
     with ExitStack() as folders:  # only the main process makes and renames folders
         partials = broadcast_from_main(
-            lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}
+            lambda: {path: folders.enter_context(whole_folder(path)) for path in changes}
         )
         bar = tqdm(predicted, f"maps of {dataset.name}", len(indices), disable=quiet, leave=False)
         files = (

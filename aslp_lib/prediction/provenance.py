@@ -7,15 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from itertools import product
 from pathlib import Path
 from typing import Any
 
-from aslp_lib.checks import explained, fits, json_object, short_repr
+from aslp_lib.checks import explained, json_object, require, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.files import write
-from aslp_lib.maps.provenance import changed, digests
+from aslp_lib.maps.provenance import digests
 from aslp_lib.methods import METHODS
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
@@ -52,25 +51,29 @@ def of_images(dataset: ImageSet) -> str:
 
 
 def made_with(
-    settings: Settings, folder: MethodFolder, weights: str, recalibration: str | None, images: str
-) -> Made:
-    """Return the provenance that a method's maps would have if they were predicted now.
+    settings: Settings, method: str, folder: MethodFolder, weights: str | None, images: str
+) -> dict[str | None, Made]:
+    """Return the provenance that a method's maps of a set would have if they were predicted now.
 
     Args:
         settings: settings of the run.
-        folder: folder of the method.
-        weights: fingerprint of the weights, see `aslp_lib.tensors.fingerprint`.
-        recalibration: name of the recalibration, or None.
+        method, folder: the method and its folder.
+        weights: fingerprint of the weights, see `aslp_lib.tensors.fingerprint`; None to leave it
+            out.
         images: fingerprint of the images, see `of_images`.
+
+    Returns:
+        The provenance by name of the recalibration, with None for the network as trained.
     """
-    fitted = None if recalibration is None else folder.recalibration(recalibration).read_bytes()
-    of_maps = (each for each in fields(settings) if "in_maps" in each.metadata)
-    return {
-        "weights": weights,
-        "recalibration": None if fitted is None else hashlib.sha256(fitted).hexdigest(),
-        "images": images,
-        **{each.name: getattr(settings, each.name) for each in of_maps},
-    }
+    made: Made = {} if weights is None else {"weights": weights}
+    made |= {"recalibration": None, "images": images}
+    made |= {f.name: getattr(settings, f.name) for f in fields(settings) if "in_maps" in f.metadata}
+    by_kind: dict[str | None, Made] = {None: made}
+    for kind in settings.recalibrations(method):
+        file = folder.recalibration(kind)
+        fitted = file.read_bytes() if file.exists() else b""  # no maps were made with none
+        by_kind[kind] = made | {"recalibration": hashlib.sha256(fitted).hexdigest()}
+    return by_kind
 
 
 def keep(maps: Path, made: Made) -> None:
@@ -92,12 +95,12 @@ def keep(maps: Path, made: Made) -> None:
 def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
     """Say why maps are not those that would be predicted now; empty if they are.
 
-    See `keep` for an example. Missing maps, and maps of other stems, are not looked for.
+    See `keep` for an example. Other files in the folder do not matter.
 
     Args:
         maps: folder of the maps.
         made: the provenance that maps would have now, or a part of it, see `made_with`.
-        stems: stems of the maps to compare.
+        stems: stems of the maps.
     """
     try:
         recorded = json_object(record(maps).read_text(encoding="utf-8"))
@@ -107,11 +110,12 @@ def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
         recorded = {}  # differs in everything
     if keys := [key for key, value in made.items() if recorded.get(key) != value]:
         return f"they were made with other {', '.join(keys)}"
-    expected = {*stems}
-    current = digests({stem: path for stem, path in files_of(maps).items() if stem in expected})
-    written = recorded.get("maps", {})
-    written = written if fits(written, dict[str, str]) else {}
-    if others := changed({stem: written.get(stem, "") for stem in current}, current):
+    files, written = files_of(maps), recorded.get("maps")
+    if {*stems} - files.keys():
+        return "some are missing"
+    known = written if isinstance(written, dict) else {}
+    current = digests({stem: files[stem] for stem in stems})
+    if others := [stem for stem, digest in current.items() if known.get(stem) != digest]:
         return f"{len(others)} changed since they were written, such as {others[0]}"
     return ""
 
@@ -143,12 +147,9 @@ def check_training(
     trained |= {name: metadata[name] for name in ("network", "method") if name in metadata}
     asked = {"method": method, **identity(json.loads(settings.to_json()))}
     for name, value in asked.items():
-        if trained.get(name, value) != value:
-            raise ValueError(
-                f"{weights} holds the weights of another training, whose {name} is "
-                f"{short_repr(trained[name])}; expected {short_repr(value)}. Restore the file, or "
-                "train again in a new run."
-            )
+        other = f"{weights} holds the weights of another training, whose {name}"
+        expected = f"{short_repr(value)}. Restore the file, or train again in a new run."
+        require(other, trained.get(name), trained.get(name, value) == value, expected)
 
 
 def check(run: Run, tests: Mapping[str, ImageSet]) -> None:
@@ -162,23 +163,19 @@ def check(run: Run, tests: Mapping[str, ImageSet]) -> None:
     """
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
-        folder = run.method(method)
-        weights = ""
+        folder, weights = run.method(method), None
         if folder.weights.exists():
             tensors, metadata = load_tensors(folder.weights)
             check_training(run.settings, method, folder.weights, metadata)
             weights = fingerprint(tensors)
-        for kind, name in product((None, *run.settings.recalibrations(method)), tests):
-            maps = folder.maps(name, kind)
-            if not record(maps).exists():
-                continue
-            made = made_with(run.settings, folder, weights, kind, images[name])
-            known = {key: value for key, value in made.items() if key != "weights" or weights}
-            if why := outdated(maps, known, tests[name].stems):
-                raise ValueError(
-                    f"the maps in {maps} cannot be scored: {why}; expected those of the run. "
-                    f"Predict them again: predict {run.path}"
-                )
+        for name, dataset in tests.items():
+            made = made_with(run.settings, method, folder, weights, images[name])
+            for maps, origin in ((folder.maps(name, kind), made[kind]) for kind in made):
+                if record(maps).exists() and (why := outdated(maps, origin, dataset.stems)):
+                    raise ValueError(
+                        f"the maps in {maps} cannot be scored: {why}; expected those of the run. "
+                        f"Predict them again: predict {run.path}"
+                    )
 
 
 def unrecorded(run: Run, tests: Mapping[str, ImageSet]) -> bool:

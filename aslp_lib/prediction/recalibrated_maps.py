@@ -172,29 +172,28 @@ def change_maps(
     """
     paths = find_files("maps", maps)
 
-    def write_recalibrated(path: Path) -> str:
+    def write_recalibrated(path: Path) -> bool:
         slabs = open_predictions(path, reading)
         try:
             changed = changed_slabs(change, slabs, logits=reading.logits)
             first = next(changed.parts)
-            if first.dtype == np.uint8:
+            of_8_bits = first.dtype == np.uint8
+            if of_8_bits:
                 write(partial_out / f"{path.stem}.png", to_png(first))
-                return f"{path.stem}.png"
-            if reading.classes:
+            elif reading.classes:
                 write(partial_out / f"{path.stem}.npy", to_npy(first))
-                return f"{path.stem}.npy"
-            write_slabs(partial_out / path.name, changed.shape, chain([first], changed.parts))
+            else:
+                write_slabs(partial_out / path.name, changed.shape, chain([first], changed.parts))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        return path.name
+        return of_8_bits
 
-    names: list[str] = []
-    with whole_folder(out, names) as partial_out, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        written = pool.map(write_recalibrated, paths.values())
-        names.extend(tqdm(written, "maps", len(paths), leave=False))
-        of_8_bits = (name.endswith(".png") for name in names)
-        require_one_kind(zip(of_8_bits, paths.values(), strict=True))
-    return len(names)
+    with whole_folder(out) as partial_out, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        written = tqdm(
+            pool.map(write_recalibrated, paths.values()), "maps", len(paths), leave=False
+        )
+        require_one_kind(zip(written, paths.values(), strict=True))
+    return len(paths)
 
 
 def changed_slabs(change: Recalibration, slabs: Slabs, *, logits: bool = False) -> Slabs:

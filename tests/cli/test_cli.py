@@ -51,20 +51,10 @@ def test_the_help_of_a_command_has_examples_and_all_flags(elsewhere, capsys, sta
         assert type(parse(words.split())) is load(name)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_help_shows_the_defaults_of_a_preset(elsewhere, capsys, status, preset):
-    assert status(["--preset", preset, "--help"]) == 0
+def test_help_shows_the_defaults_of_a_preset(elsewhere, capsys, status):
+    assert status(["--preset", "paper", "--help"]) == 0
     text = capsys.readouterr().out
-    assert f"--learning-rate FLOAT (default: {PRESETS[preset].learning_rate})" in text
-    assert f"--epochs INT (default: {PRESETS[preset].epochs})" in text
-
-
-@pytest.mark.parametrize("width", ["40", "90"])
-def test_help_fits_the_terminal(elsewhere, capsys, status, monkeypatch, width):
-    monkeypatch.setenv("COLUMNS", width)
-    assert status(["run", "--help-verbose"]) == 0
-    _, options = capsys.readouterr().out.split("Examples:")
-    assert max(map(len, options.splitlines()[3:])) == int(width)
+    assert f"--learning-rate FLOAT (default: {PRESETS['paper'].learning_rate})" in text
 
 
 def test_the_version_and_the_help_of_all_commands(elsewhere, capsys, status):
@@ -97,9 +87,8 @@ def test_a_command_is_a_class_and_a_line(elsewhere, capsys, status, monkeypatch)
         assert re.search(shown, capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("words", [["run", "--epochs", "3"], ["--epochs", "3"], ["--epochs=3"]])
-def test_without_a_command_it_is_run(elsewhere, words):
-    command = parse(words)
+def test_without_a_command_it_is_run(elsewhere):
+    command = parse(["--epochs=3"])
     assert type(command) is load("run")
     assert command.settings.epochs == 3
 
@@ -109,31 +98,21 @@ def test_without_a_command_it_is_run(elsewhere, words):
     ("arguments", "code", "message"),
     [
         (["--data", "nowhere"], 1, "no folder nowhere"),
-        (["--resume", "nowhere"], 1, "nowhere is not a run"),
         (["evaluate", "nowhere"], 1, "nowhere is not a run"),
         (["predict"], 1, "the arguments of predict do not match; expected"),
-        (["predict", "run", "--size", "32"], 1, "the arguments of predict do not match; expected"),
-        (["predict", "--official", "x"], 1, "the arguments of predict do not match; expected"),
         (["predict", "--official", "x", "--out", "maps"], 1, "there is no file x"),
-        (["score", "--maps", "x", "--masks", "y"], 1, "no folder y"),
         (["score", "--maps", "x", "--masks", "y", "--num-workers", "0"], 1, "num_workers is 0;"),
-        (["check-data", "nowhere"], 1, "no folder nowhere"),
         (["textures", "--dtd", "nowhere"], 1, "download DTD"),
         (["--num-workers", "-3"], 1, "num_workers is -3; expected 0 or more"),
         (["--preset", "huge"], 1, "--preset is 'huge'; expected one of demo, nuclei"),
-        (["--preset", "papr"], 1, "Did you mean paper?"),
         (["--preset"], 2, "--preset"),
         (["evaluate", "run", "--preset", "paper"], 2, "--preset"),
         (["--aslp.technique", "XX"], 2, "technique is 'XX'"),
-        (["--epochs", "many"], 2, "--epochs"),
         (["--colour", "red"], 2, "--colour"),
-        (["destroy"], 2, "the command is 'destroy'; expected one of run, train, predict"),
         (["trainn"], 2, "assignments. Did you mean train?"),
         (["evaluate", "run", "--weightedf"], 2, "Perhaps you meant: --weighted-f"),
         (["--methods", "bce", "aslp"], 1, "Did you mean aslp_mc or aslp_me or aslp_gap?"),
         (["--methods", "ASLP (ME)"], 1, "early_stopping. Did you mean aslp_me?"),
-        (["--recalibrate", "temperature"], 1, "Did you mean temperature_scaling?"),
-        (["recalibrate", "--kind", "isotnic"], 1, "Did you mean isotonic?"),
         (["score", "--maps", "x", "--masks", "y", "--scores", "eec"], 1, "Did you mean ece?"),
         (["evaluate"], 2, "RUN"),
         (["score", "--maps", "x"], 2, "--masks"),
@@ -187,22 +166,20 @@ def started(script, elsewhere, **options):
     ids=str,
 )
 def test_the_scripts_start_from_any_folder_and_know_their_names(elsewhere, script, name):
+    """Without words, the authors' script trains and the others print their help."""
     words = [] if name == "Process_Texture_Dataset.py" else ["textures"]  # it imports no torch
     result = started([*script, *words, "--help"], elsewhere)
     assert result.returncode == 0, result.stderr
     assert re.match(" ".join([rf"usage: \S*{name}", *words, r"\["]), result.stdout)
-    assert name == "python main_ASLP.py" or "main_ASLP.py" not in result.stdout
-
-
-@pytest.mark.slow
-def test_a_line_without_words_trains_by_the_authors_script_and_is_help_by_aslp(elsewhere):
     (elsewhere / "Dataset" / "Train" / "mine" / "Image").mkdir(parents=True)
-    assert "no folder Dataset/Train/mine/GT" in started([ROOT / "main_ASLP.py"], elsewhere).stderr
-    assert started(["aslp"], elsewhere).stdout.startswith("usage: aslp [-h] {run,train,")
+    if name == "python main_ASLP.py":
+        assert "no folder Dataset/Train/mine/GT" in started(script, elsewhere).stderr
+    elif name == "aslp":
+        assert started(script, elsewhere).stdout.startswith("usage: aslp [-h] {run,train,")
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("script", [[ROOT / "main_ASLP.py"], ["-m", "aslp_lib"], ["aslp"]], ids=str)
+@pytest.mark.parametrize("script", [[ROOT / "main_ASLP.py"], ["aslp"]], ids=str)
 def test_the_line_may_be_stopped_while_it_is_imported(elsewhere, script):
     """Ctrl-C gives one line and the status 130."""
     (elsewhere / "torch.py").write_text(INTERRUPTED)  # as who presses Ctrl-C in that very moment

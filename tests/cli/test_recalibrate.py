@@ -63,31 +63,19 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
         for path in Path("changed/test").iterdir():
             maps = (np.asarray(Image.open(each)) for each in (path, f"test/maps/{path.name}"))
             np.testing.assert_array_equal(*(each >= 128 for each in maps))
-    told = re.search(r"ECE ([\d.]+) -> ([\d.]+) %, NLL ([\d.]+) -> ([\d.]+)", printed)
-    sets = clean, fitted.apply_counts(clean)
-    shown = [*(100 * calibration.ece(each) for each in sets), *map(calibration.nll, sets)]
-    assert [float(each) for each in told.groups()] == pytest.approx(shown, abs=0.006)
-    assert (
-        f"{kind}: {fitted.describe()}{fitted.remark(clean)}; " in printed
-        and "12 maps in changed/test; next: " in printed
-    )
+    assert f"{kind}: {fitted.describe()}{fitted.remark(clean)}; where it was fitted, EC" in printed
+    assert "12 maps in changed/test; next: " in printed
 
 
-@pytest.mark.parametrize(
-    ("images", "copied", "noted"),
-    [("clean", 0, True), ("test", 12, True), ("test", 6, True), ("test", 5, False)],
-)
-def test_maps_that_are_those_of_the_fit_are_noted(folders, capsys, images, copied, noted):
-    """They are the same files, or copies of at least half of them."""
+@pytest.mark.parametrize(("copied", "noted"), [(6, True), (5, False)])
+def test_maps_half_of_which_are_copies_of_those_of_the_fit_are_noted(
+    folders, capsys, copied, noted
+):
     for i in range(copied):
         shutil.copy(f"clean/maps/m{i}.png", f"test/maps/m{i}.png")
-    assert main([*FIT, "--maps", f"{images}/maps", "--out", "new"]) == 0
-    note = (
-        f"note: {copied or 12} of 12 maps in {images}/maps are those of the fit, so their scores "
-        "flatter the recalibration. Test it on --maps of other images\n"
-    )
-    assert ("are those of the fit" in (printed := capsys.readouterr().out)) == noted
-    assert printed.endswith(note) == noted
+    assert main([*FIT, "--maps", "test/maps", "--out", "new"]) == 0
+    note = "note: 6 of 12 maps in test/maps are those of the fit, so their scores flatter the"
+    assert (note in capsys.readouterr().out) == noted
 
 
 def test_a_report_has_the_command_that_recalibrates_its_maps(folders, quick_reports, capsys):
@@ -115,17 +103,15 @@ def test_a_known_dose_is_undone_without_a_fit(folders, capsys):
         np.testing.assert_allclose(after, expected, atol=0.501 / 255)
 
 
-@pytest.mark.parametrize("kind", ON_CORRUPTED)
-@pytest.mark.parametrize("masks", [["corrupted/GT"], []], ids=["own masks", "one folder for all"])
-def test_corrupted_maps_are_fitted_on_too(folders, kind, masks):
-    further = [*FIT[:3], "corrupted/maps", *FIT[3:], *masks]
-    assert main([*further, "--kind", kind, "--save", "fitted.safetensors"]) == 0
-    clean = counted("clean/maps", "clean/GT")
-    corrupted = counted("corrupted/maps", *(masks or ["clean/GT"]))
-    fitted = RECALIBRATIONS[kind].load(Path("fitted.safetensors"))
-    both, alone = (RECALIBRATIONS[kind]().fit(clean, sets) for sets in ([corrupted], []))
+def test_a_folder_of_masks_may_be_that_of_clean_and_corrupted_maps(folders):
+    kind = RECALIBRATIONS["image_wise_shrinkage"]
+    further = [*FIT[:3], "corrupted/maps", *FIT[3:], "--kind", kind.name]
+    assert main([*further, "--save", "fitted.safetensors"]) == 0
+    clean, corrupted = (counted(f"{name}/maps", "clean/GT") for name in ("clean", "corrupted"))
+    fitted = kind.load(Path("fitted.safetensors"))
+    both = kind().fit(clean, [corrupted])
     torch.testing.assert_close(fitted.state_dict(), both.state_dict(), rtol=0, atol=0)
-    assert fitted.describe() != alone.describe()
+    assert fitted.describe() != kind().fit(clean).describe()
 
 
 def write_arrays(values, labels):
@@ -205,37 +191,15 @@ def test_a_map_that_cannot_be_recalibrated_is_named(elsewhere, capsys, kind, val
     assert f"error: clean/maps/a.npy: {why}" in capsys.readouterr().err
 
 
-@pytest.mark.fault
-def test_maps_of_two_kinds_are_named_and_none_is_written(folders, capsys):
-    RECALIBRATIONS["temperature_scaling"](2.0).save(Path("t.safetensors"))
-    np.save("test/maps/z.npy", np.float32([[0.5]]))
-    assert main(["recalibrate", "--fitted", "t.safetensors", *APPLY]) == 1
-    error = capsys.readouterr().err
-    assert "test/maps/m9.png and test/maps/z.npy are maps of 8 bits and of floats" in error
-    assert not Path("changed/test").exists()
-
-
-def test_what_was_saved_serves_other_maps(folders, capsys):
+def test_what_was_saved_serves_other_maps(folders):
     assert main([*FIT, "--save", "t.safetensors", *APPLY]) == 0
     Path("empty").mkdir()  # as good as none
     Path("again").symlink_to("empty")
     assert main(["recalibrate", "--fitted", "t.safetensors", *APPLY[:3], "again"]) == 0
-    assert capsys.readouterr().out.count("temperature_scaling: T = ") == 2
-    for path in Path("again").iterdir():
-        assert path.read_bytes() == Path("changed/test", path.name).read_bytes()
-
-
-@pytest.mark.parametrize("kind", ["isotonic", "image_wise_shrinkage"])
-def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
-    RECALIBRATIONS[kind]().save(Path("identity.safetensors"))
-    Path("test/maps").mkdir(parents=True)
-    every_level = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    for name, level_map in (("every", every_level), ("ends", every_level % 2 * 255)):
-        Image.fromarray(level_map).save(f"test/maps/{name}.png")
-    assert main(["recalibrate", "--kind", kind, "--fitted", "identity.safetensors", *APPLY]) == 0
-    for path in Path("changed/test").iterdir():
-        maps = (np.asarray(Image.open(each)) for each in (path, f"test/maps/{path.name}"))
-        np.testing.assert_array_equal(*maps)
+    again, changed = (
+        {p.name: p.read_bytes() for p in Path(d).iterdir()} for d in ("again", "changed/test")
+    )
+    assert again == changed
 
 
 FIT_BOTH = "--fit-maps clean/maps --fit-masks clean/GT"
@@ -253,19 +217,27 @@ UNDO = "--kind unperturb --dose 0.2 --maps test/maps --out changed/test"
         ("--kind unperturb --dose 1", "dose of unperturb is 1.0; expected"),
         ("--fit-maps clean/maps corrupted/maps test/maps --fit-masks clean/GT test/GT", "as many"),
         (FIT_BOTH.replace(" --", " corrupted/maps --"), "because temperature_scaling is fitted to"),
-        (f"{FIT_BOTH} --maps test/maps", "only --maps is given; expected both"),
+        (f"{FIT_BOTH} --maps test/maps", "--maps is 'test/maps'; expected it with --out"),
+        (f"{FIT_BOTH} --out new", "--maps is None; expected it with --out"),
         (f"{FIT_BOTH} --maps test/maps --out test", "--out exists: test; expected a new or an"),
-        (f"{FIT_BOTH} --maps test/maps --out new --save new/t.safetensors", "--save lies in --out"),
-        (f"{FIT_BOTH} --maps test/maps --out new --save link/t.safetensors", "lies in --out"),
+        (
+            f"{FIT_BOTH} --maps test/maps --out new --save link/t.safetensors",
+            "outside of --out, ne",
+        ),
         (f"{FIT_BOTH} --save test/maps/m0.png", "--save has another suffix: test/maps/m0.png"),
         ("--fit-maps clean/GT --fit-masks few", "there are no masks in few; "),
         (f"{FIT_BOTH} --maps few --out new", "no maps in few"),
-        (f"{FITTED} {FIT_BOTH}", "--fitted is given together with --fit-maps, --fit-masks; expect"),
-        (f"{FITTED} --ignore-index 255", "--fitted is given together with --ignore-index"),
-        (f"{FITTED} --valid-masks clean/GT", "--fitted is given together with --valid-masks"),
+        (
+            f"{FITTED} {FIT_BOTH}",
+            "a flag with --fitted is '--fit-maps, --fit-masks'; expected none",
+        ),
+        (
+            f"{FITTED} --valid-masks clean/GT --dose 0.1",
+            "is '--valid-masks, --dose'; expected none",
+        ),
+        (f"{FITTED} --ignore-index 1 --save a.safetensors", "--fitted is '--ignore-index, --save'"),
         (f"{UNDO} --fit-masks clean/GT", "0 folders of maps and 1 of masks"),
-        (f"{UNDO} --valid-masks clean/GT", "without --fit-maps; expected both or"),
-        (f"{UNDO} --ignore-index 255", "without --fit-maps; expected both or"),
+        (f"{UNDO} --ignore-index 255", "a flag without --fit-maps is '--ignore-index'"),
         ("--fitted nowhere.safetensors", "no file nowhere.safetensors"),
         ("--fitted other.safetensors", "its kind is 'logistic'"),
     ],
@@ -280,10 +252,24 @@ def test_what_cannot_be_is_refused(folders, capsys, words, says):
     assert sorted(Path().rglob("*")) == before
 
 
-@pytest.mark.fault
-def test_a_damaged_map_leaves_nothing_behind(folders, capsys):
+def cut():
     damaged = Path("test/maps/m5.png")
     damaged.write_bytes(damaged.read_bytes()[:60])
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (cut, "m5.png"),
+        (
+            lambda: np.save("test/maps/z.npy", np.float32([[0.5]])),
+            "test/maps/m9.png and test/maps/z.npy are maps of 8 bits and of floats",
+        ),
+    ],
+)
+def test_a_bad_map_is_named_and_leaves_nothing_behind(folders, capsys, spoil, message):
+    spoil()
     assert main([*FIT, *APPLY]) == 1
-    assert "m5.png" in capsys.readouterr().err
-    assert not Path("changed").exists() or not any(Path("changed").iterdir())
+    assert message in capsys.readouterr().err
+    assert not any(Path("changed").glob("*"))

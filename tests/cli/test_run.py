@@ -31,28 +31,20 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics.keys() == {"test", "shifted", "textures"}
     assert metrics["textures"]["bce"]["max_f"] is None
-    row = metrics["test"]["bce"]
-    low, high = row["intervals"]["ece"]
-    assert low <= row["ece"] <= high
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["method"] for row in rows[:4]] == [
-        "bce", "bce+temperature_scaling", "aslp_mc", "aslp_mc+unperturb"
-    ]  # fmt: skip
-    assert len(rows) == 12
+    methods = ["bce", "bce+temperature_scaling", "aslp_mc", "aslp_mc+unperturb"]
+    assert [row["method"] for row in rows] == 3 * methods
     assert len(list((run / "aslp_mc" / "maps" / "test").iterdir())) == 3
     page = (run / "report.html").read_text()
     assert page.count("<img") == page.count('alt="') == 45
-    assert "<b>ASLP (MC)</b> is " in page
     assert "http" not in page  # self-contained
     plain = re.sub("</?b>", "", page)
     scored = [row for methods in metrics.values() for row in methods.values()]
     for row, line in zip(scored, rows, strict=True):
         for name in SCORES.keys() & {key for key, value in row.items() if value is not None}:
             assert float(line[name]) == pytest.approx(row[name], rel=1e-5)
-            if name in ("ece", "gap", "max_f"):
-                assert f"<td>{SCORES[name].text(row[name])}</td>" in plain
-        assert f"ECE {100 * row['ece']:.1f} % = " in plain
+        assert f"<td>{SCORES['ece'].text(row['ece'])}</td>" in plain
 
 
 @pytest.mark.slow
@@ -101,67 +93,70 @@ def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_ro
     words = [*QUICK, *words, "--out", str(out)]
     assert main(words) == 1
     assert "no test set in" in capsys.readouterr().err and not out.exists()
-    words += ["--validation-share", "0.25"]
-    assert main(["train", *words]) == 0
+    assert main(["train", *words, "--validation-share", "0.25"]) == 0
     printed = capsys.readouterr().out
     assert "preset small: network tiny, input 32 x 32 pixels\n" in printed
-    assert "split at random; run: " in printed
     assert "9 images to train, 3 to validate; tests: none" in printed
     assert printed.endswith(f"next: {command_line('predict', out)} --images DIR --out DIR\n")
-    split = [(out / f"{part}.txt").read_text() for part in ("train", "validation")]
-    weights = (out / "bce" / "weights.safetensors").read_bytes()
+    names = ("train.txt", "validation.txt", "bce/weights.safetensors")
+    written = [(out / name).read_bytes() for name in names]
     assert main(["train", "--resume", str(out)]) == 0
     assert "its settings: network tiny, input 32 x 32 pixels\n" in capsys.readouterr().out
-    assert [(out / f"{part}.txt").read_text() for part in ("train", "validation")] == split
-    assert (out / "bce" / "weights.safetensors").read_bytes() == weights
+    assert [(out / name).read_bytes() for name in names] == written
     for command in (["--resume", str(out)], ["evaluate", str(out)], ["predict", str(out)]):
         assert main(command) == 1
         assert "train needs none, and neither" in capsys.readouterr().err
-    for part, stems in zip(("Train", "Validation"), split, strict=True):
-        (own_root / f"{part}.txt").write_text(stems)
-    words[-2:], words[words.index(str(out))] = [], f"{out}-of-lists"
-    assert main(["train", *words]) == 0
+    for part, stems in zip(("Train", "Validation"), written, strict=False):
+        (own_root / f"{part}.txt").write_bytes(stems)
+    assert main(["train", *words[:-1], f"{out}-of-lists"]) == 0
     logs = [path / "bce" / "log.csv" for path in (out, Path(f"{out}-of-lists"))]
     assert logs[0].read_text() == logs[1].read_text()
 
 
 @pytest.mark.usefixtures("quick_reports")
-def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
-    """Maps that are missing are made anew; weighted F can be left out."""
+def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys):
     arguments = [*QUICK, "--limit", "3", "--methods", "aslp_mc", "--recalibrate", "auto"]
     assert main(["run", *arguments, "--out", "whole"]) == 0
     assert main(["train", *arguments, "--out", "steps"]) == 0
     assert main(["evaluate", "steps"]) == 1
     assert "(the command predict makes them)" in capsys.readouterr().err
     assert main(["predict", "steps"]) == 0
-    next(Path("steps/aslp_mc/maps/test").iterdir()).unlink()
-    assert main(["predict", "steps"]) == 0
     assert main(["evaluate", "steps"]) == 0
     whole, steps = (Path(folder, "metrics.json").read_text() for folder in ("whole", "steps"))
     assert whole == steps
-    monkeypatch.setattr("aslp_lib.maps.count.weighted_f", None)  # a call would fail
-    words = ["--table", "t.csv", "t.md", "--scores", "ece_sweep", "--intervals", "--figures", "f"]
+    words = ["--table", "t.md", "--scores", "ece_sweep", "--intervals", "--figures", "f"]
     assert main(["evaluate", "steps", "--no-weighted-f", *words]) == 0
     row = json.loads(Path("steps/metrics.json").read_text())["test"]["aslp_mc"]
     assert row["weighted_f"] is None
     low, high = row["intervals"]["ece_sweep"]
     value, *ends = (f"{100 * x:.2f}" for x in (row["ece_sweep"], low, high))
     assert f"| test | ASLP (MC) | {value} [{ends[0]}, {ends[1]}] |" in Path("t.md").read_text()
-    assert "set,method,images,ece_sweep,ece_sweep_low,ece_sweep_high\n" in Path("t.csv").read_text()
     figures = {path.name for path in Path("f").iterdir()}
     assert {"test-examples.pdf", "Training-history.pdf"} < figures
 
 
-@pytest.mark.fault
-def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(
-    elsewhere, paper_root, capsys, monkeypatch
-):
+def damaged(root, monkeypatch):
+    image = sorted((root / "Test/SOD/Image").iterdir())[3]
+    Image.new("L", (50, 50)).save(image)
+    return f"{image.name} is 50 x 50, but its mask is 40 x 32"
+
+
+def offline(root, monkeypatch):
     """No hidden fall-back to random weights."""
-    paper_root.rename(elsewhere / "Dataset")
-    monkeypatch.setenv("TORCH_HOME", str(elsewhere / "torch"))
+    monkeypatch.setenv("TORCH_HOME", str(root / "torch"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
-    assert main([*QUICK, "--preset", "small"]) == 1
-    assert "train from random weights with --weights None" in capsys.readouterr().err
+    return "train from random weights with --weights None"
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("spoil", [damaged, offline])
+def test_what_is_missing_or_bad_stops_a_run_before_it_trains(
+    elsewhere, paper_root, capsys, monkeypatch, spoil
+):
+    message = spoil(paper_root, monkeypatch)
+    assert main([*QUICK, "--preset", "small", "--data", str(paper_root)]) == 1
+    assert message in capsys.readouterr().err
+    assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.fault
@@ -170,26 +165,13 @@ def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_roo
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
     assert main(["train", *QUICK, *small]) == 0
-    image = sorted(Path("Dataset/Train/DUTS-TR/Image").iterdir())[0]
-    image.rename(f"{image.stem}.bak")
+    assert main(["--resume", "runs/small", "--epochs", "9"]) == 1
+    assert "Leave the other flags out" in capsys.readouterr().err
+    assert main(["--resume", "runs/small"]) == 0
+    sorted(Path("Dataset/Train/DUTS-TR/Image").iterdir())[0].rename("elsewhere.jpg")
     assert main(["--resume", "runs/small"]) == 1
     error = capsys.readouterr().err
     assert re.search("images or masks .* since runs/small began: 2, such as DUTS-TR", error)
-    Path(f"{image.stem}.bak").rename(image)
-    for others in (["--epochs", "9"], ["--data", "nuclei"]):
-        assert main(["--resume", "runs/small", *others]) == 1
-        assert "Leave the other flags out" in capsys.readouterr().err
-    assert main(["--resume", "runs/small"]) == 0
-
-
-@pytest.mark.fault
-def test_a_bad_file_of_a_test_set_stops_a_run_before_it_trains(elsewhere, paper_root, capsys):
-    image = sorted((paper_root / "Test/SOD/Image").iterdir())[3]
-    Image.new("L", (50, 50)).save(image)
-    small = ["--network", "tiny", "--weights", "None", "--data", str(paper_root)]
-    assert main(["--preset", "small", *small]) == 1
-    assert f"{image.name} is 50 x 50, but its mask is 40 x 32" in capsys.readouterr().err
-    assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.fault
@@ -219,8 +201,7 @@ def test_the_preset_or_that_of_the_data_brings_the_defaults_of_the_flags(elsewhe
     assert chosen("--preset paper") == ("paper", "Dataset", 384, paper)
     assert chosen("--seed 1 --preset=paper --size 64") == ("paper", "Dataset", 64, paper)
     assert chosen() == chosen("--data shapes") == ("demo", "shapes", 48, 2e-3)
-    assert chosen("--data nuclei") == chosen("--data=nuclei") == ("nuclei", "nuclei", 64, 2e-3)
-    assert chosen("--preset nuclei") == chosen("--data nuclei")
+    assert chosen("--preset nuclei") == chosen("--data=nuclei") == ("nuclei", "nuclei", 64, 2e-3)
     assert chosen("--data nuclei --preset demo") == ("demo", "nuclei", 48, 2e-3)
     assert chosen("--data photographs --methods bce ema") == ("small", "photographs", 128, 1e-3)
     (elsewhere / "Dataset" / "Train" / "mine" / "Image").mkdir(parents=True)

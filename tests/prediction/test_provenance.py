@@ -1,6 +1,5 @@
 """Maps are used for what made them, and for nothing else."""
 
-import contextlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,6 @@ from PIL import Image
 from torch import nn
 
 from aslp_lib import runs
-from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
 from aslp_lib.data.folders import paper_layout
@@ -75,14 +73,13 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
 
 
 def again(run: runs.Run, data) -> bool:
-    """Predict; whether there are new maps."""
+    """Predict, and return whether there are new maps."""
     maps = run.method("bce").maps("SOD")
-    before = {path.name: path.stat().st_ino for path in maps.iterdir()}
-    with contextlib.ExitStack() as held:  # so that no new file gets an old one's number
-        for path in maps.iterdir():
-            held.enter_context(path.open("rb"))
-        predict.predict_run(run.settings, data, "bce", run.method("bce"))
-    return not before.items() <= {path.name: path.stat().st_ino for path in maps.iterdir()}.items()
+    (maps / "mark").touch()  # in the folder that new maps replace
+    predict.predict_run(run.settings, data, "bce", run.method("bce"))
+    kept = (maps / "mark").exists()
+    (maps / "mark").unlink(missing_ok=True)
+    return not kept
 
 
 @pytest.mark.slow
@@ -113,13 +110,17 @@ def test_a_map_that_changed_after_predict_is_not_scored_and_made_anew(predicted,
     run, data = predicted
     first, second, *_ = sorted((run.path / "bce" / folder / "SOD").iterdir())
     written = first.read_bytes()
-    for other in (second.read_bytes(), written + b"\0"):  # another map, and the same one, edited
-        first.write_bytes(other)
-        message = f"maps in .*SOD .* 1 changed since they were written, such as {first.stem};"
-        with pytest.raises(ValueError, match=message):
+    changed = f"1 changed since they were written, such as {first.stem}"
+    for spoil, message in (
+        (partial(first.write_bytes, second.read_bytes()), changed),
+        (partial(first.write_bytes, written + b"\0"), changed),
+        (first.unlink, "some are missing"),
+    ):
+        spoil()
+        with pytest.raises(ValueError, match=f"maps in .*SOD .* {message};"):
             evaluate_run(run, data, QUICK)
         assert again(run, data)
-        assert f"1 changed since they were written, such as {first.stem}" in capsys.readouterr().out
+        assert message in capsys.readouterr().out
         assert first.read_bytes() == written
     (first.parent / "thumbnail.png").write_bytes(b"not a map of the set")
     evaluate_run(run, data, QUICK)
@@ -131,7 +132,7 @@ def test_a_record_that_cannot_be_read_is_no_record(predicted):
     run, data = predicted
     record = provenance.record(run.method("bce").maps("SOD"))
     kept = record.read_text()
-    damaged = [json.dumps(json.loads(kept) | {"maps": maps}) for maps in (5, None, [], {"a": []})]
+    damaged = [json.dumps(json.loads(kept) | {"maps": maps}) for maps in (5, [], {"a": []})]
     for content in ("", "[1, 2]", "{}", kept.replace("weights", "w"), "[" * 10**5, *damaged):
         record.write_text(content)
         with pytest.raises(ValueError, match=rf"other weights|5 changed .* predict {run.path}$"):
@@ -150,22 +151,16 @@ def test_maps_without_their_weights_or_with_other_masks_are_still_theirs(predict
         evaluate_run(change("images", run, paper_root), data, QUICK)
 
 
-@pytest.mark.slow
 @pytest.mark.fault
-def test_maps_without_a_record(predicted, capsys, monkeypatch):
-    """`evaluate` takes them as they are and says so; `predict` makes them anew."""
-    run, _ = predicted
-    monkeypatch.setattr("aslp_lib.evaluation.report.run_page", lambda *_: None)
-    monkeypatch.setattr("aslp_lib.evaluation.pages.write_page", lambda *_: None)
-    assert main(["predict", str(run.path)]) == 0  # of textures, too
-    for record, command, said in (
-        ("maps+temperature_scaling", "predict", "made anew: nothing says what they were made with"),
-        ("maps", "evaluate", "note: nothing says what the maps were made with"),
-    ):
-        provenance.record(run.path / "bce" / record / "SOD").unlink()
-        capsys.readouterr()
-        assert main([command, str(run.path)]) == 0
-        assert capsys.readouterr().out.count(said) == 1
+@pytest.mark.parametrize("folder", ["maps", "maps+temperature_scaling"])
+def test_maps_without_a_record_are_scored_as_they_are_and_made_anew(predicted, folder, capsys):
+    run, data = predicted
+    provenance.record(run.path / "bce" / folder / "SOD").unlink()
+    assert provenance.unrecorded(run, data.tests)
+    evaluate_run(run, data, QUICK)
+    assert again(run, data)
+    assert "made anew: nothing says what they were made with" in capsys.readouterr().out
+    assert not provenance.unrecorded(run, data.tests)
 
 
 @pytest.mark.fault
@@ -174,7 +169,6 @@ def test_maps_without_a_record(predicted, capsys, monkeypatch):
     [
         ("method", "aslp_mc", "bce"),
         ("network", "mobilenet_v2", "tiny"),
-        ("seed", 1, 0),
         ("epochs", 7, 140),
         ("focal.gamma", 7.0, 2.0),
     ],
@@ -190,21 +184,27 @@ def test_weights_of_another_training_are_not_used_and_their_maps_not_scored(
     moved = replace(settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
     keep(settings=moved.to_json())
     predict.predict_run(settings, data, method, folder)
-    if name in ("method", "network"):
-        keep(**{"settings": settings.to_json(), name: trained})
-    elif name == "focal.gamma":
-        keep(settings=settings.tuned(focal={"gamma": trained}).to_json())
-    else:
-        keep(settings=replace(settings, **{name: trained}).to_json())
+    other = (
+        settings.tuned(focal={"gamma": 7.0}) if method == "focal" else replace(settings, epochs=7)
+    )
+    in_header = name in ("method", "network")
+    keep(**({name: trained} if in_header else {"settings": other.to_json()}))
     message = rf"weights\.safetensors holds .* whose {name} is {trained!r}; expected {expected!r}\."
-    with pytest.raises(ValueError, match=message):
-        predict.predict_run(settings, data, method, folder)
-    with pytest.raises(ValueError, match=message):
-        evaluate_run(run, data, QUICK)
-    for unreadable in ("{", "[]", 3, '{"hyperparameters": []}'):
-        keep(settings=unreadable)
-        with pytest.raises(ValueError, match=r"weights\.safetensors has settings that cannot be r"):
-            predict.predict_run(settings, data, method, folder)
+    for use in (
+        partial(predict.predict_run, settings, data, method, folder),
+        partial(evaluate_run, run, data, QUICK),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("unreadable", ["{", "[]", 3, '{"hyperparameters": []}'])
+def test_weights_with_settings_that_cannot_be_read_are_refused(predicted, unreadable):
+    run, data = predicted
+    keep_weights(run.method("bce"), settings=unreadable)
+    with pytest.raises(ValueError, match=r"weights\.safetensors has settings that cannot be r"):
+        predict.predict_run(run.settings, data, "bce", run.method("bce"))
 
 
 class Overflows(DenseNetwork):
@@ -224,28 +224,26 @@ class Overflows(DenseNetwork):
 def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
     _, data = predicted
     sod = data.tests["SOD"]
-    with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
-        predict.predict(Overflows(), sod, SETTINGS, {tmp_path / "maps" / "SOD": None})
+    of_folder = partial(
+        predict.predict, Overflows(), sod, SETTINGS, {tmp_path / "maps" / "SOD": None}
+    )
+    for prediction in (of_folder, partial(predict.grey_level_maps, Overflows(), sod, range(3))):
+        with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
+            prediction()
     assert not list((tmp_path / "maps").iterdir())
-    with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
-        predict.grey_level_maps(Overflows().train(), sod, range(3))
 
 
 @pytest.mark.fault
-def test_a_prediction_cut_short_before_its_record(predicted, paper_root, monkeypatch):
-    """The maps are made anew: those of other weights never pass."""
+def test_maps_of_a_prediction_that_was_killed_before_it_wrote_the_record_never_pass(
+    predicted, paper_root
+):
     run, data = predicted
+    maps = run.method("bce").maps("SOD")
+    old = provenance.record(maps).read_text()
     change("weights", run, paper_root)
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(provenance, "keep", killed)
-        with pytest.raises(KeyboardInterrupt):
-            again(run, data)
+    assert again(run, data)
+    provenance.record(maps).write_text(old)
     with pytest.raises(ValueError, match="other weights"):
         evaluate_run(run, data, QUICK)
     assert again(run, data)
     evaluate_run(run, data, QUICK)
-    assert {p.name for p in (run.path / "bce" / "maps").iterdir()} == {"SOD", "SOD.json"}
