@@ -13,7 +13,7 @@ Images that belong to a group (see `Counts`) are drawn together.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -243,8 +243,7 @@ class Resamples:
         require("the number of images or groups of images", units, units >= 2, expected)
         require("resamples", resamples, resamples >= 1, "1 or more")
         self.counts = counts
-        rng = np.random.default_rng(seed)
-        draws = rng.multinomial(units, np.full(units, 1 / units), size=resamples)
+        draws = _multiplicities(units, resamples, seed)
         self.draws = draws[:, counts.group_index].astype(np.float64)
         """Multiplicity of each image in each resample, shape (R, N)."""
 
@@ -275,6 +274,13 @@ class Resamples:
         if isinstance(score, (ImageMean, OfBins)):
             return score.resampled(self.counts, self.draws)
         return np.array([score(counts) for counts in self.pooled])
+
+
+@lru_cache(maxsize=1)
+def _multiplicities(units: int, resamples: int, seed: int) -> np.ndarray:
+    """Draw resamples of units, (resamples, units), once for all intervals and methods of a set."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(units, np.full(units, 1 / units), size=resamples)
 
 
 def middle(scores: np.ndarray, confidence_level: float = 0.95) -> tuple[float, float]:
