@@ -117,11 +117,13 @@ def check_data(
         result.attempt(require, f"the number of images in {place}", number, number > 1, expected)
     for same in (files for files in copies.values() if len(files) > 1):
         parts, places = {part for part, _ in same}, [f"{path} ({part})" for part, path in same]
-        text = f"the same image occurs in several files: {', '.join(places)}"
         if len(parts) > 1 and parts & {"train", "validation", "Train"}:
-            result.problems.append(f"{text}; expected it in one set. Remove the rest.")
+            result.problems.append(
+                f"the same image occurs in several sets: {', '.join(places)}; expected it in one. "
+                "Remove the rest."
+            )
         else:
-            result.notes.append(text)
+            result.notes.append(f"the same image occurs in several files: {', '.join(places)}")
     return result
 
 
