@@ -1,5 +1,5 @@
-# The environment is .venv, made once (without compiling what may never be imported, which takes half
-# of pip's time); `make PYTHON=python run` uses an existing one instead.
+# The environment is .venv, made once; `make PYTHON=python run` uses an existing one instead.
+# Python compiles what it imports, if it may write that down: pip would take twice as long for all.
 PYTHON ?= .venv/bin/python
 ifeq "$(PYTHON)" ".venv/bin/python"
 installed = .venv/.installed-$(1)
@@ -120,10 +120,10 @@ refresh: weights  ## all that is made from code in minutes, after a default, a s
 
 .venv/.installed-core: pyproject.toml
 	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --no-compile --editable .
+	.venv/bin/python -m pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile) --editable .
 	touch $@
 .venv/.installed-%: .venv/.installed-core
-	.venv/bin/python -m pip install --quiet --no-compile --editable '.[course,test,$*]'
+	.venv/bin/python -m pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile) --editable '.[course,test,$*]'
 	touch $@
 .venv-uv/bin/uv:
 	python3 -m venv .venv-uv
