@@ -142,6 +142,8 @@ def test_a_prediction_in_jupyterlab_by_keyboard(watched, run_in_lab, lab, seriou
     assert folds.evaluate_all("all => all.map(each => each.open)") == [False, False]
 
     def run(cell: int) -> None:
+        # While the kernel answers one change, a widget keeps those after it back.
+        page.wait_for_timeout(1000)
         notebook.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
 
