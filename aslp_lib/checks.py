@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
-from inspect import formatannotation
 from reprlib import Repr
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -209,7 +208,7 @@ def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> N
     hints = _hints(kind)  # a dataclass has no annotations but those of its fields
     check_names(values, hints, prefix)
     for name, value in values.items():
-        require(f"{prefix}{name}", value, fits(value, hints[name]), formatannotation(hints[name]))
+        require(f"{prefix}{name}", value, fits(value, hints[name]), in_words(hints[name]))
 
 
 def check_names(values: Mapping[str, object], known: Mapping[str, object], prefix: str) -> None:
@@ -242,3 +241,20 @@ def fits(value: object, hint: Any) -> bool:
             return False
         return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
     return isinstance(value, hint)
+
+
+def in_words(hint: Any) -> str:
+    """Describe an annotation in words, for an error message.
+
+    >>> in_words(int | None)
+    'an integer, or None'
+    """
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return ", or ".join(map(in_words, parts))
+    if origin is Literal:
+        return f"one of {', '.join(parts)}"
+    if origin is tuple:
+        return "a list"
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
+    return "None" if hint is type(None) else words.get(hint, hint.__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import shlex
 import sys
 import warnings
@@ -94,9 +95,14 @@ class _Output(io.FileIO):
     lost: OSError | None = None
 
     def write(self, data: ReadableBuffer) -> int:
-        """Write a part of the data, after which `BufferedWriter` goes on with the others."""
+        """Write all of the data, and wait for the reader of a pipe even if that does not block."""
+        rest = memoryview(data).cast("B")
         try:
-            return super().write(data) or 0
+            while rest:
+                written = super().write(rest)
+                if written is None:
+                    select.select([], [self], [])
+                rest = rest[written or 0 :]
         except OSError as error:
             self.lost = None if error.errno in NOBODY_READS else error
             null = os.open(os.devnull, os.O_WRONLY)
@@ -116,12 +122,14 @@ def _prepare_streams() -> None:
             os.set_inheritable(descriptor, True)
             setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
-            if stream is getattr(sys, f"__{name}__"):
-                os.set_blocking(stream.fileno(), True)  # to wait for a slow reader of a pipe
+            raw = getattr(stream.buffer, "raw", stream.buffer)  # `python -u` has no buffer
+            if stream is getattr(sys, f"__{name}__") and isinstance(raw, io.FileIO):
+                output = _Output(raw.fileno(), "wb", closefd=False)
                 stream = io.TextIOWrapper(
-                    io.BufferedWriter(_Output(stream.fileno(), "wb", closefd=False)),
+                    output if raw is stream.buffer else io.BufferedWriter(output),
                     stream.encoding,
-                    line_buffering=stream.line_buffering or stream.write_through,
+                    line_buffering=stream.line_buffering,
+                    write_through=stream.write_through,
                 )
                 setattr(sys, name, stream)
             stream.reconfigure(errors="backslashreplace")
@@ -130,7 +138,8 @@ def _prepare_streams() -> None:
 def _report_loss() -> int:
     """Print whether standard output is incomplete, and return the exit status."""
     sys.stdout.flush()
-    output = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    buffer = getattr(sys.stdout, "buffer", None)
+    output = getattr(buffer, "raw", buffer)
     if not (isinstance(output, _Output) and output.lost):
         return 0
     print(

@@ -95,7 +95,7 @@ class Experiment:
     >>> from aslp_lib.config import PRESETS
     >>> settings = replace(PRESETS["demo"], methods=("bce", "focal"))
     >>> experiment = Experiment(Path("runs/experiment"), settings, seeds=2)
-    >>> list(experiment.trainings)
+    >>> list(experiment.training_runs)
     ['bce/seed-0', 'focal/seed-0', 'bce/seed-1', 'focal/seed-1']
 
     Args:
@@ -138,7 +138,7 @@ class Experiment:
         return replace(training, recalibrate=self.settings.recalibrate).recalibrations(method)
 
     @property
-    def trainings(self) -> dict[str, Settings]:
+    def training_runs(self) -> dict[str, Settings]:
         """Settings of all training runs by their folders, ordered by seed, so that an interrupted
         experiment has complete seeds."""
         configurations = self.configurations or tuple(map(RunConfiguration, self.settings.methods))
@@ -181,7 +181,7 @@ class Experiment:
         """
         # The data of a folder are the same for every seed.
         embedded = self.settings.data in DATASETS
-        by_seed = {run.data_seed if embedded else None: run for run in self.trainings.values()}
+        by_seed = {run.data_seed if embedded else None: run for run in self.training_runs.values()}
         fingerprints = {}
         for seed, training in by_seed.items():
             splits = training.load_data()
@@ -298,7 +298,7 @@ def compare(
             skipped, and its folder need not exist.
 
     Yields:
-        The records of each run, in the order of `Experiment.trainings`.
+        The records of each run, in the order of `Experiment.training_runs`.
 
     Raises:
         RuntimeError: a training process was killed.
@@ -306,16 +306,16 @@ def compare(
             or training or scoring failed.
     """
     jobs = []
-    for folder, training in experiment.trainings.items():
+    for folder, training in experiment.training_runs.items():
         if (experiment.path / folder).exists():
             experiment.run(folder, training)  # refuses other settings
         # All known records would be megabytes for every process.
         of_seed = known[known.seed == training.seed]
         of_run = records.of_method(of_seed, training.methods[0], _options(training))
         jobs.append((experiment, folder, training, of_run))
-    alone = processes == 1  # the only one that can show the progress within a training
+    alone = processes == 1  # the only one that can show the progress within a training run
     calls = [partial(recorded, *job, progress=alone) for job in jobs]
-    yield from tqdm(side_by_side(calls, processes), total=len(jobs), desc="trainings")
+    yield from tqdm(side_by_side(calls, processes), total=len(jobs), desc="training runs")
 
 
 def recorded(

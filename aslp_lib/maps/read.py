@@ -548,23 +548,24 @@ def _problem(image: ImageFile, bits: int) -> str:
     """
     tags, deep = getattr(image, "tag_v2", {}), _is_deep(image)
     pixels, frames = image.width * image.height, getattr(image, "n_frames", 1)
+    if frames > 1:
+        return f"it has {frames} frames instead of one: save the right one"
+    if pixels > MAX_PIXELS:
+        return f"it has {pixels:,} pixels, more than {MAX_PIXELS:,}: make it smaller"
+    # Of more than 8 bits, it would keep the upper 8 in colours, so that values up to 255 become 0;
+    # and it would not scale them in greyscale, so that 12 bits become almost black.
+    if image.mode == "LAB" or (bits not in (16, 32) if deep else bits > 8):
+        return f"{image.mode} of {bits} bits"
+    if deep and tags.get(262) == 0:
+        return "greyscale where 0 is white"  # It inverts only up to 8 bits.
+    if bits < 32 and 2 in tags.get(339, ()):
+        return "signed numbers"  # It reads 8 of them as unsigned.
     # Pillow leaves pixels of no part as they are: of a TIFF without its last strip, or of a GIF
     # whose frame is smaller than the image. A planar TIFF has parts for each channel.
     parts = [tile[1] or (0, 0, *image.size) for tile in image.tile]
     decoded = sum((right - left) * (low - top) for left, top, right, low in parts)
     planes = tags.get(277, 1) if tags.get(284) == 2 else 1
-    problems = {
-        f"it has {frames} frames instead of one": frames > 1,
-        f"it has {pixels:,} pixels, more than {MAX_PIXELS:,}": pixels > MAX_PIXELS,
-        # Of more than 8 bits, it would keep the upper 8 in colours, so that values up to 255 become
-        # 0; and it would not scale them in greyscale, so that 12 bits become almost black.
-        f"{image.mode} of {bits} bits": image.mode == "LAB"
-        or (bits not in (16, 32) if deep else bits > 8),
-        "greyscale where 0 is white": deep and tags.get(262) == 0,  # inverted only up to 8 bits
-        "signed numbers": bits < 32 and 2 in tags.get(339, ()),  # 8 of them are read as unsigned
-        "some of its pixels are missing": bool(parts) and decoded < planes * pixels,
-    }
-    return next((problem for problem, exists in problems.items() if exists), "")
+    return "some of its pixels are missing" if parts and decoded < planes * pixels else ""
 
 
 def _in_native_order(tile: Any) -> Any:

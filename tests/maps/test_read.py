@@ -164,7 +164,7 @@ REFUSED = {
     "32 bits": (saved(scaled(10**6, np.int32), "TIFF"), "floats or 32-bit.*range is unknown"),
     "floats": (saved(scaled(1, np.float32), "TIFF"), "floats or 32-bit"),
     "LAB": (saved(Image.new("LAB", (8, 8)), "TIFF"), "LAB of 8 bits"),
-    "an animated GIF": (several("GIF"), "2 frames instead of one"),
+    "an animated GIF": (several("GIF"), "2 frames instead of one: save the right one"),
     "an animated PNG": (several("PNG"), "2 frames"),
     "an animated WebP": (several("WEBP"), "2 frames"),
     "a TIFF of pages": (several("TIFF"), "2 frames"),
@@ -205,7 +205,10 @@ REFUSED = {
     "text": (b"no picture", "cannot be read: it is damaged or not an image"),
     "a format that runs a program": (saved(GREY, "EPS"), "unknown format"),
     "no pixels": (png(header(0, 9, 8, 0)), "cannot be read"),
-    "more pixels than allowed": (png(header(20_000, 5_001, 8, 0)), "100,020,000 pixels, more"),
+    "more pixels than allowed": (
+        png(header(20_000, 5_001, 8, 0)),
+        "pixels, more than 1.*make it smaller",
+    ),
 }
 
 
