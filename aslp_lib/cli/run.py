@@ -66,8 +66,16 @@ class Configured(Command):
         announce(f"preset {self.preset}: {in_use(self.settings)}\ndata: {data.origin}; {place}")
 
 
-def notes_of_training(run: Run, data: DataSplits, method: str, position: int) -> list[str]:
-    """Train a method of a run, with its progress on line `position`; return notes on the result."""
+def notes_of_training(
+    run: Run, method: str, data: DataSplits | None = None, position: int = 0
+) -> list[str]:
+    """Train a method of a run, and return notes on the result.
+
+    Args:
+        data: the run's data; by default, they are loaded.
+        position: line of the progress bar.
+    """
+    data = data or run.settings.load_data()
     state = train(run.settings, data, method, run.method(method), position=position)
     return state.method.notes(state.log)
 
@@ -136,8 +144,10 @@ class Train(Configured):
     def steps(self, run: Run, data: DataSplits) -> None:
         """Run the steps of the command on an open run."""
         processes = at_the_same_time(run.settings)
+        # Each process loads the data: what is sent shares its tensors, and so the current epoch.
+        sent = data if processes == 1 else None
         calls = [
-            partial(notes_of_training, run, data, method, number % processes)
+            partial(notes_of_training, run, method, sent, number % processes)
             for number, method in enumerate(run.settings.methods)
         ]
         for notes in side_by_side(calls, processes):

@@ -24,7 +24,8 @@ def side_by_side(calls: Sequence[Callable[[], Result]], processes: int) -> Itera
     [8, 9]
 
     Args:
-        calls: functions that can be pickled with their arguments, such as a `partial`.
+        calls: functions that can be pickled with their arguments, such as a `partial`. Tensors
+            among the arguments are shared by all processes.
         processes: number of calls at the same time. With 1, this process makes them.
 
     Raises:
