@@ -136,6 +136,16 @@ def test_parts_keep_what_belongs_to_each_image():
     assert counts.as_one_image().columns == counts[:1].as_one_image().columns == {}
 
 
+def test_parts_of_a_volume_become_one_image_with_all_ignored_pixels():
+    masks = np.uint8([[[1, 255, 0]], [[255, 255, 0]]])
+    parts = [Counts.from_map(np.uint8([[200, 0, 10]]), mask, ignore_index=255) for mask in masks]
+    whole = Counts.join(parts).merged()
+    assert whole.columns["ignored"].tolist() == [3]
+    total = sum(part.columns["ignored_values"] for part in parts)
+    np.testing.assert_allclose(whole.columns["ignored_values"], total)
+    assert Counts.join([whole, *parts]).columns["ignored"].tolist() == [3, 1, 2]
+
+
 def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
     for dtype in (np.float16, np.float32, np.float64):
         p, y = np.array([[0.0, 1.0]], dtype), np.uint8([[1, 0]])
