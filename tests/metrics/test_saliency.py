@@ -17,8 +17,8 @@ from aslp_lib.metrics.structure import centroid
 @pytest.mark.claim("network", "Detection is scored by MAE, F-measure, E-measure and S-measure")
 @pytest.mark.parametrize(
     "case",
-    ["random", "ties", "faint", "block", "first pixel", "all but one", "right", "wrong",
-     "background", "foreground"],
+    ["random", "ties", "faint", "block", "first pixel", "two pixels", "all but one", "right",
+     "wrong", "background", "foreground"],
 )  # fmt: skip
 @pytest.mark.fault
 def test_agreement_with_pysodmetrics(cases, case):
