@@ -167,6 +167,11 @@ def test_parts_of_a_volume_become_one_image_with_all_ignored_pixels():
     assert Counts.join([whole, *parts]).columns["ignored"].tolist() == [3, 1, 2]
 
 
+def test_a_map_of_equal_logits_is_counted():
+    counts = Counts.from_floats(np.full((1, 2), 0.5), np.uint8([[0, 1]]), logits=True)
+    assert counts.pixels == 2
+
+
 def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
     for dtype in (np.float16, np.float32, np.float64):
         p, y = np.array([[0.0, 1.0]], dtype), np.uint8([[1, 0]])
