@@ -169,27 +169,6 @@ def at_temperature(temperature: float, part: str = "test", data: str = "shapes")
     return Outcome(Counts(counts), maps, confidence[0].item(), confidence[1].item())
 
 
-def matching_temperature(
-    perturbation: float, part: str = "test", targets: str = "expected"
-) -> float:
-    """Find the temperature at which BCE's mean confidence equals that of a perturbed network.
-
-    Args:
-        perturbation: alpha * beta of the network, one of `PERTURBATIONS`.
-
-    Raises:
-        ValueError: the perturbation, the targets or the set were not recorded.
-    """
-    from scipy.optimize import brentq
-
-    target = calibration.confidence(at_perturbation(perturbation, part, targets).counts)
-
-    def excess(temperature: float) -> float:
-        return calibration.confidence(at_temperature(temperature, part).counts) - target
-
-    return float(brentq(excess, 0.5, 50, xtol=1e-3))
-
-
 def logits_of(network: nn.Module, dataset: ImageSet) -> np.ndarray:
     """Compute a network's logits for a set, (images, H, W) float32, on the CPU."""
     network.eval()

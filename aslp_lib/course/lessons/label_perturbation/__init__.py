@@ -2,4 +2,4 @@
 
 from aslp_lib.course.lessons import lazily
 
-__getattr__ = lazily(__name__)
+__getattr__ = lazily(__name__, percentages="results", scaled_brier="results")

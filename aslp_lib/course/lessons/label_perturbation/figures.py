@@ -1,11 +1,21 @@
-"""Figure of label perturbation: targets over epochs."""
+"""Figures of label perturbation: targets over epochs, and confidence over the dose."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import new_figure, plain, themed
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import (
+    directions,
+    ink,
+    legend_below,
+    new_figure,
+    plain,
+    themed,
+)
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
 
 
 @themed
@@ -31,4 +41,46 @@ def targets_over_epochs(rows: Mapping[str, np.ndarray]) -> Figure:
         f"{name} from {targets.min():.2f} to {targets.max():.2f}" for name, targets in rows.items()
     )
     figure.set_label(f"Targets of a foreground pixel in {epochs} epochs: {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]]) -> Figure:
+    """Plot the mean confidence of targets and of networks, and accuracy, over the dose.
+
+    The area between a network's confidence and its accuracy is coloured by its direction.
+
+    Args:
+        networks: title of the panel -> dose -> counts of the network trained with it.
+    """
+    figure, axes = new_panels(len(networks), 4.2, 3.6, sharey=True)
+    notes = []
+    for axis, (title, counts) in zip(axes, networks.items(), strict=True):
+        doses = np.array([*counts])
+        confidence, accuracy = (
+            np.array([100 * score(c) for c in counts.values()])
+            for score in (calibration.confidence, calibration.accuracy)
+        )
+        axis.plot(doses, 100 - 50 * doses, ":", color=ink(), label="confidence of the targets")
+        axis.plot(doses, confidence, "-o", color=ink(), ms=4, label="confidence of the network")
+        axis.plot(doses, accuracy, "--", color=ink(), label="accuracy of the network")
+        for name, where, colour in zip(
+            ("overconfident", "underconfident"),
+            (confidence > accuracy, confidence < accuracy),
+            directions(),
+            strict=True,
+        ):
+            axis.fill_between(
+                doses, accuracy, confidence, where=where, interpolate=True, color=colour,
+                alpha=0.5, linewidth=0, label=name,
+            )  # fmt: skip
+        axis.set(xlabel="dose alpha*beta", title=title)
+        ends = [f"{row[0]:.0f} to {row[-1]:.0f}" for row in (confidence, accuracy)]
+        notes.append(f"{title}: confidence {ends[0]} %, accuracy {ends[1]} %")
+    axes[0].set(ylabel="mean over pixels, %")
+    legend_below(figure, axes[0])
+    figure.set_label(
+        f"Confidence and accuracy over the dose, from {doses[0]:g} to {doses[-1]:g}; the targets' "
+        f"confidence falls from 100 to {100 - 50 * doses[-1]:.0f} %. {'; '.join(notes)}."
+    )
     return figure
