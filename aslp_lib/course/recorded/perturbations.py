@@ -29,7 +29,6 @@ from aslp_lib.course.recorded import (
     write_how,
 )
 from aslp_lib.data.image_set import DataSplits, ImageSet
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import (
     directions,
+    draw_legend,
     ink,
-    legend_below,
     new_figure,
     plain,
     themed,
@@ -78,7 +78,7 @@ def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]]) -> Figu
         ends = [f"{row[0]:.0f} to {row[-1]:.0f}" for row in (confidence, accuracy)]
         notes.append(f"{title}: confidence {ends[0]} %, accuracy {ends[1]} %")
     axes[0].set(ylabel="mean over pixels, %")
-    legend_below(figure, axes[0])
+    draw_legend(figure, *axes[0].get_legend_handles_labels(), 2.6)
     figure.set_label(
         f"Confidence and accuracy over the dose, from {doses[0]:g} to {doses[-1]:g}; the targets' "
         f"confidence falls from 100 to {100 - 50 * doses[-1]:.0f} %. {'; '.join(notes)}."
