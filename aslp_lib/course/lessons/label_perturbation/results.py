@@ -7,7 +7,7 @@ from IPython.display import Markdown
 
 from aslp_lib.course import figures, recorded
 
-METHODS = {
+METHODS: dict[str, tuple[str, dict[str, object]]] = {
     "BCE": ("bce", {}),
     "expected targets": ("label_smoothing", {"epsilon": 0.2}),
     "sampled targets": ("constant_alpha", {"technique": "HI", "alpha": 0.1}),
