@@ -8,7 +8,6 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from matplotlib.path import Path
 from matplotlib.text import Text
 from scipy.special import entr
 
@@ -20,8 +19,6 @@ from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
-from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.experiments.seed_statistics import Difference
@@ -61,7 +58,6 @@ KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
 ALPHAS = {"alpha_mean": 0.2, "alpha_p10": 0.1, "alpha_p90": 0.3}
-ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
@@ -131,7 +127,6 @@ DRAWN = {
         ({"A": (RARE, "prediction"), "B": (RARE, "foreground")},),
         [[50, 100], [[80, 70]], [0, 100], [[20, 30]]],
     ),
-    "nll_by_set": ((ERRORS, "title"), [[[0.02, 0], [0.3, 1]]]),
     "entropy_of_kinds": (  # mean confidence 0.8
         ({"easy": (30, 27), "hard": (10, 5)},),
         [
@@ -227,7 +222,7 @@ def test_a_figure_draws_its_numbers_and_says_them(name):
 
 
 def test_no_figure_is_forgotten():
-    assert FIGURES.keys() == DRAWN.keys() | {"corruptions"}
+    assert FIGURES.keys() == DRAWN.keys()
 
 
 def test_curves_have_bands_marks_and_lines_of_reference():
@@ -254,18 +249,3 @@ def test_curves_have_bands_marks_and_lines_of_reference():
 def test_intervals_that_miss_are_drawn_apart():
     hits, misses = FIGURES["interval_coverage"](0.2, ENDS, "Coverage").axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
-
-
-def test_every_corruption_is_shown_with_the_outline_of_its_mask():
-    shown = {a.get_title(): a for a in FIGURES["corruptions"](SHAPES, 1, seed=5).axes if a.images}
-    assert set(shown) == {"as it is", *CORRUPTIONS}
-    pixels = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).reshape(-1, 2)
-    for name, axis in shown.items():
-        corrupted = SHAPES if name == "as it is" else Corrupted(SHAPES, name, seed=5)
-        image, mask = corrupted.load(1)
-        np.testing.assert_array_equal(axis.images[0].get_array(), image.permute(1, 2, 0))
-        inside = np.zeros(len(pixels), bool)
-        for line in axis.collections[-1:]:  # the first is its white edge
-            for polygon in line.get_paths()[0].to_polygons():
-                inside ^= Path(polygon).contains_points(pixels)
-        np.testing.assert_array_equal(inside.reshape(16, 16), mask[0].bool())

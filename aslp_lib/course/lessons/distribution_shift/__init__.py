@@ -1,3 +1,9 @@
-"""What helps if test images differ from the validation images."""
+"""What a laboratory can do before it has labels from another microscope."""
 
-from aslp_lib.course.lessons.distribution_shift import figures
+from aslp_lib.course.lessons.distribution_shift.laboratory import (
+    crops,
+    minus_validation,
+    range_of,
+    with_labels,
+    without_labels,
+)
