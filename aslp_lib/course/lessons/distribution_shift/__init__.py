@@ -3,6 +3,7 @@
 from aslp_lib.course.lessons.distribution_shift.laboratory import (
     crops,
     minus_validation,
+    predicted_area,
     range_of,
     with_labels,
     without_labels,

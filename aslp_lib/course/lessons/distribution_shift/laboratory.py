@@ -22,7 +22,7 @@ MISS = 10
 Scores = Mapping[str, tuple[Callable[[Counts], float], str]]
 UNLABELLED: Scores = {
     "confidence, %": (lambda c: 100 * calibration.confidence(c), ".0f"),
-    "area promised, %": (lambda c: 100 * _predicted_area(c), ".0f"),
+    "area promised, %": (lambda c: 100 * predicted_area(c), ".0f"),
     "bill expected": (lambda c: 100 * bill(c, MISS).expected, ".0f"),
 }
 LABELLED: Scores = {
@@ -60,7 +60,7 @@ def _table(sets: Mapping[str, Counts], scores: Scores) -> Markdown:
     return table(["", *scores], rows)
 
 
-def _predicted_area(counts: Counts) -> float:
+def predicted_area(counts: Counts) -> float:
     """Return the mean f."""
     return float((counts.pooled * counts.level_probabilities).sum() / counts.pixels)
 
