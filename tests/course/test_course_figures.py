@@ -22,6 +22,7 @@ from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.experiments.seed_statistics import Difference
+from aslp_lib.metrics.calibration import accuracy
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
@@ -50,6 +51,7 @@ SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 6
 SURE.table[0, :, 204] = 40, 60
 CALIBRATED = Counts(SURE.table.copy())
 CALIBRATED.table[0, :, 204] = 20, 80
+FIELDS = Counts.join([SURE, CALIBRATED])
 RARE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.2 for 100 pixels, 30 of them foreground
 RARE.table[0, :, 51] = 70, 30
 POSTERIORS = np.linspace(0, 1, 201)
@@ -149,6 +151,10 @@ DRAWN = {
          np.c_[MARGINS, ALPHA[-1]]],
     ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
+    "in_fields": (  # the harder field is on the left
+        ({"BCE": FIELDS, "ASLP (MC)": FIELDS}, {"gap": lambda c: 0.8 - accuracy(c)}),
+        [[[60, 20], [80, 0]]],
+    ),
     "gaps": (
         ([{"all": (SURE, CALIBRATED)}], "title"),
         [[[20, 0], [0, 0]], [[20, 0]], [[0, 0]]],

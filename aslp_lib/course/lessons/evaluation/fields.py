@@ -1,0 +1,28 @@
+"""Sums over the fields of view of a test set, and numbers as text."""
+
+import numpy as np
+
+from aslp_lib.metrics.calibration import image_bins
+from aslp_lib.metrics.counts import Counts
+
+
+def by_field(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the pixels of each field of view in the five bins of confidence above 1/2.
+
+    Returns:
+        Number of pixels, and sum of their confidences minus number of correct pixels, each of shape
+        (fields, 5).
+    """
+    sums = image_bins(counts)
+    member = np.arange(counts.independent)[:, None] == counts.group_index
+    errors = sums.confidence - sums.positive
+    return member @ sums.pixels[:, 5:], member @ errors[:, 5:]
+
+
+def percent(*values: float, sign: str = "") -> str:
+    """Format a share, or the ends of an interval.
+
+    >>> percent(-0.012, 0.03, sign="+")
+    '-1.2 to +3.0 %'
+    """
+    return " to ".join(f"{100 * value:{sign}z.1f}" for value in values) + " %"
