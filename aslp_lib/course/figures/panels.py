@@ -13,8 +13,8 @@ from aslp_lib.metrics.calibration import Reliability
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-LIGHT_BLUE = "#99C7E0"
-"""Colour of filled areas."""
+LIGHT_GREY = "#D4D4D4"
+"""Colour of bars of accuracy. Blue would mean underconfidence."""
 POINT: dict[str, Any] = {"ms": 9, "mec": "black", "clip_on": False, "zorder": 5}
 """Style of a point that stands out."""
 GAP = 2
@@ -118,7 +118,7 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         return axis
 
-    def diagram(self, box: Box, table: Reliability, title: str, bars: str = LIGHT_BLUE) -> Axes:
+    def diagram(self, box: Box, table: Reliability, title: str, bars: str = LIGHT_GREY) -> Axes:
         """Draw a reliability diagram of ten bins with their accuracies, gaps and shares."""
         axis = self.plot(box, ("confidence", CONFIDENCE), ("", SHARE), title)
         low, full = table.edges[:-1], table.pixels > 0
