@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, directions, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import METHOD_COLOURS, directions, ink, legend_below, themed
 
 Log = Sequence[Mapping[str, float]]
+BCE, _, ASLP, *_ = METHOD_COLOURS
 SHOWN = (60, 100)
 """Range of the shares, in %. The first epochs lie outside."""
 
@@ -47,8 +48,8 @@ def in_view(logs: Mapping[str, Log]) -> Figure:
             continue
         names = ("epoch", "alpha_mean", "alpha_p10", "alpha_p90", "accuracy")
         epoch, mean, low, high, accuracy = np.array([[row[n] for n in names] for row in log]).T
-        axes[2].fill_between(epoch, low, high, color=GREEN, alpha=0.3, linewidth=0)
-        axes[2].plot(epoch, mean, color=GREEN, label="mean alpha")
+        axes[2].fill_between(epoch, low, high, color=ASLP, alpha=0.3, linewidth=0)
+        axes[2].plot(epoch, mean, color=ASLP, label="mean alpha")
         bound = 2 * (1 - accuracy) / HARD_INVERSION.beta
         axes[2].plot(epoch, bound, "--", color=ink(), label="MC's bound")
         axes[2].legend(loc="lower right", fontsize=9)
@@ -57,6 +58,29 @@ def in_view(logs: Mapping[str, Log]) -> Figure:
     axes[2].set(xlabel="epoch", ylabel="alpha", ylim=(0, 0.4), title="alphas of ASLP (MC)")
     legend_below(figure, axes[0])
     figure.set_label(f"Confidence and accuracy over training. At the end, {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def bills(expected: Sequence[float], paid: Sequence[float], stop: int) -> Figure:
+    """Plot the bills of 100 pixels that the network of BCE leads to, over epochs.
+
+    Args:
+        expected, paid: bills after each epoch.
+        stop: epoch that early stopping keeps.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 3.4)
+    epoch = range(1, len(paid) + 1)
+    axis.plot(epoch, expected, color=BCE, label="expected bill")
+    axis.plot(epoch, paid, color=BCE, linewidth=4, alpha=0.6, label="paid bill")
+    axis.axvline(stop, color=ink(), linestyle=":", linewidth=1, label="early stopping")
+    axis.set(xlabel="epoch", ylabel="bill of 100 pixels", ylim=(0, 100), title="BCE")
+    legend_below(figure, axis)
+    figure.set_label(
+        f"Bills of BCE over epochs. Early stopping keeps epoch {stop}: expected "
+        f"{expected[stop - 1]:.0f}, paid {paid[stop - 1]:.0f}. At the end: expected "
+        f"{expected[-1]:.0f}, paid {paid[-1]:.0f}."
+    )
     return figure
 
 
