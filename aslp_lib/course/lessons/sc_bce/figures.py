@@ -1,4 +1,4 @@
-"""Figures of SC-BCE: the loss over the logit, what less confidence corrects, how to undo it."""
+"""Figures of SC-BCE: the loss over the logit, what less confidence corrects, and areas."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,9 +20,6 @@ from aslp_lib.evaluation.figures.style import (
     new_figure,
     themed,
 )
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.unperturb import undone_logits
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
@@ -162,52 +159,5 @@ def less_confidence(posterior: float) -> Figure:
         f"that generalises starts with confidence {100 * posterior:.0f} %, which is its accuracy, "
         f"and becomes underconfident. A network that memorises starts with 100 % and has an "
         f"accuracy of {100 * agreement:.0f} %; the lines cross at {2 * (1 - agreement):.2f}."
-    )
-    return figure
-
-
-@themed
-def undone_perturbation(dose: float, temperature: float, tested: Mapping[str, Counts]) -> Figure:
-    """Plot how often pixels are foreground over their predictions, before and after two remedies.
-
-    The left panel is computed for a network that predicts the minimiser of every pixel, and shows
-    the posterior. The right panel shows the share of foreground in ten bins of predictions.
-
-    Args:
-        dose: d = alpha*beta of the training.
-        temperature: temperature T with which the network is scaled.
-        tested: label -> counts of the network as trained, temperature-scaled and undone, in this
-            order.
-    """
-    pi = np.linspace(0, 1, 201)
-    z = torch.logit(minimiser(torch.from_numpy(pi), dose, MODERATION))
-    ideal = z, z / temperature, undone_logits(z, dose)
-    figure = new_figure(8.6, 3.8)
-    theory, practice = figure.subplots(1, 2, sharey=True)
-    notes = []
-    for (label, counts), logits, line in zip(tested.items(), ideal, ("-", "--", ":"), strict=True):
-        look = {"linestyle": line, "color": GREEN, "linewidth": 2, "label": label}
-        predicted = logits.sigmoid().numpy()
-        theory.plot(predicted, pi, **look)
-        table = calibration.reliability(counts, of="foreground")
-        f, share = np.array([table.confidence, table.accuracy])[:, table.pixels > 0]
-        practice.plot(f, share, marker="o", ms=5, clip_on=False, **look)
-        points = ", ".join(
-            f"{100 * x:.0f} and {100 * y:.0f}" for x, y in zip(f, share, strict=True)
-        )
-        notes.append(
-            f"{label}: {predicted[0]:.2f} for a posterior of 0 and {predicted[60]:.2f} for "
-            f"{pi[60]:g}; measured, {points} %"
-        )
-    for axis, title in ((theory, "a network that predicts $f^*$"), (practice, "a trained network")):
-        axis.plot([0, 1], [0, 1], color=ink(), linewidth=0.8, zorder=0, label="calibrated")
-        axis.set(xlabel="predicted P(y=1)", title=title, xlim=(0, 1), ylim=(0, 1))
-    theory.set(ylabel=r"true P(y=1), $\pi$")
-    practice.set(ylabel="share of foreground")
-    legend_below(figure, theory)
-    figure.set_label(
-        f"Predictions of a network that predicts the minimiser at the dose {dose:g}, and, in bins "
-        f"of a trained network, the mean prediction and the share of foreground. "
-        f"{'. '.join(note[0].upper() + note[1:] for note in notes)}."
     )
     return figure
