@@ -54,8 +54,7 @@ CALIBRATED.table[0, :, 204] = 20, 80
 FIELDS = Counts.join([SURE, CALIBRATED])
 RARE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.2 for 100 pixels, 30 of them foreground
 RARE.table[0, :, 51] = 70, 30
-POSTERIORS = np.linspace(0, 1, 201)
-COMPRESSED = POSTERIORS / 2 + 1 / 4
+LOGITS = np.linspace(-4, 6, 201)
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
@@ -98,9 +97,20 @@ DRAWN = {
     ),
     "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), [[[0.02, 0]]]),
     "memorised_labels": ((MECHANISM,), [[[10, 0.4]], [[18.5, 0.414]]]),
-    "bce_over_target": (  # log 4 and log 4/3 in the proportion 4 to 1
-        (0.75, 0.2),
-        [np.log([4, 4 / 3]), [[0.8, np.log(4) - 0.8 * np.log(3)]]],
+    "loss_over_logit": (  # at d = 1/2, the target is 3/4
+        ([0, 0.5], {"wrong": 0.25}),
+        [
+            np.logaddexp(0, LOGITS) - LOGITS,
+            np.logaddexp(0, -LOGITS) + LOGITS / 4,
+            1 / (1 + np.exp(-LOGITS)) - 3 / 4,
+            [[np.log(3), entropy(0.75)]],
+            [[np.log(3), 0]],
+            [[-np.log(3), 0], [-np.log(3), 1]],
+        ],
+    ),
+    "areas_of_images": (
+        (SHARES, {"as trained": LOW, "undone": HIGH}, 0.4),
+        [np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH], [[0, 20], [100, 80]]],
     ),
     "bills_of_seeds": (
         ({"A": pandas.DataFrame({"expected": [0.4], "paid": [0.6]})},),
@@ -179,16 +189,6 @@ DRAWN = {
     ),
     "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
-    "undone_perturbation": (  # at d = 1/2, f* is pi/2 + 1/4
-        (0.5, 2.0, {"as trained": SURE, "scaled": CALIBRATED, "undone": SURE}),
-        [
-            np.c_[COMPRESSED, POSTERIORS],
-            np.c_[1 / (1 + np.sqrt(1 / COMPRESSED - 1)), POSTERIORS],
-            np.c_[POSTERIORS.clip(1e-4, 1 - 1e-4), POSTERIORS],
-            [[0.8, 0.6]],
-            [[0.8, 0.8]],
-        ],
-    ),
     "areas": (
         ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"),
         [[[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]]],

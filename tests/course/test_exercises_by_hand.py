@@ -59,11 +59,11 @@ def flip(y, b, switch):
     return y + b * (0.5 - y) * switch[:, None, None]
 
 
-def nearest_posterior(f, alpha, beta):
-    """The posterior of a fine grid whose expected target is nearest to f."""
-    posteriors = np.linspace(0, 1, 2001)
+def lowest_worth_a_check(miss, alpha, beta):
+    """The lowest expected target, of a fine grid of posteriors, at which a check costs less."""
+    posteriors = np.linspace(0, 1, 60_001)
     targets = posteriors - alpha * beta * (posteriors - 1 / 2)
-    return posteriors[abs(targets - f).argmin()]
+    return targets[miss * posteriors > 1].min()
 
 
 def error_of_shares(p, y):
@@ -80,7 +80,7 @@ def error_of_shares(p, y):
 
 FUNCTIONS = {
     "training/loop": trained_levels,
-    "sc_bce/undo": nearest_posterior,
+    "sc_bce/threshold": lowest_worth_a_check,
     "more_classes/shares": error_of_shares,
 }
 """Functions whose solutions call the library, and others that are worth another way."""
