@@ -13,7 +13,7 @@ from aslp_lib.aslp.theory import expected_confidence, minimiser
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import (
     GREEN,
-    METHOD_COLOURS,
+    OF_METHODS,
     directions,
     ink,
     legend_below,
@@ -48,7 +48,7 @@ def loss_over_logit(doses: Sequence[float], pixels: Mapping[str, float]) -> Figu
     notes = []
     for dose in doses:
         target = 1 - dose / 2
-        colour = GREEN if dose else METHOD_COLOURS[0]
+        colour = GREEN if dose else OF_METHODS["BCE"]
         for axis, curve in zip(
             axes, (np.logaddexp(0, z) - target * z, expit(z) - target), strict=True
         ):
