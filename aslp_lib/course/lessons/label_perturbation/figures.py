@@ -10,8 +10,8 @@ from aslp_lib.course.lessons.label_perturbation.results import crossing
 from aslp_lib.evaluation.figures.style import (
     GREY,
     directions,
-    draw_legend,
     ink,
+    legend_below,
     new_figure,
     plain,
     themed,
@@ -102,7 +102,7 @@ def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]], marked:
             f"{meeting:.2f}"
         )
     axes[0].set(ylabel="mean over pixels, %")
-    draw_legend(figure, *axes[0].get_legend_handles_labels(), 2.6)
+    legend_below(figure, axes[0])
     figure.set_label(
         f"Confidence and accuracy over the dose, from {doses[0]:g} to {doses[-1]:g}; the targets' "
         f"confidence falls from 100 to {100 - 50 * doses[-1]:.0f} %. {'; '.join(notes)}."
