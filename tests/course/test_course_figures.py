@@ -118,8 +118,8 @@ DRAWN = {
     ),
     "cells": ((CELLS, [2, 0]), [of_cells(CELLS.masks), of_cells(CELLS.posterior)]),
     "confidence_over_dose": (
-        ({"set": {0.0: SURE, 0.4: CALIBRATED}},),
-        [[[0, 100], [0.4, 80]], [[0, 80], [0.4, 80]], [[0, 60], [0.4, 80]]],
+        ({"set": {0.0: SURE, 0.4: CALIBRATED}}, 0.2),
+        [[[0, 100], [0.4, 80]], [[0, 80], [0.4, 80]], [[0, 60], [0.4, 80]], [[0.4, 80]]],
     ),
     "confidence_and_accuracy": (({"BCE": LOG},), [[60, 80, 97], [70, 90, 80]]),
     "in_view": (

@@ -1,5 +1,7 @@
-"""What perturbed labels say, and what the expected perturbation does to a network."""
+"""What perturbed labels say, and what the dose does to a network."""
 
 from aslp_lib.course.lessons import lazily
 
-__getattr__ = lazily(__name__, percentages="results", scaled_brier="results")
+__getattr__ = lazily(
+    __name__, METHODS="results", bills="results", crossing="results", table="results"
+)

@@ -1,11 +1,14 @@
-"""Results of networks trained on perturbed labels: Brier scores over seeds, and a table."""
+"""Results of networks trained on perturbed labels: their methods, and tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from IPython.display import Markdown
 
-from aslp_lib.course import figures, recorded
+from aslp_lib.course import figures
+from aslp_lib.course.lessons.bill.decision import bill, lowest
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
 
 METHODS: dict[str, tuple[str, dict[str, object]]] = {
     "BCE": ("bce", {}),
@@ -15,24 +18,33 @@ METHODS: dict[str, tuple[str, dict[str, object]]] = {
 """Name -> training method and its options; the targets of the last two have the dose 0.2."""
 
 
-def scaled_brier() -> dict[str, np.ndarray]:
-    """Return the temperature-scaled Brier scores of five runs of each method on `shapes`."""
-    place = "techniques_shapes", "test"
-    return {
-        name: recorded.runs(*place, method, "temperature_scaling", **options).brier.to_numpy()
-        for name, (method, options) in METHODS.items()
-    }
+def crossing(networks: Mapping[float, Counts]) -> float:
+    """Return the dose at which confidence falls to accuracy, interpolated.
+
+    Args:
+        networks: dose, in ascending order -> counts of the network trained with it.
+    """
+    gaps = [calibration.gap(counts) for counts in networks.values()]
+    return float(np.interp(0, gaps[::-1], [*networks][::-1]))
 
 
-def percentages(
-    head: Sequence[str], rows: Mapping[str, Iterable[float]], digits: int = 0
+def table(
+    head: Sequence[str], rows: Mapping[str, Iterable[float]], digits: int = 0, scale: float = 1
 ) -> Markdown:
-    """Show a table of shares in % (or of costs per pixel, for 100 pixels).
+    """Show a table of numbers.
 
     Args:
         head: head of the column of names, and of the others.
-        rows: name -> the shares of the row.
+        rows: name -> the numbers of the row.
         digits: number of decimal places.
+        scale: factor of all numbers, such as 100 for shares in %.
     """
-    cells = [[name, *(f"{100 * x:z.{digits}f}" for x in row)] for name, row in rows.items()]
+    cells = [[name, *(f"{scale * x:z.{digits}f}" for x in row)] for name, row in rows.items()]
     return figures.table(head, cells)
+
+
+def bills(networks: Mapping[str, Counts], miss: float) -> Markdown:
+    """Show the bills of networks for 100 pixels, and what the best threshold would pay."""
+    head = f"of 100 pixels, a miss costs {miss:g}", "expected", "paid", "checked", "at best"
+    rows = {name: (*bill(c, miss), lowest(c, miss)) for name, c in networks.items()}
+    return table(head, rows, scale=100)
