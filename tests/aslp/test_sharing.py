@@ -139,7 +139,12 @@ def test_two_processes_share_their_alphas(two):
 def test_the_lines_of_the_readme_are_a_step_of_the_loop():
     labels = torch.ones(2, 1, 4, 4)
     counts = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
-    names = {"train_set": range(3), "logits": 4 * labels, "labels": labels, "index": torch.arange(2)}
+    names = {
+        "train_set": range(3),
+        "index": torch.arange(2),
+        "logits": 4 * labels,
+        "labels": labels,
+    }
     exec("".join(blocks_of("README.md")), names | {"validated": SimpleNamespace(counts=counts)})
 
 

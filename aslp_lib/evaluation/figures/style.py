@@ -122,8 +122,7 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     """Choose colour, line style and marker of the methods or curves of a figure.
 
     A method has its own colour in every figure, see `OF_METHODS`. Its line is solid as trained,
-    dashed if temperature-scaled, dotted if its perturbation is undone, and dash-dotted after another
-    recalibration. Other methods and curves have the remaining colours and all line styles.
+    dashed if temperature-scaled, dotted if undone, and dash-dotted after another recalibration. Other methods and curves have the remaining colours and all line styles.
 
     >>> looks(["BCE", "BCE + temperature scaling", "ASLP (MC), undone"])["ASLP (MC), undone"]
     ('#8A45A8', ':', '^')
@@ -142,8 +141,8 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
             looks_of[method] = (named[0], "-") if named and named[0] not in used else next(others)
         colour, own = looks_of[method]
         taken = {line for other, line, _ in chosen.values() if other == colour}
-        wanted = _line(change[0]) if change else own
-        chosen[label] = colour, next((x for x in (wanted, *LINES) if x not in taken), own), next(marks)
+        wanted = (_line(change[0]) if change else own, *LINES)
+        chosen[label] = colour, next((x for x in wanted if x not in taken), own), next(marks)
     return chosen
 
 
