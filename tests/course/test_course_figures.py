@@ -138,7 +138,7 @@ DRAWN = {
         ],
     ),
     "paid_bills": (
-        ({"all": {"A": BILLS}}, "title"),
+        ({"all": {"BCE": BILLS}}, "title"),
         [100 * BILLS.paid, 100 * BILLS.nothing, [100, 100]],
     ),
     "excess_over_bound": (
