@@ -34,7 +34,7 @@ def paid_bills(panels: Mapping[str, Mapping[str, pandas.DataFrame]], title: str)
             notes.append(f"{ylabel}, {label}: {paid}")
         nothing = 100 * next(iter(tables.values())).nothing
         axis.plot(COSTS, nothing, ":", color=ink(), linewidth=1, label="check nothing")
-        axis.axhline(100, color=ink(), linewidth=1, label="check everything")
+        axis.axhline(100, color=ink(), ls=(0, (1, 4)), linewidth=1, label="check everything")
         axis.set(
             xlabel="cost of a miss", ylabel=ylabel, xlim=(TICKS[0], TICKS[-1]), ylim=(0, 145),
             xscale="log", xticks=TICKS,
