@@ -148,7 +148,7 @@ DRAWN = {
         ],
     ),
     "paid_bills": (
-        ({"all": {"A": BILLS}}, "title"),
+        ({"all": {"BCE": BILLS}}, "title"),
         [100 * BILLS.paid, 100 * BILLS.nothing, [100, 100]],
     ),
     "excess_over_bound": (

@@ -48,7 +48,7 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]]) -> Figure:
         axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
         axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(start, 100), ylim=(start, 102), title=title)
         most = share.argmax()
-        place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.03, 0.5), "left")
+        place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
         axis.annotate(
             f"{share[most]:.0f} % of\nthe pixels", (x[most], y[most]), place[0], ha=place[1],
             textcoords="axes fraction",

@@ -2,6 +2,4 @@
 
 from aslp_lib.course.lessons import lazily
 
-__getattr__ = lazily(
-    __name__, METHODS="results", bills="results", crossing="results", table="results"
-)
+__getattr__ = lazily(__name__, METHODS="results", bills="results", crossing="results")

@@ -1,6 +1,6 @@
 """Results of networks trained on perturbed labels: their methods, and tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from IPython.display import Markdown
@@ -28,23 +28,8 @@ def crossing(networks: Mapping[float, Counts]) -> float:
     return float(np.interp(0, gaps[::-1], [*networks][::-1]))
 
 
-def table(
-    head: Sequence[str], rows: Mapping[str, Iterable[float]], digits: int = 0, scale: float = 1
-) -> Markdown:
-    """Show a table of numbers.
-
-    Args:
-        head: head of the column of names, and of the others.
-        rows: name -> the numbers of the row.
-        digits: number of decimal places.
-        scale: factor of all numbers, such as 100 for shares in %.
-    """
-    cells = [[name, *(f"{scale * x:z.{digits}f}" for x in row)] for name, row in rows.items()]
-    return figures.table(head, cells)
-
-
 def bills(networks: Mapping[str, Counts], miss: float) -> Markdown:
     """Show the bills of networks for 100 pixels, and what the best threshold would pay."""
     head = f"of 100 pixels, a miss costs {miss:g}", "expected", "paid", "checked", "at best"
     rows = {name: (*bill(c, miss), lowest(c, miss)) for name, c in networks.items()}
-    return table(head, rows, scale=100)
+    return figures.percentages(head, rows)
