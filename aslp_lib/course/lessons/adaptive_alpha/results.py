@@ -1,0 +1,24 @@
+"""Table of the alphas and the calibration at the end of recorded runs."""
+
+from collections.abc import Mapping
+
+import pandas
+from IPython.display import Markdown
+
+from aslp_lib.course import figures
+
+
+def ends(runs: Mapping[str, pandas.DataFrame]) -> Markdown:
+    """Show where training ended: the lowest and the highest value of the runs of each row.
+
+    Args:
+        runs: name of the row -> records, one per seed; see `recorded.runs`.
+    """
+    rows = []
+    for name, table in runs.items():
+        mean, gap = table.alpha_mean.fillna(0), 100 * table.gap
+        width = (table.alpha_p90 - table.alpha_p10).fillna(0).max()
+        alphas = f"{mean.min():.2f} to {mean.max():.2f}"
+        rows.append([name, alphas, f"{width:.3f}", f"{gap.min():+.1f} to {gap.max():+.1f}"])
+    head = "runs", "mean alpha", "middle 80 %", "confidence - accuracy, points"
+    return figures.table(head, rows)
