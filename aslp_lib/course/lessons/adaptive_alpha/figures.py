@@ -35,9 +35,7 @@ def evidence(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
 
 
 @themed
-def alphas_and_bound(
-    epochs: Sequence[int], alphas: np.ndarray, bound: Sequence[float]
-) -> Figure:
+def alphas_and_bound(epochs: Sequence[int], alphas: np.ndarray, bound: Sequence[float]) -> Figure:
     """Plot the alphas of all training images over the epochs, with the bound of the rule MC.
 
     Args:
@@ -46,7 +44,7 @@ def alphas_and_bound(
         bound: the bound after every epoch, from the first on.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.7)
-    images = axis.plot(epochs, alphas, color=ASLP, linewidth=0.8, alpha=0.4)
+    images = axis.plot(epochs, alphas, color=ASLP, linewidth=0.8, alpha=0.6)
     images[0].set_label("alpha of a training image")
     axis.plot(range(1, len(bound) + 1), bound, "--", color=ink(), linewidth=1, label="bound of MC")
     axis.set(xlabel="epoch", ylabel="perturbation level alpha", ylim=(0, 0.2))

@@ -18,7 +18,7 @@ def ends(runs: Mapping[str, pandas.DataFrame]) -> Markdown:
     for name, table in runs.items():
         mean, gap = table.alpha_mean.fillna(0), 100 * table.gap
         width = (table.alpha_p90 - table.alpha_p10).fillna(0).max()
-        alphas = f"{mean.min():.2f} to {mean.max():.2f}"
+        alphas = f"{mean.min():.3f} to {mean.max():.3f}" if mean.max() > 0 else "0"
         rows.append([name, alphas, f"{width:.3f}", f"{gap.min():+.1f} to {gap.max():+.1f}"])
     head = "runs", "mean alpha", "middle 80 %", "confidence - accuracy, points"
     return figures.table(head, rows)
