@@ -16,9 +16,10 @@ def ends(runs: Mapping[str, pandas.DataFrame]) -> Markdown:
     """
     rows = []
     for name, table in runs.items():
-        mean, gap = table.alpha_mean.fillna(0), 100 * table.gap
-        width = (table.alpha_p90 - table.alpha_p10).fillna(0).max()
+        mean, width = table.alpha_mean.fillna(0), (table.alpha_p90 - table.alpha_p10).fillna(0)
         alphas = f"{mean.min():.3f} to {mean.max():.3f}" if mean.max() > 0 else "0"
-        rows.append([name, alphas, f"{width:.3f}", f"{gap.min():+.1f} to {gap.max():+.1f}"])
-    head = "runs", "mean alpha", "middle 80 %", "confidence - accuracy, points"
+        gap, ece = 100 * table.gap, 100 * table.ece
+        scores = f"{gap.min():+.1f} to {gap.max():+.1f}", f"{ece.min():.1f} to {ece.max():.1f}"
+        rows.append([name, alphas, f"{width.max():.3f}", *scores])
+    head = "runs", "mean alpha", "middle 80 %", "confidence - accuracy, points", "ECE, %"
     return figures.table(head, rows)

@@ -104,13 +104,12 @@ def excess_over_bound(
 
 
 @themed
-def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75, 100)) -> Figure:
+def feedback_loop(trace: Trace, title: str) -> Figure:
     """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
 
     Args:
         trace: the simulation; the alphas of three images are drawn.
         title: name of the rule.
-        percent: ticks of accuracy and confidence; the axis ends at the first and the last.
     """
     panels, epochs = Panels(10.2), len(trace.alpha)
     # Few ends of the axis, so that similar settings can be compared.
@@ -124,7 +123,7 @@ def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75
         left.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
     is_high = trace.alpha[-10:].mean() > top / 2
     left.legend(loc="lower right" if is_high else "upper right")
-    percentages = ("validation, % of pixels", percent)
+    percentages = ("validation, % of pixels", (50, 75, 100))
     middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percentages, "network")
     middle.plot(epoch, 100 * trace.confidence, color=GREEN, label="confidence")
     middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
