@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import METHOD_COLOURS, ink, legend_below, themed
 
-BCE, _, ASLP, *_ = METHOD_COLOURS
+BCE, ASLP = METHOD_COLOURS[0], METHOD_COLOURS[2]
 
 
 @themed
