@@ -1,47 +1,58 @@
-"""Figure of the feedback loop of alphas."""
+"""Figures of the evidence for an alpha, and of the alphas of a training run."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import Panels
-from aslp_lib.course.simulation import Trace
-from aslp_lib.evaluation.figures.style import GREEN, ink, looks, themed
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import METHOD_COLOURS, ink, legend_below, themed
+
+BCE, ASLP = METHOD_COLOURS[0], METHOD_COLOURS[2]
 
 
 @themed
-def feedback_loop(trace: Trace, title: str, percent: tuple[float, ...] = (50, 75, 100)) -> Figure:
-    """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
+def evidence(panels: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Plot the measured overconfidence of BCE on each image over the true one.
 
     Args:
-        trace: the simulation; the alphas of three images are drawn.
-        title: name of the rule.
-        percent: ticks of accuracy and confidence; the axis ends at the first and the last.
+        panels: title -> (images,) true and (images,) measured overconfidence, in points.
     """
-    panels, epochs = Panels(10.2), len(trace.alpha)
-    # Few ends of the axis, so that similar settings can be compared.
-    top = next(top for top in (0.1, 0.2, 0.5, 1.0) if top >= trace.alpha.max())
-    epoch = np.arange(1, epochs + 1)
-    time = ("epoch", (0, epochs // 2, epochs))
-    alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
-    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: three images")
-    left.plot(epoch, trace.bound, "--", color=ink(), linewidth=1, label="bound")
-    for (name, image), (colour, line, _) in zip(trace.examples.items(), looks(), strict=False):
-        left.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
-    is_high = trace.alpha[-10:].mean() > top / 2
-    left.legend(loc="lower right" if is_high else "upper right")
-    percentages = ("validation, % of pixels", percent)
-    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percentages, "network")
-    middle.plot(epoch, 100 * trace.confidence, color=GREEN, label="confidence")
-    middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
-    middle.legend(loc="lower right")
-    nats = ("reachable margin, nats", (-5, 5, 15))
-    right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"all images, epoch {epochs}")
-    right.plot(trace.margins, trace.alpha[-1], ".", color=GREEN, markersize=3)
-    right.axhline(trace.bound[-1], color=ink(), linestyle="--", linewidth=1)
-    panels.figure.set_label(
-        f"{title}. Alphas of three images over {epochs} epochs with their bound, in the last 10 "
-        f"with a mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
-        f"{100 * trace.confidence[-1]:.0f} % and accuracy {100 * trace.accuracy[-1]:.0f} % at the "
-        "end; the last alphas over the margins of the images."
+    figure, axes = new_panels(len(panels), 3.9, 3.7, sharex=True, sharey=True)
+    notes = []
+    for axis, (title, (true, measured)) in zip(axes, panels.items(), strict=True):
+        axis.plot([0, 60], [0, 60], "--", color=ink(), linewidth=1, label="measured = true")
+        axis.plot(true, measured, "o", color=BCE, markersize=4, alpha=0.7, label="image")
+        axis.set(xlabel="true overconfidence, points", title=title)
+        notes.append(f"{title}: {true.mean():.0f} and {measured.mean():z.0f}")
+    axes[0].set(ylabel="measured overconfidence, points")
+    legend_below(figure, axes[0])
+    figure.set_label(
+        "Measured over true overconfidence of BCE, a dot per image. Means of the true and the "
+        f"measured one, points: {'; '.join(notes)}."
     )
-    return panels.figure
+    return figure
+
+
+@themed
+def alphas_and_bound(epochs: Sequence[int], alphas: np.ndarray, bound: Sequence[float]) -> Figure:
+    """Plot the alphas of all training images over the epochs, with the bound of the rule MC.
+
+    Args:
+        epochs: epochs after which the alphas were recorded.
+        alphas: (epochs, images) recorded alphas.
+        bound: the bound after every epoch, from the first on.
+    """
+    figure, (axis,) = new_panels(1, 6.6, 3.7)
+    images = axis.plot(epochs, alphas, color=ASLP, linewidth=0.8, alpha=0.6)
+    images[0].set_label("alpha of a training image")
+    axis.plot(range(1, len(bound) + 1), bound, "--", color=ink(), linewidth=1, label="bound of MC")
+    axis.set(xlabel="epoch", ylabel="perturbation level alpha", ylim=(0, 0.2))
+    legend_below(figure, axis)
+    low, high = np.quantile(alphas, [0.1, 0.9], axis=1)
+    ends = [f"{low[i]:.3f} to {high[i]:.3f} at epoch {epochs[i]}" for i in (5, -1)]
+    figure.set_label(
+        f"Alphas of {alphas.shape[1]} training images and the bound of MC, {bound[-1]:.3f} at the "
+        f"end. The middle 80 % of the alphas are {' and '.join(ends)}."
+    )
+    return figure
