@@ -122,7 +122,8 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     """Choose colour, line style and marker of the methods or curves of a figure.
 
     A method has its own colour in every figure, see `OF_METHODS`. Its line is solid as trained,
-    dashed if temperature-scaled, dotted if undone, and dash-dotted after another recalibration. Other methods and curves have the remaining colours and all line styles.
+    dashed if temperature-scaled, dotted if undone, and dash-dotted after another recalibration.
+    Other methods and curves have the remaining colours and all line styles.
 
     >>> looks(["BCE", "BCE + temperature scaling", "ASLP (MC), undone"])["ASLP (MC), undone"]
     ('#8A45A8', ':', '^')
