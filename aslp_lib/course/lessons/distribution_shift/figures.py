@@ -25,14 +25,14 @@ MARGIN = 0.01
 def crops(
     sets: Mapping[str, Nuclei],
     chosen: Sequence[int],
+    description: str,
     networks: Mapping[str, nn.Module] | None = None,
-    description: str = "",
 ) -> Figure:
     """Show crops of each set, without labels; with networks, also their maps and the masks.
 
     Args:
-        networks: label of a row -> the network whose maps it shows.
         description: what is to be seen, for the alt text.
+        networks: label of a row -> the network whose maps it shows.
     """
     rows = {"image": [part.crops[i] / 255 for part in sets.values() for i in chosen]}
     for label, network in (networks or {}).items():
@@ -43,11 +43,11 @@ def crops(
     return pictures(rows, description, [f"{name} {i}" for name in sets for i in chosen])
 
 
-def corrupted(dataset: ImageSet, index: int, kinds: Sequence[str]) -> Figure:
-    """Show an image and corrupted copies of it."""
+def corrupted(dataset: ImageSet, index: int, kinds: Sequence[str], description: str) -> Figure:
+    """Show an image and corrupted copies of it, see `crops`."""
     copies = [dataset, *(Corrupted(dataset, kind) for kind in kinds)]
     images = [copy.loaded(index)[0][0].numpy() / 255 for copy in copies]
-    return pictures({"image": images}, "", ["as it is", *kinds])
+    return pictures({"image": images}, description, ["as it is", *kinds])
 
 
 @themed

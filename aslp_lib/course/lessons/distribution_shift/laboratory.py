@@ -60,8 +60,8 @@ def with_labels(sets: Mapping[str, Counts]) -> Markdown:
         share = findings(c).area / 100
         constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
         rows.append([name, *pairs, f"{calibration.nll(c):.2f}", f"{constant:.2f}"])
-    head = ("promised / found, of 100 pixels", "confidence / accuracy", "area", "bill expected / paid")
-    return table([*head, "NLL, nats", "of a constant"], rows)
+    head = ["promised / found, of 100 pixels", "confidence / accuracy", "area"]
+    return table([*head, "bill expected / paid", "NLL, nats", "of a constant"], rows)
 
 
 def _whole(values: Sequence[float]) -> list[str]:
@@ -96,8 +96,8 @@ def redrawn(counts: Counts, fields: np.ndarray, numbers: Sequence[int]) -> Markd
         *errors, bills = np.transpose(drawn)
         ranges = [f"{e.min():+.0f} to {e.max():+.0f}" for e in errors]
         rows.append([f"{number}", *ranges, f"{bills.min():.0f} to {bills.max():.0f}"])
-    head = ("labelled fields", "area, slope and offset", "area, mean of labelled crops", "bill paid")
-    return table(head, rows)
+    head = ["labelled fields", "area, slope and offset", "area, mean of labelled crops"]
+    return table([*head, "bill paid"], rows)
 
 
 def range_of(name: str, points: np.ndarray) -> str:
