@@ -195,6 +195,14 @@ DRAWN = {
         ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"),
         [[[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]]],
     ),
+    "changes": (
+        ({"set": {"A": Difference(0.02, 0.01, 0.03, p_value=0.04, values=(0.015, 0.025))}},),
+        [[[0.01, 1], [0.03, 1]], [[0.015, 1], [0.025, 1]]],
+    ),
+    "nll_over_temperature": (  # at T = 2, f is 2/3 instead of 0.8
+        (dict.fromkeys("AB", SURE) | {"C": CALIBRATED}, 2.0),
+        [[[1, entropy(0.8)]], [[2, 0.8 * np.log(1.5) + 0.2 * np.log(3)]], [np.log(2)] * 2],
+    ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), [DIM[1:2] / 99]),
 }  # fmt: skip
 """Figure -> its arguments, and what it draws: heights of a line, points, ends, or an image."""

@@ -1,10 +1,19 @@
-"""What a laboratory can do before it has labels from another microscope."""
+"""What a laboratory can do before and after it has labels from another microscope."""
 
-from aslp_lib.course.lessons.distribution_shift.laboratory import (
+from aslp_lib.course.lessons.bill.decision import bill, lowest
+from aslp_lib.course.lessons.distribution_shift.figures import (
+    changes,
+    corrupted,
     crops,
+    nll_over_temperature,
+)
+from aslp_lib.course.lessons.distribution_shift.laboratory import (
+    findings,
     minus_validation,
-    predicted_area,
+    promises,
     range_of,
+    redrawn,
+    temperatures,
     with_labels,
     without_labels,
 )

@@ -34,7 +34,7 @@ SHARE = exercise(
         "of the first": lambda scaled, corrupted, adapted: (corrupted - adapted) / scaled,
         "whole": lambda scaled, corrupted, adapted: (scaled - adapted) / scaled,
     },
-    grid=((1.04, 0.75, 0.65), (0.49, 0.39, 0.35), (0.8, 0.7, 0.4), (0.7, 0.5, 0.6)),
+    grid=((1.04, 0.75, 0.65), (0.486, 0.388, 0.353), (0.8, 0.7, 0.4), (0.7, 0.5, 0.6)),
 )
 
 DRONE = exercise(

@@ -1,0 +1,116 @@
+"""Figures of images from elsewhere, of temperatures, and of what remedies change."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from torch import nn
+
+from aslp_lib.course.figures import pictures
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.image_set import ImageSet
+from aslp_lib.data.nuclei import Nuclei
+from aslp_lib.evaluation.figures.style import GREY, ink, themed
+from aslp_lib.experiments.seed_statistics import Difference, verdicts
+from aslp_lib.metrics import SCORES, calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.predict import grey_level_maps
+from aslp_lib.recalibration import Temperature
+
+MARGIN = 0.01
+"""Smallest difference of the NLL that matters, in nats."""
+
+
+def crops(
+    sets: Mapping[str, Nuclei],
+    chosen: Sequence[int],
+    description: str,
+    networks: Mapping[str, nn.Module] | None = None,
+) -> Figure:
+    """Show crops of each set, without labels; with networks, also their maps and the masks.
+
+    Args:
+        description: what is to be seen, for the alt text.
+        networks: label of a row -> the network whose maps it shows.
+    """
+    rows = {"image": [part.crops[i] / 255 for part in sets.values() for i in chosen]}
+    for label, network in (networks or {}).items():
+        maps = (grey_level_maps(network, part, chosen) for part in sets.values())
+        rows[label] = [one / 255 for several in maps for one in several]
+    if networks:
+        rows["mask"] = [part.mask(i) for part in sets.values() for i in chosen]
+    return pictures(rows, description, [f"{name} {i}" for name in sets for i in chosen])
+
+
+def corrupted(dataset: ImageSet, index: int, kinds: Sequence[str], description: str) -> Figure:
+    """Show an image and corrupted copies of it, see `crops`."""
+    copies = [dataset, *(Corrupted(dataset, kind) for kind in kinds)]
+    images = [copy.loaded(index)[0][0].numpy() / 255 for copy in copies]
+    return pictures({"image": images}, description, ["as it is", *kinds])
+
+
+@themed
+def nll_over_temperature(sets: Mapping[str, Counts], reference: float) -> Figure:
+    """Plot the NLL over T, with the best T of each set and the NLL of 1/2 everywhere.
+
+    Args:
+        reference: the T of corrupted, marked on the curve of the last set.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 3.4, "NLL of one network under three microscopes")
+    grid, notes = np.geomspace(1, 16, 49), []
+    looks = zip(("--", "-.", "-"), (6, -24, 6), strict=True)
+    for (name, c), (line, height) in zip(sets.items(), looks, strict=True):
+        one = c.as_one_image()
+        best = float(Temperature().fit(one).value)
+        *nll, lowest, there = (
+            calibration.nll(Temperature(t).apply_counts(one)) for t in (*grid, best, reference)
+        )
+        axis.plot(grid, nll, line, color=ink())
+        axis.plot(best, lowest, "o", color=ink(), fillstyle="none", ms=9, mew=1.6)
+        label = f"{name}, best T = {best:.2g}"
+        axis.annotate(label, (grid[4], nll[4]), (4, height), textcoords="offset points")
+        notes.append(f"{name} {nll[0]:.2f} at T = 1, lowest {lowest:.2f} at T = {best:.2g}")
+    axis.plot(reference, there, "s", color=ink())
+    axis.annotate("T of corrupted", (reference, there), (6, 4), textcoords="offset points")
+    axis.axhline(np.log(2), color=GREY, linewidth=1)
+    axis.annotate("1/2 everywhere", (1.02, np.log(2)), (0, 4), textcoords="offset points")
+    axis.set(xlabel="temperature T", ylabel="NLL, nats per pixel", xscale="log", yscale="log")
+    axis.set(xticks=(1, 2, 4, 8, 16), yticks=(0.1, 0.2, 0.5, 1, 2), ylim=(0.09, 2.2))
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    figure.set_label(
+        f"NLL over the temperature T from 1 to 16: {'; '.join(notes)}. 1/2 everywhere has 0.69; "
+        f"with the T of corrupted, {reference:.1f}, {name} has {there:.2f}."
+    )
+    return figure
+
+
+@themed
+def changes(groups: Mapping[str, Mapping[str, Difference]]) -> Figure:
+    """Draw differences in NLL in groups, with each seed, the 95 % interval and the verdict.
+
+    Args:
+        groups: set -> remedy -> its difference from the T of validation.
+    """
+    figure, axes = new_panels(1, 7.2, 0.9 + 0.85 * len(groups))
+    axis = axes[0]
+    family = [one for group in groups.values() for one in group.values()]
+    found, notes, rows = iter(verdicts(family, MARGIN)), [], []
+    for name, group in groups.items():
+        rows.append(f"{name}:")
+        for remedy, one in group.items():
+            row, verdict = len(rows), next(found)
+            rows.append(remedy)
+            axis.plot([one.low, one.high], [row, row], "-", color=ink(), linewidth=1.5)
+            axis.plot(one.values, [row] * len(one.values), "o", color=ink(), mfc="none", ms=7)
+            axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
+            notes.append(f"{name}, {remedy}: {one.text(SCORES['nll'], '+')}, {verdict}")
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.tick_params(axis="y", length=0)
+    axis.set(ylim=(len(rows) - 0.4, -0.6), xlabel="NLL minus NLL with the T of validation")
+    figure.set_label(f"NLL minus NLL with the T of validation, paired by seed. {'; '.join(notes)}.")
+    return figure
