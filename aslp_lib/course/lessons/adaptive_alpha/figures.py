@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import METHOD_COLOURS, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, ink, legend_below, themed
 
-BCE, ASLP = METHOD_COLOURS[0], METHOD_COLOURS[2]
+BCE, ASLP = OF_METHODS["BCE"], OF_METHODS["ASLP"]
 
 
 @themed

@@ -7,11 +7,9 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.bill.decision import COSTS
-from aslp_lib.evaluation.figures.style import METHOD_COLOURS, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import ink, legend_below, looks, themed
 
 TICKS = (1, 2, 5, 10, 20, 50)
-METHODS = "BCE", "constant alpha", "ASLP (MC)"
-"""Labels of the methods with the first colours."""
 
 
 @themed
@@ -24,12 +22,12 @@ def paid_bills(panels: Mapping[str, Mapping[str, pandas.DataFrame]], title: str)
         panels: label of the vertical axis -> label -> `decision.bills`, all of the same labels.
     """
     figure, axes = new_panels(len(panels), 6.2 if len(panels) == 1 else 4.2, 3.4, title)
-    colours, notes = dict(zip(METHODS, METHOD_COLOURS, strict=False)), []
+    look, notes = looks(next(iter(panels.values()))), []
     for axis, (ylabel, tables) in zip(axes, panels.items(), strict=True):
         for label, bills in tables.items():
-            style = "--" if "scaled" in label + ylabel else "-"
-            colour = colours[label.removesuffix(", scaled")]
-            axis.plot(COSTS, 100 * bills.paid, style, color=colour, label=label)
+            colour, line, _ = look[label]
+            line = "--" if "scaled" in ylabel else line
+            axis.plot(COSTS, 100 * bills.paid, line, color=colour, label=label)
             paid = ", ".join(f"{100 * bills.paid[miss]:.0f}" for miss in TICKS[2:])
             notes.append(f"{ylabel}, {label}: {paid}")
         nothing = 100 * next(iter(tables.values())).nothing
