@@ -13,7 +13,7 @@ from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.evaluation.figures.style import METHOD_COLOURS, directions, ink, legend_below, themed
 
 Log = Sequence[Mapping[str, float]]
-BCE, _, ASLP, *_ = METHOD_COLOURS
+BCE, _, ASLP = METHOD_COLOURS[:3]
 SHOWN = (20, 100)
 """Range of the shares, in %, which holds those of the first epoch."""
 SHADE: dict[str, Any] = {"alpha": 0.3, "linewidth": 0, "interpolate": True}

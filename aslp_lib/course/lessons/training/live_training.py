@@ -42,7 +42,8 @@ def train_in_view(
     def draw(state: TrainingState) -> None:
         nonlocal handle
         trained[state.method.label] = state
-        seen.setdefault(state.method.label, []).append(state.validation)
+        if isinstance(state.validation, Counts):  # of two classes
+            seen.setdefault(state.method.label, []).append(state.validation)
         if len(state.log) % every and len(state.log) < settings.epochs:
             return
         history = show(in_view({label: run.log for label, run in trained.items()}))
