@@ -14,7 +14,7 @@ from scipy.special import entr
 from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
-from aslp_lib.course.lessons.bill.decision import bills
+from aslp_lib.course.lessons.bill.decision import Bill, bills
 from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
@@ -126,6 +126,7 @@ DRAWN = {
         ({"BCE": LOG, "ASLP (MC)": [row | ALPHAS for row in LOG]},),
         [[60, 80, 97], [0.2] * 3, [0.3, 0.1, 0.2]],
     ),
+    "plan_and_bill": (([Bill(0.4, 0.6, 0.3)] * 20, 12), [[40] * 20, [60] * 20]),
     "scaled_nll_by_epoch": ((LOG,), [[0.5, 0.2, 0.4], [[2, 0.2]]]),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),

@@ -1,4 +1,4 @@
-"""Figures of confidence and accuracy over training."""
+"""Figures of confidence and accuracy, and of a laboratory's bills, over training."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,25 +9,27 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.evaluation.figures.style import METHOD_COLOURS, directions, ink, legend_below, themed
 
 Log = Sequence[Mapping[str, float]]
-BCE, _, ASLP, *_ = METHOD_COLOURS
-SHOWN = (60, 100)
-"""Range of the shares, in %. The first epochs lie outside."""
+BCE, _, ASLP = METHOD_COLOURS[:3]
+SHOWN = (20, 100)
+"""Range of the shares, in %, which holds those of the first epoch."""
+SHADE: dict[str, Any] = {"alpha": 0.3, "linewidth": 0, "interpolate": True}
 
 
 @themed
 def confidence_and_accuracy(logs: Mapping[str, Log]) -> Figure:
-    """Plot validation confidence and accuracy over epochs, with the difference shaded.
+    """Plot validation confidence and accuracy of BCE over epochs, with the difference shaded.
 
     Args:
         logs: title of a panel -> rows of a training log.
     """
-    figure, axes = new_panels(len(logs), 3.6, 3.6, sharey=True)
+    figure, axes = new_panels(len(logs), 3.6, 3.4, sharey=True)
     panels = zip(axes, logs.items(), strict=True)
-    notes = [_draw_shares(axis, *panel) for axis, panel in panels]
-    axes[0].set(ylabel="validation, % of pixels")
+    notes = [_draw_shares(axis, *panel, BCE) for axis, panel in panels]
+    axes[0].set(ylabel="validation, %")
     legend_below(figure, axes[0])
     figure.set_label(f"Confidence and accuracy over training. At the end, {'; '.join(notes)}.")
     return figure
@@ -40,21 +42,22 @@ def in_view(logs: Mapping[str, Log]) -> Figure:
     Args:
         logs: label of the method -> rows of its training log. The technique is hard inversion.
     """
-    figure, axes = new_panels(3, 3.6, 3.6)
+    figure, axes = new_panels(3, 3.6, 3.4)
     notes = []
     for axis, (label, log) in zip(axes, logs.items(), strict=False):
-        notes.append(_draw_shares(axis, label, log))
-        if "alpha_mean" not in log[-1]:
+        with_alphas = "alpha_mean" in log[-1]
+        notes.append(_draw_shares(axis, label, log, ASLP if with_alphas else BCE))
+        if not with_alphas:
             continue
         names = ("epoch", "alpha_mean", "alpha_p10", "alpha_p90", "accuracy")
         epoch, mean, low, high, accuracy = np.array([[row[n] for n in names] for row in log]).T
         axes[2].fill_between(epoch, low, high, color=ASLP, alpha=0.3, linewidth=0)
-        axes[2].plot(epoch, mean, color=ASLP, label="mean alpha")
+        axes[2].plot(epoch, mean, color=ASLP, linewidth=2.5, label="mean alpha")
         bound = 2 * (1 - accuracy) / HARD_INVERSION.beta
-        axes[2].plot(epoch, bound, "--", color=ink(), label="MC's bound")
+        axes[2].plot(epoch, bound, color=ink(), linewidth=1, label="MC's bound")
         axes[2].legend(loc="lower right", fontsize=9)
         notes[-1] += f", mean alpha {mean[-1]:.3f} with bound {bound[-1]:.3f}"
-    axes[0].set(ylabel="validation, % of pixels")
+    axes[0].set(ylabel="validation, %")
     axes[2].set(xlabel="epoch", ylabel="alpha", ylim=(0, 0.4), title="alphas of ASLP (MC)")
     legend_below(figure, axes[0])
     figure.set_label(f"Confidence and accuracy over training. At the end, {'; '.join(notes)}.")
@@ -62,43 +65,66 @@ def in_view(logs: Mapping[str, Log]) -> Figure:
 
 
 @themed
-def bills(expected: Sequence[float], paid: Sequence[float], stop: int) -> Figure:
-    """Plot the bills of 100 pixels that the network of BCE leads to, over epochs.
+def plan_and_bill(bills: Sequence[Bill], kept: int) -> Figure:
+    """Plot the plan, which is the expected bill, and the paid bill of BCE over epochs.
 
     Args:
-        expected, paid: bills after each epoch.
-        stop: epoch that early stopping keeps.
+        bills: bills per pixel after each epoch.
+        kept: epoch that early stopping keeps.
     """
     figure, (axis,) = new_panels(1, 6.2, 3.4)
-    epoch = range(1, len(paid) + 1)
-    axis.plot(epoch, expected, color=BCE, label="expected bill")
-    axis.plot(epoch, paid, color=BCE, linewidth=4, alpha=0.6, label="paid bill")
-    axis.axvline(stop, color=ink(), linestyle=":", linewidth=1, label="early stopping")
-    axis.set(xlabel="epoch", ylabel="bill of 100 pixels", ylim=(0, 100), title="BCE")
+    epoch = np.arange(1, len(bills) + 1)
+    plan, paid = 100 * np.array([(b.expected, b.paid) for b in bills]).T
+    _shade(axis, epoch, paid, plan, ("the plan falls short", "the plan is too high"))
+    axis.plot(epoch, plan, color=BCE, linewidth=2.5)
+    axis.plot(epoch, paid, color=ink(), linewidth=1)
+    axis.axhline(100, color=ink(), linestyle="-.", linewidth=1)
+    _write(axis, epoch[-1], 101, "check everything", ha="right", va="bottom")
+    _write(axis, epoch[-1], plan[-1] - 2, "plan", ha="right", va="top")
+    _write(axis, epoch[-1], paid[-1] + 2, "paid", ha="right", va="bottom")
+    for place, name in ((20, "epoch 20"), (kept, f"kept: {kept}")):
+        axis.vlines(place, plan[place - 1], paid[place - 1], color=ink(), linewidth=1.5)
+        side = "right" if place == 20 else "left"
+        _write(axis, place, plan[place - 1] - 3, name, va="top", ha=side)
+    axis.set(xlabel="epoch", ylabel="bill of 100 pixels", ylim=(30, 112), title="BCE")
     legend_below(figure, axis)
+    at = {"epoch 20": 19, f"epoch {kept}, which early stopping keeps": kept - 1, "the end": -1}
+    notes = "; ".join(f"{k}: {plan[i]:.0f} and {paid[i]:.0f}" for k, i in at.items())
     figure.set_label(
-        f"Bills of BCE over epochs. Early stopping keeps epoch {stop}: expected "
-        f"{expected[stop - 1]:.0f}, paid {paid[stop - 1]:.0f}. At the end: expected "
-        f"{expected[-1]:.0f}, paid {paid[-1]:.0f}."
+        f"Plan and paid bill of BCE over epochs; checking everything costs 100. {notes}."
     )
     return figure
 
 
-def _draw_shares(axis: Axes, title: str, log: Log) -> str:
-    """Draw a panel of confidence and accuracy, and describe its end."""
-    over, under = directions()
+def _draw_shares(axis: Axes, title: str, log: Log, colour: str) -> str:
+    """Draw a panel of confidence and accuracy with the last gap, and describe the end."""
     epoch, confidence, accuracy = np.array(
         [[row["epoch"], 100 * row["confidence"], 100 * row["accuracy"]] for row in log]
     ).T
-    axis.plot(epoch, confidence, color=ink(), label="confidence")
-    axis.plot(epoch, accuracy, ":", color=ink(), linewidth=2, label="accuracy")
-    shade: dict[str, Any] = {"alpha": 0.3, "linewidth": 0, "interpolate": True}
-    wrong = {"overconfident": (confidence > accuracy, over)}
-    wrong["underconfident"] = (confidence < accuracy, under)
-    for label, (where, colour) in wrong.items():
-        axis.fill_between(
-            epoch, confidence, accuracy, where=where, color=colour, label=label, **shade
-        )
-    axis.set(xlabel="epoch", ylim=SHOWN)
+    _shade(axis, epoch, confidence, accuracy, ("overconfident", "underconfident"))
+    axis.plot(epoch, confidence, color=colour, linewidth=2.5)
+    axis.plot(epoch, accuracy, color=ink(), linewidth=1)
+    gap = confidence[-1] - accuracy[-1]
+    ends = (("confidence", confidence[-1], gap > 0), ("accuracy", accuracy[-1], gap <= 0))
+    for name, end, above in ends:
+        place, side = (end + 2, "bottom") if above else (end - 2, "top")
+        _write(axis, epoch[-1], place, name, ha="right", va=side)
+    middle, towards = (confidence[-1] + accuracy[-1]) / 2, directions(text=True)[int(gap < 0)]
+    _write(axis, 1.03 * epoch[-1], middle, f"{gap:+.0f}", va="center", color=towards)
+    axis.set(xlabel="epoch", xlim=(0, 1.14 * epoch[-1]), ylim=SHOWN)
     axis.set_title(title, fontsize=11)
     return f"{title}: {confidence[-1]:.0f} and {accuracy[-1]:.0f} %"
+
+
+def _shade(
+    axis: Axes, x: np.ndarray, first: np.ndarray, second: np.ndarray, names: tuple[str, str]
+) -> None:
+    """Shade where the first curve is above the second, and where it is below."""
+    sides = first > second, first < second
+    for where, colour, name in zip(sides, directions(), names, strict=True):
+        axis.fill_between(x, first, second, where=where, color=colour, label=name, **SHADE)
+
+
+def _write(axis: Axes, x: float, y: float, words: str, **look: Any) -> None:
+    """Write words at a place of the axes."""
+    axis.text(x, y, words, fontsize=9, **look)
