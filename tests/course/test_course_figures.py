@@ -165,8 +165,12 @@ DRAWN = {
     "alphas_and_bound": ((range(1, 21), ALPHA, BOUND), [ALPHA[:, 3], BOUND]),
     "interval_coverage": ((0.2, ENDS, "Coverage"), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "in_fields": (  # the harder field is on the left
-        ({"BCE": FIELDS, "ASLP (MC)": FIELDS}, {"gap": lambda c: 0.8 - accuracy(c)}),
-        [[[60, 20], [80, 0]]],
+        ({"BCE": FIELDS, "ASLP (MC)": FIELDS}, "gap", lambda c: 0.8 - accuracy(c)),
+        [[[60, 0.2], [80, 0]]],
+    ),
+    "verdicts": (  # 95 % intervals, and the 90 % interval of the second
+        ({"A": (0.002, 0.001), "B": (0.02, 0.004)}, {"A": "too small to matter", "B": "worse"}),
+        [[[-0.00009, 0], [0.00409, 0]], [[0.01164, 1], [0.02836, 1]], [[0.01308, 1], [0.02692, 1]]],
     ),
     "gaps": (
         ([{"all": (SURE, CALIBRATED)}], "title"),

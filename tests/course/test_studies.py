@@ -1,10 +1,12 @@
 import numpy as np
+import pandas
 import pytest
 import torch
-from scipy.stats import ttest_1samp
 
-from aslp_lib.course.lessons.evaluation import by_field, coverage_study, power
+from aslp_lib.course.lessons.evaluation import by_field, coverage_study, further_runs
+from aslp_lib.course.lessons.evaluation.tables import table
 from aslp_lib.course.lessons.remedies import by_predicted_class
+from aslp_lib.course.recorded import FOLDER
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -77,9 +79,19 @@ def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
     assert covered["images"] >= 90 and covered["pixels"] < 80
 
 
-def test_power_is_the_share_of_simulated_trials_that_resolve_the_difference():
-    trials = np.random.default_rng(0).normal(0.6, 1, (20_000, 8))
-    share = (ttest_1samp(trials, 0, axis=1).pvalue <= 0.05).mean()
-    assert power([0.6], seeds=8) == pytest.approx(share, abs=0.015)  # 4 standard errors
-    assert power([0.0], seeds=8) == pytest.approx(0.05)
-    assert power([-0.6], seeds=8) == pytest.approx(power([0.6], seeds=8))
+def test_further_runs_are_paired_by_seed():
+    paid, expected = (further_runs(score) for score in ("paid", "expected"))
+    networks = ["ASLP (MC)", "ASLP (MC), scaled", "BCE", "BCE, scaled"]
+    assert [*paid.index] == [1, 2, 3, 4, 5] and [*paid.columns] == networks
+    record = pandas.read_csv(FOLDER / "nuclei_seeds.csv").set_index(["seed", "method"])
+    rows = record.loc[(3, "aslp_mc")]
+    assert [*rows.recalibration] == ["none", "temperature_scaling"]
+    assert paid.loc[3, networks[:2]].tolist() == pytest.approx((100 * rows.paid).tolist())
+    assert (100 * record.checked <= 100 * record.paid).all() and (expected > 0).all(axis=None)
+
+
+def test_a_table_leaves_the_interval_of_a_network_against_itself_empty():
+    rows = {"A": (55.1, (0, 0)), "B": (50.0, (-0.5, 3.0))}
+    *_, first, second = table(rows, "pays", "more").data.splitlines()
+    assert [cell.strip() for cell in first.split("|")[1:4]] == ["A", "55", ""]
+    assert [cell.strip() for cell in second.split("|")[1:4]] == ["B", "50", "-0.5 to +3.0"]

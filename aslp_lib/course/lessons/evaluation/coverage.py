@@ -39,7 +39,7 @@ def coverage_study(
         sets, 2) lower and upper ends.
     """
     grey = population.grey
-    ends: dict[str, list] = {"images": [], "pixels": []}
+    ends: dict[str, list] = {"pixels": [], "images": []}
     for number in range(datasets):
         # Each data set has its own generator: shares that differ in the last bit may consume
         # another number of random bits, which then changes this data set only.
