@@ -156,7 +156,7 @@ def lines_of_the_reader(own, maps):
     """The cells of the lesson that read the reader's folder, with its settings."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    words = "import numpy|PATH = None|lesson.folder|of_network =|units to|at\\(test|guess_missed ="
+    words = "import numpy|PATH = None|lesson.folder|of_network|expected {|at\\(test|guess_missed ="
     wanted = re.compile(f"{words}|def promise|for risk in")
     chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
     text = "\n".join(chosen).replace("PATH = None", f"PATH = {str(own / 'own')!r}")
