@@ -15,13 +15,11 @@ from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import Bill, bills
-from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
-from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.calibration import accuracy
 from aslp_lib.metrics.counts import Counts
 
@@ -40,8 +38,6 @@ RNG = np.random.default_rng(0)
 SHAPES = Shapes("x", 4, seed=0, size=16)
 COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SHAPES.masks[:, 0])
 BILLS = bills(COUNTS)
-CELLS = draw_cells(3, 0)
-INSIDE = CELLS.labelled[2, 0].numpy()
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
@@ -77,10 +73,6 @@ def entropy(q):
     return entr(q) + entr(1 - q)
 
 
-def of_cells(values):
-    return np.where(INSIDE, values[2, 0].double(), -1)
-
-
 DRAWN = {
     "ascent": (({"A": np.array([0.1, 0.2])}, 0.15), [[0.1, 0.2], [0.15, 0.15]]),
     "envelope": (
@@ -112,11 +104,14 @@ DRAWN = {
         (SHARES, {"as trained": LOW, "undone": HIGH}, 0.4),
         [np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH], [[0, 20], [100, 80]]],
     ),
-    "bills_of_seeds": (
-        ({"A": pandas.DataFrame({"expected": [0.4], "paid": [0.6]})},),
-        [[[40, -0.3], [60, -0.3]], [[40, -0.3]], [[60, -0.3]]],
+    "divisions": (  # the mean, and a bar
+        ({"A": np.array([0.04, 0.06, 0.06, 0.0612])},),
+        [[[5, 0], [5, 1]], [[5.53, 0], [5.53, 1]], [[6, 0], [6.25, 3]]],
     ),
-    "cells": ((CELLS, [2, 0]), [of_cells(CELLS.masks), of_cells(CELLS.posterior)]),
+    "missed_over_threshold": (
+        (np.array([[0, 0.1], [0, 0.3]]), np.array([[0, 0.5]]), 1, 0.05, 1),
+        [[0, 20], [100 / 3, 140 / 3], [0, 50], [5, 5], [[1, 0], [1, 1]]],
+    ),
     "confidence_over_dose": (
         ({"set": {0.0: SURE, 0.4: CALIBRATED}}, 0.2),
         [[[0, 100], [0.4, 80]], [[0, 80], [0.4, 80]], [[0, 60], [0.4, 80]], [[0.4, 80]]],
@@ -189,10 +184,6 @@ DRAWN = {
         ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
         [DIM, EVERY_GREY / 255,
          np.select([EVERY_GREY > 127, EVERY_GREY > 51, EVERY_GREY > 9], [0, 2, 3], default=0)],
-    ),
-    "more_seeds": (
-        ({"A - B": {3: Difference(0.02, 0.01, 0.03), 4: Difference(0.0, -0.01, 0.01)}}, 0.01),
-        [[[3, 0.01], [3, 0.03]], [[4, 0.0]]],
     ),
     "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),

@@ -1,130 +1,78 @@
-"""Figures of the synthetic cells, of a run, and of differences and bills over a few seeds."""
+"""Figures of missed shares: over the threshold, and over many divisions of the same images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import new_panels, picture_grid
-from aslp_lib.course.lessons.own_data.microscopy import Cells
-from aslp_lib.evaluation.figures.style import GREY, directions, ink, legend_below, themed
-from aslp_lib.experiments.seed_statistics import Difference
-
-UNLABELLED_SHADE = "#C3B1E1"
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, themed
 
 
 @themed
-def cells(data: Cells, indices: Sequence[int]) -> Figure:
-    """Show images, masks and true posteriors, one column per image.
+def missed_over_threshold(
+    choosing: np.ndarray, new: np.ndarray, chosen: int, risk: float = 0.05, highest: int = 40
+) -> Figure:
+    """Plot the mean missed share over the threshold, with and without a place for the next image.
 
     Args:
-        indices: indices of the images.
+        choosing, new: missed shares of images that choose and of new ones, (images, thresholds).
+        chosen: the chosen threshold.
+        risk: the promised share.
+        highest: last threshold that is shown.
     """
-    rows = {"image": 0.2 * data.images + 0.4, "mask": data.masks, "true P(y=1), π": data.posterior}
-    chosen = list(indices)
-    outside = ~data.labelled[chosen, 0].numpy()
-    figure, grid = picture_grid(
-        {name: np.ma.masked_array(values[chosen, 0], outside) for name, values in rows.items()}, 1.4
-    )
-    for axis in grid.flat:
-        axis.set_facecolor("black" if axis in grid[0] else UNLABELLED_SHADE)
-    figure.set_label(
-        f"{len(chosen)} images of cells, one column each; from top to bottom: {', '.join(rows)}. "
-        "White is foreground, and the grey level is the probability. Pixels outside the round "
-        "field of view have no label (violet)."
-    )
-    return figure
-
-
-@themed
-def more_seeds(differences: Mapping[str, Mapping[int, Difference]], smallest: float) -> Figure:
-    """Plot how the interval of a difference changes as seeds are added, one panel per difference.
-
-    Small dots are the differences of the seeds.
-
-    Args:
-        differences: "first - second" -> number of seeds -> the NLL difference over these seeds.
-        smallest: the smallest difference that matters, in nats.
-    """
-    figure, panels = new_panels(len(differences), 3.4, 3.4, sharey=True)
-    notes = []
-    for axis, (title, by_number) in zip(panels, differences.items(), strict=True):
-        axis.axhspan(-smallest, smallest, color=GREY, alpha=0.15, linewidth=0)
-        axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
-        for number, paired in by_number.items():
-            axis.plot([number, number], [paired.low, paired.high], color=ink(), linewidth=2)
-            face = ink() if paired.excludes_zero else axis.get_facecolor()
-            mark = {"color": ink(), "markerfacecolor": face, "markersize": 8}
-            axis.plot(number, paired.value, "o", **mark)
-            beside = np.full(len(paired.values), number + 0.2)
-            axis.plot(beside, paired.values, "o", color=GREY, markersize=4)
-        axis.set(xlabel="seeds", xticks=list(by_number), xlim=(2.5, max(by_number) + 0.5))
-        axis.set_title(title, fontsize=11)
-        spans = (
-            f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] with {n}" for n, d in by_number.items()
-        )
-        notes.append(f"{' '.join(title.split())}: {', '.join(spans)}")
-    panels[0].set_ylabel("difference in scaled NLL, nats")
-    figure.set_label(
-        "Differences in temperature-scaled NLL, 95 % intervals, by number of seeds; the band is "
-        f"±{smallest:g} nats. {'; '.join(notes)}."
-    )
-    return figure
-
-
-@themed
-def scaled_nll_by_epoch(log: Sequence[Mapping[str, float]]) -> Figure:
-    """Plot the temperature-scaled validation NLL over the epochs of a run, and mark its minimum.
-
-    Args:
-        log: rows of the run, see `comparison.Training`.
-    """
-    figure, (axis,) = new_panels(1, 5.6, 3.0)
-    nll = np.array([row["scaled_nll"] for row in log])
-    best = int(nll.argmin())
-    axis.plot(np.arange(len(nll)) + 1, nll, color=GREY, linewidth=2)
-    axis.plot(best + 1, nll[best], "o", color=ink(), markersize=8)
-    axis.annotate(f"epoch {best + 1}", (best + 1, nll[best]), (8, -4), textcoords="offset points")
-    axis.set(xlabel="epoch", ylabel="scaled NLL, nats", ylim=(nll[best] - 0.02, nll[-1] + 0.1))
-    axis.set_title("BCE, validation images", fontsize=11)
-    figure.set_label(
-        f"Temperature-scaled validation NLL over {len(nll)} epochs: {nll[best]:.2f} nats at the "
-        f"minimum, which a dot marks, and {nll[-1]:.2f} at the end."
-    )
-    return figure
-
-
-@themed
-def bills_of_seeds(results: Mapping[str, pd.DataFrame], everything: float = 100) -> Figure:
-    """Plot expected and paid bills per 100 pixels, a group of lines for each method.
-
-    Args:
-        results: method -> one row per seed, with "expected" and "paid" per pixel.
-        everything: the bill of checking every pixel.
-    """
-    figure, (axis,) = new_panels(1, 8.0, 0.8 + 0.75 * len(results))
-    over, under = directions()
-    notes = []
-    for place, (label, rows) in enumerate(results.items()):
-        shifts = np.linspace(-0.3, 0.3, len(rows))
-        bills = 100 * rows[["expected", "paid"]].to_numpy()
-        for height, (expected, paid) in zip(place + shifts, bills, strict=True):
-            colour = over if paid > expected else under
-            axis.plot([expected, paid], [height, height], color=colour, linewidth=2)
-            hollow = {"color": colour, "markerfacecolor": axis.get_facecolor()}
-            axis.plot(expected, height, "o", **hollow)
-            axis.plot(paid, height, "o", color=colour)
-        pairs = ", ".join(f"{expected:.0f} and {paid:.0f}" for expected, paid in bills)
-        notes.append(f"{label}: {pairs}")
-    axis.axvline(everything, color=ink(), linestyle="--", linewidth=1)
-    axis.annotate("check all", (everything, -0.4), (-4, 0), textcoords="offset points", ha="right")
-    for name, colour in {"paid more than expected": over, "paid less": under}.items():
-        axis.plot([], [], color=colour, linewidth=2, label=name)
-    for name, face in {"expected": axis.get_facecolor(), "paid": GREY}.items():
-        axis.plot([], [], "o", color=GREY, markerfacecolor=face, label=name)
-    axis.set(xlabel="bill per 100 pixels", xlim=(20, everything + 4))
-    axis.set(yticks=range(len(results)), yticklabels=list(results), ylim=(len(results) - 0.5, -0.6))
+    figure, (axis,) = new_panels(1, 6.4, 3.2)
+    levels, number = np.arange(highest + 1), len(choosing)
+    means = 100 * choosing.mean(axis=0)
+    lines = {
+        f"{number} images that choose": (means, {"color": GREY, "linewidth": 2}),
+        "with a place for the next": (
+            (number * means + 100) / (number + 1),
+            {"color": ink(), "linewidth": 2.5},
+        ),
+        f"{len(new)} new images": (
+            100 * new.mean(axis=0),
+            {"color": ink(), "linewidth": 2, "linestyle": ":"},
+        ),
+    }
+    for label, (values, look) in lines.items():
+        axis.plot(levels, values[: highest + 1], label=label, **look)
+    axis.axhline(100 * risk, color=ink(), linewidth=1, linestyle="--")
+    axis.axvline(chosen, color=ink(), linewidth=1)
+    axis.set(xlabel="lowest grey level that is checked", ylabel="missed share, %")
+    axis.set(xlim=(0, highest), ylim=(0, None))
     legend_below(figure, axis)
-    figure.set_label(f"Expected and paid bills of each seed. {'; '.join(notes)}.")
+    at_chosen = (f"{label} {values[chosen]:.1f} %" for label, (values, _) in lines.items())
+    figure.set_label(
+        f"Mean missed share over the threshold. At the chosen one, {chosen}: "
+        f"{', '.join(at_chosen)}. A dashed line marks {100 * risk:g} %."
+    )
+    return figure
+
+
+@themed
+def divisions(missed: Mapping[str, np.ndarray], risk: float = 0.05) -> Figure:
+    """Plot histograms of the share that is missed on new images, one panel per kind of division.
+
+    Args:
+        missed: how the images are divided -> the mean missed share of each division.
+        risk: the promised share.
+    """
+    figure, axes = new_panels(len(missed), 4.2, 3.0, sharex=True, sharey=True)
+    bins = np.arange(0, 100 * max(map(np.max, missed.values())) + 0.25, 0.25)
+    notes = []
+    for axis, (label, shares) in zip(axes, missed.items(), strict=True):
+        axis.hist(100 * shares, bins, color=GREY)
+        axis.axvline(100 * risk, color=ink(), linewidth=2)
+        axis.axvline(100 * shares.mean(), color=ink(), linestyle=":", linewidth=2)
+        axis.set(xlabel="missed on new images, %", xlim=(0, None), title=label)
+        notes.append(
+            f"{label}: mean {100 * shares.mean():.0f} %, standard deviation "
+            f"{100 * shares.std():.1f} points"
+        )
+    axes[0].set_ylabel("divisions")
+    figure.set_label(
+        f"Missed shares of {len(shares)} divisions. {'; '.join(notes)}. A line marks "
+        f"{100 * risk:g} %, a dotted line the mean."
+    )
     return figure
