@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.contrasts import MARGIN
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, METHOD_COLOURS, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, legend_below, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import ScoreFunction
 
-LOOKS = (METHOD_COLOURS[0], "o"), (METHOD_COLOURS[2], "^")
+LOOKS = (OF_METHODS["BCE"], "o"), (OF_METHODS["ASLP"], "^")
 """Colours and marks of BCE and ASLP."""
 QUANTILES = (2.09, 1.73)
 """Student's quantiles of 95 % and 90 % intervals from 20 runs."""

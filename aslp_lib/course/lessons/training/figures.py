@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.bill.decision import Bill
-from aslp_lib.evaluation.figures.style import METHOD_COLOURS, directions, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, legend_below, themed
 
 Log = Sequence[Mapping[str, float]]
-BCE, _, ASLP = METHOD_COLOURS[:3]
+BCE, ASLP = OF_METHODS["BCE"], OF_METHODS["ASLP"]
 SHOWN = (20, 100)
 """Range of the shares, in %, which holds those of the first epoch."""
 SHADE: dict[str, Any] = {"alpha": 0.3, "linewidth": 0, "interpolate": True}
