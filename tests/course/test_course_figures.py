@@ -20,6 +20,7 @@ from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
+from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.calibration import accuracy
 from aslp_lib.metrics.counts import Counts
 
@@ -122,7 +123,6 @@ DRAWN = {
         [[60, 80, 97], [0.2] * 3, [0.3, 0.1, 0.2]],
     ),
     "plan_and_bill": (([Bill(0.4, 0.6, 0.3)] * 20, 12), [[40] * 20, [60] * 20]),
-    "scaled_nll_by_epoch": ((LOG,), [[0.5, 0.2, 0.4], [[2, 0.2]]]),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         [[[1, 5], [2, 6]], [7, 8]],
