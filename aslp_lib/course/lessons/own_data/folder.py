@@ -14,6 +14,7 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -21,6 +22,7 @@ from PIL import Image
 
 from aslp_lib.course import recorded
 from aslp_lib.course.figures import pictures
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.data.nuclei import Nuclei
 from aslp_lib.maps.listing import find_images
 from aslp_lib.maps.read import read_image, read_map
@@ -49,7 +51,8 @@ def laboratory() -> tuple[Path, Path]:
     settings = recorded.settings_of("nuclei")
     data, network = settings.load_data(), recorded.load("bce", "nuclei")
     sets = {"Train": data.train, "Validation": data.validation, "Test": data.tests["test"]}
-    for part, crops in sets.items():
+    for part, of_part in sets.items():
+        crops = cast(Nuclei, of_part)
         stems = _stems(crops)
         for stem, image, mask in zip(stems, crops.crops, crops.labels, strict=True):
             folder = root / ("Test" if part == "Test" else "Train") / "nuclei"
@@ -120,11 +123,11 @@ def pairs(root: Path, number: int = 8) -> Figure:
     return pictures(rows, "White is foreground.")
 
 
-def _stems(crops: Nuclei) -> list[str]:
+def _stems(crops: ImageSet) -> list[str]:
     """Name crops by their field of view, and number those of a field."""
     seen: Counter[int] = Counter()
     stems = []
-    for field in crops.groups.tolist():
+    for field in np.asarray(crops.groups).tolist():
         seen[field] += 1
         stems.append(f"field{field:03}_{seen[field]:02}")
     return stems
