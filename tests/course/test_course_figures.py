@@ -143,6 +143,7 @@ DRAWN = {
             [[0.8, entropy(0.8)]],
         ],
     ),
+    "predictions": ((SHAPES, [1], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
     "paid_bills": (
         ({"all": {"BCE": BILLS}}, "title"),
         [100 * BILLS.paid, 100 * BILLS.nothing, [100, 100]],
@@ -183,7 +184,7 @@ DRAWN = {
     "mistakes": (
         ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
         [DIM, EVERY_GREY / 255,
-         np.select([EVERY_GREY > 127, EVERY_GREY > 51, EVERY_GREY > 9], [0, 2, 3], default=0)],
+         np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0)],
     ),
     "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
