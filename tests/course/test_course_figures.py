@@ -132,8 +132,8 @@ DRAWN = {
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
     "reliability_dots": (  # of predicted background, and of all pixels
-        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")},),
-        [[50, 100], [[80, 70]], [0, 100], [[20, 30]]],
+        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")}, (10, "checked")),
+        [[[10, 0], [10, 0.78]], [50, 100], [[80, 70]], [0, 100], [[20, 30]]],
     ),
     "entropy_of_kinds": (  # mean confidence 0.8
         ({"easy": (30, 27), "hard": (10, 5)},),
@@ -143,6 +143,7 @@ DRAWN = {
             [[0.8, entropy(0.8)]],
         ],
     ),
+    "predictions": ((SHAPES, [0], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
     "paid_bills": (
         ({"all": {"BCE": BILLS}}, "title"),
         [100 * BILLS.paid, 100 * BILLS.nothing, [100, 100]],
@@ -183,7 +184,7 @@ DRAWN = {
     "mistakes": (
         ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
         [DIM, EVERY_GREY / 255,
-         np.select([EVERY_GREY > 127, EVERY_GREY > 51, EVERY_GREY > 9], [0, 2, 3], default=0)],
+         np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0)],
     ),
     "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),

@@ -82,6 +82,12 @@ def pictures(
     return figure
 
 
+def outline(axis: Axes, mask: np.ndarray) -> None:
+    """Draw the outline of a label, in black on white, which stands out against any colour."""
+    for colour, width in (("white", 3), ("black", 1)):
+        axis.contour(mask, [0.5], colors=colour, linewidths=width)
+
+
 class Panels:
     """A figure made of panels whose positions and sizes are given in inches."""
 

@@ -29,7 +29,7 @@ def _many(pixels: int, miss: float) -> Case:
 
 def counts_of(f: Array, y: Array) -> Counts:
     """Count pixels with probabilities f and labels y, as one image."""
-    return Counts.from_probabilities(torch.tensor(f)[None], torch.tensor(y)[None])
+    return Counts.from_probabilities(torch.tensor(f).reshape(1, -1), torch.tensor(y).reshape(1, -1))
 
 
 def _paid(f: Array, y: Array, miss: float, thresholds: Iterable[float]) -> float:
