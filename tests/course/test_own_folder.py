@@ -99,9 +99,10 @@ def test_shares_at_a_threshold_are_those_of_a_loop():
     share = [
         ((f < 51) & (y == 1)).sum() / max(y.sum(), 1) for f, y in zip(maps, masks, strict=True)
     ]
-    missed, checked = lesson.at(counts, 0.2)
+    missed, checked, bill = lesson.at(counts, 0.2)
     assert missed == pytest.approx((np.mean(share[:2]) + np.mean(share[2:])) / 2)
     assert checked == pytest.approx((maps >= 51).mean())
+    assert bill == pytest.approx(((maps >= 51) + 10 * ((maps < 51) & (masks == 1))).mean())
 
 
 def test_half_of_the_units_choose_unless_a_list_names_them(own):
@@ -157,7 +158,7 @@ def lines_of_the_reader(own, maps):
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     words = "import numpy|PATH = None|lesson.folder|of_network|expected {|at\\(test|guess_missed ="
-    wanted = re.compile(f"{words}|def promise|for risk in")
+    wanted = re.compile(f"{words}|def promise|for risk in|units in both")
     chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
     text = "\n".join(chosen).replace("PATH = None", f"PATH = {str(own / 'own')!r}")
     text = text.replace("IGNORE = None", "IGNORE = 128").replace('.split("_")[0]', "")
@@ -176,5 +177,6 @@ def test_the_lesson_reads_a_folder_of_the_reader(own, monkeypatch, with_maps):
     with redirect_stdout(printed):
         exec(lines_of_the_reader(own, own / "maps" if with_maps else None), {})
     text = printed.getvalue()
-    assert "no problems in own" in text and "5 %: no promise" in text
+    assert "no problems in own" in text and "5 %: " in text
+    assert "at least 19 are needed" in text and "units in both: none" in text
     assert "20 %: check where f >=" in text and "missed" in text
