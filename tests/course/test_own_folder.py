@@ -16,6 +16,7 @@ from aslp_lib.course.lessons import own_data as lesson
 from aslp_lib.course.lessons.own_data import held_out
 from aslp_lib.course.lessons.own_data.folder import laboratory
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import Temperature
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "09_your_own_data.ipynb"
 NETWORK = recorded.load("bce", "nuclei")
@@ -103,6 +104,24 @@ def test_shares_at_a_threshold_are_those_of_a_loop():
     assert missed == pytest.approx((np.mean(share[:2]) + np.mean(share[2:])) / 2)
     assert checked == pytest.approx((maps >= 51).mean())
     assert bill == pytest.approx(((maps >= 51) + 10 * ((maps < 51) & (masks == 1))).mean())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_pictures_of_missed_foreground_are_those_of_a_loop(own, temperature):
+    stems = [f"Test{k:02}" for k in range(20)]
+    shares = []
+    for stem in stems:
+        f = np.clip(np.asarray(Image.open(own / f"maps/{stem}.png")) / 255, 1e-9, 1 - 1e-9)
+        disc = np.asarray(Image.open(own / f"own/Test/lab/GT/{stem}.png")) == 255
+        shares.append((1 / (1 + (1 / f - 1) ** (1 / temperature)) < 0.6)[disc].mean())
+    figure = lesson.missed_foreground(
+        own / "own", own / "maps", Temperature(temperature), stems, 0.6, 128
+    )
+    wanted = [f"{100 * np.sort(shares)[k]:.0f} % missed" for k in (4, 9, 14, 18)]
+    assert [axis.get_title() for axis in figure.axes[:4]] == wanted and len(set(wanted)) > 1
+    picture = figure.axes[7].images[0].get_array()
+    pink = (picture.max(axis=2) != picture.min(axis=2)).sum()
+    assert pink / (pink + (picture.min(axis=2) == 1).sum()) == pytest.approx(np.sort(shares)[18])
 
 
 def test_half_of_the_units_choose_unless_a_list_names_them(own):

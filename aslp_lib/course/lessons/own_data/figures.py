@@ -22,7 +22,8 @@ def missed_over_threshold(
         risk: the promised share.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.8)
-    highest, number, means = 40, len(choosing), 100 * choosing.mean(axis=0)
+    number, means = len(choosing), 100 * choosing.mean(axis=0)
+    highest = min(40, len(means) - 1)
     lines = {
         f"{number} images that choose": (means, ink(), 1.2),
         "with a place for the next": ((number * means + 100) / (number + 1), ink(), 3.0),
