@@ -16,6 +16,7 @@ from aslp_lib.course.lessons import own_data as lesson
 from aslp_lib.course.lessons.own_data import held_out
 from aslp_lib.course.lessons.own_data.folder import laboratory
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import Temperature
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "09_your_own_data.ipynb"
 NETWORK = recorded.load("bce", "nuclei")
@@ -99,9 +100,28 @@ def test_shares_at_a_threshold_are_those_of_a_loop():
     share = [
         ((f < 51) & (y == 1)).sum() / max(y.sum(), 1) for f, y in zip(maps, masks, strict=True)
     ]
-    missed, checked = lesson.at(counts, 0.2)
+    missed, checked, bill = lesson.at(counts, 0.2)
     assert missed == pytest.approx((np.mean(share[:2]) + np.mean(share[2:])) / 2)
     assert checked == pytest.approx((maps >= 51).mean())
+    assert bill == pytest.approx(((maps >= 51) + 10 * ((maps < 51) & (masks == 1))).mean())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_pictures_of_missed_foreground_are_those_of_a_loop(own, temperature):
+    stems = [f"Test{k:02}" for k in range(20)]
+    shares = []
+    for stem in stems:
+        f = np.clip(np.asarray(Image.open(own / f"maps/{stem}.png")) / 255, 1e-9, 1 - 1e-9)
+        disc = np.asarray(Image.open(own / f"own/Test/lab/GT/{stem}.png")) == 255
+        shares.append((1 / (1 + (1 / f - 1) ** (1 / temperature)) < 0.6)[disc].mean())
+    figure = lesson.missed_foreground(
+        own / "own", own / "maps", Temperature(temperature), stems, 0.6, 128
+    )
+    wanted = [f"{100 * np.sort(shares)[k]:.0f} % missed" for k in (4, 9, 14, 18)]
+    assert [axis.get_title() for axis in figure.axes[:4]] == wanted and len(set(wanted)) > 1
+    picture = figure.axes[7].images[0].get_array()
+    pink = (picture.max(axis=2) != picture.min(axis=2)).sum()
+    assert pink / (pink + (picture.min(axis=2) == 1).sum()) == pytest.approx(np.sort(shares)[18])
 
 
 def test_half_of_the_units_choose_unless_a_list_names_them(own):
@@ -157,7 +177,7 @@ def lines_of_the_reader(own, maps):
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     words = "import numpy|PATH = None|lesson.folder|of_network|expected {|at\\(test|guess_missed ="
-    wanted = re.compile(f"{words}|def promise|for risk in")
+    wanted = re.compile(f"{words}|def promise|for risk in|units in both")
     chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
     text = "\n".join(chosen).replace("PATH = None", f"PATH = {str(own / 'own')!r}")
     text = text.replace("IGNORE = None", "IGNORE = 128").replace('.split("_")[0]', "")
@@ -176,5 +196,6 @@ def test_the_lesson_reads_a_folder_of_the_reader(own, monkeypatch, with_maps):
     with redirect_stdout(printed):
         exec(lines_of_the_reader(own, own / "maps" if with_maps else None), {})
     text = printed.getvalue()
-    assert "no problems in own" in text and "5 %: no promise" in text
+    assert "no problems in own" in text and "5 %: " in text
+    assert "at least 19 are needed" in text and "units in both: none" in text
     assert "20 %: check where f >=" in text and "missed" in text

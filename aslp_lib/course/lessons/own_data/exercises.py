@@ -1,22 +1,12 @@
-"""Exercises: a promise by patient, pixels without a label, the score of a selected setting."""
+"""Exercise: a promise by patient."""
 
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from aslp_lib.course.exercises import Array, exercise, read_only
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.risk_control import risk_control_threshold
-
-_VALIDATIONS = (
-    read_only([0.95, 0.9, 0.8, 0.3, 0.1, 0.2, 0.05, 0.6], [1, 0, 1, 0, 0, 255, 255, 255]),
-    read_only([0.9, 0.9, 0.7, 0.2, 0.4, 0.1], [1, 1, 0, 0, 1, 255]),
-    read_only([0.6, 0.6, 0.6, 0.4, 0.99, 0.98], [1, 1, 1, 0, 255, 255]),
-)
-"""Two overconfident networks, and an underconfident one."""
 
 
 def _patients(images: list[int], seed: int, risk: float) -> tuple[Any, ...]:
@@ -32,11 +22,6 @@ def _patients(images: list[int], seed: int, risk: float) -> tuple[Any, ...]:
 _STUDIES = (
     _patients([1] * 8 + [2] * 3 + [24], 0, 0.2),
     _patients([3] * 20 + [1] * 5 + [30], 1, 0.1),
-)
-
-_CANDIDATES = (
-    read_only([0.41, 0.36, 0.38], [0.40, 0.39, 0.35]),
-    read_only([0.52, 0.47, 0.50, 0.44], [0.46, 0.43, 0.49, 0.48]),
 )
 
 
@@ -62,23 +47,6 @@ def _for_the_next_patient(shares: Array, patients: Array, risk: float) -> float:
     return round(255 * threshold + 0.5)
 
 
-def _gap(p: Array, y: Array) -> float:
-    predictions, labels = torch.tensor(p)[None], torch.tensor(y)[None]
-    return calibration.gap(Counts.from_probabilities(predictions, labels, ignore_index=255))
-
-
-def _difference(p: Array, foreground: NDArray[np.bool_]) -> float:
-    return float(np.maximum(p, 1 - p).mean() - ((p >= 0.5) == foreground).mean())
-
-
-def _confidence_of_all(p: Array, y: Array) -> float:
-    return float(np.maximum(p, 1 - p).mean() - ((p >= 0.5) == y)[y != 255].mean())
-
-
-def _foreground_mean(p: Array, y: Array) -> float:
-    return float(p[y != 255].mean() - ((p >= 0.5) == y)[y != 255].mean())
-
-
 PATIENTS = exercise(
     "own_data/patients",
     right=_for_the_next_patient,
@@ -99,31 +67,4 @@ PATIENTS = exercise(
     grid=_STUDIES,
 )
 
-GAP = exercise(
-    "own_data/gap",
-    right=_gap,
-    expects="a difference of two shares, such as 0.05",
-    mistakes={
-        "sign": lambda p, y: -_gap(p, y),
-        "unlabelled background": lambda p, y: _difference(p, y == 1),
-        "confidence of all": _confidence_of_all,
-        "unlabelled foreground": lambda p, y: _difference(p, y > 0),
-        "foreground": _foreground_mean,
-    },
-    grid=_VALIDATIONS,
-)
-
-REPORT = exercise(
-    "own_data/report",
-    right=lambda validation, test: test[np.argmin(validation)],
-    expects="one of the test NLLs, such as 0.4",
-    mistakes={
-        "selected on test": lambda validation, test: test.min(),
-        "validation": lambda validation, test: validation.min(),
-        "mean": lambda validation, test: test.mean(),
-        "highest": lambda validation, test: test[np.argmax(validation)],
-    },
-    grid=_CANDIDATES,
-)
-
-EXERCISES = (PATIENTS, GAP, REPORT)
+EXERCISES = (PATIENTS,)

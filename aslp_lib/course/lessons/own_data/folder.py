@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from tempfile import mkdtemp
 from typing import cast
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -24,10 +26,13 @@ from aslp_lib.course import recorded
 from aslp_lib.course.figures import pictures
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.maps.listing import find_images
+from aslp_lib.evaluation.figures.style import PINK, plain
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
 from aslp_lib.maps.read import read_image, read_map
+from aslp_lib.maps.slabs import open_map, open_mask
 from aslp_lib.maps.write import to_npy
 from aslp_lib.prediction.predict import predicted_maps
+from aslp_lib.recalibration import Temperature
 
 
 def new_folder() -> Path:
@@ -120,7 +125,57 @@ def pairs(root: Path, number: int = 8) -> Figure:
         "image": [read_image(images[stem]) / 255 for stem in some],
         "mask": [read_map(masks[stem]) / max(1, read_map(masks[stem]).max()) for stem in some],
     }
-    return pictures(rows, "White is foreground.")
+    titles = [plain(stem, 14) for stem in some]
+    return pictures(rows, "White is foreground.", titles)
+
+
+def stems(root: Path, part: str) -> list[str]:
+    """Return the stems of the images in `Train` or `Test`."""
+    return [stem for place in root.glob(f"{part}/*/Image") for stem in find_images(place)]
+
+
+def missed_foreground(
+    root: Path,
+    maps: Path,
+    fit: Temperature,
+    among: Collection[str],
+    threshold: float,
+    ignore_index: int | None = None,
+) -> Figure:
+    """Show the foreground that is missed in four images, from few to many misses.
+
+    Args:
+        root: folder in the layout of docs/own_folders.md.
+        maps: folder of maps, matched with the masks by their stems.
+        fit: temperature of the maps.
+        among: stems of the images, which have maps.
+        threshold: lowest recalibrated probability that is checked.
+        ignore_index: grey level of the masks' pixels without a label.
+    """
+    lowest = (1 + (1 / threshold - 1) ** fit.value.item()) ** -1  # before recalibration
+    files, found = find_images(maps, MAP_SUFFIXES), []
+    for place in sorted(root.glob("*/*")):
+        images = find_images(place / "Image")
+        for stem, mask in find_images(place / "GT").items():
+            if stem not in among or stem not in images:
+                continue
+            foreground = open_mask(mask, ignore_index=ignore_index).whole() == 1
+            f = open_map(files[stem]).whole()
+            missed = foreground & (f / (255 if f.dtype == np.uint8 else 1) < lowest)
+            found.append(
+                (missed.sum() / max(1, foreground.sum()), images[stem], foreground, missed)
+            )
+    found.sort(key=lambda image: image[0])
+    some = [found[int(q * (len(found) - 1))] for q in (0.25, 0.5, 0.75, 0.95)]
+    rows = {
+        "image": [read_image(image) / 255 for _, image, _, _ in some],
+        "foreground": [
+            np.where(missed[..., None], to_rgb(PINK), foreground[..., None].astype(float))
+            for _, _, foreground, missed in some
+        ],
+    }
+    titles = [f"{100 * share:.0f} % missed" for share, *_ in some]
+    return pictures(rows, "White foreground is checked, pink foreground is missed.", titles)
 
 
 def _stems(crops: ImageSet) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -121,16 +121,27 @@ def count(
     return cast(Counts, counts), first
 
 
-def at(counts: Counts, threshold: float) -> tuple[float, float]:
-    """Return the share of the foreground that is missed at a threshold, and that of pixels checked.
+class At(NamedTuple):
+    """What a threshold misses, and what it costs."""
 
-    The first is a mean over units; the second is of the pooled pixels. A pixel is checked if its
-    probability is at least the threshold.
-    """
+    missed: float
+    """Share of the foreground that is missed, a mean over units."""
+    checked: float
+    """Share of the pixels, of all images together, that are checked."""
+    bill: float
+    """Cost per pixel, if a check costs 1 and a missed pixel 10."""
+
+
+def at(counts: Counts, threshold: float) -> At:
+    """Return what is missed, checked and paid if pixels from a threshold on are checked."""
     grey = counts.grey
     level = int(np.ceil(threshold * (grey.grey_levels - 1) - 1e-9))
-    missed = missed_shares(counts)[:, level].mean()
-    return float(missed), float(grey.pooled[:, level:].sum() / counts.pixels)
+    checks, misses = grey.pooled[:, level:].sum(), grey.pooled[1, :level].sum()
+    return At(
+        missed=float(missed_shares(counts)[:, level].mean()),
+        checked=float(checks) / counts.pixels,
+        bill=float(checks + 10 * misses) / counts.pixels,
+    )
 
 
 def nuclei() -> tuple[Counts, np.ndarray]:
