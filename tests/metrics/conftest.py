@@ -13,12 +13,15 @@ def cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     block, corner = np.zeros_like(labels), np.zeros_like(labels)
     block[:, 2:7, 3:9] = 1
     corner[:, 0, 0] = 1
+    pair = corner.copy()
+    pair[:, 0, 1] = 1
     return {
         "random": (levels, labels),
         "ties": (levels // 51 * 51, labels),
         "faint": (levels // np.uint8([[[4]], [[1]], [[1]]]), labels),
         "block": (levels, block),
         "first pixel": (levels, corner),
+        "two pixels": (levels, pair),
         "all but one": (levels, 1 - corner),
         "right": (255 * block, block),
         "wrong": (255 - 255 * block, block),

@@ -163,6 +163,14 @@ def test_a_class_against_the_rest_is_a_set_of_two_classes():
         np.testing.assert_array_equal(diagram.accuracy, expected.accuracy)
 
 
+def test_the_first_of_equal_classes_is_predicted_for_any_number_of_classes():
+    for classes in (2, 255, 256, 257):
+        z = torch.zeros(1, classes, 1, 3)
+        z[0, classes - 1, 0, 1] = 1
+        counts = ClassCounts.from_logits(z, torch.tensor([[[0, classes - 1, 0]]]))
+        assert calibration.accuracy(counts) == 1
+
+
 def test_parts_add_up_to_the_whole_and_ignored_pixels_count_nowhere():
     z, labels = example(3, images=8)
     labels[0], labels[1, :4] = IGNORED, IGNORED

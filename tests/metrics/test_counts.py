@@ -33,6 +33,22 @@ def test_any_map_is_counted_pixel_by_pixel(height, width, share, saturated, dtyp
     assert counts.table.dtype == counts.columns["quadrants"].dtype == np.int64
 
 
+def test_eight_pixels_are_equal_only_if_all_their_bits_are():
+    """They are counted at once. These words repeat their bits after 7, 8, ... places, or nearly."""
+    for shift in range(1, 16):
+        pattern = sum(1 << bit for bit in range(0, 64, shift))
+        for bit in range(64):
+            words = np.array([pattern, pattern ^ (1 << bit)], np.uint64).view(np.uint8)
+            counts = Counts.from_map(words[None], np.zeros((1, 16), np.uint8))
+            np.testing.assert_array_equal(counts.table[0, 0], np.bincount(words, minlength=256))
+
+
+def test_a_wrong_pixel_of_a_saturated_map_costs_half_a_grey_level():
+    counts = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[0, 0]]))
+    expected = -(np.log(0.5 / 255) + np.log1p(-0.5 / 255)) / 2
+    assert calibration.nll(counts) == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("levels", [4, 256, 1024, 4096])
 def test_one_half_is_foreground_and_what_is_just_below_it_background(levels):
     p = torch.tensor([[np.nextafter(np.float32(0.5), np.float32(0)), 0.5]])
@@ -87,6 +103,11 @@ FLAT, NAN = torch.zeros(1, 4), torch.full((1, 4), torch.nan)
         (from_p, (NAN, FLAT), r"probabilities are NaN or outside \[0, 1\]"),
         (from_p, (FLAT - 0.1, FLAT), "probabilities are NaN or outside"),
         (from_p, (FLAT + 1.1, FLAT), "probabilities are NaN or outside"),
+        (
+            Counts.from_floats,
+            (FLAT.numpy() - 1, np.zeros((1, 4), int)),
+            r"1\]\. If these are logits",
+        ),
         (from_p, (FLAT, FLAT + 255), "labels are NaN or outside"),
         (from_p, (FLAT, FLAT - 1), "labels are NaN or outside"),
         (from_p, (FLAT, NAN), "labels are NaN or outside"),
@@ -134,6 +155,21 @@ def test_parts_keep_what_belongs_to_each_image():
     assert (mixed.columns, mixed.names, mixed.independent) == ({}, (), 6)
     assert mixed.pixels == 2 * counts.table.sum()
     assert counts.as_one_image().columns == counts[:1].as_one_image().columns == {}
+
+
+def test_parts_of_a_volume_become_one_image_with_all_ignored_pixels():
+    masks = np.uint8([[[1, 255, 0]], [[255, 255, 0]]])
+    parts = [Counts.from_map(np.uint8([[200, 0, 10]]), mask, ignore_index=255) for mask in masks]
+    whole = Counts.join(parts).merged()
+    assert whole.columns["ignored"].tolist() == [3]
+    total = sum(part.columns["ignored_values"] for part in parts)
+    np.testing.assert_allclose(whole.columns["ignored_values"], total)
+    assert Counts.join([whole, *parts]).columns["ignored"].tolist() == [3, 1, 2]
+
+
+def test_a_map_of_equal_logits_is_counted():
+    counts = Counts.from_floats(np.full((1, 2), 0.5), np.uint8([[0, 1]]), logits=True)
+    assert counts.pixels == 2
 
 
 def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():

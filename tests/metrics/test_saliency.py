@@ -17,8 +17,8 @@ from aslp_lib.metrics.structure import centroid
 @pytest.mark.claim("network", "Detection is scored by MAE, F-measure, E-measure and S-measure")
 @pytest.mark.parametrize(
     "case",
-    ["random", "ties", "faint", "block", "first pixel", "all but one", "right", "wrong",
-     "background", "foreground"],
+    ["random", "ties", "faint", "block", "first pixel", "two pixels", "all but one", "right",
+     "wrong", "background", "foreground"],
 )  # fmt: skip
 @pytest.mark.fault
 def test_agreement_with_pysodmetrics(cases, case):
@@ -77,6 +77,13 @@ def test_what_a_set_of_one_class_does_not_have(cases):
         assert nan == names | {"weighted_f", "auc", "ece_floor"}
     curve = saliency.max_f.mean(Counts.from_maps(*cases["background"]))
     assert curve.shape == (256,) and np.isnan(curve).all()
+
+
+def test_the_alignment_of_a_single_pixel_is_1_where_it_is_decided_correctly():
+    for label in (0, 1):
+        counts = Counts.from_map(np.uint8([[200]]), np.uint8([[label]]))
+        detected = np.arange(256) <= 200
+        np.testing.assert_array_equal(saliency.max_e.mean(counts), detected == label)
 
 
 def test_overlap_and_ranking_are_those_of_scikit_learn(cases):

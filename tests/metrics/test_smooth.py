@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import quad, trapezoid
 from scipy.optimize import brentq
 
+from aslp_lib.metrics import smooth
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.smooth import POINTS, smooth_ece
 
@@ -16,14 +17,19 @@ def counted(levels, labels, grey_levels=256) -> Counts:
 
 
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
-def test_it_is_the_width_at_which_a_loop_over_pixels_finds_the_same_error(of):
-    """A Gaussian at each pixel, reflected at 0 and 1. The grid is fine enough for its integral."""
+@pytest.mark.parametrize(("grey_levels", "tolerance"), [(256, 1e-9), (44, 1e-5)])
+def test_it_is_the_width_at_which_a_loop_over_pixels_finds_the_same_error(
+    of, grey_levels, tolerance
+):
+    """A Gaussian at each pixel, reflected at 0 and 1. The grid is fine enough for its integral; 44
+    grey levels lie between its points."""
     rng = np.random.default_rng(0)
-    levels = rng.integers(0, 256, 40)  # overconfident
-    labels = (rng.random(40) < 0.5 + 0.7 * (levels / 255 - 0.5)).astype(int)
-    confidence, outcome = levels / 255, labels
+    levels = rng.integers(0, grey_levels, 40)  # overconfident
+    confidence = levels / (grey_levels - 1)
+    outcome = labels = (rng.random(40) < 0.5 + 0.7 * (confidence - 0.5)).astype(int)
     if of == "prediction":
-        confidence, outcome = np.maximum(confidence, 1 - confidence), (levels >= 128) == labels
+        outcome = (confidence >= 0.5) == labels
+        confidence = np.maximum(confidence, 1 - confidence)
     images = np.stack([2 * k + sign * confidence for k in range(-4, 5) for sign in (1, -1)])
 
     def residual(t, width):
@@ -33,11 +39,23 @@ def test_it_is_the_width_at_which_a_loop_over_pixels_finds_the_same_error(of):
     def error(width):
         return trapezoid([residual(t, width) for t in grid], grid)
 
-    grid, ours = np.linspace(0, 1, POINTS + 1), smooth_ece(counted(levels, labels), of)
-    assert ours == pytest.approx(brentq(lambda w: error(w) - w, 0.02, 0.3, xtol=1e-10), abs=1e-9)
+    grid, ours = np.linspace(0, 1, POINTS + 1), smooth_ece(counted(levels, labels, grey_levels), of)
+    expected = brentq(lambda w: error(w) - w, 0.02, 0.3, xtol=1e-10)
+    assert ours == pytest.approx(expected, abs=tolerance)
     assert ours == pytest.approx(
         quad(lambda t: residual(t, ours), 0, 1, limit=400, epsabs=1e-10)[0], abs=1e-6
     )
+
+
+def test_the_width_is_found_for_any_counts():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        levels = rng.integers(0, 256, rng.integers(1, 200))
+        labels = (rng.random(len(levels)) < (levels / 255) ** rng.uniform(0.3, 3)).astype(int)
+        counts = counted(levels, labels)
+        width = smooth_ece(counts)
+        error = smooth._error(smooth._spectrum(smooth._residuals(counts, "prediction")), width)
+        assert error == pytest.approx(width, abs=2 * smooth.PRECISION)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,15 @@ def test_bins_are_those_of_sorted_pixels(bins, bumps):
     assert 1 <= len(fitted.values) <= bins
 
 
+def test_a_step_of_the_last_grey_level_alone_goes_on_beyond_it():
+    for signs in (1, -1):
+        levels, labels = np.uint8([[0, 1, 254, 255]]), np.uint8([[0, 1, 0, 1]])
+        counts = Counts.from_map(levels, labels)
+        ends = signs * counts.logits[0, -1], signs * 60.0, signs * 1e30
+        at, *beyond = Isotonic().fit(counts)(torch.tensor([ends]))[0].tolist()
+        assert beyond == [at, at]
+
+
 @pytest.mark.fault
 def test_the_largest_logits_that_can_be_counted_are_fitted():
     """They exceed the largest parameter."""

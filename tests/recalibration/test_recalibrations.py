@@ -127,6 +127,14 @@ def test_a_fit_lowers_the_nll_and_changes_counts_as_it_changes_logits(name):
     torch.testing.assert_close(again, fitted.state_dict(), rtol=0, atol=0)
 
 
+def test_what_lowers_the_nll_of_clean_images_may_raise_that_of_corrupted_ones():
+    wrong_half = Counts.from_map(np.uint8([[230] * 10]), np.uint8([[1] * 5 + [0] * 5]))
+    right = Counts.from_map(np.full((40, 10), 200, np.uint8), np.ones((40, 10), np.uint8))
+    temperature = RECALIBRATIONS["corruption_temperature"](2.0)
+    assert temperature.lowers_nll(wrong_half) and temperature.lowers_nll(wrong_half, [wrong_half])
+    assert not temperature.lowers_nll(wrong_half, [right])
+
+
 @pytest.mark.parametrize("name", ON_COUNTS)
 def test_maps_read_in_slabs_arrays_and_networks_get_the_same(name):
     """Also 8-bit maps, whose counts have the levels that their pixels get."""

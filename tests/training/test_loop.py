@@ -210,6 +210,7 @@ ONES = torch.ones(3)
                 {"optimizer.999.step": ONES[:1]},
                 {"optimizer.x": ONES[:1]},
                 {"optimizer.0.exp_avg": ONES},
+                {"optimizer.0.step": torch.tensor(0.0)},
             )
         ),
     ],
