@@ -88,8 +88,8 @@ def loss_over_logit(doses: Sequence[float], pixels: Mapping[str, float]) -> Figu
 def areas_of_images(truth: np.ndarray, readings: Mapping[str, np.ndarray], dose: float) -> Figure:
     """Plot the area of foreground that a network finds in images over the true area.
 
-    A line in the first panel shows what a network that predicts the minimiser would find. Each panel
-    gives the mean of the areas and the mean of their absolute errors.
+    A line in the first panel shows what a network that predicts the minimiser would find. Each
+    panel gives the mean of the areas and the mean of their absolute errors.
 
     Args:
         truth: (images,) share of foreground in the labels.
