@@ -66,11 +66,12 @@ def loss_over_logit(doses: Sequence[float], pixels: Mapping[str, float]) -> Figu
     for name, f in pixels.items():
         axes[1].axvline(logit(f), color=ink(), linestyle=":", linewidth=1)
         axes[1].text(logit(f), 0.66, name, ha="center")
-    labels = [f"{tick}\n{expit(tick):.2f}".replace("-", "−") for tick in ticks]
+    shares = [f"{p:.2f}" if p < 0.995 else f"{p:.3f}" for p in expit(ticks)]
+    labels = [f"{tick}\n{p}".replace("-", "−") for tick, p in zip(ticks, shares, strict=True)]
     below = {"xlim": (-4, 6), "xticks": ticks, "xticklabels": labels}
     for axis, title, ends in (
         (axes[0], "expected loss, nats", (0, 2)),
-        (axes[1], "slope of the loss", (-1, 0.65)),
+        (axes[1], "slope, nats per unit of z", (-1, 0.65)),
     ):
         axis.set(**below, ylim=ends, xlabel="logit z, and f")
         axis.set_title(title, pad=18)
@@ -87,26 +88,30 @@ def loss_over_logit(doses: Sequence[float], pixels: Mapping[str, float]) -> Figu
 def areas_of_images(truth: np.ndarray, readings: Mapping[str, np.ndarray], dose: float) -> Figure:
     """Plot the area of foreground that a network finds in images over the true area.
 
-    A line in the first panel shows what a network that predicts the minimiser would find.
+    A line in the first panel shows what a network that predicts the minimiser would find. Each
+    panel gives the mean of the areas and the mean of their absolute errors.
 
     Args:
         truth: (images,) share of foreground in the labels.
-        readings: title of the panel -> (images,) mean predicted probability; as trained first.
+        readings: title of the panel -> (images,) share that is found; as trained first.
         dose: d = alpha*beta of the training.
     """
-    figure, axes = new_panels(len(readings), 4.2, 3.8, sharey=True)
+    figure, axes = new_panels(len(readings), 3.3, 3.7, sharey=True)
     ends, notes = np.array([0, 100]), []
     for axis, (title, found) in zip(axes, readings.items(), strict=True):
-        axis.plot(100 * truth, 100 * found, "o", color=GREEN, ms=4, label="image")
+        axis.plot(100 * truth, 100 * found, "o", color=GREEN, ms=4, label="crop")
         axis.plot(ends, ends, color=ink(), linewidth=0.8, label="correct")
         axis.set(xlabel="area in the labels, %", title=title, xlim=(0, 80), ylim=(0, 80))
-        notes.append(f"{title}: {100 * found.mean():.0f} %")
+        mean, error = 100 * found.mean(), 100 * abs(found - truth).mean()
+        words = f"mean {mean:.0f} %", f"mean error {error:.0f} points"
+        axis.text(4, 77, "\n".join(words), va="top")
+        notes.append(f"{title}: {', '.join(words)}")
     line = (1 - dose) * ends + 50 * dose
     axes[0].plot(ends, line, color=GREEN, label="a network that predicts $f^*$")
     axes[0].set(ylabel="area by the network, %")
     legend_below(figure, axes[0])
     figure.set_label(
-        f"Area found in {len(truth)} images over that of their labels. On average, labels: "
+        f"Area found in {len(truth)} images over that of their labels. Labels: mean "
         f"{100 * truth.mean():.0f} %; {'; '.join(notes)}. A network that predicts the minimiser "
         f"would find {50 * dose:.0f} % in an empty image."
     )
@@ -115,7 +120,7 @@ def areas_of_images(truth: np.ndarray, readings: Mapping[str, np.ndarray], dose:
 
 @themed
 def less_confidence(posterior: float) -> Figure:
-    """Plot confidence and accuracy over alpha*beta, for two networks on ambiguous pixels.
+    """Plot confidence and accuracy over the dose, for two networks on ambiguous pixels.
 
     One network generalises: it predicts the minimiser of the expected loss for every pixel. The
     other memorises: it predicts the expected target of the label of each pixel. The accuracy is
@@ -140,7 +145,7 @@ def less_confidence(posterior: float) -> Figure:
         # At 1 all probabilities are 1/2, so that no decision is left.
         ends = [0, 0.985], [100 * accuracy, 100 * accuracy]
         axis.plot(*ends, color=ink(), linestyle="--", label="accuracy")
-        label = rf"calibrated at $\alpha\beta$ = {best:.2g}"
+        label = f"calibrated at d = {best:.2g}"
         axis.plot(best, 100 * accuracy, "o", color=ink(), ms=8, clip_on=False)
         axis.annotate(label, (best, 100 * accuracy), (8, 8), textcoords="offset points")
         for wrong, colour, label in (
@@ -151,11 +156,11 @@ def less_confidence(posterior: float) -> Figure:
             axis.fill_between(
                 strength, low, high, wrong, interpolate=True, color=colour, alpha=0.6, label=label
             )
-        axis.set(xlabel=r"dose $\alpha\beta$", title=title, xlim=(0, 1))
+        axis.set(xlabel="dose d", title=title, xlim=(0, 1))
     axes[0].set(ylabel="confidence, accuracy, %", ylim=(50, 101))
     legend_below(figure, axes[1])
     figure.set_label(
-        f"Confidence and accuracy over alpha*beta for pixels with pi = {posterior:g}. A network "
+        f"Confidence and accuracy over the dose d for pixels with pi = {posterior:g}. A network "
         f"that generalises starts with confidence {100 * posterior:.0f} %, which is its accuracy, "
         f"and becomes underconfident. A network that memorises starts with 100 % and has an "
         f"accuracy of {100 * agreement:.0f} %; the lines cross at {2 * (1 - agreement):.2f}."
