@@ -68,7 +68,7 @@ def pictures(
     """Show rows of pictures with a frame, because a white map would dissolve into a white page.
 
     Args:
-        rows: name of the row -> its pictures, see `picture_grid`.
+        rows: name of the row, or "" -> its pictures, see `picture_grid`.
         description: description of the pictures, which ends the alt text.
         titles: titles of the columns.
     """
@@ -78,7 +78,8 @@ def pictures(
     for axis in grid.flat:
         axis.spines[:].set_visible(True)
     columns = ", ".join(titles).replace("\n", " ") or grid.shape[1]
-    figure.set_label(f"Pictures. Columns: {columns}; rows: {', '.join(rows)}. {description}")
+    named = f"; rows: {', '.join(rows)}" if any(rows) else ""
+    figure.set_label(f"Pictures. Columns: {columns}{named}. {description}")
     return figure
 
 

@@ -22,7 +22,7 @@ function figure(area, { size, labels }) {
   const [original, switched, expected] = titles.map((title) => maps({ title, count: 1, size }));
   const x = [SHARES, "perturbation level α"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength β"];
   const plane = plot("plane of α and β", x, y,
-    [["ink", "bound"], ["grey dashed", "same dose"], ["yellow", "label smoothing"], ["pink", "DisturbLabel"]]);
+    [["ink", "bound"], ["grey dashed", "same dose"], ["yellow", "label smoothing"]]);
   area.append(html("div", { className: "strip" }, original.node, switched.node, expected.node), plane.node);
   return ({ technique, alpha, beta }) => {
     const name = BETAS[technique] === beta ? technique : OTHER;
@@ -40,15 +40,14 @@ function figure(area, { size, labels }) {
     plane.line(curve(1), "ink");
     if (product > 0) plane.line(curve(product), "grey dashed");
     plane.line([[1, 0], [1, 1]], "yellow thick");
-    plane.line([[0, 2], [0.5, 2]], "pink thick");
     for (const [words, height] of [["HI", 2], ["SI", 1.5], ["M", 1]]) {
       plane.line([[0, height], [1, height]], "grey dotted thin");
       plane.text(0.02, height, words, "above");
     }
     plane.dot(alpha, beta, "ink");
     const decision = product < 1 ? "keeps its side of 1/2" : product === 1 ? "is 1/2" : "is inverted";
-    const equal = product > 0 && product <= 1 ? ` Label smoothing with epsilon = ${product.toFixed(2)} and ` +
-      `DisturbLabel with rate ${product.toFixed(2)} have the same expected target.` : "";
+    const equal = product > 0 && product <= 1 ? ` Label smoothing with epsilon = ${product.toFixed(2)} ` +
+      "has the same expected target." : "";
     return `${name}, beta = ${beta.toFixed(1)}: with probability ${alpha.toFixed(2)}, all targets of the map are ` +
       `${off} on background and ${on} on foreground. The expected targets are ${low} and ${high}. ` +
       `Dose ${product.toFixed(2)}: the expected target ${decision}.${equal}`;

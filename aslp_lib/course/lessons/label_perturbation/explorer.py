@@ -12,9 +12,8 @@ from aslp_lib.aslp.perturbation import (
 )
 from aslp_lib.course import recorded
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
-from aslp_lib.course.lessons.label_perturbation.figures import SMOOTHING
 from aslp_lib.course.live import Explorer, packed
-from aslp_lib.evaluation.figures.style import GREY, PINK
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS
 
 ALPHA = 0.2
 
@@ -55,8 +54,8 @@ class Plane(Explorer):
         plane.plot(x[x >= 0.5], 1 / x[x >= 0.5], color="black", lw=1.2, label="dose 1, the bound")
         same = x >= dose / 2
         plane.plot(x[same], dose / x[same], "--", color=GREY, label=f"dose {dose:.1f}")
-        plane.plot([1, 1], [0, 1], color=SMOOTHING, lw=4, label="label smoothing")
-        plane.plot([0, 0.5], [2, 2], color=PINK, lw=4, label="DisturbLabel", clip_on=False)
+        yellow = OF_METHODS["label smoothing"]
+        plane.plot([1, 1], [0, 1], color=yellow, lw=4, label="label smoothing")
         for name in ("HI", "SI", "M"):
             plane.axhline(TECHNIQUES[name].beta, color=GREY, linestyle=":", linewidth=0.8)
             plane.text(1.03, TECHNIQUES[name].beta, name, fontsize=9, va="center")
@@ -68,7 +67,6 @@ class Plane(Explorer):
             f"targets at alpha = {ALPHA:.2f}, {low:.2f} on background and {high:.2f} on "
             f"foreground; and the plane of alpha and beta with the point ({ALPHA:.2f}, "
             f"{beta:.2f}) on the curve of the dose {dose:.1f}, under the bound, a dose of 1. Label "
-            "smoothing is the right edge up to beta = 1, and DisturbLabel the line of HI up to "
-            "alpha = 0.5."
+            "smoothing is the right edge up to beta = 1."
         )
         return panels.figure

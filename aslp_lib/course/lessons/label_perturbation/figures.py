@@ -9,6 +9,7 @@ from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.label_perturbation.results import crossing
 from aslp_lib.evaluation.figures.style import (
     GREY,
+    OF_METHODS,
     directions,
     ink,
     legend_below,
@@ -18,9 +19,6 @@ from aslp_lib.evaluation.figures.style import (
 )
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-
-SMOOTHING = "#A08C00"
-"""Colour of networks with label smoothing."""
 
 
 @themed
@@ -56,15 +54,14 @@ def targets_over_epochs(rows: Mapping[str, np.ndarray]) -> Figure:
 
 
 @themed
-def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]], marked: float) -> Figure:
-    """Plot the mean confidence of targets and of networks, and accuracy, over the dose.
+def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]]) -> Figure:
+    """Plot the confidence of targets and of networks trained on them, and accuracy, over the dose.
 
     The area between a network's confidence and its accuracy is coloured by its direction, and a
     ring shows where they meet.
 
     Args:
         networks: title of the panel -> dose -> counts of the network trained with it.
-        marked: dose that a line marks.
     """
     figure, axes = new_panels(len(networks), 4.6, 3.5, sharey=True)
     notes = []
@@ -75,7 +72,8 @@ def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]], marked:
             for score in (calibration.confidence, calibration.accuracy)
         )
         lines = {"targets": 100 - 50 * doses, "network": confidence, "accuracy": accuracy}
-        looks = ("-", 0.8, ink(), 4), ("-o", 1.8, SMOOTHING, -4), ("-", 1.8, ink(), 0)
+        yellow = OF_METHODS["expected targets"]
+        looks = ("-", 0.8, GREY, 4), ("-o", 1.8, yellow, -4), ("-", 1.8, ink(), 0)
         for (name, line), (style, width, colour, up) in zip(lines.items(), looks, strict=True):
             axis.plot(doses, line, style, color=colour, linewidth=width, ms=4)
             axis.annotate(
@@ -94,7 +92,6 @@ def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]], marked:
             )  # fmt: skip
         at_meeting = float(np.interp(meeting, doses, accuracy))
         axis.plot(meeting, at_meeting, "o", color=ink(), fillstyle="none", ms=11, mew=1.6)
-        axis.axvline(marked, color=GREY, linewidth=0.8)
         axis.set(xlabel=r"dose $\alpha\beta$", title=title)
         ends = [f"{row[0]:.0f} to {row[-1]:.0f}" for row in (confidence, accuracy)]
         notes.append(

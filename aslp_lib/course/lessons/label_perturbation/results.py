@@ -30,6 +30,6 @@ def crossing(networks: Mapping[float, Counts]) -> float:
 
 def bills(networks: Mapping[str, Counts], miss: float) -> Markdown:
     """Show the bills of networks for 100 pixels, and what the best threshold would pay."""
-    head = f"of 100 pixels, a miss costs {miss:g}", "expected", "paid", "checked", "at best"
+    head = f"of 100 pixels, a miss costs {miss:g}", "planned", "paid", "checked", "at best"
     rows = {name: (*bill(c, miss), lowest(c, miss)) for name, c in networks.items()}
     return figures.percentages(head, rows)
