@@ -1,4 +1,3 @@
 """What a network learns from perturbed labels."""
 
 from aslp_lib.course.lessons.sc_bce import explorer, figures
-from aslp_lib.course.lessons.sc_bce.results import table
