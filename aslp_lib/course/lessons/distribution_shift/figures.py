@@ -64,7 +64,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]
     """
     figure, (axis,) = new_panels(1, 6.2, 3.6, "NLL of one network under three microscopes")
     grid, notes = np.geomspace(1, 16, 49), []
-    looks = zip((0.45, 0.7, 1), (6, -14, 6), strict=True)
+    looks = zip((0.45, 0.7, 1), (3, -26, 6), strict=True)
     for (name, c), (dark, height) in zip(sets.items(), looks, strict=True):
         one = c.as_one_image()
         best = float(Temperature().fit(one).value)
@@ -72,7 +72,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]
         axis.plot(grid, nll, color=ink(), alpha=dark)
         axis.plot(best, lowest, "o", color=ink(), alpha=dark, fillstyle="none", ms=9, mew=1.6)
         label = f"{name}, best T = {best:.2g}"
-        axis.annotate(label, (grid[26], nll[26]), (4, height), textcoords="offset points")
+        axis.annotate(label, (grid[4], nll[4]), (4, height), textcoords="offset points")
         notes.append(f"{name} falls from {nll[0]:.2f} to {lowest:.2f} at T = {best:.2g}")
     for mark, (label, t) in zip("sD", fitted.items(), strict=False):
         there = calibration.nll(Temperature(t).apply_counts(one))
@@ -82,7 +82,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]
     constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
     for label, height in (("f = 1/2 everywhere", np.log(2)), (f"f = {share:.2f}", constant)):
         axis.axhline(height, color=GREY, linewidth=1, linestyle=":")
-        axis.annotate(label, (16, height), (0, 3), textcoords="offset points", ha="right")
+        axis.annotate(label, (1.02, height), (0, 3), textcoords="offset points")
         notes.append(f"{label} has {height:.2f}")
     axis.set(xlabel="temperature T", ylabel="NLL, nats per pixel", xscale="log", yscale="log")
     axis.set(xticks=(1, 2, 4, 8, 16), yticks=(0.1, 0.2, 0.5, 1, 2), ylim=(0.09, 2.2))
