@@ -10,10 +10,11 @@ from aslp_lib.course.lessons.distribution_shift.figures import (
 from aslp_lib.course.lessons.distribution_shift.laboratory import (
     findings,
     minus_validation,
+    promised,
+    promised_and_found,
     promises,
     range_of,
     redrawn,
+    remedies,
     temperatures,
-    with_labels,
-    without_labels,
 )

@@ -9,7 +9,7 @@ import torch
 from IPython.display import Markdown
 
 from aslp_lib.course import recorded
-from aslp_lib.course.figures import table
+from aslp_lib.course.figures import numbers, table
 from aslp_lib.course.lessons.bill.decision import bill
 from aslp_lib.experiments.seed_statistics import Difference, difference
 from aslp_lib.metrics import calibration
@@ -46,26 +46,28 @@ def findings(counts: Counts) -> Promises:
     return Promises(*(100 * share for share in shares))
 
 
-def without_labels(sets: Mapping[str, Counts]) -> Markdown:
+def promised(sets: Mapping[str, Counts]) -> Markdown:
     """Tabulate what is promised."""
-    head = ("promised, of 100 pixels", *Promises._fields)
-    return table(head, ([name, *_whole(promises(c))] for name, c in sets.items()))
+    head = ("promised, of 100 pixels", "correct", *Promises._fields[1:])
+    return numbers(head, {name: promises(c) for name, c in sets.items()})
 
 
-def with_labels(sets: Mapping[str, Counts]) -> Markdown:
-    """Tabulate what is promised and found, with the NLL, also that of the best constant."""
+def promised_and_found(sets: Mapping[str, Counts]) -> Markdown:
+    """Tabulate what is promised and, below it, what the labels reveal."""
+    rows = {}
+    for name, c in sets.items():
+        rows |= {f"{name}, promised": promises(c), f"{name}, found": findings(c)}
+    return numbers(("of 100 pixels", "correct", *Promises._fields[1:]), rows)
+
+
+def remedies(sets: Mapping[str, Counts]) -> Markdown:
+    """Tabulate the area and the bill that remedies promise, what is paid, and the NLL."""
     rows = []
     for name, c in sets.items():
-        pairs = map(" / ".join, zip(_whole(promises(c)), _whole(findings(c)), strict=True))
-        share = findings(c).area / 100
-        constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
-        rows.append([name, *pairs, f"{calibration.nll(c):.2f}", f"{constant:.2f}"])
-    head = ["promised / found, of 100 pixels", "confidence / accuracy", "area"]
-    return table([*head, "bill expected / paid", "NLL, nats", "of a constant"], rows)
-
-
-def _whole(values: Sequence[float]) -> list[str]:
-    return [f"{value:.0f}" for value in values]
+        _, area, planned = promises(c)
+        bills = (f"{value:.0f}" for value in (area, planned, findings(c).bill))
+        rows.append([name, *bills, f"{calibration.nll(c):.2f}"])
+    return table(["of 100 pixels", "area", "bill planned", "bill paid", "NLL, nats"], rows)
 
 
 def temperatures(fitted: ImageWiseTemperature, sets: Mapping[str, Counts]) -> Markdown:
@@ -77,27 +79,31 @@ def temperatures(fitted: ImageWiseTemperature, sets: Mapping[str, Counts]) -> Ma
     return table(["median T", "of predicted nuclei", "of predicted background"], rows)
 
 
-def redrawn(counts: Counts, fields: np.ndarray, numbers: Sequence[int]) -> Markdown:
+def redrawn(counts: Counts, fields: np.ndarray, numbers_of_fields: Sequence[int]) -> Markdown:
     """Tabulate what slope and offset reach on other fields, over 20 draws of labelled fields.
 
     Args:
         fields: field of view of each image.
-        numbers: numbers of labelled fields, a row each.
+        numbers_of_fields: numbers of labelled fields, a column each.
     """
-    rng, rows = np.random.default_rng(0), []
-    for number in numbers:
+    rng, columns = np.random.default_rng(0), []
+    for number in numbers_of_fields:
         drawn = []
         for _ in range(20):
             labelled = np.isin(fields, rng.permutation(np.unique(fields))[:number])
-            rest = Logistic().fit(counts[labelled]).apply_counts(counts[~labelled])
-            found = findings(rest)
-            areas = promises(rest).area, findings(counts[labelled]).area
-            drawn.append([*(area - found.area for area in areas), found.bill])
-        *errors, bills = np.transpose(drawn)
-        ranges = [f"{e.min():+.0f} to {e.max():+.0f}" for e in errors]
-        rows.append([f"{number}", *ranges, f"{bills.min():.0f} to {bills.max():.0f}"])
-    head = ["labelled fields", "area, slope and offset", "area, mean of labelled crops"]
-    return table([*head, "bill paid"], rows)
+            platt = Logistic().fit(counts[labelled])
+            others = platt.apply_counts(counts[~labelled])
+            area, bill_paid = findings(others)[1:]
+            areas = promises(others).area - area, findings(counts[labelled]).area - area
+            drawn.append([float(platt.slope), float(platt.offset), *areas, bill_paid])
+        columns.append(np.transpose(drawn))
+    labels = {"slope": ".1f", "offset": ".0f", "area by slope and offset, minus found": "+.0f"}
+    labels |= {"area of labelled crops, minus found": "+.0f", "bill paid": ".0f"}
+    rows = [
+        [label, *(f"{c[i].min():{digits}} to {c[i].max():{digits}}" for c in columns)]
+        for i, (label, digits) in enumerate(labels.items())
+    ]
+    return table(["20 draws", *(f"{n} fields labelled" for n in numbers_of_fields)], rows)
 
 
 def range_of(name: str, points: np.ndarray) -> str:
@@ -119,7 +125,7 @@ def minus_validation(parts: Mapping[str, str]) -> dict[str, dict[str, Difference
         label -> remedy -> difference from the T of validation.
     """
     remedies = {
-        "T of corrupted": "corruption_temperature",
+        "T of copies": "corruption_temperature",
         "image-wise T": "image_wise_temperature",
     }
     of = partial(recorded.runs, "comparison_photographs", method="bce")
