@@ -39,8 +39,7 @@ def evidence(
     axes[0].set(ylabel="measured overconfidence, points", ylim=(-13, 62))
     legend_below(figure, axes[0])
     figure.set_label(
-        "Measured over true overconfidence of BCE in points, a dot per image. "
-        f"{'. '.join(notes)}."
+        f"Measured over true overconfidence of BCE in points, a dot per image. {'. '.join(notes)}."
     )
     return figure
 

@@ -10,9 +10,7 @@ from aslp_lib.course import figures, recorded
 COLUMNS: Mapping[str, Callable[[pandas.DataFrame], pandas.Series]] = {
     "mean alpha": lambda runs: runs.alpha_mean.fillna(0).map("{:.3f}".format),
     "above the bound": lambda runs: (runs.alpha_mean - 1 + runs.accuracy).map("{:.3f}".format),
-    "middle 80 %": lambda runs: (
-        (runs.alpha_p90 - runs.alpha_p10).fillna(0).map("{:.3f}".format)
-    ),
+    "middle 80 %": lambda runs: (runs.alpha_p90 - runs.alpha_p10).fillna(0).map("{:.3f}".format),
     "accuracy, %": lambda runs: (100 * runs.accuracy).map("{:.1f}".format),
     "confidence, %": lambda runs: (100 * runs.accuracy + 100 * runs.gap).map("{:.1f}".format),
     "ECE, %": lambda runs: (100 * runs.ece).map("{:.1f}".format),
