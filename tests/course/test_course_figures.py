@@ -157,8 +157,12 @@ DRAWN = {
         [BOUND, ALPHA[:, ORDER[2]], ALPHA[:, ORDER[26]], 100 * CONFIDENCE, 100 * ACCURACY,
          np.c_[MARGINS, ALPHA[-1]]],
     ),
-    "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
-    "alphas_and_bound": ((range(1, 21), ALPHA, BOUND), [ALPHA[:, 3], BOUND]),
+    "evidence": (({"A": (MARGINS, ALPHA[0])}, ["biased"]), [np.c_[MARGINS, ALPHA[0]]]),
+    "alphas_and_bound": (
+        (range(1, 21), ALPHA, BOUND),
+        [np.median(ALPHA, axis=1), ALPHA[:, ALPHA.sum(0).argmin()], BOUND],
+    ),
+    "rules": (({"MC": [-4.0, -8.0], "BCE, scaled": [1.0]},), [[[-4, 0], [-8, 0]], [[1, 1]]]),
     "interval_coverage": ((0.2, ENDS, "Coverage"), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "in_fields": (  # the harder field is on the left
         ({"BCE": FIELDS, "ASLP (MC)": FIELDS}, "gap", lambda c: 0.8 - accuracy(c)),
