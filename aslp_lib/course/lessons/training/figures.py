@@ -102,6 +102,29 @@ def plan_and_bill(bills: Sequence[Bill], kept: int, scaled: Sequence[Bill] = ())
     return figure
 
 
+@themed
+def best_epochs(first: Sequence[float], second: Sequence[float]) -> Figure:
+    """Plot the epoch that early stopping keeps with BCE and with constant alpha, seed by seed.
+
+    Args:
+        first, second: best epochs of BCE and of constant alpha, in the same order of seeds.
+    """
+    figure, (axis,) = new_panels(1, 4.2, 3.2)
+    pairs = np.array([first, second])
+    axis.plot([0, 1], pairs, color=ink(), linewidth=1, alpha=0.5)
+    names = "BCE", "constant alpha"
+    for place, (name, epochs) in enumerate(zip(names, pairs, strict=True)):
+        axis.scatter([place] * len(epochs), epochs, color=OF_METHODS[name], zorder=3)
+    axis.set(xlim=(-0.4, 1.4), ylim=(0, 140), ylabel="best epoch of 140")
+    axis.set_xticks([0, 1], names)
+    low, high, later = np.median(first), np.median(second), (pairs[1] > pairs[0]).sum()
+    figure.set_label(
+        f"Best epoch of each seed. Median: {low:.0f} with BCE, {high:.0f} with constant alpha, "
+        f"which is later in {later} of {len(first)} seeds."
+    )
+    return figure
+
+
 def _draw_shares(axis: Axes, title: str, log: Log, colour: str) -> str:
     """Draw a panel of confidence and accuracy with the last gap, and describe the end."""
     epoch, confidence, accuracy = np.array(
