@@ -105,9 +105,8 @@ def plans(
         colour, mark = LOOKS[label.startswith("ASLP")]
         face = "none" if "scaled" in label else colour
         mark = "*" if "undone" in label else mark
-        expected, paid = np.array([bill]).T
-        if label in runs[0]:
-            expected, paid = (np.append(x, run[label]) for x, run in zip((expected, paid), runs))
+        both = zip(bill, runs, strict=True)
+        expected, paid = (np.append(first, further.get(label, [])) for first, further in both)
         size = 13 if "undone" in label else 8
         axis.plot(expected, paid, mark, color=colour, mfc=face, mew=1.5, ms=size, label=label)
         notes.append(f"{label} {expected.mean():.0f}, {paid.mean():.0f}")
