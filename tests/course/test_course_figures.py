@@ -21,7 +21,6 @@ from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.experiments.seed_statistics import Difference
-from aslp_lib.metrics.calibration import accuracy
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
@@ -165,9 +164,15 @@ DRAWN = {
     ),
     "rules": (({"MC": [-4.0, -8.0], "BCE, scaled": [1.0]},), [[[-4, 0], [-8, 0]], [[1, 1]]]),
     "interval_coverage": ((0.2, ENDS, "Coverage"), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
-    "in_fields": (  # the harder field is on the left
-        ({"BCE": FIELDS, "ASLP (MC)": FIELDS}, "gap", lambda c: 0.8 - accuracy(c)),
-        [[[60, 0.2], [80, 0]]],
+    "chance": (({100: 2.0, 400: 1.0}, 1.0), [[2, 1], [[100, 2], [400, 1]]]),
+    "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %
+        ({"BCE": FIELDS, "ASLP (MC)": FIELDS},),
+        [[[60, 20], [80, 0]]],
+    ),
+    "plans": (
+        ((pandas.DataFrame({"BCE": [50.0]}), pandas.DataFrame({"BCE": [60.0]})),
+         {"BCE": (31, 61), "ASLP (MC), undone": (48, 48)}),
+        [[[31, 61], [50, 60]], [[48, 48]]],
     ),
     "verdicts": (  # 95 % intervals, and the 90 % interval of the second
         ({"A": (0.002, 0.001), "B": (0.02, 0.004)}, {"A": "too small to matter", "B": "worse"}),

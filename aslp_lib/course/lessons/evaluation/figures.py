@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+import pandas
 from matplotlib.figure import Figure
 
 from aslp_lib.course.contrasts import MARGIN
@@ -10,7 +11,6 @@ from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, legend_below, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ScoreFunction
 
 LOOKS = (OF_METHODS["BCE"], "o"), (OF_METHODS["ASLP"], "^")
 """Colours and marks of BCE and ASLP."""
@@ -35,10 +35,10 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
         axis.hlines(row[covers], low[covers], high[covers], color=GREY, linewidth=1.2)
         axis.hlines(row[~covers], low[~covers], high[~covers], color=ink(), linewidth=2.8)
         axis.set(xlabel="ECE, %", yticks=[])
+        axis.set_title(f"resampling {unit}:\n{covers.sum()} of {len(ends)} contain the truth")
         # Some intervals end close to the true value, so the exact number differs between machines.
         tenth = int(10 * covers.mean())
         share = f"at least {10 * tenth} %" if tenth > 4 else f"less than {10 * tenth + 10} %"
-        axis.set_title(f"resampling {unit}:\n{share} contain the truth")
         notes.append(f"resampling {unit}, {share} of the intervals contain the truth")
     axes[0].set_ylabel("test sets")
     figure.set_label(f"{title}. {'; '.join(notes).capitalize()}; thick ones miss it.")
@@ -46,30 +46,74 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
 
 
 @themed
-def in_fields(networks: Mapping[str, Counts], name: str, score: ScoreFunction) -> Figure:
-    """Plot a score of two networks in single fields of view, over the accuracy of the first.
+def chance(means: Mapping[int, float], floor: float) -> Figure:
+    """Plot the mean ECE of calibrated samples over their size, down to a noise floor.
 
     Args:
-        networks: label -> counts of the same images: BCE, then ASLP.
-        name: name of the score, with its unit.
-        score: score function.
+        means: number of independent pixels -> mean ECE, %.
+        floor: noise floor of a test set, %.
     """
-    figure, (axis,) = new_panels(1, 5.2, 3.2)
+    figure, (axis,) = new_panels(1, 5.2, 3.2, "Mean ECE of a calibrated network")
+    sizes, values = np.array([*means]), np.array([*means.values()])
+    axis.loglog(sizes, values, "-o", color=ink(), label="independent pixels")
+    worth = np.exp(np.interp(-np.log(floor), -np.log(values), np.log(sizes)))
+    axis.axhline(floor, color=OF_METHODS["BCE"], linestyle="--", label="noise floor of our crops")
+    axis.vlines(worth, values.min() / 1.5, floor, color=OF_METHODS["BCE"], linestyle="--")
+    axis.set(xlabel="independent pixels", ylabel="mean ECE, %", ylim=(values.min() / 1.5, 3))
+    axis.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    axis.set_yticks([0.3, 0.5, 1, 2], ["0.3", "0.5", "1", "2"])
+    axis.minorticks_off()
+    legend_below(figure, axis)
+    falls = ", ".join(f"{value:.1f} % of {n:,}" for n, value in means.items())
+    figure.set_label(f"Mean ECE of independent pixels: {falls}; the noise floor is {floor:.1f} %.")
+    return figure
+
+
+@themed
+def in_fields(networks: Mapping[str, Counts]) -> Figure:
+    """Plot the ECE of BCE and ASLP in single fields of view, over their mean accuracy."""
+    figure, (axis,) = new_panels(1, 5.2, 3.2, "ECE in each of ten fields of view")
     first = next(iter(networks.values()))
-    fields = [np.flatnonzero(first.group_index == k) for k in range(first.independent)]
-    fields.sort(key=lambda field: calibration.accuracy(first[field]))
-    accuracy = [100 * calibration.accuracy(first[field]) for field in fields]
+    fields = [first.group_index == k for k in range(first.independent)]
+    of_both = [[calibration.accuracy(c[field]) for c in networks.values()] for field in fields]
+    accuracy = 100 * np.mean(of_both, axis=1)
     notes = []
     for (label, counts), (colour, mark) in zip(networks.items(), LOOKS, strict=True):
-        values = [score(counts[field]) for field in fields]
+        values = 100 * np.array([calibration.ece(counts[field]) for field in fields])
         axis.plot(accuracy, values, mark, color=colour, label=label, ms=8)
-        notes.append(f"{label} {values[0]:.1g} → {values[-1]:.1g}")
-    axis.set(xlabel=f"accuracy of {next(iter(networks))} in the field, %", ylim=(0, None))
-    axis.set_ylabel(name)
+        notes.append(f"{label} {values[accuracy.argmin()]:.1g} → {values[accuracy.argmax()]:.1g}")
+    axis.set(xlabel="accuracy in the field, mean of both, %", ylabel="ECE, %", ylim=(0, None))
     legend_below(figure, axis)
-    figure.set_label(
-        f"{name} in single fields, from the hardest to the easiest: {', '.join(notes)}."
-    )
+    figure.set_label(f"ECE, %, from the hardest to the easiest field: {', '.join(notes)}.")
+    return figure
+
+
+@themed
+def plans(
+    runs: tuple[pandas.DataFrame, pandas.DataFrame], shipped: Mapping[str, tuple[float, float]]
+) -> Figure:
+    """Plot paid over expected bills of 100 pixels, and the line on which the plan holds.
+
+    Args:
+        runs: expected and paid bills of further runs, seeds x networks.
+        shipped: network -> expected and paid bill of the run that the laboratory has.
+    """
+    figure, (axis,) = new_panels(1, 6.6, 3.6, "Bills of 100 pixels: the plan, and what it costs")
+    axis.axline((50, 50), slope=1, color=ink(), linestyle="--", linewidth=1, label="plan holds")
+    notes = []
+    for label, bill in shipped.items():
+        colour, mark = LOOKS[label.startswith("ASLP")]
+        face = "none" if "scaled" in label else colour
+        mark = "*" if "undone" in label else mark
+        both = zip(bill, runs, strict=True)
+        expected, paid = (np.append(first, further.get(label, [])) for first, further in both)
+        size = 13 if "undone" in label else 8
+        axis.plot(expected, paid, mark, color=colour, mfc=face, mew=1.5, ms=size, label=label)
+        notes.append(f"{label} {expected.mean():.0f}, {paid.mean():.0f}")
+    axis.set(xlabel="expected bill", ylabel="paid bill", xlim=(27, 93), ylim=(43, 64))
+    axis.set_yticks([45, 50, 55, 60])
+    legend_below(figure, axis)
+    figure.set_label(f"Expected and paid bill, means of the runs: {'; '.join(notes)}.")
     return figure
 
 
