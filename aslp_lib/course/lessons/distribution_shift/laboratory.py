@@ -54,7 +54,7 @@ def promised(sets: Mapping[str, Counts]) -> Markdown:
 
 def promised_and_found(sets: Mapping[str, Counts]) -> Markdown:
     """Tabulate what is promised and, below it, what the labels reveal."""
-    rows = {}
+    rows: dict[str, Promises] = {}
     for name, c in sets.items():
         rows |= {f"{name}, promised": promises(c), f"{name}, found": findings(c)}
     return numbers(("of 100 pixels", "correct", *Promises._fields[1:]), rows)
