@@ -4,7 +4,6 @@ import re
 import textwrap
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,8 +142,9 @@ def test_the_lines_of_the_readme_are_a_step_of_the_loop():
         "index": torch.arange(2),
         "logits": 4 * labels,
         "labels": labels,
+        "counts": counts,
     }
-    exec("".join(blocks_of("README.md")), names | {"validated": SimpleNamespace(counts=counts)})
+    exec("".join(blocks_of("README.md")), names)
 
 
 def test_the_page_s_loop_observes_the_labelled_pixels_and_repeats_itself():
