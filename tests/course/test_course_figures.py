@@ -207,7 +207,7 @@ DRAWN = {
         [[[0.01, 1], [0.03, 1]], [[0.015, 1], [0.025, 1]]],
     ),
     "nll_over_temperature": (  # at T = 2, f is 2/3 instead of 0.8
-        (dict.fromkeys("AB", SURE) | {"C": CALIBRATED}, 2.0),
+        (dict.fromkeys("AB", SURE) | {"C": CALIBRATED}, {"X": 2.0}),
         [[[1, entropy(0.8)]], [[2, 0.8 * np.log(1.5) + 0.2 * np.log(3)]], [np.log(2)] * 2],
     ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), [DIM[1:2] / 99]),
