@@ -101,7 +101,7 @@ second-trial: $(call installed,core)  ## a step of docs/second_trial.md: STEP=tu
 		OMP_NUM_THREADS=1 $(PYTHON) benchmarks/second_trial.py "$${STEP:-run}"
 
 weights: $(call installed,test)  ## the shipped weights, the explorers' records and the README's picture
-	for module in recorded recorded.perturbations recorded.epochs live lessons.own_data; do \
+	for module in recorded recorded.perturbations recorded.epochs live; do \
 		$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.$$module || exit; \
 	done
 	$(PYTHON) benchmarks/readme_picture.py

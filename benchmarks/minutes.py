@@ -35,7 +35,7 @@ def counts(path: Path) -> tuple[int, int, int, int]:
     ]
     texts = (OPTIONAL.sub("", cell.source) for cell in cells if cell.cell_type == "markdown")
     words = sum(len(text.split()) for text in texts)
-    predictions = sum(len(re.findall(r"= (?:Number|Choice)\(", source)) for source in code)
+    predictions = sum(len(re.findall(r"= ask\(", source)) for source in code)
     exercises = sum("exercises.check(" in source for source in code)
     other = (
         len(code) - 2 * predictions

@@ -24,6 +24,7 @@ root_doc = "README"
 
 CONTENTS = {
     "The course": [
+        "docs/where_are_we.md",
         "notebooks/*.ipynb",
         "docs/glossary.md",
         "docs/cheat_sheet.md",

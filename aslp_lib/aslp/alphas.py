@@ -85,8 +85,9 @@ def alpha_gradient(
     if index is not None:
         expected = f"{tuple(total.shape)}, one index for each image of logits"
         require("the shape of index", tuple(index.shape), index.shape == total.shape, expected)
-        same_image = (index == index[:, None]).to(total.device)
-        total, pixels = (torch.where(same_image, x, 0.0).sum(dim=1) for x in (total, pixels))
+        # The place of an image's first row in sorted order: the same for all rows of the image.
+        place = torch.searchsorted(index.sort().values, index).to(total.device)
+        total, pixels = (torch.zeros_like(x).index_add(0, place, x)[place] for x in (total, pixels))
     return technique.beta * (total / pixels)
 
 

@@ -140,7 +140,9 @@ def in_and_under_shift(
     figure = new_figure(8.6, 5.6, title)
     axis = figure.subplots()
     notes = []
-    for (label, values), (colour, _, mark) in zip(inside.items(), looks(), strict=False):
+    look = looks(inside)
+    for label, values in inside.items():
+        colour, _, mark = look[label]
         (x, dx), (y, dy) = (_spread(errors) for errors in (values, shifted[label]))
         axis.errorbar(
             x, y, dy, dx, fmt=mark, color=colour, markersize=7, markeredgecolor="black",

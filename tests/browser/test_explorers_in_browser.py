@@ -127,7 +127,7 @@ def test_by_touch_on_a_dark_telephone_and_on_paper(opened, serious, name):
 def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
     page, place = opened("label_perturbation.lab", **ON_A_DESK)
     words = place.get_by_role("status")
-    slider = place.get_by_role("slider", name="expected perturbation alpha*beta")
+    slider = place.get_by_role("slider", name="dose alpha*beta")
     box = slider.bounding_box()
     page.mouse.move(box["x"] + 0.34 * box["width"], box["y"] + box["height"] / 2)
     page.mouse.down()

@@ -111,7 +111,7 @@ def test_a_technique_brings_its_beta_and_a_beta_its_technique(call):
         values = {"technique": technique, "beta": beta}
         return call("label_perturbation.explorer", "follow", moved, values)
 
-    for name in ("HI", "SI", "M", "DM"):
+    for name in ("HI", "SI", "M"):
         assert follow("technique", name, 0.3) == {"beta": TECHNIQUES[name].beta}
         assert follow("beta", name, TECHNIQUES[name].beta) == {}
     assert follow("technique", "other beta", 2) == {}  # although HI has this beta

@@ -33,8 +33,9 @@ def write(path: Path, code: str) -> None:
     result = new_output("execute_result", {"text/plain": "the answer"}, execution_count=3)
     cell = new_code_cell(code, outputs=[result], execution_count=3, metadata={"tags": ["kept"]})
     checked = new_code_cell("assert True", execution_count=4, metadata={"tags": [copies.CI_CHECK]})
+    told = new_code_cell("print(guess.against(42))")
     text = new_markdown_cell("[page](../docs/page.md) and [`loss.py`](../aslp_lib/aslp/loss.py)")
-    nbformat.write(new_notebook(cells=[text, cell, checked]), path)
+    nbformat.write(new_notebook(cells=[text, cell, told, checked]), path)
 
 
 def copied(folder: Path, full: bool = False) -> list[str]:
@@ -53,7 +54,8 @@ def test_a_copy_says_what_the_course_says_without_its_answers_unless_it_is_full(
                 assert cells == nbformat.read(root / name, 4).cells[1:]
             else:
                 assert "the answer" not in (folder / name).read_text()
-                (cell,) = cells
+                cell, told = cells
+                assert told.metadata == {"jupyter": {"source_hidden": True}}
                 assert (cell.source, cell.execution_count) == ("6 * 7", None)
                 assert cell.metadata.tags == ["kept"]
 

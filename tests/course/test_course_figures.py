@@ -8,20 +8,16 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from matplotlib.path import Path
 from matplotlib.text import Text
 from scipy.special import entr
 
 from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
-from aslp_lib.course.lessons.bill.decision import bills
-from aslp_lib.course.lessons.own_data.microscopy import draw_cells
+from aslp_lib.course.lessons.bill.decision import Bill, bills
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
-from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.experiments.seed_statistics import Difference
@@ -42,8 +38,6 @@ RNG = np.random.default_rng(0)
 SHAPES = Shapes("x", 4, seed=0, size=16)
 COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SHAPES.masks[:, 0])
 BILLS = bills(COUNTS)
-CELLS = draw_cells(3, 0)
-INSIDE = CELLS.labelled[2, 0].numpy()
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
@@ -53,15 +47,14 @@ SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 6
 SURE.table[0, :, 204] = 40, 60
 CALIBRATED = Counts(SURE.table.copy())
 CALIBRATED.table[0, :, 204] = 20, 80
+FIELDS = Counts.join([SURE, CALIBRATED])
 RARE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.2 for 100 pixels, 30 of them foreground
 RARE.table[0, :, 51] = 70, 30
-POSTERIORS = np.linspace(0, 1, 201)
-COMPRESSED = POSTERIORS / 2 + 1 / 4
+LOGITS = np.linspace(-4, 6, 201)
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
 ALPHAS = {"alpha_mean": 0.2, "alpha_p10": 0.1, "alpha_p90": 0.3}
-ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
@@ -80,10 +73,6 @@ def entropy(q):
     return entr(q) + entr(1 - q)
 
 
-def of_cells(values):
-    return np.where(INSIDE, values[2, 0].double(), -1)
-
-
 DRAWN = {
     "ascent": (({"A": np.array([0.1, 0.2])}, 0.15), [[0.1, 0.2], [0.15, 0.15]]),
     "envelope": (
@@ -100,21 +89,40 @@ DRAWN = {
     ),
     "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), [[[0.02, 0]]]),
     "memorised_labels": ((MECHANISM,), [[[10, 0.4]], [[18.5, 0.414]]]),
-    "bce_over_target": (  # log 4 and log 4/3 in the proportion 4 to 1
-        (0.75, 0.2),
-        [np.log([4, 4 / 3]), [[0.8, np.log(4) - 0.8 * np.log(3)]]],
+    "loss_over_logit": (  # at d = 1/2, the target is 3/4
+        ([0, 0.5], {"wrong": 0.25}),
+        [
+            np.logaddexp(0, LOGITS) - LOGITS,
+            np.logaddexp(0, -LOGITS) + LOGITS / 4,
+            1 / (1 + np.exp(-LOGITS)) - 3 / 4,
+            [[np.log(3), entropy(0.75)]],
+            [[np.log(3), 0]],
+            [[-np.log(3), 0], [-np.log(3), 1]],
+        ],
     ),
-    "bills_of_seeds": (
-        ({"A": pandas.DataFrame({"expected": [0.4], "paid": [0.6]})},),
-        [[[40, -0.3], [60, -0.3]], [[40, -0.3]], [[60, -0.3]]],
+    "areas_of_images": (
+        (SHARES, {"as trained": LOW, "undone": HIGH}, 0.4),
+        [np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH], [[0, 20], [100, 80]]],
     ),
-    "cells": ((CELLS, [2, 0]), [of_cells(CELLS.masks), of_cells(CELLS.posterior)]),
+    "divisions": (  # the mean, and a bar
+        ({"A": np.array([0.04, 0.06, 0.06, 0.0612])},),
+        [[[5, 0], [5, 1]], [[5.53, 0], [5.53, 1]], [[6, 0], [6.25, 3]]],
+    ),
+    "missed_over_threshold": (
+        (np.array([[0, 0.1], [0, 0.3]]), np.array([[0, 0.5]]), 1, 0, 0.05),
+        [[0, 20], [100 / 3, 140 / 3], [0, 50], [5, 5], [[1, 0], [1, 1]], [[0, 0], [0, 1]]],
+    ),
+    "confidence_over_dose": (
+        ({"set": {0.0: SURE, 0.4: CALIBRATED}},),
+        [[[0, 100], [0.4, 80]], [[0, 80], [0.4, 80]], [[0, 60], [0.4, 80]], [[0.4, 80]]],
+    ),
     "confidence_and_accuracy": (({"BCE": LOG},), [[60, 80, 97], [70, 90, 80]]),
     "in_view": (
         ({"BCE": LOG, "ASLP (MC)": [row | ALPHAS for row in LOG]},),
         [[60, 80, 97], [0.2] * 3, [0.3, 0.1, 0.2]],
     ),
-    "scaled_nll_by_epoch": ((LOG,), [[0.5, 0.2, 0.4], [[2, 0.2]]]),
+    "plan_and_bill": (([Bill(0.4, 0.6, 0.3)] * 20, 12), [[40] * 20, [60] * 20]),
+    "best_epochs": (([30, 40], [70, 20]), [[30, 70], [40, 20], [[0, 30], [0, 40]]]),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         [[[1, 5], [2, 6]], [7, 8]],
@@ -124,10 +132,9 @@ DRAWN = {
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
     "reliability_dots": (  # of predicted background, and of all pixels
-        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")},),
-        [[50, 100], [[80, 70]], [0, 100], [[20, 30]]],
+        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")}, (10, "checked")),
+        [[[10, 0], [10, 0.78]], [50, 100], [[80, 70]], [0, 100], [[20, 30]]],
     ),
-    "nll_by_set": ((ERRORS, "title"), [[[0.02, 0], [0.3, 1]]]),
     "entropy_of_kinds": (  # mean confidence 0.8
         ({"easy": (30, 27), "hard": (10, 5)},),
         [
@@ -136,8 +143,9 @@ DRAWN = {
             [[0.8, entropy(0.8)]],
         ],
     ),
+    "predictions": ((SHAPES, [0], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
     "paid_bills": (
-        ({"all": {"A": BILLS}}, "title"),
+        ({"all": {"BCE": BILLS}}, "title"),
         [100 * BILLS.paid, 100 * BILLS.nothing, [100, 100]],
     ),
     "excess_over_bound": (
@@ -149,7 +157,27 @@ DRAWN = {
         [BOUND, ALPHA[:, ORDER[2]], ALPHA[:, ORDER[26]], 100 * CONFIDENCE, 100 * ACCURACY,
          np.c_[MARGINS, ALPHA[-1]]],
     ),
+    "evidence": (({"A": (MARGINS, ALPHA[0])}, ["biased"]), [np.c_[MARGINS, ALPHA[0]]]),
+    "alphas_and_bound": (
+        (range(1, 21), ALPHA, BOUND),
+        [np.median(ALPHA, axis=1), ALPHA[:, ALPHA.sum(0).argmin()], BOUND],
+    ),
+    "rules": (({"MC": [-4.0, -8.0], "BCE, scaled": [1.0]},), [[[-4, 0], [-8, 0]], [[1, 1]]]),
     "interval_coverage": ((0.2, ENDS, "Coverage"), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
+    "chance": (({100: 2.0, 400: 1.0}, 1.0), [[2, 1], [[100, 2], [400, 1]]]),
+    "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %
+        ({"BCE": FIELDS, "ASLP (MC)": FIELDS},),
+        [[[60, 20], [80, 0]]],
+    ),
+    "plans": (
+        ((pandas.DataFrame({"BCE": [50.0]}), pandas.DataFrame({"BCE": [60.0]})),
+         {"BCE": (31, 61), "ASLP (MC), undone": (48, 48)}),
+        [[[31, 61], [50, 60]], [[48, 48]]],
+    ),
+    "verdicts": (  # 95 % intervals, and the 90 % interval of the second
+        ({"A": (0.002, 0.001), "B": (0.02, 0.004)}, {"A": "too small to matter", "B": "worse"}),
+        [[[-0.00009, 0], [0.00409, 0]], [[0.01164, 1], [0.02836, 1]], [[0.01308, 1], [0.02692, 1]]],
+    ),
     "gaps": (
         ([{"all": (SURE, CALIBRATED)}], "title"),
         [[[20, 0], [0, 0]], [[20, 0]], [[0, 0]]],
@@ -166,27 +194,21 @@ DRAWN = {
     "mistakes": (
         ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
         [DIM, EVERY_GREY / 255,
-         np.select([EVERY_GREY > 127, EVERY_GREY > 51, EVERY_GREY > 9], [0, 2, 3], default=0)],
-    ),
-    "more_seeds": (
-        ({"A - B": {3: Difference(0.02, 0.01, 0.03), 4: Difference(0.0, -0.01, 0.01)}}, 0.01),
-        [[[3, 0.01], [3, 0.03]], [[4, 0.0]]],
+         np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0)],
     ),
     "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
-    "undone_perturbation": (  # at d = 1/2, f* is pi/2 + 1/4
-        (0.5, 2.0, {"as trained": SURE, "scaled": CALIBRATED, "undone": SURE}),
-        [
-            np.c_[COMPRESSED, POSTERIORS],
-            np.c_[1 / (1 + np.sqrt(1 / COMPRESSED - 1)), POSTERIORS],
-            np.c_[POSTERIORS.clip(1e-4, 1 - 1e-4), POSTERIORS],
-            [[0.8, 0.6]],
-            [[0.8, 0.8]],
-        ],
-    ),
     "areas": (
         ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"),
         [[[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]]],
+    ),
+    "changes": (
+        ({"set": {"A": Difference(0.02, 0.01, 0.03, p_value=0.04, values=(0.015, 0.025))}},),
+        [[[0.01, 1], [0.03, 1]], [[0.015, 1], [0.025, 1]]],
+    ),
+    "nll_over_temperature": (  # at T = 2, f is 2/3 instead of 0.8
+        (dict.fromkeys("AB", SURE) | {"C": CALIBRATED}, {"X": 2.0}),
+        [[[1, entropy(0.8)]], [[2, 0.8 * np.log(1.5) + 0.2 * np.log(3)]], [np.log(2)] * 2],
     ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), [DIM[1:2] / 99]),
 }  # fmt: skip
@@ -223,7 +245,7 @@ def test_a_figure_draws_its_numbers_and_says_them(name):
 
 
 def test_no_figure_is_forgotten():
-    assert FIGURES.keys() == DRAWN.keys() | {"corruptions"}
+    assert FIGURES.keys() == DRAWN.keys()
 
 
 def test_curves_have_bands_marks_and_lines_of_reference():
@@ -250,18 +272,3 @@ def test_curves_have_bands_marks_and_lines_of_reference():
 def test_intervals_that_miss_are_drawn_apart():
     hits, misses = FIGURES["interval_coverage"](0.2, ENDS, "Coverage").axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
-
-
-def test_every_corruption_is_shown_with_the_outline_of_its_mask():
-    shown = {a.get_title(): a for a in FIGURES["corruptions"](SHAPES, 1, seed=5).axes if a.images}
-    assert set(shown) == {"as it is", *CORRUPTIONS}
-    pixels = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).reshape(-1, 2)
-    for name, axis in shown.items():
-        corrupted = SHAPES if name == "as it is" else Corrupted(SHAPES, name, seed=5)
-        image, mask = corrupted.load(1)
-        np.testing.assert_array_equal(axis.images[0].get_array(), image.permute(1, 2, 0))
-        inside = np.zeros(len(pixels), bool)
-        for line in axis.collections[-1:]:  # the first is its white edge
-            for polygon in line.get_paths()[0].to_polygons():
-                inside ^= Path(polygon).contains_points(pixels)
-        np.testing.assert_array_equal(inside.reshape(16, 16), mask[0].bool())

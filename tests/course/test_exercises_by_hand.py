@@ -59,11 +59,20 @@ def flip(y, b, switch):
     return y + b * (0.5 - y) * switch[:, None, None]
 
 
-def nearest_posterior(f, alpha, beta):
-    """The posterior of a fine grid whose expected target is nearest to f."""
-    posteriors = np.linspace(0, 1, 2001)
+def lowest_worth_a_check(miss, alpha, beta):
+    """The lowest expected target, of a fine grid of posteriors, at which a check costs less."""
+    posteriors = np.linspace(0, 1, 60_001)
     targets = posteriors - alpha * beta * (posteriors - 1 / 2)
-    return posteriors[abs(targets - f).argmin()]
+    return targets[miss * posteriors > 1].min()
+
+
+def lowest_of_each_number_of_checks(f, y, miss):
+    """Try each number of checks, from the largest f down, and add the costs one by one."""
+    ranked = [label for _, label in sorted(zip(f, y, strict=True), reverse=True)]
+    return 100 * min(
+        sum(1 if i < checks else miss * label for i, label in enumerate(ranked)) / len(ranked)
+        for checks in range(len(ranked) + 1)
+    )
 
 
 def error_of_shares(p, y):
@@ -79,13 +88,19 @@ def error_of_shares(p, y):
 
 
 FUNCTIONS = {
+    "bill/lowest": lowest_of_each_number_of_checks,
     "training/loop": trained_levels,
-    "sc_bce/undo": nearest_posterior,
+    "sc_bce/threshold": lowest_worth_a_check,
     "more_classes/shares": error_of_shares,
 }
 """Functions whose solutions call the library, and others that are worth another way."""
 
 BREAK_A_PROPERTY = {
+    "bill/lowest": [
+        lambda f, y, miss: EXERCISES["bill/lowest"].right(f, y, miss) + y[0] + f[0],
+        lambda f, y, miss: EXERCISES["bill/lowest"].right(f, y, miss) + f.mean(),
+        lambda f, y, miss: EXERCISES["bill/lowest"].right(f, y, miss) * len(f),
+    ],
     "confidence/oe": [
         lambda p, y: p[0] * abs(p - y).mean(),
         lambda p, y: (p > y).mean(),

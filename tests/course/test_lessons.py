@@ -14,7 +14,6 @@ from aslp_lib.course.publishing.copies import CI_CHECK
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LESSONS_FOLDER = FOLDER.parent / "aslp_lib" / "course" / "lessons"
-CONTROL = r"= (?:predictions\.)?(?:Number|Choice)\("
 
 
 def cells(path: Path) -> list[tuple[str, str]]:
@@ -35,7 +34,7 @@ def test_each_prediction_is_compared_with_its_own_answer_which_a_fold_explains(p
                     assert "\n\n</details>" in part
         elif answers := re.findall(r"(\w+)\.against\(", source):
             order, compared = order + "A", compared + answers
-        elif questions := re.findall(rf"^(\w+) {CONTROL}", source, re.MULTILINE):
+        elif questions := re.findall(r"^(\w+) = ask\(", source, re.MULTILINE):
             order, asked = order + "Q", asked + questions
     assert compared == asked and len(set(asked)) == len(asked)
     assert len(re.findall("QA", order)) == len(asked) <= len(re.findall("QAE", order)) + 3

@@ -7,6 +7,7 @@ import torch
 from aslp_lib.config import PRESETS
 from aslp_lib.course.lessons.training import live_training
 from aslp_lib.evaluation.figures import alt
+from aslp_lib.metrics import calibration
 from aslp_lib.training.loop import train
 
 SHORT = replace(PRESETS["demo"], epochs=5, limit=20, size=16, device="cpu").tuned(
@@ -34,8 +35,11 @@ def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
     monkeypatch.setattr(live_training, "display", screen.display)
     monkeypatch.setattr(live_training, "show", alt)  # pictures take longer than the training
     data = SHORT.load_data()
-    trained = live_training.train_in_view(SHORT, data, every=2)
-    assert list(trained) == ["BCE", "ASLP (MC)"]
+    trained, seen = live_training.train_in_view(SHORT, data, every=2)
+    assert list(trained) == list(seen) == ["BCE", "ASLP (MC)"]
+    for label, counts in seen.items():  # of every epoch
+        accuracies = [row["accuracy"] for row in trained[label].log]
+        assert [calibration.accuracy(c) for c in counts] == accuracies
     # After epochs 2, 4 and 5 of each.
     assert ["ASLP" in alt for alt in screen.shown] == [False] * 3 + [True] * 3
     last = trained["ASLP (MC)"].log[-1]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import static_notebooks
 
-from aslp_lib.course.predictions import Choice, Number, diagram, record
+from aslp_lib.course.predictions import Choice, Number, ask, diagram, record
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -106,6 +106,21 @@ def test_what_cannot_be_asked_or_answered_is_refused():
         choice().against("MC")
 
 
+def test_a_question_is_shown_where_it_is_asked(capsys):
+    asked = {"question": "Which?", "options": ["BCE", "ASLP"], "lowest": 50}
+    assert ask("Which?", "BCE", "ASLP").asked == asked
+    assert ask("How <often>?", between=(50, 100), unit="%", within=5).asked == number().asked
+    assert re.findall("widgets.([A-Z][a-z]+)", capsys.readouterr().out) == ["Choice", "Number"]
+    for options, numbers, message in [
+        ((), {}, "expected two or more"),
+        (("BCE", "ASLP"), {"between": (0, 1), "within": 0.1}, "expected none for a number"),
+        ((), {"between": (0, 1)}, "expected both, or neither"),
+        (("BCE", "ASLP"), {"within": 0.1}, "expected both, or neither"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            ask("Which?", *options, **numbers)
+
+
 def test_the_first_prediction_counts():
     number(90, 70).against(71)
     assert number(90, 70).against(71).endswith("outside.")  # the cell, run again
@@ -193,14 +208,15 @@ def test_questions_and_answers_of_the_course():
         outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
         for output in outputs:
             state = output.get("metadata", {}).get("live", {}).get("state", {})
-            if ask := state.get("asked"):
-                kind = Choice if "options" in ask else Number
-                guess = kind(**{key: value for key, value in ask.items() if key != "lowest"})
+            if question := state.get("asked"):
+                kind = Choice if "options" in question else Number
+                guess = kind(**{key: value for key, value in question.items() if key != "lowest"})
                 guess.said, guess.confidence = state["answer"], 100
                 assert re.search(r"(inside|right)\.$", guess.against(state["answer"]))
-                asked.append(ask["question"])
-                if "within" in ask:
-                    assert ask["low"] <= state["answer"] <= ask["high"]
-                    margins.append(ask["within"] / (ask["high"] - ask["low"]))
+                asked.append(question["question"])
+                if "within" in question:
+                    low, high = question["low"], question["high"]
+                    assert low <= state["answer"] <= high
+                    margins.append(question["within"] / (high - low))
     assert len(asked) == len(set(asked)) == len(diagram().rows) >= 60
     assert 0.02 <= min(margins) <= np.median(margins) <= 0.15

@@ -1,10 +1,12 @@
 import numpy as np
+import pandas
 import pytest
 import torch
-from scipy.stats import ttest_1samp
 
-from aslp_lib.course.lessons.evaluation import bias_study, calibrated, coverage_study, power
+from aslp_lib.course.lessons.evaluation import by_field, coverage_study, further_runs
+from aslp_lib.course.lessons.evaluation.tables import table
 from aslp_lib.course.lessons.remedies import by_predicted_class
+from aslp_lib.course.recorded import FOLDER
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -18,12 +20,16 @@ def population(images=400, seed=0):
     return Counts(table)
 
 
-def test_the_calibrated_twin_predicts_the_same_and_keeps_its_promises():
-    counts = population()
-    twin = calibrated(counts)
-    np.testing.assert_allclose(twin.table.sum(axis=(0, 1)), counts.pooled.sum(axis=0))
-    for score in (calibration.ece, calibration.mce, calibration.ks):
-        assert score(twin) == pytest.approx(0, abs=1e-12)
+def test_sums_of_fields_are_those_of_their_pixels():
+    grey = np.array(
+        [[204, 51], [230, 255], [102, 204]], np.uint8
+    )  # confidence 0.8 0.8 0.9 1 0.6 0.8
+    mask = np.array([[1, 1], [0, 1], [1, 0]], np.uint8)
+    counts = Counts.from_maps(grey[:, None], mask[:, None]).with_columns(groups=np.array([7, 3, 7]))
+    pixels, error = by_field(counts)
+    np.testing.assert_array_equal(pixels, [[0, 0, 0, 0, 2], [1, 0, 3, 0, 0]])
+    np.testing.assert_allclose(error[0], [0, 0, 0, 0, 230 / 255 + 1 - 1], atol=1e-12)
+    np.testing.assert_allclose(error[1], [0.6, 0, 2.4 - 1, 0, 0], atol=1e-12)
 
 
 def floats(images=20, seed=1):
@@ -51,9 +57,13 @@ def test_floats_are_divided_by_their_predicted_class():
 )
 def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfold():
     """One level at 0.8: |accuracy - 0.8| of n pixels has the mean of a folded normal."""
-    found = bias_study(calibrated(population()), {"ece": calibration.ece}, [400, 1600], 4000)
-    mean = found["ece"].mean(axis=1)
-    folded = np.sqrt(2 / np.pi) * np.sqrt(0.8 * 0.2 / np.array([400, 1600]))
+    rng, sizes, mean = np.random.default_rng(0), np.array([400, 1600]), []
+    for size in sizes:
+        table = np.zeros((4000, 2, 256), np.int64)
+        table[:, 1, 204] = rng.binomial(size, 0.8, 4000)
+        table[:, 0, 204] = size - table[:, 1, 204]
+        mean.append(np.mean([calibration.ece(Counts(table[[i]])) for i in range(4000)]))
+    folded = np.sqrt(2 / np.pi) * np.sqrt(0.8 * 0.2 / sizes)
     np.testing.assert_allclose(mean, folded, rtol=0.05)
 
 
@@ -69,9 +79,19 @@ def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
     assert covered["images"] >= 90 and covered["pixels"] < 80
 
 
-def test_power_is_the_share_of_simulated_trials_that_resolve_the_difference():
-    trials = np.random.default_rng(0).normal(0.6, 1, (20_000, 8))
-    share = (ttest_1samp(trials, 0, axis=1).pvalue <= 0.05).mean()
-    assert power([0.6], seeds=8) == pytest.approx(share, abs=0.015)  # 4 standard errors
-    assert power([0.0], seeds=8) == pytest.approx(0.05)
-    assert power([-0.6], seeds=8) == pytest.approx(power([0.6], seeds=8))
+def test_further_runs_are_paired_by_seed():
+    paid, expected = (further_runs(score) for score in ("paid", "expected"))
+    networks = ["ASLP (MC)", "ASLP (MC), scaled", "BCE", "BCE, scaled"]
+    assert [*paid.index] == [1, 2, 3, 4, 5] and [*paid.columns] == networks
+    record = pandas.read_csv(FOLDER / "nuclei_seeds.csv").set_index(["seed", "method"])
+    rows = record.loc[(3, "aslp_mc")]
+    assert [*rows.recalibration] == ["none", "temperature_scaling"]
+    assert paid.loc[3, networks[:2]].tolist() == pytest.approx((100 * rows.paid).tolist())
+    assert (100 * record.checked <= 100 * record.paid).all() and (expected > 0).all(axis=None)
+
+
+def test_a_table_leaves_the_interval_of_a_network_against_itself_empty():
+    rows = {"A": (55.1, (0, 0)), "B": (50.0, (-0.5, 3.0))}
+    *_, first, second = table(rows, "pays", "more").data.splitlines()
+    assert [cell.strip() for cell in first.split("|")[1:4]] == ["A", "55", ""]
+    assert [cell.strip() for cell in second.split("|")[1:4]] == ["B", "50", "-0.5 to +3.0"]

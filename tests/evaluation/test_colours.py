@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from aslp_lib.course.figures.panels import LIGHT_BLUE
+from aslp_lib.course.figures.panels import LIGHT_GREY
 from aslp_lib.evaluation.figures import style
 
 TEXT, GRAPHICS = 4.5, 3.0
 """Least contrast with what is behind, of WCAG 1.4.3 and 1.4.11."""
+COLOURS = (*style.OF_METHODS.values(), *style.OTHERS)
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -23,7 +24,7 @@ def contrast(one, other):
 
 def test_lines_stand_out_against_white_and_grey_may_be_text():
     assert contrast("black", "white") == pytest.approx(21)
-    assert min(contrast(colour, "white") for colour in style.METHOD_COLOURS) >= GRAPHICS
+    assert min(contrast(colour, "white") for colour in COLOURS) >= GRAPHICS
     assert contrast(style.GREY, "white") >= TEXT
     assert min(contrast(colour, "white") for colour in style.directions(text=True)) >= TEXT
     assert min(contrast(colour, "white") for colour in style.directions()) >= GRAPHICS
@@ -31,17 +32,31 @@ def test_lines_stand_out_against_white_and_grey_may_be_text():
     with style.theme(dark=True):
         page = style.themed(style.new_figure)(2, 2, None).get_facecolor()
         assert min(contrast(colour, page[:3]) for colour in style.directions()) >= TEXT
-    assert min(contrast(colour, page[:3]) for colour in style.METHOD_COLOURS) >= GRAPHICS
+    assert min(contrast(colour, page[:3]) for colour in COLOURS) >= GRAPHICS
     assert style.themed(style.new_figure)(2, 2).get_facecolor() == (1, 1, 1, 1)  # light again
 
 
-def test_in_greyscale_equal_lines_differ_in_lightness_and_marks_are_all_their_own():
-    looks = list(itertools.islice(style.looks(), len(style.METHOD_COLOURS)))
-    assert len({mark for *_, mark in looks}) == len(looks)
-    for (one, line, _), (other, same, _) in itertools.combinations(looks, 2):
-        assert line != same or contrast(one, other) >= 1.5, (one, other)
+METHODS = ("BCE", "ASLP (MC)", "constant alpha", "label smoothing")
+
+
+def test_a_method_has_its_colour_beside_any_other_and_a_line_of_its_recalibration():
+    alone = {label: style.looks([label])[label][0] for label in METHODS}
+    assert len(set(alone.values())) == len(METHODS)
+    together = style.looks(["focal loss", *reversed(METHODS), "ASLP (ME)"])
+    assert {label: together[label][0] for label in METHODS} == alone
+    assert together["ASLP (ME)"][0] not in alone.values()
+    changes = ("", " + temperature scaling", ", scaled", ", undone", " + isotonic")
+    lines = [style.looks([f"BCE{change}"])[f"BCE{change}"][1] for change in changes]
+    assert lines == ["-", "--", "--", ":", "-."]
+
+
+def test_curves_are_told_from_each_other_without_colour():
+    looks = style.looks("ABCDEFG").values()
+    assert len({(line, mark) for _, line, mark in looks}) == len({mark for *_, mark in looks}) == 7
+    for (one, line, _), (other, same, _) in itertools.combinations([*looks][:5], 2):
+        assert line != same or contrast(one, other) >= 1.1
 
 
 def test_areas_of_pictures_are_told_from_what_is_lit_in_them():
-    assert contrast(LIGHT_BLUE, style.ORANGE) >= 1.5
-    assert LIGHT_BLUE not in style.METHOD_COLOURS
+    assert contrast(LIGHT_GREY, style.YELLOW) >= 1.5
+    assert LIGHT_GREY not in COLOURS

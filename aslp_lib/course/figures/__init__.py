@@ -1,6 +1,6 @@
 """Figures that several lessons share, of the course and of the library, and tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from IPython.display import Markdown
 
@@ -15,3 +15,25 @@ from aslp_lib.experiments.figures import paired_differences
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markdown:
     """Show a table; see `markdown_table`."""
     return Markdown(markdown_table(head, rows))
+
+
+def numbers(
+    head: Sequence[str], rows: Mapping[str, Iterable[float]], digits: int = 0, scale: float = 1
+) -> Markdown:
+    """Show a table of numbers.
+
+    Args:
+        head: head of the column of names, and of the others.
+        rows: name -> the numbers of the row.
+        digits: number of decimal places.
+        scale: factor of all numbers.
+    """
+    cells = [[name, *(f"{scale * x:z.{digits}f}" for x in row)] for name, row in rows.items()]
+    return table(head, cells)
+
+
+def percentages(
+    head: Sequence[str], rows: Mapping[str, Iterable[float]], digits: int = 0
+) -> Markdown:
+    """Show a table of shares in %, or of costs per pixel for 100 pixels; see `numbers`."""
+    return numbers(head, rows, digits, scale=100)

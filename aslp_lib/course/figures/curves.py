@@ -1,7 +1,6 @@
 """Figures of curves over a common variable, and of alphas over epochs."""
 
 import itertools
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.simulation import Trace
 from aslp_lib.evaluation.figures.style import (
-    Line,
     draw_legend,
     ink,
     legend_below,
@@ -59,7 +57,7 @@ def curves(
         options: properties of the axes, see `Axes.set`.
     """
     figure, axes = new_panels(len(panels), 6.2 if len(panels) == 1 else 4.2, 3.4, title)
-    look: defaultdict[str, tuple[str, Line, str]] = defaultdict(looks().__next__)
+    look = looks(dict.fromkeys([*itertools.chain(*panels.values()), *points]))
     legend: dict[str, Artist] = {}
     notes = []
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
@@ -116,8 +114,8 @@ def alphas_over_epochs(traces: Mapping[str, Trace]) -> Figure:
     for axis, (title, trace) in zip(panels, traces.items(), strict=True):
         epoch = np.arange(1, len(trace.alpha) + 1)
         axis.plot(epoch, trace.bound, color=ink(), linewidth=1, label="bound")
-        for (name, image), (colour, line, _) in zip(images.items(), looks(), strict=False):
-            axis.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
+        for name, (colour, line, _) in looks(images).items():
+            axis.plot(epoch, trace.alpha[:, images[name]], line, color=colour, label=name)
         axis.set(xlabel="epoch", title=title)
         tail = trace.alpha[-10:, list(images.values())]
         # An oscillation is described in words, because its extremes differ between processors.

@@ -13,8 +13,8 @@ from aslp_lib.metrics.calibration import Reliability
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-LIGHT_BLUE = "#99C7E0"
-"""Colour of filled areas."""
+LIGHT_GREY = "#D4D4D4"
+"""Colour of bars of accuracy. Blue would mean underconfidence."""
 POINT: dict[str, Any] = {"ms": 9, "mec": "black", "clip_on": False, "zorder": 5}
 """Style of a point that stands out."""
 GAP = 2
@@ -68,7 +68,7 @@ def pictures(
     """Show rows of pictures with a frame, because a white map would dissolve into a white page.
 
     Args:
-        rows: name of the row -> its pictures, see `picture_grid`.
+        rows: name of the row, or "" -> its pictures, see `picture_grid`.
         description: description of the pictures, which ends the alt text.
         titles: titles of the columns.
     """
@@ -78,8 +78,15 @@ def pictures(
     for axis in grid.flat:
         axis.spines[:].set_visible(True)
     columns = ", ".join(titles).replace("\n", " ") or grid.shape[1]
-    figure.set_label(f"Pictures. Columns: {columns}; rows: {', '.join(rows)}. {description}")
+    named = f"; rows: {', '.join(rows)}" if any(rows) else ""
+    figure.set_label(f"Pictures. Columns: {columns}{named}. {description}")
     return figure
+
+
+def outline(axis: Axes, mask: np.ndarray) -> None:
+    """Draw the outline of a label, in black on white, which stands out against any colour."""
+    for colour, width in (("white", 3), ("black", 1)):
+        axis.contour(mask, [0.5], colors=colour, linewidths=width)
 
 
 class Panels:
@@ -118,7 +125,7 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         return axis
 
-    def diagram(self, box: Box, table: Reliability, title: str, bars: str = LIGHT_BLUE) -> Axes:
+    def diagram(self, box: Box, table: Reliability, title: str, bars: str = LIGHT_GREY) -> Axes:
         """Draw a reliability diagram of ten bins with their accuracies, gaps and shares."""
         axis = self.plot(box, ("confidence", CONFIDENCE), ("", SHARE), title)
         low, full = table.edges[:-1], table.pixels > 0

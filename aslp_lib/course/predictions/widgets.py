@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import traitlets
+from IPython.display import display
 
+from aslp_lib.checks import require
 from aslp_lib.course.live import Live
 from aslp_lib.course.predictions import record
 
@@ -149,6 +151,37 @@ class Choice(Prediction):
         if answer not in options:
             raise ValueError(f"answer is {answer!r}; expected one of {', '.join(options)}")
         return self._outcome(answer)
+
+
+def ask(
+    question: str,
+    *options: str,
+    between: tuple[float, float] | None = None,
+    step: float = 1,
+    unit: str = "",
+    within: float | None = None,
+) -> Number | Choice:
+    """Show a question, and return it, so that a later cell can compare the prediction.
+
+    Args:
+        question: the question.
+        options: two or more options, or none for a number.
+        between: smallest and largest number that can be predicted.
+        step, unit, within: see `Number`.
+
+    Raises:
+        ValueError: neither options nor `between` and `within` are given, or both are; see also
+            `Number` and `Choice`.
+    """
+    if between is None or within is None:
+        neither = between is None and within is None
+        require("between and within", (between, within), neither, "both, or neither")
+        prediction: Number | Choice = Choice(question, options)
+    else:
+        require("options", options, not options, "none for a number")
+        prediction = Number(question, *between, step, unit, within=within)
+    display(prediction)
+    return prediction
 
 
 class Diagram(Live):

@@ -26,6 +26,8 @@ PAGES = ("docs/", "examples/", "Dataset/README.md", "benchmarks/README.md", "REA
 """Beginnings of the names of the files that are copied beside the notebooks."""
 CI_CHECK = "ci-check"
 """Tag of the cells that only assert what the notebook shows."""
+TELLS = ".against("
+"""What the cells have in common that compare a prediction with the answer."""
 MADE_FROM = "aslp_made_from"
 """Key in a copy's metadata for the fingerprint of its cells when the copy was made."""
 SOURCE_LINK = re.compile(r"\[([^]]*)\]\((?:\.\./)+aslp_lib/[^)]*\)")
@@ -72,12 +74,18 @@ def open_lab(folder: Path) -> int:
 
 
 def for_learners(notebook: NotebookNode) -> NotebookNode:
-    """Remove outputs, execution counts and `CI_CHECK` cells, in place, and return the notebook."""
+    """Change a notebook in place to what learners work in, and return it.
+
+    Outputs, execution counts and `CI_CHECK` cells are removed, and cells that tell the answer to a
+    prediction are folded.
+    """
     notebook.cells = [c for c in notebook.cells if CI_CHECK not in c.metadata.get("tags", [])]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
             cell.metadata.pop("execution", None)
+            if TELLS in cell.source:
+                cell.metadata["jupyter"] = {"source_hidden": True}
     notebook.metadata.pop("widgets", None)
     return notebook
 

@@ -29,7 +29,6 @@ from aslp_lib.course.recorded import (
     write_how,
 )
 from aslp_lib.data.image_set import DataSplits, ImageSet
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
 
@@ -167,27 +166,6 @@ def at_temperature(temperature: float, part: str = "test", data: str = "shapes")
         confidence = pixels @ np.maximum(p, 1 - p) / pixels.sum(axis=1)
     maps = expit(arrays["map_logits"][part_index].astype(np.float64) / temperature)
     return Outcome(Counts(counts), maps, confidence[0].item(), confidence[1].item())
-
-
-def matching_temperature(
-    perturbation: float, part: str = "test", targets: str = "expected"
-) -> float:
-    """Find the temperature at which BCE's mean confidence equals that of a perturbed network.
-
-    Args:
-        perturbation: alpha * beta of the network, one of `PERTURBATIONS`.
-
-    Raises:
-        ValueError: the perturbation, the targets or the set were not recorded.
-    """
-    from scipy.optimize import brentq
-
-    target = calibration.confidence(at_perturbation(perturbation, part, targets).counts)
-
-    def excess(temperature: float) -> float:
-        return calibration.confidence(at_temperature(temperature, part).counts) - target
-
-    return float(brentq(excess, 0.5, 50, xtol=1e-3))
 
 
 def logits_of(network: nn.Module, dataset: ImageSet) -> np.ndarray:

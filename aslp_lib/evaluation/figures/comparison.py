@@ -103,10 +103,10 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     return figure
 
 
-def _curves(methods: Mapping[str, Any]) -> Iterable[tuple[str, Any, tuple[str, str, str], float]]:
+def _curves(methods: Mapping[str, Any]) -> Iterable[tuple[str, Any, style.Look, float]]:
     """Return label and numbers of each method, with the look and the width of its curve."""
-    widths = style.line_widths(len(methods))
-    return zip(methods, methods.values(), style.looks(), widths, strict=False)
+    widths, looks = style.line_widths(len(methods)), style.looks(methods)
+    return zip(methods, methods.values(), looks.values(), widths, strict=False)
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
@@ -188,7 +188,9 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     """
     figure = style.new_figure(10.5, 3.9, "Training")
     share, error, alphas = figure.subplots(1, 3)
-    for (label, log), (colour, _, mark) in zip(logs.items(), style.looks(), strict=False):
+    looks = style.looks(logs)
+    for label, log in logs.items():
+        colour, _, mark = looks[label]
         column = {key: np.array([row[key] for row in log]) for key in log[0]}
         epoch = column["epoch"]
         look: Any = {"color": colour, "marker": mark, "markevery": max(1, len(log) // 6)}

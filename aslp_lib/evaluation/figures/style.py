@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,14 +35,23 @@ if TYPE_CHECKING:
 
 # Colours of Okabe and Ito, darker where the original is too light for a line on white. All of them
 # stand out against white and against a dark page, and differ in lightness.
-BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#C68800", "#009E73", "#CC79A7", "#767676"
-METHOD_COLOURS = ("#8A8A8A", GREEN, "#8A45A8", ORANGE, "#00705A", "#A03C78", PINK)
-"""Colours of methods, none of which stands for a direction of error."""
+BLUE, YELLOW, GREEN, PINK, GREY = "#0072B2", "#C68800", "#009E73", "#CC79A7", "#767676"
+OF_METHODS = {
+    "BCE": "#8A8A8A",
+    "ASLP": "#8A45A8",
+    "constant alpha": GREEN,
+    "sampled targets": GREEN,
+    "label smoothing": YELLOW,
+    "expected targets": YELLOW,
+}
+"""Colours that a method has in every figure. None of them stands for a direction of error."""
+OTHERS = ("#00705A", "#A03C78", PINK, "#7A6A53", "#5B7F00")
+"""Colours of other methods and curves."""
 Line = Literal["-", "--", "-.", ":"]
+Look = tuple[str, Line, str]
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
-"""Markers, which distinguish curves without colour. Together, 7 colours and 4 line styles give 28
-different curves."""
+"""Markers, which distinguish curves without colour."""
 
 DPI = 150
 """Resolution of an image file, high enough for a projector."""
@@ -108,14 +118,38 @@ def ink() -> str:
     return str(mpl.rcParams["text.color"])
 
 
-def looks() -> Iterator[tuple[str, Line, str]]:
-    """Yield colour, line style and marker for one curve after another, without end.
+def looks(labels: Iterable[str]) -> dict[str, Look]:
+    """Choose colour, line style and marker of the methods or curves of a figure.
 
-    >>> next(looks())
-    ('#8A8A8A', '-', 'o')
+    A method has its own colour in every figure, see `OF_METHODS`. Its line is solid as trained,
+    dashed if temperature-scaled, dotted if undone, and dash-dotted after another recalibration.
+    Other methods and curves have the remaining colours and all line styles.
+
+    >>> looks(["BCE", "BCE + temperature scaling", "ASLP (MC), undone"])["ASLP (MC), undone"]
+    ('#8A45A8', ':', '^')
+
+    Args:
+        labels: a method, or a method and its recalibration behind a comma or a plus sign.
     """
-    cycle = itertools.cycle
-    return zip(cycle(METHOD_COLOURS), cycle(LINES), cycle(MARKS), strict=False)
+    others, marks = itertools.cycle(zip(OTHERS, itertools.cycle(LINES))), itertools.cycle(MARKS)
+    looks_of: dict[str, tuple[str, Line]] = {}
+    chosen: dict[str, Look] = {}
+    for label in labels:
+        method, *change = re.split(r",? \+ |, ", label, maxsplit=1)
+        if method not in looks_of:
+            named = [c for name, c in OF_METHODS.items() if method.lower().startswith(name.lower())]
+            used = {colour for colour, _ in looks_of.values()}
+            looks_of[method] = (named[0], "-") if named and named[0] not in used else next(others)
+        colour, own = looks_of[method]
+        taken = {line for other, line, _ in chosen.values() if other == colour}
+        wanted = (_line(change[0]) if change else own, *LINES)
+        chosen[label] = colour, next((x for x in wanted if x not in taken), own), next(marks)
+    return chosen
+
+
+def _line(change: str) -> Line:
+    """Return the line style of a recalibration."""
+    return ":" if "undone" in change else "--" if "scal" in change else "-."
 
 
 def line_widths(curves: int) -> Iterable[float]:

@@ -7,12 +7,13 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from aslp_lib.course.figures.panels import outline
 from aslp_lib.evaluation.figures.style import directions, draw_legend, new_figure, themed
 
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Grey levels of an image, its mask in {0, 1}, and predicted P(y=1), each (H, W) or (H, W, 3)."""
 
-KINDS = "false foreground", "missed, f > 1/5", "missed, f ≤ 1/5: not checked"
+KINDS = "false foreground", "missed, f > 1/10", "missed, f ≤ 1/10: not checked"
 GREYS = "#CCCCCC", "#858585"
 """Colours of the kinds that are checked; the kind that is not has that of overconfidence."""
 
@@ -21,8 +22,8 @@ GREYS = "#CCCCCC", "#858585"
 def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
     """Draw images above their predictions and above the mistakes, of several sets side by side.
 
-    An image has the outline of its label, in black on white, which stands out against any colour. A
-    mistake is coloured by its kind. Correct pixels are white.
+    An image has the outline of its label. A mistake is coloured by its kind. Correct pixels are
+    white.
 
     Args:
         sets: name of the set -> its examples.
@@ -33,10 +34,9 @@ def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
     colours = *GREYS, directions()[0]
     for axes, (image, mask, p) in zip(grid.T, examples, strict=True):
         axes[0].imshow(image, cmap="gray", vmin=0, vmax=255)
-        for colour, width in (("white", 3), ("black", 1)):
-            axes[0].contour(mask, [0.5], colors=colour, linewidths=width)
+        outline(axes[0], mask)
         axes[1].imshow(p, cmap="gray", vmin=0, vmax=1)
-        kind = np.where(p >= 0.5, 1, np.where(p > 0.2, 2, 3)) * ((p >= 0.5) != mask)
+        kind = np.where(p >= 0.5, 1, np.where(p > 0.1, 2, 3)) * ((p >= 0.5) != mask)
         axes[2].imshow(kind, cmap=ListedColormap(["white", *colours]), vmin=0, vmax=3)
     for axis in grid.flat:
         axis.set(xticks=[], yticks=[])

@@ -1,4 +1,4 @@
-"""Exercises: causes of an improvement, methods that conditions allow, shrinkage."""
+"""Exercises: the threshold of a check, methods that conditions allow, shrinkage."""
 
 import scipy  # imports `special` at its first use, so that importing the exercises is fast
 
@@ -7,6 +7,14 @@ from aslp_lib.course.exercises import exercise
 
 def _same_temperature(p: float, s: float) -> float:
     return float(scipy.special.logit(p) / scipy.special.logit((1 - s) * p + s / 2))
+
+
+def _odds(miss: float) -> float:
+    return float(scipy.special.logit(1 / miss))
+
+
+def _probability(logit: float) -> float:
+    return float(scipy.special.expit(logit))
 
 
 SHRINKAGE = exercise(
@@ -23,18 +31,19 @@ SHRINKAGE = exercise(
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
-SHARE = exercise(
-    "distribution_shift/share",
-    right=lambda scaled, corrupted, adapted: (corrupted - adapted) / (scaled - adapted),
-    tolerance=0.005,
-    expects="a share, such as 0.25",
+THRESHOLD = exercise(
+    "distribution_shift/threshold",
+    right=lambda slope, offset, miss: _probability((_odds(miss) - offset) / slope),
+    tolerance=0.002,
+    expects="a number between 0 and 1, such as 0.75",
     mistakes={
-        "seen": lambda scaled, corrupted, adapted: (scaled - corrupted) / (scaled - adapted),
-        "part": lambda scaled, corrupted, adapted: (corrupted - adapted) / (scaled - corrupted),
-        "of the first": lambda scaled, corrupted, adapted: (corrupted - adapted) / scaled,
-        "whole": lambda scaled, corrupted, adapted: (scaled - adapted) / scaled,
+        "after": lambda slope, offset, miss: 1 / miss,
+        "forwards": lambda slope, offset, miss: _probability(slope * _odds(miss) + offset),
+        "sign": lambda slope, offset, miss: _probability((_odds(miss) + offset) / slope),
+        "logit": lambda slope, offset, miss: (_odds(miss) - offset) / slope,
+        "no slope": lambda slope, offset, miss: _probability(_odds(miss) - offset),
     },
-    grid=((1.04, 0.75, 0.65), (0.49, 0.39, 0.35), (0.8, 0.7, 0.4), (0.7, 0.5, 0.6)),
+    grid=((0.484, -4.08, 10), (0.5, 0, 10), (0.8, -2, 5), (0.5, 1, 4), (1.5, -1, 20)),
 )
 
 DRONE = exercise(
@@ -51,4 +60,4 @@ DRONE = exercise(
     },
 )
 
-EXERCISES = (SHARE, DRONE, SHRINKAGE)
+EXERCISES = (THRESHOLD, DRONE, SHRINKAGE)

@@ -1,109 +1,124 @@
-"""Figures of one image under every corruption, and of the NLL on every set."""
+"""Figures of images from elsewhere, of temperatures, and of what remedies change."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import nn
 
+from aslp_lib.course.figures import pictures
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import (
-    GREY,
-    ORANGE,
-    ink,
-    legend_below,
-    line_widths,
-    looks,
-    new_figure,
-    plain,
-    themed,
-)
+from aslp_lib.data.nuclei import Nuclei
+from aslp_lib.evaluation.figures.style import GREY, ink, themed
+from aslp_lib.experiments.seed_statistics import Difference, verdicts
+from aslp_lib.metrics import SCORES, calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.predict import grey_level_maps
+from aslp_lib.recalibration import Temperature
+
+MARGIN = 0.01
+"""Smallest difference of the NLL that matters, in nats."""
+
+
+def crops(
+    sets: Mapping[str, Nuclei],
+    chosen: Sequence[int],
+    description: str,
+    networks: Mapping[str, nn.Module] | None = None,
+    tones: Sequence[float] = (),
+) -> Figure:
+    """Show crops of each set, without labels; with networks, also their maps and the masks.
+
+    Args:
+        description: what is to be seen, for the alt text.
+        networks: label of a row -> the network whose maps it shows.
+        tones: limits of f between equally spaced tones, instead of f itself.
+    """
+    rows = {"image": [part.crops[i] / 255 for part in sets.values() for i in chosen]}
+    for label, network in (networks or {}).items():
+        maps = (grey_level_maps(network, part, chosen) for part in sets.values())
+        rows[label] = [one / 255 for several in maps for one in several]
+        if tones:
+            rows[label] = [np.digitize(f, tones, right=True) / len(tones) for f in rows[label]]
+    if networks:
+        rows["mask"] = [part.mask(i) for part in sets.values() for i in chosen]
+    return pictures(rows, description, [f"{name} {i}" for name in sets for i in chosen])
+
+
+def corrupted(dataset: ImageSet, index: int, kinds: Sequence[str], description: str) -> Figure:
+    """Show an image and corrupted copies of it, see `crops`."""
+    copies = [dataset, *(Corrupted(dataset, kind) for kind in kinds)]
+    images = [copy.loaded(index)[0][0].numpy() / 255 for copy in copies]
+    return pictures({"image": images}, description, ["as it is", *kinds])
 
 
 @themed
-def corruptions(dataset: ImageSet, index: int, seed: int = 0) -> Figure:
-    """Show an image and the outline of its mask under each corruption, a column per kind.
-
-    The severity increases from row to row.
+def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]) -> Figure:
+    """Plot the NLL over T, with the best T of each set and the NLL of constants.
 
     Args:
-        index: index of the image in the set.
-        seed: seed of the corruptions, as in `Corrupted`.
+        sets: name -> counts; the constants are those of the last set.
+        fitted: temperatures that are marked on the curve of the last set.
     """
-    kinds = {k: [*names] for k, names in groupby(CORRUPTIONS, lambda name: CORRUPTIONS[name].kind)}
-    rows = max(map(len, kinds.values()))
-    figure = new_figure(1.1 * (1 + len(kinds)), 1.15 * rows + 0.2, None)
-    grid = figure.subplots(rows, 1 + len(kinds), squeeze=False)
-    for axis in grid.flat:
-        axis.set_axis_off()
-    clean_share = _draw_image(grid[0, 0], dataset.loaded(index), "as it is")
-    notes = []
-    for axes, (kind, names) in zip(grid.T[1:], kinds.items(), strict=True):
-        shares = [
-            _draw_image(axis, Corrupted(dataset, name, seed).load(index), name)
-            for axis, name in zip(axes, names, strict=False)
-        ]
-        if any(abs(share - clean_share) >= 0.005 for share in shares):
-            percents = ", ".join(f"{100 * share:.0f}" for share in shares)
-            notes.append(f"{percents} % under {kind}")
-    figure.set_label(
-        f"Image {index} of {dataset.name} as it is and under {len(kinds)} kinds of corruption, a "
-        f"column each, stronger from row to row: {', '.join(kinds)}. A line "
-        f"goes round the foreground, {100 * clean_share:.0f} % of the image; it becomes "
-        f"{'; '.join(notes) or 'no other share anywhere'}."
-    )
+    figure, (axis,) = new_panels(1, 6.2, 3.6, "NLL of one network under three microscopes")
+    grid, notes = np.geomspace(1, 16, 49), []
+    looks = zip((0.45, 0.7, 1), (3, -26, 6), strict=True)
+    for (name, c), (dark, height) in zip(sets.items(), looks, strict=True):
+        one = c.as_one_image()
+        best = float(Temperature().fit(one).value)
+        *nll, lowest = (calibration.nll(Temperature(t).apply_counts(one)) for t in (*grid, best))
+        axis.plot(grid, nll, color=ink(), alpha=dark)
+        axis.plot(best, lowest, "o", color=ink(), alpha=dark, fillstyle="none", ms=9, mew=1.6)
+        label = f"{name}, best T = {best:.2g}"
+        axis.annotate(label, (grid[4], nll[4]), (4, height), textcoords="offset points")
+        notes.append(f"{name} falls from {nll[0]:.2f} to {lowest:.2f} at T = {best:.2g}")
+    for mark, (label, t) in zip("sD", fitted.items(), strict=False):
+        there = calibration.nll(Temperature(t).apply_counts(one))
+        axis.plot(t, there, mark, color=ink(), label=f"T of {label}")
+        notes.append(f"with the T of {label}, {t:.1f}, {name} has {there:.2f}")
+    share = one.pooled[1].sum() / one.pixels
+    constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    for label, height in (("f = 1/2 everywhere", np.log(2)), (f"f = {share:.2f}", constant)):
+        axis.axhline(height, color=GREY, linewidth=1, linestyle=":")
+        axis.annotate(label, (1.02, height), (0, 3), textcoords="offset points")
+        notes.append(f"{label} has {height:.2f}")
+    axis.set(xlabel="temperature T", ylabel="NLL, nats per pixel", xscale="log", yscale="log")
+    axis.set(xticks=(1, 2, 4, 8, 16), yticks=(0.1, 0.2, 0.5, 1, 2), ylim=(0.09, 2.2))
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    axis.legend(loc="upper right")
+    figure.set_label(f"NLL over the temperature T. {'; '.join(notes)}.")
     return figure
 
 
-def _draw_image(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
-    """Draw an image with the outline of its mask, and return its share of foreground."""
-    image, mask = item[0].permute(1, 2, 0).numpy(), item[1][0].numpy()
-    axis.imshow(image)
-    axis.set_title(title, fontsize=9)
-    if mask.any():
-        # A margin closes the line where the foreground meets the edge of the image.
-        down, across = (np.arange(-1, length + 1) for length in mask.shape)
-        grid = across, down, np.pad(mask, 1)
-        for colour, width in (("white", 2.2), (ORANGE, 1.1)):
-            axis.contour(*grid, levels=[0.5], colors=[colour], linewidths=width)
-        axis.set(xlim=(-1, mask.shape[1]), ylim=(mask.shape[0], -1))
-    return float(mask.mean())
-
-
 @themed
-def nll_by_set(values: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
-    """Plot the mean NLL over seeds, with a row per set and a marker per method.
-
-    A dotted line is the NLL of a network that predicts f = 1/2 everywhere.
+def changes(groups: Mapping[str, Mapping[str, Difference]]) -> Figure:
+    """Draw differences in NLL in groups, with each seed, the 95 % interval and the verdict.
 
     Args:
-        values: set -> method -> NLL of each seed; every set has the same methods.
+        groups: set -> remedy -> its difference from the T of validation.
     """
-    sets, methods = list(values), list(next(iter(values.values())))
-    means = np.array([[np.mean(seeds) for seeds in row.values()] for row in values.values()])
-    figure, (axis,) = new_panels(1, 6.8, 1.3 + 0.45 * len(sets))
-    rows = np.arange(len(sets))
-    axis.hlines(rows, 0, means.max(), color=GREY, linewidth=0.5)
-    sizes = line_widths(len(methods))
-    for method, mean, (colour, _, mark), size in zip(
-        methods, means.T, looks(), sizes, strict=False
-    ):
-        axis.plot(
-            mean, rows, mark, color=colour, label=plain(method, 30),
-            markersize=3 + 3.5 * size, markeredgecolor="black", markeredgewidth=0.6,
-        )  # fmt: skip
-    axis.axvline(np.log(2), color=ink(), linestyle=":", linewidth=1, label="f = 1/2 everywhere")
-    axis.set(title=plain(title, 60), xlabel="NLL, nats per pixel", yticks=rows, yticklabels=sets)
-    axis.set(xlim=(0, None), ylim=(len(sets) - 0.5, -0.5))
-    legend_below(figure, axis)
-    notes = [
-        f"{name}: " + ", ".join(map("{} {:.2f}".format, methods, row))
-        for name, row in zip(sets, means, strict=True)
-    ]
-    figure.set_label(f"{title}. NLL in nats on {'; on '.join(notes)}.")
+    figure, axes = new_panels(1, 7.2, 1.2 + 0.85 * len(groups), "Photographs: three seeds")
+    axis = axes[0]
+    family = [one for group in groups.values() for one in group.values()]
+    found, notes, rows = iter(verdicts(family, MARGIN)), [], []
+    for name, group in groups.items():
+        rows.append(f"{name}:")
+        for remedy, one in group.items():
+            row, verdict = len(rows), next(found)
+            rows.append(remedy)
+            axis.plot([one.low, one.high], [row, row], "-", color=ink(), linewidth=1.5)
+            axis.plot(one.values, [row] * len(one.values), "o", color=ink(), mfc="none", ms=7)
+            axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
+            notes.append(f"{name}, {remedy}: {one.text(SCORES['nll'], '+')}, {verdict}")
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.tick_params(axis="y", length=0)
+    label = "NLL minus NLL with the T of validation, nats per pixel"
+    axis.set(ylim=(len(rows) - 0.4, -0.6), xlabel=label)
+    figure.set_label(f"NLL minus NLL with the T of validation, paired by seed. {'; '.join(notes)}.")
     return figure

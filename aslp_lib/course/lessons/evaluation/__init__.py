@@ -1,5 +1,7 @@
 """How far a calibration score can be trusted."""
 
 from aslp_lib.course.lessons.evaluation import figures
-from aslp_lib.course.lessons.evaluation.estimator_bias import bias_study, calibrated, coverage_study
-from aslp_lib.course.lessons.evaluation.trials import power
+from aslp_lib.course.lessons.evaluation.coverage import coverage_study
+from aslp_lib.course.lessons.evaluation.fields import by_field, percent, points
+from aslp_lib.course.lessons.evaluation.tables import table
+from aslp_lib.course.lessons.evaluation.trials import further_runs

@@ -1,4 +1,4 @@
-"""Exercises: intervals over images, and the Brier score."""
+"""Exercises: intervals over fields, and the Brier score."""
 
 import math
 from functools import partial
@@ -11,17 +11,17 @@ from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts
 
 
-def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
-    """Make correct pixels and pixels of images, and how often each resample draws each image."""
-    rng = np.random.default_rng(images)
-    pixels = rng.integers(50, 1000, images)
-    correct = rng.binomial(pixels, rng.uniform(0.4, 1, images))
-    times = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+def _set(fields: int, resamples: int = 80) -> tuple[Array, ...]:
+    """Make correct pixels and pixels of fields, and how often each resample draws each field."""
+    rng = np.random.default_rng(fields)
+    pixels = rng.integers(50, 1000, fields)
+    correct = rng.binomial(pixels, rng.uniform(0.4, 1, fields))
+    times = rng.multinomial(fields, np.full(fields, 1 / fields), size=resamples)
     return read_only(correct, pixels, times)
 
 
 def _interval(right: Array, pixels: Array, times: Array) -> Array:
-    """Return value, lower and upper end; each resample is made image by image."""
+    """Return value, lower and upper end; each resample is made field by field."""
     table = np.zeros((len(pixels), 2, 256), np.int64)
     table[:, 0, 255], table[:, 1, 255] = pixels - right, right
     counts, index = Counts(table), np.arange(len(pixels))
@@ -62,7 +62,7 @@ BOOTSTRAP = exercise(
     tolerance=1e-4,
     expects="three shares in [0, 1]: value, low, high",
     mistakes={
-        "means of images": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
+        "means of fields": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
         "mean of resamples": _mean_of_resamples,
         "once at most": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
         "90 %": partial(_with_quantiles, ends=(0.05, 0.95)),
@@ -71,7 +71,7 @@ BOOTSTRAP = exercise(
     },
     properties={
         "order of ends": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
-        "order of images": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
+        "order of fields": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
     },
 )
 

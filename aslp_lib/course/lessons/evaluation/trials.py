@@ -1,30 +1,20 @@
-"""What a comparison of two methods over seeds can show."""
+"""The record of further runs of the laboratory's two networks."""
 
-import math
-from collections.abc import Sequence
+import pandas as pd
 
-import numpy as np
+from aslp_lib.course.recorded import FOLDER
+from aslp_lib.methods import METHOD_LABELS
 
-from aslp_lib.experiments.seed_statistics import SIGNIFICANCE
+ENDINGS = {"none": "", "temperature_scaling": ", scaled"}
+"""Recalibration in the record -> the end of a network's label."""
 
 
-def power(differences: Sequence[float], seeds: int) -> np.ndarray:
-    """Compute how often the t-test of paired differences resolves a difference, (differences,).
-
-    The differences of single seeds are normal. If their mean is d standard deviations, Student's t
-    has the noncentral t distribution with the noncentrality d sqrt(n) (Cohen 1988, Statistical
-    Power Analysis for the Behavioral Sciences, chapter 2).
-
-    >>> [round(p, 2) for p in power([0, 0.5], seeds=20).tolist()]
-    [0.05, 0.56]
+def further_runs(score: str) -> pd.DataFrame:
+    """Read a score of further runs, seeds x networks, which `benchmarks/nuclei_seeds.py` records.
 
     Args:
-        differences: true mean differences, in standard deviations over seeds.
-        seeds: number n of seeds, at least 2.
+        score: "paid" or "expected", the bills of 100 pixels where a miss costs 10.
     """
-    from scipy.special import nctdtr, stdtrit
-
-    freedom, shift = seeds - 1, math.sqrt(seeds) * np.asarray(differences, float)
-    critical = stdtrit(freedom, 1 - SIGNIFICANCE / 2)
-    # The lower tail is the upper tail of the opposite difference, which SciPy computes more safely.
-    return 2 - nctdtr(freedom, shift, critical) - nctdtr(freedom, -shift, critical)
+    runs = pd.read_csv(FOLDER / "nuclei_seeds.csv")
+    labels = runs.method.map(METHOD_LABELS) + runs.recalibration.map(ENDINGS)
+    return 100 * runs.assign(network=labels).pivot_table(score, "seed", "network")

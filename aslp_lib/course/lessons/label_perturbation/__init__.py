@@ -1,5 +1,5 @@
-"""What perturbed labels say, and what the expected perturbation does to a network."""
+"""What perturbed labels say, and what the dose does to a network."""
 
 from aslp_lib.course.lessons import lazily
 
-__getattr__ = lazily(__name__)
+__getattr__ = lazily(__name__, METHODS="results", bills="results", crossing="results")

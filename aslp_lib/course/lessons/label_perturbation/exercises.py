@@ -94,7 +94,7 @@ ONE_PIXEL = exercise(
     tolerance=0.05,
     expects="a temperature, such as 2.5",
     mistakes={
-        "all of alpha*beta": lambda: 8 / scipy.special.logit(1 - 0.4),
+        "all of the dose": lambda: 8 / scipy.special.logit(1 - 0.4),
         "probability": 8 / 0.8,
         "inverse": lambda: scipy.special.logit(0.8) / 8,
         "negative": lambda: -8 / scipy.special.logit(0.8),

@@ -3,9 +3,9 @@
 
 const OTHER = "other beta";
 /** Beta of each technique. */
-const BETAS = { HI: 2, SI: 1.5, M: 1, DM: 1 };
+const BETAS = { HI: 2, SI: 1.5, M: 1 };
 const NAMES = [["HI", "HI, hard inversion"], ["SI", "SI, soft inversion"], ["M", "M, moderation"],
-  ["DM", "DM, dynamic moderation"], [OTHER, OTHER]];
+  [OTHER, OTHER]];
 
 /** Value that a moved control gives to another: a technique has a beta, and a beta a technique. */
 function follow(moved, { technique, beta }) {
@@ -14,45 +14,43 @@ function follow(moved, { technique, beta }) {
   return { technique: Object.keys(BETAS).find((name) => BETAS[name] === beta) ?? OTHER };
 }
 
-/** Points of the curve alpha*beta = product. */
+/** Points of the curve of equal dose, alpha*beta = product. */
 const curve = (product) => Array.from({ length: 200 }, (_, i) => [(i + 1) / 200, (200 * product) / (i + 1)]);
 
-function figure(area, { size, labels, noise, halfWidth }) {
+function figure(area, { size, labels }) {
   const titles = ["switch off: label map", "switch on: perturbed", "expected target"];
   const [original, switched, expected] = titles.map((title) => maps({ title, count: 1, size }));
-  const x = [SHARES, "perturbation level alpha"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength beta"];
-  const plane = plot("plane of alpha and beta", x, y,
-    [["ink", "bound"], ["grey dashed", "equal alpha*beta"], ["green", "label smoothing"], ["pink", "DisturbLabel"]]);
+  const x = [SHARES, "perturbation level α"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength β"];
+  const plane = plot("plane of α and β", x, y,
+    [["ink", "bound"], ["grey dashed", "same dose"], ["yellow", "label smoothing"]]);
   area.append(html("div", { className: "strip" }, original.node, switched.node, expected.node), plane.node);
   return ({ technique, alpha, beta }) => {
-    const name = BETAS[technique] === beta ? technique : OTHER, noisy = name === "DM";
+    const name = BETAS[technique] === beta ? technique : OTHER;
     const product = Number((alpha * beta).toFixed(6));
-    // A label with perturbation beta is the expected target of a perturbation alpha*beta.
+    // A label with perturbation beta is the expected target of a dose of beta.
     const [off, on] = [0, 1].map((y) => minimiser(y, beta).toFixed(2));
     const [low, high] = [0, 1].map((y) => minimiser(y, product).toFixed(2));
-    const perturbed = Float32Array.from(labels, (y, i) => 255 * (minimiser(y, beta) + (noisy ? noise[i] : 0)));
+    const perturbed = Float32Array.from(labels, (y) => 255 * minimiser(y, beta));
     original.draw(`Probability ${percent(1 - alpha, 0)}.`, [labels.map((y) => 255 * y)]);
     switched.draw(`${name}, probability ${percent(alpha, 0)}: background ${off}, foreground ${on}.`, [perturbed]);
     expected.draw(`Background ${low}, foreground ${high}.`, [labels.map((y) => 255 * minimiser(y, product))]);
     const position = product > 1 ? "beyond" : product === 1 ? "on" : "under";
-    plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the bound alpha*beta = 1.`);
+    plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the bound, a dose of 1.`);
     plane.area([...curve(1), [1, 2], [0.5, 2]], "grey faint");
     plane.line(curve(1), "ink");
     if (product > 0) plane.line(curve(product), "grey dashed");
-    plane.line([[1, 0], [1, 1]], "green thick");
-    plane.line([[0, 2], [0.5, 2]], "pink thick");
-    for (const [words, height] of [["HI", 2], ["SI", 1.5], ["M, DM", 1]]) {
+    plane.line([[1, 0], [1, 1]], "yellow thick");
+    for (const [words, height] of [["HI", 2], ["SI", 1.5], ["M", 1]]) {
       plane.line([[0, height], [1, height]], "grey dotted thin");
       plane.text(0.02, height, words, "above");
     }
     plane.dot(alpha, beta, "ink");
     const decision = product < 1 ? "keeps its side of 1/2" : product === 1 ? "is 1/2" : "is inverted";
-    const equal = product > 0 && product <= 1 ? ` Label smoothing with epsilon = ${product.toFixed(2)} and ` +
-      `DisturbLabel with rate ${product.toFixed(2)} have the same expected target.` : "";
-    const spread = noisy ? `, plus pixel noise within ±${halfWidth.toFixed(2)}` : "";
+    const equal = product > 0 && product <= 1 ? ` Label smoothing with epsilon = ${product.toFixed(2)} ` +
+      "has the same expected target." : "";
     return `${name}, beta = ${beta.toFixed(1)}: with probability ${alpha.toFixed(2)}, all targets of the map are ` +
-      `${off} on background and ${on} on foreground${spread}. The expected targets are ${low} and ${high}. ` +
-      `alpha*beta = ${product.toFixed(2)}: the expected target ${decision}.${equal}`;
+      `${off} on background and ${on} on foreground. The expected targets are ${low} and ${high}. ` +
+      `Dose ${product.toFixed(2)}: the expected target ${decision}.${equal}`;
   };
 }
 

@@ -5,17 +5,15 @@ import torch
 from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import (
-    DYNAMIC_MODERATION,
     HARD_INVERSION,
     TECHNIQUES,
     expected_targets,
     perturb,
-    pixel_noise,
 )
 from aslp_lib.course import recorded
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
 from aslp_lib.course.live import Explorer, packed
-from aslp_lib.evaluation.figures.style import GREY
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS
 
 ALPHA = 0.2
 
@@ -31,20 +29,16 @@ class Plane(Explorer):
         if mask is None:
             mask = recorded.SETTINGS.load_data().tests["test"].mask(1)
         self.labels = torch.from_numpy(np.asarray(mask)).float()
-        generator = torch.Generator().manual_seed(0)
-        noise = pixel_noise(self.labels.shape, DYNAMIC_MODERATION, generator)
         records = {
             "size": len(self.labels),
             "labels": packed(self.labels.numpy().astype(np.uint8).ravel()),
-            "noise": packed(noise.numpy().ravel()),
-            "halfWidth": DYNAMIC_MODERATION.noise,
         }
         start = {"technique": "HI", "alpha": ALPHA, "beta": HARD_INVERSION.beta}
         super().__init__(records, start)
 
     def picture(self) -> Figure:
         """Show the label map, its perturbed and its expected target, and the plane."""
-        panels, beta = Panels(10.6, 3.1), HARD_INVERSION.beta
+        panels, beta = Panels(10.6, 3.8), HARD_INVERSION.beta
         expected = expected_targets(self.labels[None], ALPHA, HARD_INVERSION)[0]
         for left, target, title in (
             (0.1, self.labels, f"switch off: {100 * (1 - ALPHA):.0f} %"),
@@ -52,22 +46,27 @@ class Plane(Explorer):
             (4.7, expected, "expected"),
         ):
             panels.map(left, 2.2, target.numpy(), title)
-        betas = ("perturbation strength beta", (0, 0.5, 1, 1.5, 2))
-        alphas = ("perturbation level alpha", SHARE)
-        plane = panels.plot((7.6, 0.5, 2.5, 2.2), alphas, betas, "plane of alpha and beta")
-        x = np.linspace(0.5, 1, 100)
-        plane.fill_between(x, 1 / x, 2, color=GREY, alpha=0.3, linewidth=0)
-        plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")
+        betas = (r"perturbation strength $\beta$", (0, 0.5, 1, 1.5, 2))
+        alphas = (r"perturbation level $\alpha$", SHARE)
+        plane = panels.plot((7.6, 1.2, 2.5, 2.2), alphas, betas, r"plane of $\alpha$ and $\beta$")
+        x, dose = np.linspace(0.05, 1, 191), ALPHA * beta
+        plane.fill_between(x[x >= 0.5], 1 / x[x >= 0.5], 2, color=GREY, alpha=0.3, linewidth=0)
+        plane.plot(x[x >= 0.5], 1 / x[x >= 0.5], color="black", lw=1.2, label="dose 1, the bound")
+        same = x >= dose / 2
+        plane.plot(x[same], dose / x[same], "--", color=GREY, label=f"dose {dose:.1f}")
+        yellow = OF_METHODS["label smoothing"]
+        plane.plot([1, 1], [0, 1], color=yellow, lw=4, label="label smoothing")
         for name in ("HI", "SI", "M"):
             plane.axhline(TECHNIQUES[name].beta, color=GREY, linestyle=":", linewidth=0.8)
             plane.text(1.03, TECHNIQUES[name].beta, name, fontsize=9, va="center")
         plane.plot([ALPHA], [beta], "o", color="black", **POINT)
-        plane.legend(fontsize=9, loc="lower left")
+        plane.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
         low, high = expected_targets(torch.tensor([[0.0, 1.0]]), ALPHA, HARD_INVERSION)[0].tolist()
         panels.figure.set_label(
             f"A label map, its version perturbed by HI (beta = {beta:.1f}), and its expected "
             f"targets at alpha = {ALPHA:.2f}, {low:.2f} on background and {high:.2f} on "
             f"foreground; and the plane of alpha and beta with the point ({ALPHA:.2f}, "
-            f"{beta:.2f}) under the bound alpha*beta = 1."
+            f"{beta:.2f}) on the curve of the dose {dose:.1f}, under the bound, a dose of 1. Label "
+            "smoothing is the right edge up to beta = 1."
         )
         return panels.figure

@@ -1,5 +1,5 @@
 // @ts-check
-// Networks trained at a constant expected perturbation, beside BCE with temperature scaling.
+// Networks trained at a constant dose, beside BCE with temperature scaling.
 
 const BINS = [[0, "none"], ...[50, 60, 70, 80, 90].map((low) => [low, `${low} to ${low + 10} %`])];
 const IMAGES = [[1, "first"], [2, "second"], [3, "third"], [4, "fourth"]];
@@ -101,9 +101,9 @@ function lossPlot() {
   return { node: frame.node, draw };
 }
 
-/** ECE over the perturbation, beside that of BCE, and the perturbations at which rules ended. */
+/** ECE over the dose, beside that of BCE, and the doses at which rules ended. */
 function errorPlot(rules) {
-  const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "expected perturbation alpha*beta"];
+  const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "dose αβ"];
   const frame = plot("ECE of the test set", x, [[0, 0.1, 0.2, 0.3, 0.4], "ECE"],
     [["ink", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]]);
   const draw = (curve, product, network, scaled) => {
@@ -130,7 +130,7 @@ function build({ size, rules, targets: kinds, grid, parts }, set) {
     const product = rules[network] ?? perturbation, [pixel, i] = [row * size + column, image - 1];
     const both = [networks[adapted ? network : `${network} ${perturbation}`], atTemperature(known, temperature)];
     const bins = both.map((one) => reliability(one)), totals = both.map((one) => reliability(one, 1)[0]);
-    const strength = `alpha*beta ${product.toFixed(2)}`, error = bins.map(ece), pi = posterior[i][pixel] / 255;
+    const strength = `dose ${product.toFixed(2)}`, error = bins.map(ece), pi = posterior[i][pixel] / 255;
     const short = [adapted ? textOf(NETWORKS, network) : strength, `BCE, T = ${temperature.toFixed(1)}`];
     const name = adapted ? `${short[0]}, ${strength}` : `${strength}, ${network} targets`;
     const f = both.map((one) => one.maps[i][pixel] / 255), shares = f.map((p) => percent(p, 0));
@@ -173,7 +173,7 @@ function render(/** @type {Context} */ context) {
   const parts = [...new Set(Object.values(all).flatMap((data) => Object.keys(data.parts)))];
   const controls = {
     data: { label: "data", options: [["shapes", "shapes (synthetic)"], ["nuclei", "nuclei (real)"]] },
-    perturbation: { label: "expected perturbation alpha*beta", min: 0, max: grid[grid.length - 1], step: grid[1] },
+    perturbation: { label: "dose alpha*beta", min: 0, max: grid[grid.length - 1], step: grid[1] },
     network: { label: "network", options: NETWORKS },
     temperature: { label: "temperature T", min: 1, max: 9, step: 0.1 },
     part: { label: "test set", options: parts.map((part) => [part, part]) },

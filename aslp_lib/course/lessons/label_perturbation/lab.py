@@ -1,7 +1,7 @@
-"""Explorer of networks trained at an expected perturbation, beside temperature-scaled BCE."""
+"""Explorer of networks trained at a constant dose, beside temperature-scaled BCE."""
 
 from aslp_lib.course.live import RecordedExplorer
 
 
 class PerturbationLab(RecordedExplorer):
-    """Explorer of perturbation, network, temperature and test set, and of a pixel and a bin."""
+    """Explorer of dose, network, temperature and test set, and of a pixel and a bin."""

@@ -14,7 +14,7 @@ from aslp_lib.metrics import calibration
 START: dict[str, Any] = {
     "data": "shapes",
     "perturbation": 0.2,
-    "network": "expected",
+    "network": "sampled",
     "temperature": 1.0,
     "part": "test",
     "image": 3,
@@ -78,13 +78,13 @@ def state() -> dict[str, Any]:
 
 def picture() -> Figure:
     """Draw the maps and reliability diagrams of the first network and of BCE."""
-    part, product = START["part"], START["perturbation"]
+    part, product, targets = START["part"], START["perturbation"], START["network"]
     known = images(START["data"], part)
     shown = (
-        perturbations.at_perturbation(product, part),
+        perturbations.at_perturbation(product, part, targets),
         perturbations.at_temperature(START["temperature"], part),
     )
-    names = (f"trained at alpha*beta {product:.2f}", f"BCE, T = {START['temperature']:.1f}")
+    names = (f"{targets} targets, dose {product:.2f}", f"BCE, T = {START['temperature']:.1f}")
     maps = (known["images"], known["posterior"], *(outcome.maps for outcome in shown))
     maps_of = [f"f, {name}" for name in names]
     panels = Panels(10.2, 7.5)
@@ -100,7 +100,7 @@ def picture() -> Figure:
     ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]
     panels.figure.set_label(
         f"Four images of {part}, their true posterior, and the maps of the network trained at "
-        f"alpha*beta {product:.2f} on expected targets and of BCE at T = "
+        f"the dose {product:.2f} on {targets} targets and of BCE at T = "
         f"{START['temperature']:.1f}, with both reliability diagrams. Trained network: ECE "
         f"{ece[0]}; BCE: ECE {ece[1]}."
     )

@@ -10,7 +10,7 @@ from scipy.special import entr
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, loss_floor
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, GREY, ORANGE, ink, looks, new_figure, themed
+from aslp_lib.evaluation.figures.style import GREEN, GREY, YELLOW, ink, looks, new_figure, themed
 
 
 @themed
@@ -36,7 +36,7 @@ def entropy_of_kinds(kinds: Mapping[str, tuple[int, int]]) -> Figure:
     label = f"mean over both kinds: {separate:.2f}"
     axis.plot(overall, separate, "s", color=GREEN, mec=ink(), ms=9, label=label)
     label = f"one confidence for all: {common:.2f}"
-    axis.plot(overall, common, "D", color=ORANGE, mec=ink(), ms=9, label=label)
+    axis.plot(overall, common, "D", color=YELLOW, mec=ink(), ms=9, label=label)
     axis.axvline(overall, color=ink(), linestyle=":", linewidth=1, zorder=0)
     axis.set(xlabel="confidence c", ylabel="entropy, nats", xlim=(0.5, 1), ylim=(0, 0.8))
     axis.legend(loc="lower left")
@@ -63,7 +63,8 @@ def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
     best = loss_floor(levels, technique).numpy()
     axis.plot(levels, best, color=ink(), linewidth=2, label="best network for each alpha")
     target = expected_confidence(levels, technique).numpy()
-    for alpha, (colour, line, mark) in zip(alphas, looks(), strict=False):
+    look = looks(f"{alpha}" for alpha in alphas).values()
+    for alpha, (colour, line, mark) in zip(alphas, look, strict=True):
         f = float(expected_confidence(alpha, technique))
         loss = -target * np.log(f) - (1 - target) * np.log(1 - f)
         axis.plot(levels, loss, line, color=colour, label=f"network with f = {f:.2f}")
@@ -89,7 +90,8 @@ def ascent(paths: Mapping[str, np.ndarray], bound: float) -> Figure:
     """
     figure, (axis,) = new_panels(1, 5.8, 3.4)
     ends = []
-    for (label, alpha), (colour, line, _) in zip(paths.items(), looks(), strict=False):
+    for label, (colour, line, _) in looks(paths).items():
+        alpha = paths[label]
         axis.plot(alpha, line, color=colour, linewidth=2, label=label)
         ends.append(f"{label}: alpha ends at {alpha[-1]:.2f}")
     axis.axhline(bound, color=ink(), linestyle=":", linewidth=1, label="bound")

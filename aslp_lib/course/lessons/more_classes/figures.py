@@ -7,7 +7,7 @@ from torch import Tensor
 
 from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import MARKS, METHOD_COLOURS, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import MARKS, OF_METHODS, ink, legend_below, themed
 
 
 def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
@@ -48,7 +48,7 @@ def areas(
     notes = []
     for k, (axis, name) in enumerate(zip(axes, names, strict=True)):
         for row, (area, mark) in enumerate(zip(promised.values(), MARKS, strict=False)):
-            axis.plot(area[k], row, mark, color=METHOD_COLOURS[0], ms=9, mec=ink(), zorder=3)
+            axis.plot(area[k], row, mark, color=OF_METHODS["BCE"], ms=9, mec=ink(), zorder=3)
         axis.axvline(delivered[k], color=ink(), linestyle="--", linewidth=1, label="delivered")
         axis.set(title=name, xlim=(0, min(1.7 * delivered[k], 100)), xlabel="area, pixels of 100")
         parts = ", ".join(f"{label} {area[k]:.1f}" for label, area in promised.items())

@@ -1,6 +1,12 @@
-"""From a laboratory's folder to a report: checks, remedies, seeds and the bill."""
+"""From a laboratory's folder, or the reader's own, to a threshold with a guarantee."""
 
-from aslp_lib.course.lessons.own_data import comparison, figures
-from aslp_lib.course.lessons.own_data.comparison import adaptive, batches, count, predict, train
-from aslp_lib.course.lessons.own_data.folder import check_data, hand_over
-from aslp_lib.course.lessons.own_data.microscopy import draw_cells
+from aslp_lib.course.lessons.own_data import figures
+from aslp_lib.course.lessons.own_data.folder import (
+    check_data,
+    faulty_folder,
+    folder,
+    missed_foreground,
+    pairs,
+    stems,
+)
+from aslp_lib.course.lessons.own_data.held_out import at, count, maps, nuclei, synthetic

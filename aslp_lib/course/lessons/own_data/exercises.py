@@ -1,68 +1,70 @@
-"""Exercises: pixels without a label, and the score of a selected setting."""
+"""Exercise: a promise by patient."""
+
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from aslp_lib.course.exercises import Array, exercise, read_only
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.risk_control import risk_control_threshold
 
-_VALIDATIONS = (
-    read_only([0.95, 0.9, 0.8, 0.3, 0.1, 0.2, 0.05, 0.6], [1, 0, 1, 0, 0, 255, 255, 255]),
-    read_only([0.9, 0.9, 0.7, 0.2, 0.4, 0.1], [1, 1, 0, 0, 1, 255]),
-    read_only([0.6, 0.6, 0.6, 0.4, 0.99, 0.98], [1, 1, 1, 0, 255, 255]),
+
+def _patients(images: list[int], seed: int, risk: float) -> tuple[Any, ...]:
+    """Draw missed shares of patients who differ in difficulty and in their number of images."""
+    rng = np.random.default_rng(seed)
+    patients = np.repeat(np.arange(len(images)), images)
+    pace = rng.gamma(2, 0.002, len(images))[patients] + 0.004 * (patients == len(images) - 1)
+    steps = pace[:, None] * rng.uniform(0.5, 1.5, (len(patients), 60))
+    shares = np.pad(np.cumsum(steps, axis=1), ((0, 0), (1, 0))).clip(0, 1)
+    return (*read_only(shares, patients), risk)
+
+
+_STUDIES = (
+    _patients([1] * 8 + [2] * 3 + [24], 0, 0.2),
+    _patients([3] * 20 + [1] * 5 + [30], 1, 0.1),
 )
-"""Two overconfident networks, and an underconfident one."""
-
-_CANDIDATES = (
-    read_only([0.41, 0.36, 0.38], [0.40, 0.39, 0.35]),
-    read_only([0.52, 0.47, 0.50, 0.44], [0.46, 0.43, 0.49, 0.48]),
-)
 
 
-def _gap(p: Array, y: Array) -> float:
-    predictions, labels = torch.tensor(p)[None], torch.tensor(y)[None]
-    return calibration.gap(Counts.from_probabilities(predictions, labels, ignore_index=255))
+def _largest(means: Array, risk: float, units: int | None = None, worst: int = 1) -> int:
+    """Return the largest threshold whose bound is at most `risk`; `means` has a row for a unit."""
+    number = len(means) if units is None else units
+    bound = (number * means.mean(axis=0) + worst) / (number + worst)
+    return int(np.flatnonzero(bound <= risk)[-1])
 
 
-def _difference(p: Array, foreground: NDArray[np.bool_]) -> float:
-    return float(np.maximum(p, 1 - p).mean() - ((p >= 0.5) == foreground).mean())
+def _by_patient(shares: Array, patients: Array) -> Array:
+    return np.stack([shares[patients == p].mean(axis=0) for p in np.unique(patients)])
 
 
-def _confidence_of_all(p: Array, y: Array) -> float:
-    return float(np.maximum(p, 1 - p).mean() - ((p >= 0.5) == y)[y != 255].mean())
+def _for_the_next_patient(shares: Array, patients: Array, risk: float) -> float:
+    """Use the library, which counts pixels: each image has 10,000 of foreground."""
+    below = np.rint(10_000 * shares[:, 1:]).astype(np.int64)
+    pixels = np.diff(below, axis=1, prepend=0)
+    table = np.zeros((len(shares), 2, 256), np.int64)
+    table[:, 1, : pixels.shape[1]] = pixels
+    table[:, 1, -1] = 10_000 - below[:, -1]
+    threshold = risk_control_threshold(Counts(table, {"groups": patients.astype(int)}), risk)
+    return round(255 * threshold + 0.5)
 
 
-def _foreground_mean(p: Array, y: Array) -> float:
-    return float(p[y != 255].mean() - ((p >= 0.5) == y)[y != 255].mean())
-
-
-GAP = exercise(
-    "own_data/gap",
-    right=_gap,
-    expects="a difference of two shares, such as 0.05",
+PATIENTS = exercise(
+    "own_data/patients",
+    right=_for_the_next_patient,
+    expects="the number of a threshold, such as 3",
     mistakes={
-        "sign": lambda p, y: -_gap(p, y),
-        "unlabelled background": lambda p, y: _difference(p, y == 1),
-        "confidence of all": _confidence_of_all,
-        "unlabelled foreground": lambda p, y: _difference(p, y > 0),
-        "foreground": _foreground_mean,
+        "images": lambda shares, patients, risk: _largest(shares, risk),
+        "without the new one": lambda shares, patients, risk: _largest(
+            _by_patient(shares, patients), risk, worst=0
+        ),
+        "pooled": lambda shares, patients, risk: _largest(
+            shares, risk, units=len(np.unique(patients))
+        ),
+        "images in the bound": lambda shares, patients, risk: _largest(
+            _by_patient(shares, patients), risk, units=len(shares)
+        ),
+        "smallest": lambda shares, patients, risk: 0,
     },
-    grid=_VALIDATIONS,
+    grid=_STUDIES,
 )
 
-REPORT = exercise(
-    "own_data/report",
-    right=lambda validation, test: test[np.argmin(validation)],
-    expects="one of the test NLLs, such as 0.4",
-    mistakes={
-        "selected on test": lambda validation, test: test.min(),
-        "validation": lambda validation, test: validation.min(),
-        "mean": lambda validation, test: test.mean(),
-        "highest": lambda validation, test: test[np.argmax(validation)],
-    },
-    grid=_CANDIDATES,
-)
-
-EXERCISES = (GAP, REPORT)
+EXERCISES = (PATIENTS,)

@@ -1,130 +1,87 @@
-"""Figures of the synthetic cells, of a run, and of differences and bills over a few seeds."""
+"""Figures of missed shares: over the threshold, and over many divisions of the same images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import new_panels, picture_grid
-from aslp_lib.course.lessons.own_data.microscopy import Cells
-from aslp_lib.evaluation.figures.style import GREY, directions, ink, legend_below, themed
-from aslp_lib.experiments.seed_statistics import Difference
-
-UNLABELLED_SHADE = "#C3B1E1"
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import GREY, OTHERS, PINK, ink, legend_below, themed
 
 
 @themed
-def cells(data: Cells, indices: Sequence[int]) -> Figure:
-    """Show images, masks and true posteriors, one column per image.
+def missed_over_threshold(
+    choosing: np.ndarray, new: np.ndarray, chosen: int, tempting: int, risk: float = 0.05
+) -> Figure:
+    """Plot the mean missed share over the threshold, with and without a place for the next image.
 
     Args:
-        indices: indices of the images.
+        choosing, new: missed shares of images that choose and of new ones, (images, thresholds).
+        chosen: the threshold with a place for the next image.
+        tempting: the threshold without.
+        risk: the promised share.
     """
-    rows = {"image": 0.2 * data.images + 0.4, "mask": data.masks, "true P(y=1), π": data.posterior}
-    chosen = list(indices)
-    outside = ~data.labelled[chosen, 0].numpy()
-    figure, grid = picture_grid(
-        {name: np.ma.masked_array(values[chosen, 0], outside) for name, values in rows.items()}, 1.4
-    )
-    for axis in grid.flat:
-        axis.set_facecolor("black" if axis in grid[0] else UNLABELLED_SHADE)
-    figure.set_label(
-        f"{len(chosen)} images of cells, one column each; from top to bottom: {', '.join(rows)}. "
-        "White is foreground, and the grey level is the probability. Pixels outside the round "
-        "field of view have no label (violet)."
-    )
-    return figure
-
-
-@themed
-def more_seeds(differences: Mapping[str, Mapping[int, Difference]], smallest: float) -> Figure:
-    """Plot how the interval of a difference changes as seeds are added, one panel per difference.
-
-    Small dots are the differences of the seeds.
-
-    Args:
-        differences: "first - second" -> number of seeds -> the NLL difference over these seeds.
-        smallest: the smallest difference that matters, in nats.
-    """
-    figure, panels = new_panels(len(differences), 3.4, 3.4, sharey=True)
-    notes = []
-    for axis, (title, by_number) in zip(panels, differences.items(), strict=True):
-        axis.axhspan(-smallest, smallest, color=GREY, alpha=0.15, linewidth=0)
-        axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
-        for number, paired in by_number.items():
-            axis.plot([number, number], [paired.low, paired.high], color=ink(), linewidth=2)
-            face = ink() if paired.excludes_zero else axis.get_facecolor()
-            mark = {"color": ink(), "markerfacecolor": face, "markersize": 8}
-            axis.plot(number, paired.value, "o", **mark)
-            beside = np.full(len(paired.values), number + 0.2)
-            axis.plot(beside, paired.values, "o", color=GREY, markersize=4)
-        axis.set(xlabel="seeds", xticks=list(by_number), xlim=(2.5, max(by_number) + 0.5))
-        axis.set_title(title, fontsize=11)
-        spans = (
-            f"{d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}] with {n}" for n, d in by_number.items()
-        )
-        notes.append(f"{' '.join(title.split())}: {', '.join(spans)}")
-    panels[0].set_ylabel("difference in scaled NLL, nats")
-    figure.set_label(
-        "Differences in temperature-scaled NLL, 95 % intervals, by number of seeds; the band is "
-        f"±{smallest:g} nats. {'; '.join(notes)}."
-    )
-    return figure
-
-
-@themed
-def scaled_nll_by_epoch(log: Sequence[Mapping[str, float]]) -> Figure:
-    """Plot the temperature-scaled validation NLL over the epochs of a run, and mark its minimum.
-
-    Args:
-        log: rows of the run, see `comparison.Training`.
-    """
-    figure, (axis,) = new_panels(1, 5.6, 3.0)
-    nll = np.array([row["scaled_nll"] for row in log])
-    best = int(nll.argmin())
-    axis.plot(np.arange(len(nll)) + 1, nll, color=GREY, linewidth=2)
-    axis.plot(best + 1, nll[best], "o", color=ink(), markersize=8)
-    axis.annotate(f"epoch {best + 1}", (best + 1, nll[best]), (8, -4), textcoords="offset points")
-    axis.set(xlabel="epoch", ylabel="scaled NLL, nats", ylim=(nll[best] - 0.02, nll[-1] + 0.1))
-    axis.set_title("BCE, validation images", fontsize=11)
-    figure.set_label(
-        f"Temperature-scaled validation NLL over {len(nll)} epochs: {nll[best]:.2f} nats at the "
-        f"minimum, which a dot marks, and {nll[-1]:.2f} at the end."
-    )
-    return figure
-
-
-@themed
-def bills_of_seeds(results: Mapping[str, pd.DataFrame], everything: float = 100) -> Figure:
-    """Plot expected and paid bills per 100 pixels, a group of lines for each method.
-
-    Args:
-        results: method -> one row per seed, with "expected" and "paid" per pixel.
-        everything: the bill of checking every pixel.
-    """
-    figure, (axis,) = new_panels(1, 8.0, 0.8 + 0.75 * len(results))
-    over, under = directions()
-    notes = []
-    for place, (label, rows) in enumerate(results.items()):
-        shifts = np.linspace(-0.3, 0.3, len(rows))
-        bills = 100 * rows[["expected", "paid"]].to_numpy()
-        for height, (expected, paid) in zip(place + shifts, bills, strict=True):
-            colour = over if paid > expected else under
-            axis.plot([expected, paid], [height, height], color=colour, linewidth=2)
-            hollow = {"color": colour, "markerfacecolor": axis.get_facecolor()}
-            axis.plot(expected, height, "o", **hollow)
-            axis.plot(paid, height, "o", color=colour)
-        pairs = ", ".join(f"{expected:.0f} and {paid:.0f}" for expected, paid in bills)
-        notes.append(f"{label}: {pairs}")
-    axis.axvline(everything, color=ink(), linestyle="--", linewidth=1)
-    axis.annotate("check all", (everything, -0.4), (-4, 0), textcoords="offset points", ha="right")
-    for name, colour in {"paid more than expected": over, "paid less": under}.items():
-        axis.plot([], [], color=colour, linewidth=2, label=name)
-    for name, face in {"expected": axis.get_facecolor(), "paid": GREY}.items():
-        axis.plot([], [], "o", color=GREY, markerfacecolor=face, label=name)
-    axis.set(xlabel="bill per 100 pixels", xlim=(20, everything + 4))
-    axis.set(yticks=range(len(results)), yticklabels=list(results), ylim=(len(results) - 0.5, -0.6))
+    figure, (axis,) = new_panels(1, 6.6, 3.8)
+    number, means = len(choosing), 100 * choosing.mean(axis=0)
+    highest = min(40, len(means) - 1)
+    lines = {
+        f"{number} images that choose": (means, ink(), 1.2),
+        "with a place for the next": ((number * means + 100) / (number + 1), ink(), 3.0),
+        f"{len(new)} new images": (100 * new.mean(axis=0), OTHERS[1], 2.0),
+    }
+    for label, (values, colour, width) in lines.items():
+        shown = values[: highest + 1]
+        axis.plot(np.arange(highest + 1), shown, label=label, color=colour, linewidth=width)
+    axis.axhline(100 * risk, color=ink(), linewidth=1)
+    axis.text(0.5, 100 * risk, f"promise: {100 * risk:g} %", va="bottom")
+    axis.text(0.5, 100 / (number + 1), f"the place: 1/{number + 1}", va="bottom")
+    top = axis.get_ylim()[1]
+    for level, side, name in ((chosen, "right", "with a place"), (tempting, "left", "tempting")):
+        axis.axvline(level, color=ink(), linewidth=1)
+        axis.text(level, 0.97 * top, f" {level}: {name} ", ha=side, va="top")
+    axis.set(xlabel="lowest grey level that is checked", ylabel="missed share, %")
+    axis.set(xlim=(0, highest), ylim=(0, top))
+    scale = axis.secondary_xaxis("top", functions=(lambda k: k / 255, lambda f: 255 * f))
+    scale.set_xlabel("$f$")
     legend_below(figure, axis)
-    figure.set_label(f"Expected and paid bills of each seed. {'; '.join(notes)}.")
+    at_chosen = (f"{label} {values[chosen]:.1f} %" for label, (values, *_) in lines.items())
+    figure.set_label(
+        f"Mean missed share over the threshold. At the chosen one, {chosen}: "
+        f"{', '.join(at_chosen)}. The tempting threshold is {tempting}. A line "
+        f"marks {100 * risk:g} %."
+    )
+    return figure
+
+
+@themed
+def divisions(missed: Mapping[str, np.ndarray], risk: float = 0.05) -> Figure:
+    """Plot histograms of the share that is missed on new images, one panel per kind of division.
+
+    Args:
+        missed: how the images are divided -> the mean missed share of each division.
+        risk: the promised share.
+    """
+    figure, axes = new_panels(len(missed), 4.2, 3.0, sharex=True, sharey=True)
+    bins = np.arange(0, 100 * max(map(np.max, missed.values())) + 0.25, 0.25)
+    notes = []
+    for axis, (label, shares) in zip(axes, missed.items(), strict=True):
+        beyond = shares > risk
+        axis.hist(
+            [100 * shares[~beyond], 100 * shares[beyond]], bins, color=[GREY, PINK], stacked=True
+        )
+        axis.axvline(100 * risk, color=ink(), linewidth=2)
+        axis.axvline(100 * shares.mean(), color=ink(), linestyle=":", linewidth=2)
+        axis.set(xlabel="missed on new images, %", xlim=(0, None))
+        axis.set_title(
+            f"{label}: {100 * beyond.mean():.0f} of 100 beyond {100 * risk:g} %", fontsize=10
+        )
+        notes.append(
+            f"{label}: {100 * beyond.mean():.0f} of 100 beyond it, mean "
+            f"{100 * shares.mean():.0f} %, standard deviation {100 * shares.std():.1f} points"
+        )
+    axes[0].set_ylabel("divisions")
+    figure.set_label(
+        f"Missed shares of {len(shares)} divisions. {'; '.join(notes)}. A line marks "
+        f"{100 * risk:g} %, a dotted line the mean."
+    )
     return figure

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import BLUE, ORANGE, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import BLUE, YELLOW, ink, legend_below, themed
 from aslp_lib.maps.write import min_max
 
 
@@ -55,7 +55,7 @@ def overlapping_bins(spans: Spans, title: str) -> Figure:
     label = "pixels of the bin itself"
     axis.barh(bins, spans.high - start, left=start, color=BLUE, label=label, **look)
     label = "pixels of the bin before"
-    axis.barh(bins, start - low, left=low, color=ORANGE, hatch="///", label=label, **look)
+    axis.barh(bins, start - low, left=low, color=YELLOW, hatch="///", label=label, **look)
     for number, pixels in zip(bins, spans.pixels, strict=True):
         axis.text(1.01, number, f"{100 * pixels / spans.total:.0f} %", va="center")
     axis.set(xlim=(0.5, 1.06), ylim=(len(bins) + 0.6, 0.4), yticks=bins, ylabel="bin")

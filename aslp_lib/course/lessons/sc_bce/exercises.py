@@ -1,42 +1,30 @@
-"""Exercises: the minimiser of SC-BCE, its inverse, and the gradient noise."""
-
-import torch
+"""Exercises: the minimiser of SC-BCE, a threshold for it, and the gradient noise."""
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.aslp.theory import minimiser, target_variance
 from aslp_lib.course.exercises import exercise
-from aslp_lib.recalibration.unperturb import undone_logits
 
 _BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
 _GRID = tuple((p, a, b) for p in (0.0, 0.25, 0.8, 1.0) for a in (0.0, 0.1, 0.4) for b in _BETAS)
 
-_TRAINED = tuple(
-    (f, a, b)
-    for f in (0.03, 0.1, 0.3, 0.5, 0.74, 0.95)
-    for a, b in ((0.0, 2.0), (0.1, 2.0), (0.2, 1.0), (0.12, 1.5), (0.4, 1.0))
+_COSTS = tuple(
+    (miss, a, b)
+    for miss in (1.5, 4.0, 10.0, 50.0)
+    for a, b in ((0.0, 2.0), (0.12, 2.0), (0.2, 1.0), (0.2, 1.5), (0.4, 1.0))
 )
 
-
-def _posterior(f: float, a: float, b: float) -> float:
-    logit = torch.tensor(f, dtype=torch.float64).logit()
-    return undone_logits(logit, a * b).sigmoid().item()
-
-
-def _in_range(p: float) -> float:
-    return min(max(p, 0.0), 1.0)
-
-
-UNDO = exercise(
-    "sc_bce/undo",
-    grid=_TRAINED,
-    right=_posterior,
+THRESHOLD = exercise(
+    "sc_bce/threshold",
+    grid=_COSTS,
+    right=lambda miss, a, b: minimiser(1 / miss, a, Technique("exercise", b)),
+    tolerance=1e-4,
     mistakes={
-        "beyond 0 and 1": lambda f, a, b: (f - a * b / 2) / (1 - a * b),
-        "divided first": lambda f, a, b: _in_range(f / (1 - a * b) - a * b / 2),
-        "whole dose": lambda f, a, b: _in_range((f - a * b) / (1 - a * b)),
-        "not divided": lambda f, a, b: _in_range(f - a * b / 2),
-        "perturbed again": lambda f, a, b: (1 - a * b) * f + a * b / 2,
-        "release": lambda f, a, b: _in_range((f - a * b) / (1 - 2 * a * b)),
+        "not perturbed": lambda miss, a, b: 1 / miss,
+        "undone": lambda miss, a, b: (1 / miss - a * b / 2) / (1 - a * b),
+        "only shifted": lambda miss, a, b: 1 / miss + a * b / 2,
+        "only diluted": lambda miss, a, b: (1 - a * b) / miss,
+        "whole dose": lambda miss, a, b: (1 - a * b) / miss + a * b,
+        "background": lambda miss, a, b: a * b / 2,
     },
 )
 
@@ -70,4 +58,4 @@ VARIANCE = exercise(
     },
 )
 
-EXERCISES = (UNDO, MINIMISER, VARIANCE)
+EXERCISES = (THRESHOLD, MINIMISER, VARIANCE)

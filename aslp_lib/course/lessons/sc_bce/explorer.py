@@ -36,17 +36,19 @@ class Loss(Explorer):
         losses = ("loss, nats", (0, 1, 2, 3))
         predicted, title = ("predicted P(y=1), f", SHARE), "loss, mean over the labels"
         curve = panels.plot((0.6, 0.5, 4.2, 2.55), predicted, losses, title)
-        for name, alpha, colour, dash in (
-            ("switch off", 0.0, GREY, ":"),
-            ("switch on", 1.0, GREY, "--"),
-            ("expected", ALPHA, "black", "-"),
+        for name, alpha, x, side in (
+            ("switch off ", 0.0, 0.07, "left"),
+            (" switch on ", 1.0, 0.8, "right"),
         ):
-            curve.plot(f, _mean_loss(f, alpha), dash, color=colour, label=name)
+            curve.plot(f, _mean_loss(f, alpha), color=GREY, linewidth=1)
+            y = _mean_loss(np.array([x]), alpha).item()
+            curve.text(x + 0.02 * (x < 0.5), y, name, ha=side, color=GREY, fontsize=9)
+        curve.plot(f, _mean_loss(f, ALPHA), color="black", linewidth=2, label="expected")
         curve.plot(best, floor, "o", color=GREEN, **POINT, label="minimum")
         curve.legend(fontsize=9, loc="upper center")
         truth, minima = ("true P(y=1), π", SHARE), ("minimiser f*", SHARE)
         line = panels.plot((5.7, 0.5, 2.7, 2.55), truth, minima, "minimiser of the expected loss")
-        line.plot([0, 1], [0, 1], "--", color=GREY, label="without perturbation")
+        line.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="without perturbation")
         line.plot([0, 1], [low, high], color="black", linewidth=2, label="with perturbation")
         line.plot(POSTERIOR, best, "o", color=GREEN, **POINT)
         line.legend(fontsize=9, loc="upper left")

@@ -1,26 +1,25 @@
-"""Figures of SC-BCE: BCE over its target, what less confidence corrects, and how to undo it."""
+"""Figures of SC-BCE: the loss over the logit, what less confidence corrects, and areas."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from scipy.special import entr, expit, logit
 
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, Technique
 from aslp_lib.aslp.theory import expected_confidence, minimiser
+from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import (
     GREEN,
+    OF_METHODS,
     directions,
     ink,
     legend_below,
-    looks,
     new_figure,
     themed,
 )
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.unperturb import undone_logits
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
@@ -34,52 +33,94 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
 
 
 @themed
-def bce_over_target(f: float, alpha: float) -> Figure:
-    """Plot BCE over the prediction and over the target, and its mean over the switch.
+def loss_over_logit(doses: Sequence[float], pixels: Mapping[str, float]) -> Figure:
+    """Plot the expected loss of a foreground pixel, and its slope, over the logit at each dose.
 
-    The pixel is foreground under hard inversion. The left panel shows its loss over the prediction
-    with the switch off and on, and their mean, which is the loss at the expected target. The right
-    panel fixes the prediction at f; its points are the points of the three curves at f.
+    Dots are minimisers.
 
     Args:
-        f: the fixed prediction of the right panel, in (0, 1).
-        alpha: probability of the switch.
+        doses: d = alpha*beta, in [0, 2); 0 is BCE, which has no minimiser.
+        pixels: name -> prediction f of a pixel, where a line compares the slopes.
     """
-    axis, expected = np.union1d(np.linspace(0.005, 0.995, 199), f), 1 - alpha
-    off, on, mean = (-t * np.log(axis) - (1 - t) * np.log(1 - axis) for t in (1, 0, expected))
-    curves = (1, off, "switch off"), (0, on, "switch on"), (expected, mean, "mean over the switch")
-    at = int(np.searchsorted(axis, f))
-    figure = new_figure(8.6, 3.8)
-    valley, straight = figure.subplots(1, 2, sharey=True)
-    straight.plot([0, 1], [on[at], off[at]], color=ink(), linewidth=2)
-    for (target, loss, label), (colour, line, mark) in zip(curves, looks(), strict=False):
-        look = {"marker": mark, "color": colour, "mec": ink(), "ms": 9}
-        valley.plot(axis, loss, linestyle=line, linewidth=2, markevery=[at], label=label, **look)
-        straight.plot(target, loss[at], linestyle="none", **look)
-    valley.axvline(f, color=ink(), linestyle=":", linewidth=1, zorder=0)
-    floor = -expected * np.log(expected) - alpha * np.log(alpha)
-    valley.annotate(
-        f"lowest at f = {expected:g}", (expected, floor), (0.5, 1.45), ha="center",
-        arrowprops={"arrowstyle": "-", "color": ink(), "linestyle": ":"},
-    )  # fmt: skip
-    title = f"target fixed at t = 1, 0 and {expected:g}"
-    valley.set(xlabel="predicted P(y=1), f", ylabel="BCE, nats", title=title, ylim=(0, 2))
-    straight.set(xlabel="target t", title=f"prediction fixed at f = {f:g}")
-    off, on, mean = off[at], on[at], mean[at]
-    legend_below(figure, valley)
+    z, ticks = np.linspace(-4, 6, 201), np.arange(-4, 7, 2)
+    figure = new_figure(8.6, 4)
+    axes = figure.subplots(1, 2)
+    notes = []
+    for dose in doses:
+        target = 1 - dose / 2
+        colour = GREEN if dose else OF_METHODS["BCE"]
+        for axis, curve in zip(
+            axes, (np.logaddexp(0, z) - target * z, expit(z) - target), strict=True
+        ):
+            axis.plot(z, curve, color=colour, linewidth=1.6 + dose)
+            last = np.flatnonzero(curve < 1.95)[-1]
+            axis.annotate(
+                f" d = {dose:g}", (z[last], curve[last]), va="center", annotation_clip=False
+            )
+        if dose:
+            best, floor = logit(target), entr(target) + entr(1 - target)
+            for axis, height in zip(axes, (floor, 0), strict=True):
+                axis.plot(best, height, "o", color=colour, mec=ink(), ms=8)
+            notes.append(f"{floor:.2f} nats at z = {best:.1f} and the dose {dose:g}")
+    axes[1].axhline(0, color=ink(), linewidth=0.8)
+    for name, f in pixels.items():
+        axes[1].axvline(logit(f), color=ink(), linestyle=":", linewidth=1)
+        axes[1].text(logit(f), 0.66, name, ha="center")
+    shares = [f"{p:.2f}" if p < 0.995 else f"{p:.3f}" for p in expit(ticks)]
+    labels = [f"{tick}\n{p}".replace("-", "−") for tick, p in zip(ticks, shares, strict=True)]
+    below = {"xlim": (-4, 6), "xticks": ticks, "xticklabels": labels}
+    for axis, title, ends in (
+        (axes[0], "expected loss, nats", (0, 2)),
+        (axes[1], "slope, nats per unit of z", (-1, 0.65)),
+    ):
+        axis.set(**below, ylim=ends, xlabel="logit z, and f")
+        axis.set_title(title, pad=18)
     figure.set_label(
-        f"BCE over the prediction falls with the switch off, rises with the switch on, and is a "
-        f"valley on average, lowest at {expected:g}. Over the target, at the prediction {f:g}, it "
-        f"is a straight line from {on:.2f} nats at t = 0, with the switch on, to {off:.2f} at "
-        f"t = 1, with the switch off. Their mean at alpha = {alpha:g}, {mean:.2f} nats, lies on "
-        f"the line at t = {expected:g}."
+        f"Expected loss of a foreground pixel over its logit at the doses "
+        f"{', '.join(f'{dose:g}' for dose in doses)}. All curves cross at z = 0; the larger the "
+        f"dose, the more they are tilted to the left. They are lowest, {'; '.join(notes)}. Their "
+        f"slopes are parallel curves, half a dose apart."
+    )
+    return figure
+
+
+@themed
+def areas_of_images(truth: np.ndarray, readings: Mapping[str, np.ndarray], dose: float) -> Figure:
+    """Plot the area of foreground that a network finds in images over the true area.
+
+    A line in the first panel shows what a network that predicts the minimiser would find. Each
+    panel gives the mean of the areas and the mean of their absolute errors.
+
+    Args:
+        truth: (images,) share of foreground in the labels.
+        readings: title of the panel -> (images,) share that is found; as trained first.
+        dose: d = alpha*beta of the training.
+    """
+    figure, axes = new_panels(len(readings), 3.3, 3.7, sharey=True)
+    ends, notes = np.array([0, 100]), []
+    for axis, (title, found) in zip(axes, readings.items(), strict=True):
+        axis.plot(100 * truth, 100 * found, "o", color=GREEN, ms=4, label="crop")
+        axis.plot(ends, ends, color=ink(), linewidth=0.8, label="correct")
+        axis.set(xlabel="area in the labels, %", title=title, xlim=(0, 80), ylim=(0, 80))
+        mean, error = 100 * found.mean(), 100 * abs(found - truth).mean()
+        words = f"mean {mean:.0f} %", f"mean error {error:.0f} points"
+        axis.text(4, 77, "\n".join(words), va="top")
+        notes.append(f"{title}: {', '.join(words)}")
+    line = (1 - dose) * ends + 50 * dose
+    axes[0].plot(ends, line, color=GREEN, label="a network that predicts $f^*$")
+    axes[0].set(ylabel="area by the network, %")
+    legend_below(figure, axes[0])
+    figure.set_label(
+        f"Area found in {len(truth)} images over that of their labels. Labels: mean "
+        f"{100 * truth.mean():.0f} %; {'; '.join(notes)}. A network that predicts the minimiser "
+        f"would find {50 * dose:.0f} % in an empty image."
     )
     return figure
 
 
 @themed
 def less_confidence(posterior: float) -> Figure:
-    """Plot confidence and accuracy over alpha*beta, for two networks on ambiguous pixels.
+    """Plot confidence and accuracy over the dose, for two networks on ambiguous pixels.
 
     One network generalises: it predicts the minimiser of the expected loss for every pixel. The
     other memorises: it predicts the expected target of the label of each pixel. The accuracy is
@@ -104,7 +145,7 @@ def less_confidence(posterior: float) -> Figure:
         # At 1 all probabilities are 1/2, so that no decision is left.
         ends = [0, 0.985], [100 * accuracy, 100 * accuracy]
         axis.plot(*ends, color=ink(), linestyle="--", label="accuracy")
-        label = rf"calibrated at $\alpha\beta$ = {best:.2g}"
+        label = f"calibrated at d = {best:.2g}"
         axis.plot(best, 100 * accuracy, "o", color=ink(), ms=8, clip_on=False)
         axis.annotate(label, (best, 100 * accuracy), (8, 8), textcoords="offset points")
         for wrong, colour, label in (
@@ -115,60 +156,13 @@ def less_confidence(posterior: float) -> Figure:
             axis.fill_between(
                 strength, low, high, wrong, interpolate=True, color=colour, alpha=0.6, label=label
             )
-        axis.set(xlabel=r"dose $\alpha\beta$", title=title, xlim=(0, 1))
+        axis.set(xlabel="dose d", title=title, xlim=(0, 1))
     axes[0].set(ylabel="confidence, accuracy, %", ylim=(50, 101))
     legend_below(figure, axes[1])
     figure.set_label(
-        f"Confidence and accuracy over alpha*beta for pixels with pi = {posterior:g}. A network "
+        f"Confidence and accuracy over the dose d for pixels with pi = {posterior:g}. A network "
         f"that generalises starts with confidence {100 * posterior:.0f} %, which is its accuracy, "
         f"and becomes underconfident. A network that memorises starts with 100 % and has an "
         f"accuracy of {100 * agreement:.0f} %; the lines cross at {2 * (1 - agreement):.2f}."
-    )
-    return figure
-
-
-@themed
-def undone_perturbation(dose: float, temperature: float, tested: Mapping[str, Counts]) -> Figure:
-    """Plot how often pixels are foreground over their predictions, before and after two remedies.
-
-    The left panel is computed for a network that predicts the minimiser of every pixel, and shows
-    the posterior. The right panel shows the share of foreground in ten bins of predictions.
-
-    Args:
-        dose: d = alpha*beta of the training.
-        temperature: temperature T with which the network is scaled.
-        tested: label -> counts of the network as trained, temperature-scaled and undone, in this
-            order.
-    """
-    pi = np.linspace(0, 1, 201)
-    z = torch.logit(minimiser(torch.from_numpy(pi), dose, MODERATION))
-    ideal = z, z / temperature, undone_logits(z, dose)
-    figure = new_figure(8.6, 3.8)
-    theory, practice = figure.subplots(1, 2, sharey=True)
-    notes = []
-    for (label, counts), logits, line in zip(tested.items(), ideal, ("-", "--", ":"), strict=True):
-        look = {"linestyle": line, "color": GREEN, "linewidth": 2, "label": label}
-        predicted = logits.sigmoid().numpy()
-        theory.plot(predicted, pi, **look)
-        table = calibration.reliability(counts, of="foreground")
-        f, share = np.array([table.confidence, table.accuracy])[:, table.pixels > 0]
-        practice.plot(f, share, marker="o", ms=5, clip_on=False, **look)
-        points = ", ".join(
-            f"{100 * x:.0f} and {100 * y:.0f}" for x, y in zip(f, share, strict=True)
-        )
-        notes.append(
-            f"{label}: {predicted[0]:.2f} for a posterior of 0 and {predicted[60]:.2f} for "
-            f"{pi[60]:g}; measured, {points} %"
-        )
-    for axis, title in ((theory, "a network that predicts $f^*$"), (practice, "a trained network")):
-        axis.plot([0, 1], [0, 1], color=ink(), linewidth=0.8, zorder=0, label="calibrated")
-        axis.set(xlabel="predicted P(y=1)", title=title, xlim=(0, 1), ylim=(0, 1))
-    theory.set(ylabel=r"true P(y=1), $\pi$")
-    practice.set(ylabel="share of foreground")
-    legend_below(figure, theory)
-    figure.set_label(
-        f"Predictions of a network that predicts the minimiser at the dose {dose:g}, and, in bins "
-        f"of a trained network, the mean prediction and the share of foreground. "
-        f"{'. '.join(note[0].upper() + note[1:] for note in notes)}."
     )
     return figure

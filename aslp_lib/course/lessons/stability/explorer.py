@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION
-from aslp_lib.course.lessons.adaptive_alpha.figures import feedback_loop
+from aslp_lib.course.lessons.stability.figures import feedback_loop
 from aslp_lib.course.live import Explorer, packed
 from aslp_lib.course.simulation import Population, Trace, simulate
 

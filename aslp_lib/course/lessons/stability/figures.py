@@ -1,12 +1,15 @@
-"""Figures of perturbation levels over margins, and beside their bound."""
+"""Figures of perturbation levels: over margins, beside their bound, and in a simulated loop."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, GREY, ink, legend_below, themed
+from aslp_lib.course.figures.panels import Panels, new_panels
+from aslp_lib.course.simulation import Trace
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, legend_below, looks, themed
+
+ASLP = OF_METHODS["ASLP"]
 
 
 @themed
@@ -20,7 +23,7 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
     for axis, (gain, path) in zip(panels, paths.items(), strict=True):
         axis.axhline(0, color=ink(), linewidth=1, label="bound")
         axis.axhline(1 / gain, color=GREY, linestyle="--", label="fixed point")
-        axis.plot(path, "o-", color=GREEN, markersize=4, label="alpha")
+        axis.plot(path, "o-", color=ASLP, markersize=4, label="alpha")
         axis.set(xlabel="step", title=f"gain {gain:g}")
     panels[0].set(ylabel="excess / (eta grad)")
     legend_below(figure, panels[0])
@@ -47,8 +50,8 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     figure, panels = new_panels(len(runs), 3.3, 3.3, sharex=True, sharey=True)
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
         is_small = len(alpha) < 500
-        axis.plot(margins, alpha, ".", color=GREEN, markersize=5 if is_small else 2)
-        seaborn.rugplot(y=alpha, ax=axis, color=GREEN, alpha=0.3 if is_small else 0.03, height=0.04)
+        axis.plot(margins, alpha, ".", color=ASLP, markersize=5 if is_small else 2)
+        seaborn.rugplot(y=alpha, ax=axis, color=ASLP, alpha=0.3 if is_small else 0.03, height=0.04)
         axis.set(xlabel="margin of the image, nats", title=title)
     all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
     low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
@@ -80,7 +83,7 @@ def excess_over_bound(
     notes = []
     for place, name in enumerate(excess):
         ends = place - 0.2, place + 0.2
-        looks = ("o", GREEN, "measured, one per run"), ("D", GREY, "predicted")
+        looks = ("o", ASLP, "measured, one per run"), ("D", GREY, "predicted")
         for end, values, look in zip(ends, (excess[name], predicted[name]), looks, strict=True):
             mark, colour, label = look
             label = label if place == 0 else ""
@@ -100,6 +103,44 @@ def excess_over_bound(
         f"{'; '.join(notes)}."
     )
     return figure
+
+
+@themed
+def feedback_loop(trace: Trace, title: str) -> Figure:
+    """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
+
+    Args:
+        trace: the simulation; the alphas of three images are drawn.
+        title: name of the rule.
+    """
+    panels, epochs = Panels(10.2), len(trace.alpha)
+    # Few ends of the axis, so that similar settings can be compared.
+    top = next(top for top in (0.1, 0.2, 0.5, 1.0) if top >= trace.alpha.max())
+    epoch = np.arange(1, epochs + 1)
+    time = ("epoch", (0, epochs // 2, epochs))
+    alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
+    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: three images")
+    left.plot(epoch, trace.bound, "--", color=ink(), linewidth=1, label="bound")
+    for name, (colour, line, _) in looks(trace.examples).items():
+        left.plot(epoch, trace.alpha[:, trace.examples[name]], line, color=colour, label=name)
+    is_high = trace.alpha[-10:].mean() > top / 2
+    left.legend(loc="lower right" if is_high else "upper right")
+    percentages = ("validation, % of pixels", (50, 75, 100))
+    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percentages, "network")
+    middle.plot(epoch, 100 * trace.confidence, color=ASLP, label="confidence")
+    middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
+    middle.legend(loc="lower right")
+    nats = ("reachable margin, nats", (-5, 5, 15))
+    right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"all images, epoch {epochs}")
+    right.plot(trace.margins, trace.alpha[-1], ".", color=ASLP, markersize=3)
+    right.axhline(trace.bound[-1], color=ink(), linestyle="--", linewidth=1)
+    panels.figure.set_label(
+        f"{title}. Alphas of three images over {epochs} epochs with their bound, in the last 10 "
+        f"with a mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
+        f"{100 * trace.confidence[-1]:.0f} % and accuracy {100 * trace.accuracy[-1]:.0f} % at the "
+        "end; the last alphas over the margins of the images."
+    )
+    return panels.figure
 
 
 def _describe_spread(alpha: np.ndarray) -> str:

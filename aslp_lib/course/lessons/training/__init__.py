@@ -3,5 +3,10 @@
 from aslp_lib.course.lessons import lazily
 
 __getattr__ = lazily(
-    __name__, draw_labels="annotators", full_training="full", train_in_view="live_training"
+    __name__,
+    draw_labels="annotators",
+    full_training="full",
+    settings="live_training",
+    train_in_view="live_training",
+    which="live_training",
 )

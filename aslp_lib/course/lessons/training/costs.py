@@ -1,9 +1,8 @@
-"""Work and memory of a training run, counted from the shapes of its tensors."""
+"""Work of a training run, counted from the shapes of its tensors."""
 
 from dataclasses import dataclass
 
 import torch
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from aslp_lib import networks
@@ -15,21 +14,19 @@ IMAGES, VALIDATION_IMAGES = 9_553, 1_000
 
 @dataclass(frozen=True)
 class Costs:
-    """Work and memory of one training image, from which those of a run follow.
+    """Work of one training image, from which that of a run follows.
 
     Args:
         settings: settings of the run.
         forward: floating-point operations of a forward pass.
         training: floating-point operations of a forward and a backward pass.
         parameters: number of parameters.
-        activations: bytes that the forward pass keeps for the backward pass.
     """
 
     settings: Settings
     forward: int
     training: int
     parameters: int
-    activations: int
 
     def run(self, images: int = IMAGES, validation: int = VALIDATION_IMAGES) -> float:
         """Return the floating-point operations of a whole run of one method.
@@ -39,19 +36,6 @@ class Costs:
             validation: number of validation images, which are predicted after each epoch.
         """
         return self.settings.epochs * (images * self.training + validation * self.forward)
-
-    def memory(self) -> dict[str, float]:
-        """Return the memory of a training step by use, in GB.
-
-        Weights, their gradients and the two moments of Adam are kept in 32 bits. The context of
-        CUDA, the work space of its libraries and fragmentation are not counted.
-        """
-        return {
-            "weights": 4e-9 * self.parameters,
-            "gradients": 4e-9 * self.parameters,
-            "moments of Adam": 8e-9 * self.parameters,
-            "activations": 1e-9 * self.settings.batch_size * self.activations,
-        }
 
 
 def count(settings: Settings, dtype: torch.dtype = torch.bfloat16) -> Costs:
@@ -66,20 +50,9 @@ def count(settings: Settings, dtype: torch.dtype = torch.bfloat16) -> Costs:
     with torch.device("meta"):
         network = networks.build(settings.network).to(dtype)
         images = torch.empty(1, 3, settings.size, settings.size, dtype=dtype)
-        known = {p.untyped_storage()._cdata for p in network.parameters()}
-        kept: dict[int, torch.Tensor] = {}  # the tensors stay alive, so that addresses are unique
-
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()._cdata
-            if storage not in known:
-                kept[storage] = tensor
-            return tensor
-
         with FlopCounterMode(display=False) as counter:
-            with saved_tensors_hooks(keep, lambda tensor: tensor):
-                logits = network(images)
-                forward = counter.get_total_flops()
+            logits = network(images)
+            forward = counter.get_total_flops()
             logits.sum().backward()
-    bytes_kept = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     parameters = sum(p.numel() for p in network.parameters())
-    return Costs(settings, forward, counter.get_total_flops(), parameters, bytes_kept)
+    return Costs(settings, forward, counter.get_total_flops(), parameters)

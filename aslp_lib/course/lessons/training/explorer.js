@@ -9,8 +9,8 @@ const NO_ALPHAS = "BCE has no alphas.";
 
 function figure(area, { epochs, size, levels, step, scores, bins, maps: predicted, greys, known, picks }) {
   const images = levels[0][0].length, time = [[0, 20, 40, 60, 80, 100, 120, 140], "epoch"];
-  const curves = plot("scores", time, [CONFIDENCES, "share of the pixels"],
-    [["grey", "training accuracy"], ["ink dotted", "validation accuracy"], ["ink", "validation confidence"],
+  const curves = plot("scores", time, [CONFIDENCES, "confidence, accuracy"],
+    [["ink dotted", "training accuracy"], ["ink thin", "validation accuracy"], ["ink", "validation confidence"],
       ["over", "overconfident"], ["under", "underconfident"]]);
   const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["green", "first image"], ["pink", "second image"]];
   const paths = plot("alphas of training images", time, alpha, [["grey", "all"], ...pair]);
@@ -52,8 +52,8 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
       const edge = past.map((e, i) => [e, bound(...scores[run][i][1].slice(0, 2))]);
       curves.area([...edge, ...over(1, 0).reverse()], `${look} faint`);
     }
-    curves.line(over(0, 0), "grey");
-    curves.line(over(1, 0), "ink dotted");
+    curves.line(over(0, 0), "ink thin dotted");
+    curves.line(over(1, 0), "ink thin");
     curves.line(over(1, 1), "ink");
     curves.line([[epoch, 0.5], [epoch, 1]], "grey thin dashed");
     const [pixels, confidences, accuracies] = bins[run][now][1];

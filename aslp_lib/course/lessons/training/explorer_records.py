@@ -11,7 +11,7 @@ from aslp_lib.course.live import packed
 from aslp_lib.course.recorded import SETTINGS, epochs, perturbations, read_arrays
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.data.shapes import SIZE
-from aslp_lib.evaluation.figures.style import GREY, directions
+from aslp_lib.evaluation.figures.style import directions
 
 RULE, EPOCH = "bce", 140
 FRAMES = ("#009E73", "#CC79A7")
@@ -50,7 +50,7 @@ def picture() -> Figure:
     panels, past = Panels(12.2, 3.4), EPOCHS[: EPOCHS.index(EPOCH) + 1]
     scores = [epochs.seen(RULE, epoch) for epoch in past]
     confidence, accuracy = [s.confidence for s in scores], [s.accuracy for s in scores]
-    time, shares = ("epoch", range(0, EPOCHS[-1] + 1, 20)), ("share of the pixels", CONFIDENCE)
+    time, shares = ("epoch", range(0, EPOCHS[-1] + 1, 20)), ("confidence, accuracy", CONFIDENCE)
     curves = panels.plot((0.6, 0.5, 2.55, 2.5), time, shares, f"BCE, epoch {EPOCH}")
     above = [c > a for c, a in zip(confidence, accuracy, strict=True)]
     for where, colour in zip((above, [not over for over in above]), directions(), strict=True):
@@ -59,12 +59,12 @@ def picture() -> Figure:
             linewidth=0,
         )  # fmt: skip
     training = [epochs.seen(RULE, epoch, "train").accuracy for epoch in past]
-    for values, colour, line, label in (
-        (training, GREY, "-", "training accuracy"),
-        (accuracy, "black", ":", "validation accuracy"),
-        (confidence, "black", "-", "validation confidence"),
+    for values, line, width, label in (
+        (training, ":", 1.2, "training accuracy"),
+        (accuracy, "-", 1, "validation accuracy"),
+        (confidence, "-", 2.5, "validation confidence"),
     ):
-        curves.plot(past, values, line, color=colour, label=label)
+        curves.plot(past, values, line, color="black", linewidth=width, label=label)
     curves.legend(fontsize=9, loc="lower right")
     panels.diagram((3.85, 0.5, 1.8, 2.5), scores[-1].reliability, "reliability")
     networks = [epochs.seen(rule, EPOCH, "train").maps for rule in (RULE, "aslp_mc")]

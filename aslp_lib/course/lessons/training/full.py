@@ -25,9 +25,10 @@ REHEARSAL: Mapping[str, object] = {
     "epochs": 1,
     "batch_size": 2,
     "methods": "aslp_mc",
+    "aslp.alpha_warm_up": 0,
 }
-"""Settings of a rehearsal: two steps with random weights on embedded images. All others are those
-of the whole run."""
+"""Settings of a rehearsal: two steps with random weights on embedded images, without a warm-up, so
+that the alphas begin to move. All others are those of the whole run."""
 
 
 def full_training(
@@ -68,7 +69,6 @@ def full_training(
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     if lacking:
         shutil.rmtree(BASE / folder)
-        print(f"The rehearsal is over, and {folder} is deleted.")
     for label, log in logs.items():
         for row in log:
             print(f"{label}, {describe(row)}")
@@ -121,9 +121,8 @@ def describe(row: Mapping[str, float]) -> str:
 
 
 def _run(words: list[str], *, quiet: bool) -> None:
-    """Run a command, and print what it prints; a quiet one without its progress bar."""
+    """Run a command, which prints its progress unless it is quiet."""
     result = subprocess.run([sys.executable, *words[1:]], cwd=BASE, capture_output=quiet, text=True)
-    print(result.stdout or "", end="", flush=True)
     if result.returncode:
         raise RuntimeError(
             f"the command ended with exit status {result.returncode}; expected 0. Correct what it "

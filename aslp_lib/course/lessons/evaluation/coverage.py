@@ -1,55 +1,12 @@
-"""Experiments on estimators: the bias of calibration scores and the coverage of their intervals."""
+"""How often intervals of a score contain the score of the population."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import ImageBins, image_bins
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ScoreFunction
-
-
-def calibrated(counts: Counts) -> Counts:
-    """Return the same predictions with labels that make them perfectly calibrated, as one image.
-
-    Each grey level keeps its number of pixels. Its foreground is the expected number of pixels,
-    which need not be an integer.
-    """
-    pixels = counts.grey.pooled.sum(axis=0)
-    p = counts.grey.probabilities
-    return Counts(np.stack([pixels * (1 - p), pixels * p])[None])
-
-
-def bias_study(
-    population: Counts,
-    estimators: Mapping[str, ScoreFunction],
-    sizes: Sequence[int],
-    repeats: int = 200,
-    seed: int = 0,
-) -> dict[str, np.ndarray]:
-    """Evaluate estimators on samples of pixels drawn independently from a population.
-
-    Args:
-        population: counts at grey levels, whose pooled histogram is sampled.
-        estimators: name -> score function.
-        sizes: numbers of pixels per sample.
-        repeats: number of samples of each size; all estimators see the same samples.
-
-    Returns:
-        name -> (sizes, repeats) estimates.
-    """
-    shares = population.pooled.ravel() / population.pooled.sum()
-    estimates = {name: np.empty((len(sizes), repeats)) for name in estimators}
-    for i, size in enumerate(sizes):
-        for j in range(repeats):
-            # Each sample has its own generator. Shares that differ in the last bit may consume
-            # another number of random bits, which then changes this sample only.
-            histogram = np.random.default_rng([seed, i, j]).multinomial(size, shares)
-            sample = Counts(histogram.reshape(1, 2, population.grey_levels))
-            for name, estimator in estimators.items():
-                estimates[name][i, j] = estimator(sample)
-    return estimates
 
 
 def ece_of_each(sums: ImageBins) -> np.ndarray:
@@ -82,9 +39,10 @@ def coverage_study(
         sets, 2) lower and upper ends.
     """
     grey = population.grey
-    ends: dict[str, list] = {"images": [], "pixels": []}
+    ends: dict[str, list] = {"pixels": [], "images": []}
     for number in range(datasets):
-        # Each data set has its own generator, for the reason given in `bias_study`.
+        # Each data set has its own generator: shares that differ in the last bit may consume
+        # another number of random bits, which then changes this data set only.
         rng = np.random.default_rng([seed, number])
         sample = grey[rng.integers(0, len(population), images)]
         draws = Resamples(sample, resamples, seed=number).draws

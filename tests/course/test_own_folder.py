@@ -1,0 +1,201 @@
+"""Your own data: the laboratory's folder, and the lesson with a folder of the reader's own."""
+
+import json
+import re
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aslp_lib.course import recorded
+from aslp_lib.course.lessons import own_data as lesson
+from aslp_lib.course.lessons.own_data import held_out
+from aslp_lib.course.lessons.own_data.folder import laboratory
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import Temperature
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "09_your_own_data.ipynb"
+NETWORK = recorded.load("bce", "nuclei")
+DATA = recorded.settings_of("nuclei").load_data()
+
+
+def field(stem):
+    return stem.split("_")[0]
+
+
+def save(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder of a reader: noisy discs, corners without a label, and a map of each test image."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:24, :24]
+    for part, number in {"Train": 6, "Test": 24}.items():
+        for k in range(number):
+            centre = rng.uniform(8, 16, 2)
+            disc = np.hypot(y - centre[0], x - centre[1]) < 5
+            mask = np.where(np.hypot(y - 12, x - 12) > 16, 128, 255 * disc)
+            blurred = np.clip(120 * disc + rng.normal(60, 50, disc.shape), 0, 255)
+            save(tmp_path / f"own/{part}/lab/Image/{part}{k:02}.png", blurred)
+            save(tmp_path / f"own/{part}/lab/GT/{part}{k:02}.png", mask)
+            if part == "Test":
+                save(tmp_path / f"maps/{part}{k:02}.png", blurred)
+    return tmp_path
+
+
+def test_the_laboratory_s_folder_holds_the_crops_and_the_maps_of_its_network():
+    root, maps = laboratory()
+    assert "no problems" in lesson.check_data(root)
+    counts, choosing = lesson.count(root, maps, field)
+    assert (choosing.sum(), counts.independent, len(counts)) == (71, 16, 191)
+    assert counts[choosing].independent == len(np.unique(DATA.validation.groups)) == 6
+    for part, crops in (
+        (counts[choosing], DATA.validation),
+        (counts[~choosing], DATA.tests["test"]),
+    ):
+        theirs = recorded.count(NETWORK, crops)
+        assert part.pixels == theirs.pixels
+        mine = [image.pooled[1].sum() for image in (part[k : k + 1] for k in range(len(part)))]
+        assert sorted(mine) == sorted(theirs.table[:, 1].sum(axis=1))
+        levels = np.abs(np.cumsum(part.pooled - theirs.pooled, axis=1))
+        assert levels.max() < 1e-3 * part.pixels
+
+
+@pytest.mark.fault
+def test_check_data_finds_three_of_the_five_faults():
+    root = lesson.faulty_folder()
+    text = lesson.check_data(root)
+    problems = text.split("problem: ")[1:]
+    assert len(problems) == 3
+    for problem, file in zip(problems, ("field001_11", "field001_12", "field001_13"), strict=True):
+        assert file in problem
+    fields = [{field(p.name) for p in root.glob(f"{part}/*/Image/*")} for part in ("Train", "Test")]
+    assert fields == [{"field001", "field019"}, {"field019"}]
+    assert str(root.parent) not in text and max(map(len, text.splitlines())) <= 76
+    swapped, correct = (
+        [np.asarray(Image.open(place / f"GT/field001_{k}.png")) for k in (14, 15)]
+        for place in (root / "Train/lab", laboratory()[0] / "Test/nuclei")
+    )
+    np.testing.assert_array_equal(swapped, correct[::-1])
+
+
+@pytest.mark.fault
+def test_pixels_without_a_label_must_be_named(own):
+    assert "problem" in lesson.check_data(own / "own")
+    assert "no problems" in lesson.check_data(own / "own", 128)
+
+
+def test_shares_at_a_threshold_are_those_of_a_loop():
+    rng = np.random.default_rng(1)
+    maps, masks = rng.integers(0, 256, (5, 6, 6), np.uint8), rng.integers(0, 2, (5, 6, 6), np.uint8)
+    masks[2] = 0
+    counts = Counts.from_maps(maps, masks).with_columns(groups=[0, 0, 1, 1, 1])
+    share = [
+        ((f < 51) & (y == 1)).sum() / max(y.sum(), 1) for f, y in zip(maps, masks, strict=True)
+    ]
+    missed, checked, bill = lesson.at(counts, 0.2)
+    assert missed == pytest.approx((np.mean(share[:2]) + np.mean(share[2:])) / 2)
+    assert checked == pytest.approx((maps >= 51).mean())
+    assert bill == pytest.approx(((maps >= 51) + 10 * ((maps < 51) & (masks == 1))).mean())
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_pictures_of_missed_foreground_are_those_of_a_loop(own, temperature):
+    stems = [f"Test{k:02}" for k in range(20)]
+    shares = []
+    for stem in stems:
+        f = np.clip(np.asarray(Image.open(own / f"maps/{stem}.png")) / 255, 1e-9, 1 - 1e-9)
+        disc = np.asarray(Image.open(own / f"own/Test/lab/GT/{stem}.png")) == 255
+        shares.append((1 / (1 + (1 / f - 1) ** (1 / temperature)) < 0.6)[disc].mean())
+    figure = lesson.missed_foreground(
+        own / "own", own / "maps", Temperature(temperature), stems, 0.6, 128
+    )
+    wanted = [f"{100 * np.sort(shares)[k]:.0f} % missed" for k in (4, 9, 14, 18)]
+    assert [axis.get_title() for axis in figure.axes[:4]] == wanted and len(set(wanted)) > 1
+    picture = figure.axes[7].images[0].get_array()
+    pink = (picture.max(axis=2) != picture.min(axis=2)).sum()
+    assert pink / (pink + (picture.min(axis=2) == 1).sum()) == pytest.approx(np.sort(shares)[18])
+
+
+def test_half_of_the_units_choose_unless_a_list_names_them(own):
+    counts, choosing = lesson.count(own / "own", own / "maps", lambda stem: stem[:5], 128)
+    assert counts.pixels < 24 * 24 * 24
+    assert (counts[choosing].independent, counts[~choosing].independent) == (1, 2)
+    (own / "own/Train.txt").write_text("Train00\n")
+    (own / "own/Validation.txt").write_text("Train01\n")
+    save(own / "maps/Train01.png", np.zeros((24, 24)))
+    counts, choosing = lesson.count(own / "own", own / "maps", str, 128)
+    assert [counts.names[k] for k in np.flatnonzero(choosing)] == ["Train01"]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda own: save(own / "maps/other.png", np.zeros((24, 24))), "without a mask"),
+        (lambda own: save(own / "own/Test/b/GT/Test00.png", np.zeros((24, 24))), "several masks"),
+        (
+            lambda own: [
+                save(own / "maps/Train00.png", np.zeros((24, 24))),
+                (own / "own/Train.txt").write_text("Train00\n"),
+                (own / "own/Validation.txt").write_text("Train01\n"),
+            ],
+            "that trained a network",
+        ),
+    ],
+)
+def test_maps_that_cannot_be_used_are_named(own, change, message):
+    change(own)
+    with pytest.raises(ValueError, match=message):
+        lesson.count(own / "own", own / "maps", str, 128)
+
+
+@pytest.mark.fault
+def test_one_unit_is_too_few(own):
+    with pytest.raises(ValueError, match="number of units is 1; expected two or more"):
+        lesson.count(own / "own", own / "maps", lambda stem: "all", 128)
+
+
+def test_without_maps_a_network_is_trained_and_sees_no_other_image(own, monkeypatch):
+    monkeypatch.setattr(held_out, "STEPS", 1)
+    maps = lesson.maps(own / "own", None, 128)
+    counts, _ = lesson.count(own / "own", maps, str, 128)
+    assert sum(name.startswith("Test") for name in counts.names) == 24
+    assert sum(name.startswith("Train") for name in counts.names) == 2  # a quarter, rounded
+    assert counts.levels is not None
+
+
+def lines_of_the_reader(own, maps):
+    """The cells of the lesson that read the reader's folder, with its settings."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    words = "import numpy|PATH = None|lesson.folder|of_network|expected {|at\\(test|guess_missed ="
+    wanted = re.compile(f"{words}|def promise|for risk in|units in both")
+    chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
+    text = "\n".join(chosen).replace("PATH = None", f"PATH = {str(own / 'own')!r}")
+    text = text.replace("IGNORE = None", "IGNORE = 128").replace('.split("_")[0]', "")
+    text = text.replace("print(promise(fields[first], 0.05))", "")
+    library = "from aslp_lib.metrics.risk_control import risk_control_threshold\n"
+    return library + text.replace("MAPS = None", f"MAPS = {maps and str(maps)!r}")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")  # two steps teach nothing
+@pytest.mark.parametrize("with_maps", [True, False])
+def test_the_lesson_reads_a_folder_of_the_reader(own, monkeypatch, with_maps):
+    monkeypatch.setattr(held_out, "STEPS", 2)
+    torch.manual_seed(0)
+    printed = StringIO()
+    with redirect_stdout(printed):
+        exec(lines_of_the_reader(own, own / "maps" if with_maps else None), {})
+    text = printed.getvalue()
+    assert "no problems in own" in text and "5 %: " in text
+    assert "at least 19 are needed" in text and "units in both: none" in text
+    assert "20 %: check where f >=" in text and "missed" in text

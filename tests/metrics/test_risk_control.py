@@ -1,0 +1,82 @@
+"""Conformal risk control against a loop over thresholds, and its promise on new images."""
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.risk_control import risk_control_threshold
+
+
+def images(number, seed, size=8):
+    """Draw maps of images that differ in contrast, with labels that the maps half explain."""
+    rng = np.random.default_rng(seed)
+    mean = rng.normal(0, 1.5, (number, 1, 1))
+    logits = mean + rng.normal(0, 2, (number, size, size))
+    foreground = 1 / (1 + np.exp(-logits - rng.normal(0, 1, mean.shape)))
+    labels = (rng.random(logits.shape) < foreground).astype(np.uint8)
+    labels[::7] = 0  # images without foreground
+    return 1 / (1 + np.exp(-logits)), labels
+
+
+def risk(p, labels, threshold, groups=None):
+    """The mean over units of the mean over images of the share of the foreground that is missed."""
+    missed = [
+        (y[q < threshold] == 1).sum() / max(y.sum(), 1) for q, y in zip(p, labels, strict=True)
+    ]
+    groups = np.arange(len(p)) if groups is None else np.asarray(groups)
+    return np.mean([np.mean(np.array(missed)[groups == g]) for g in np.unique(groups)])
+
+
+@pytest.mark.parametrize("groups", [None, [i // 2 for i in range(60)]])
+@pytest.mark.parametrize("as_float", [False, True])
+def test_the_threshold_is_the_highest_that_has_the_bound(groups, as_float):
+    p, labels = images(60, seed=0)
+    if as_float:
+        counts = Counts.from_probabilities(torch.from_numpy(p), torch.from_numpy(labels))
+    else:
+        maps = np.rint(255 * p).astype(np.uint8)
+        p, counts = maps / 255, Counts.from_maps(maps, labels)
+    n = 60 if groups is None else 30
+    threshold = risk_control_threshold(counts.with_columns(groups=groups), 0.1)
+    step = 1 / (counts.grey_levels - 1)
+    bound = [(n * risk(p, labels, t, groups) + 1) / (n + 1) for t in (threshold, threshold + step)]
+    assert bound[0] <= 0.1 < bound[1]
+
+
+def test_new_images_miss_what_was_promised_on_average():
+    """1,000 calibration sets of 100 images; the promise is about their mean, not about each."""
+    p, labels = images(4000, seed=1, size=4)
+    maps = np.rint(255 * p).astype(np.uint8)
+    counts, rng = Counts.from_maps(maps, labels), np.random.default_rng(2)
+    missed = np.cumsum(counts.table[:, 1], axis=1) / counts.table[:, 1].sum(1).clip(1)[:, None]
+    risks = []
+    for _ in range(1000):
+        drawn = rng.choice(4000, 100, replace=False)
+        level = round(risk_control_threshold(counts[drawn]) * 255 + 0.5)
+        rest = np.setdiff1d(np.arange(4000), drawn)
+        risks.append(missed[rest, level - 1].mean() if level else 0)
+    error = np.std(risks) / 1000**0.5
+    assert 0.04 - 3 * error < np.mean(risks) < 0.05 + 3 * error
+    assert max(risks) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("number", "bound", "message"),
+    [
+        (18, 0.05, "of images or groups of images is 18; expected 19 or more for a risk of 0.05"),
+        (40, 0.0, "risk is 0"),
+        (40, 1.0, "risk is 1"),
+    ],
+)
+def test_a_bound_that_cannot_hold_is_refused(number, bound, message):
+    p, labels = images(number, seed=3)
+    with pytest.raises(ValueError, match=message):
+        risk_control_threshold(Counts.from_maps(np.rint(255 * p).astype(np.uint8), labels), bound)
+
+
+def test_with_19_units_everything_must_be_found():
+    p, labels = images(19, seed=4)
+    maps = np.rint(255 * p).astype(np.uint8)
+    threshold = risk_control_threshold(Counts.from_maps(maps, labels))
+    assert risk(maps / 255, labels, threshold) == 0 < risk(maps / 255, labels, threshold + 1 / 255)
