@@ -167,9 +167,10 @@ def test_parts_of_a_volume_become_one_image_with_all_ignored_pixels():
     assert Counts.join([whole, *parts]).columns["ignored"].tolist() == [3, 1, 2]
 
 
-def test_a_map_of_equal_logits_is_counted():
-    counts = Counts.from_floats(np.full((1, 2), 0.5), np.uint8([[0, 1]]), logits=True)
-    assert counts.pixels == 2
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1, 3)])
+def test_a_map_or_volume_of_equal_logits_is_counted(shape):
+    counts = Counts.from_floats(np.full(shape, 0.5), np.ones(shape, np.uint8), logits=True)
+    assert counts.pixels == np.prod(shape)
 
 
 def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
