@@ -167,7 +167,7 @@ class ImageWiseShrinkage(ImageWise):
 
     See `ImageWise` for u, which depends on the image and the predicted class. With
     `alpha * beta = s`, p' is the minimiser of SC-BCE for a pixel with posterior p. s is therefore
-    the expected perturbation of a test image.
+    the dose of a test image.
 
     Source: extension of this project.
 

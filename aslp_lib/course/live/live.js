@@ -263,7 +263,7 @@ function diagram(title, legend = [["grey", "share of the pixels"]]) {
     frame.begin(`ECE ${percent(ece(bins))}. ${describeBins(bins)}`, newTitle);
     const full = bins.map((bin, i) => ({ ...bin, i })).filter(({ pixels }) => pixels);
     for (const { i, low, high, accuracy, share } of full) {
-      frame.bar(Math.max(low, 0.5), high, accuracy, i === bright ? "orange" : "light");
+      frame.bar(Math.max(low, 0.5), high, accuracy, i === bright ? "yellow" : "light");
       if (shares) frame.bar((low + high) / 2 - 0.01, (low + high) / 2 + 0.01, share, "grey");
     }
     frame.line([[0.5, 0.5], [1, 1]], "ink thin");
