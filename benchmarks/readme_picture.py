@@ -38,8 +38,8 @@ def bills_figure() -> Figure:
     image.set_axis_off()
     key.set_axis_off()
     orange, text = directions()[0], {"transform": key.transAxes, "in_layout": False}
-    key.text(0, 0.75, "A person checks each pixel that may be", **text)
-    key.text(0, 0.45, "nucleus. In 100 pixels:", **text)
+    key.text(0, 0.75, "A person checks each pixel that may", **text)
+    key.text(0, 0.45, "belong to a nucleus. In 100 pixels:", **text)
     key.text(0, 0.1, "■ checks: 1 each", color=GREY, **text)
     key.text(0.44, 0.1, f"■ missed pixels: {MISS} each", color=orange, **text)
     for above, below, (title, one) in zip(maps, bills, networks.items(), strict=True):
