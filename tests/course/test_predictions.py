@@ -110,7 +110,7 @@ def test_a_question_is_shown_where_it_is_asked(capsys):
     asked = {"question": "Which?", "options": ["BCE", "ASLP"], "lowest": 50}
     assert ask("Which?", "BCE", "ASLP").asked == asked
     assert ask("How <often>?", between=(50, 100), unit="%", within=5).asked == number().asked
-    assert re.findall("widgets.([A-Z][a-z]+)", capsys.readouterr().out) == ["Choice", "Number"]
+    assert re.findall("Choice|Number", capsys.readouterr().out) == ["Choice", "Number"]
     for options, numbers, message in [
         ((), {}, "expected two or more"),
         (("BCE", "ASLP"), {"between": (0, 1), "within": 0.1}, "expected none for a number"),
