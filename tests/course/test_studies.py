@@ -1,11 +1,9 @@
 import numpy as np
 import pandas
 import pytest
-import torch
 
 from aslp_lib.course.lessons.evaluation import by_field, coverage_study, further_runs
 from aslp_lib.course.lessons.evaluation.tables import table
-from aslp_lib.course.lessons.remedies import by_predicted_class
 from aslp_lib.course.recorded import FOLDER
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -30,23 +28,6 @@ def test_sums_of_fields_are_those_of_their_pixels():
     np.testing.assert_array_equal(pixels, [[0, 0, 0, 0, 2], [1, 0, 3, 0, 0]])
     np.testing.assert_allclose(error[0], [0, 0, 0, 0, 230 / 255 + 1 - 1], atol=1e-12)
     np.testing.assert_allclose(error[1], [0.6, 0, 2.4 - 1, 0, 0], atol=1e-12)
-
-
-def floats(images=20, seed=1):
-    """Logits far beyond the last grey level, and their labels, as tensors and as counts."""
-    rng = np.random.default_rng(seed)
-    z, y = torch.tensor(rng.normal(0, 15, (images, 50))), torch.tensor(rng.integers(0, 2, (50,)))
-    return z, y.expand_as(z), Counts.from_logits(z, y.expand_as(z))
-
-
-def test_floats_are_divided_by_their_predicted_class():
-    z, y, counts = floats()
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y.double(), reduction="none")
-    for part, kept in zip(by_predicted_class(counts), (z < 0, z >= 0), strict=True):
-        assert part.pixels == kept.sum()
-        assert calibration.nll(part) == pytest.approx(loss[kept].mean().item())
-        right = ((z >= 0) == (y == 1))[kept].double().mean()
-        assert calibration.accuracy(part) == pytest.approx(right.item())
 
 
 @pytest.mark.claim(
