@@ -269,6 +269,14 @@ def test_curves_have_bands_marks_and_lines_of_reference():
     )
 
 
+def test_an_enlarged_corner_has_only_its_own_pixels():
+    figure = FIGURES["reliability_dots"]({"A": (Counts(RARE.table + SURE.table), "foreground")}, 30)
+    dots = figure.axes[0].collections[1].get_offsets()
+    np.testing.assert_allclose(np.asarray(dots), [[20, 30]], rtol=1e-6)
+    notes = [text.get_text() for text in figure.axes[0].texts]
+    assert any(note.endswith("promised 20.0,\nfound 30.0") for note in notes)
+
+
 def test_intervals_that_miss_are_drawn_apart():
     hits, misses = FIGURES["interval_coverage"](0.2, ENDS, "Coverage").axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)

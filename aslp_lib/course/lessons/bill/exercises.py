@@ -17,7 +17,8 @@ def _case(labels: Iterable[int], miss: float) -> Case:
     """Make different probabilities, which rise from the first pixel to the last."""
     y = np.array(labels)
     levels = np.random.default_rng(len(y)).choice(np.arange(1, GREY_LEVELS - 1), len(y), False)
-    return *read_only(np.sort(levels) / (GREY_LEVELS - 1), y), miss
+    f, y = read_only(np.sort(levels) / (GREY_LEVELS - 1), y)
+    return f, y, miss
 
 
 def _many(pixels: int, miss: float) -> Case:
