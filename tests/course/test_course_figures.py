@@ -14,7 +14,8 @@ from scipy.special import entr
 from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
-from aslp_lib.course.lessons.bill.decision import Bill, bills
+from aslp_lib.course.lessons.bill.decision import Bill
+from aslp_lib.course.lessons.bill.figures import COSTS
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
@@ -37,7 +38,6 @@ FIGURES = {
 RNG = np.random.default_rng(0)
 SHAPES = Shapes("x", 4, seed=0, size=16)
 COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SHAPES.masks[:, 0])
-BILLS = bills(COUNTS)
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
@@ -132,8 +132,8 @@ DRAWN = {
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
     "reliability_dots": (  # of predicted background, and of all pixels
-        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")}, (10, "checked")),
-        [[[10, 0], [10, 0.78]], [50, 100], [[80, 70]], [0, 100], [[20, 30]]],
+        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")},),
+        [[50, 100], [[80, 70]], [0, 100], [[20, 30]]],
     ),
     "entropy_of_kinds": (  # mean confidence 0.8
         ({"easy": (30, 27), "hard": (10, 5)},),
@@ -145,8 +145,8 @@ DRAWN = {
     ),
     "predictions": ((SHAPES, [0], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
     "paid_bills": (
-        ({"all": {"BCE": BILLS}}, "title"),
-        [100 * BILLS.paid, 100 * BILLS.nothing, [100, 100]],
+        ({"all": {"BCE": np.sqrt(COSTS)}}, "title"),
+        [np.sqrt(COSTS), [100, 100]],
     ),
     "excess_over_bound": (
         ({"HI": [0.01, 0.02]}, {"HI": [0.03, 0.04]}),
@@ -267,6 +267,14 @@ def test_curves_have_bands_marks_and_lines_of_reference():
         "Title: over x from 1 to 10. one: A 3 → 4 [3 to 6]. two: B 5 → 6, A 7 → 8. "
         "Marked: A at 2, 3.5; P at 3, 4; here at 2; zero at 0."
     )
+
+
+def test_an_enlarged_corner_has_only_its_own_pixels():
+    figure = FIGURES["reliability_dots"]({"A": (Counts(RARE.table + SURE.table), "foreground")}, 30)
+    dots = figure.axes[0].collections[1].get_offsets()
+    np.testing.assert_allclose(np.asarray(dots), [[20, 30]], rtol=1e-6)
+    notes = [text.get_text() for text in figure.axes[0].texts]
+    assert any(note.endswith("promised 20.0,\nfound 30.0") for note in notes)
 
 
 def test_intervals_that_miss_are_drawn_apart():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.lessons.bill.decision import COSTS, bill, bills, lowest
+from aslp_lib.course.lessons.bill.decision import bill, lowest
 from aslp_lib.metrics.counts import Counts
 
 
@@ -19,19 +19,6 @@ def test_the_bill_is_the_sum_over_pixels():
             expected, paid = expected + 4 * says, paid + 4 * is_so
     # Two probabilities of one level are replaced by their mean.
     np.testing.assert_allclose(costs, np.array([expected, paid, checked]) / p.size, rtol=1e-6)
-
-
-def test_bills_over_costs_are_those_of_each_cost_and_of_checking_nothing():
-    p = torch.tensor(np.random.default_rng(2).random((3, 200)))
-    label = (torch.arange(600) % 4 == 0).reshape(3, 200).long()  # a quarter is foreground
-    counts = Counts.from_probabilities(p, label)
-    table = bills(counts)
-    np.testing.assert_array_equal(table.index, COSTS)
-    np.testing.assert_allclose(table.nothing, COSTS / 4)
-    for miss in (1.1, 5, 50):
-        np.testing.assert_allclose(
-            table.loc[miss][["expected", "paid", "checked"]], bill(counts, miss)
-        )
 
 
 def test_the_lowest_bill_is_that_of_the_best_of_all_thresholds():

@@ -21,9 +21,7 @@ OF_A_CLASS = ("probability of the class, %", "frequency of the class, %", 0)
 
 
 @themed
-def reliability_dots(
-    panels: Mapping[str, tuple[AnyCounts, Of]], above: tuple[float, str] | None = None
-) -> Figure:
+def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 100) -> Figure:
     """Plot the frequency of the outcome in each bin over the bin's mean probability.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
@@ -34,8 +32,7 @@ def reliability_dots(
         panels: title -> counts, and which calibration is drawn: of two classes, top-label
             calibration, of the prediction, or class-wise calibration, of the foreground; of more
             classes, class-wise calibration of the class with a number.
-        above: threshold of f in %, and what happens above it: the figure marks the threshold and
-            enlarges what is below, in place of the note on the bin with most pixels.
+        end: end of both axes in %, below 100 to enlarge the corner of small probabilities.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes, verdicts = [], ("overconfident", "underconfident")
@@ -43,7 +40,7 @@ def reliability_dots(
         xlabel, ylabel, start = AXES.get(of, OF_A_CLASS)
         table = calibration.reliability(counts, of=of)
         bins = 100 * np.array([table.confidence, table.accuracy, table.share])
-        x, y, share = bins[:, table.pixels > 0]
+        x, y, share = bins[:, (table.pixels > 0) & ~(bins[0] > end)]
         axis.plot([start, 100], [start, 100], "--", color=ink(), linewidth=1)
         under = (x < y) == (x >= 50)  # too low an f is too confident a background
         if of not in AXES:
@@ -51,27 +48,20 @@ def reliability_dots(
         colours = [directions()[int(k)] for k in under]
         axis.vlines(x, x, y, colors=colours, linewidth=4)
         axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
-        axis.set(xlabel=xlabel, ylabel=ylabel, xlim=(start, 100), ylim=(start, 102), title=title)
+        axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        axis.set(xlim=(start, end), ylim=(start, 1.02 * end))
         most = share.argmax()
         size = f"{share[most]:.0f} % of\nthe pixels"
-        if above is None:
-            place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
-            axis.annotate(
-                size, (x[most], y[most]), place[0], ha=place[1], textcoords="axes fraction",
-                arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
-            )  # fmt: skip
-        else:
-            end, name = above
-            axis.set_xlabel("predicted f, %")
-            axis.axvline(end, ymax=0.78, color=ink(), linewidth=0.8)
-            axis.text(end + 2, 74, name)
-            part = axis.inset_axes((0.62, 0.12, 0.36, 0.34))
-            part.plot([0, end], [0, end], "--", color=ink(), linewidth=1)
-            part.vlines(x, x, y, colors=colours, linewidth=4)
-            part.scatter(x[:1], y[:1], s=60, color=ink(), linewidth=0, zorder=3)
-            part.set(xlim=(-0.5, end), ylim=(-0.5, end), xticks=[0, end], yticks=[0, end])
-            part.set_title(size, fontsize=9)
-        points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
+        place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
+        if end < 100:
+            size += f":\npromised {x[most]:.1f},\nfound {y[most]:.1f}"
+            place = ((0.5, 0.1) if x[most] < y[most] else (0.05, 0.6)), "left"
+        axis.annotate(
+            size, (x[most], y[most]), place[0], ha=place[1], textcoords="axes fraction",
+            arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
+        )  # fmt: skip
+        digits = int(end < 100)
+        points = ", ".join(f"{a:.{digits}f} and {b:.{digits}f}" for a, b in zip(x, y, strict=True))
         notes.append(
             f"{title}: {xlabel} and {ylabel}: {points}; {share[most]:.0f} % of the pixels are in "
             f"the bin of {x[most]:.0f} %"

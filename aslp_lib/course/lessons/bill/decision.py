@@ -3,12 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import pandas
 
 from aslp_lib.metrics.counts import Counts
-
-COSTS = np.arange(11, 501) / 10
-"""Costs of a miss from just above that of a check to 50, in units of one check."""
 
 
 class Bill(NamedTuple):
@@ -67,26 +63,3 @@ def lowest(counts: Counts, miss: float) -> float:
     unchecked = np.append(0, np.cumsum(background + foreground))  # those of the lowest P(y=1)
     missed = np.append(0, np.cumsum(foreground))
     return float((counts.pixels - unchecked + miss * missed).min()) / counts.pixels
-
-
-def bills(counts: Counts) -> pandas.DataFrame:
-    """Compute the bill at each cost of a miss in `COSTS`, beside that of checking nothing.
-
-    Checking everything costs 1 per pixel, whatever a miss costs. Together, the two are the bill of
-    a laboratory that has no network, so that a network is worth having only below both.
-
-    Args:
-        counts: counts of a set.
-
-    Returns:
-        A row for each cost of a miss, with the fields of `Bill` and the column "nothing".
-
-    >>> table = bills(Counts.from_map(np.uint8([[255, 51, 51, 0]]), np.uint8([[1, 1, 0, 0]])))
-    >>> table.loc[[4, 10]]  # from a miss of 5 on, the two pixels of P(y=1) = 0.2 are checked, too
-          expected  paid  checked  nothing
-    4.0       0.65  1.25     0.25      2.0
-    10.0      0.75  0.75     0.75      5.0
-    """
-    pooled = counts.as_one_image()  # adds the images once, not at each cost
-    table = pandas.DataFrame([bill(pooled, miss) for miss in COSTS], index=COSTS)
-    return table.assign(nothing=COSTS * pooled.pooled[1].sum() / pooled.pixels)

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from aslp_lib.course.exercises import Array, exercise, read_only, unchanged
+from aslp_lib.course.lessons.bill.exercises import counts_of
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.float_levels import GREY_LEVELS
 
 
@@ -18,11 +17,6 @@ def _arrays(pixels: int) -> tuple[Array, ...]:
     grey_level += grey_level % (top // 5) == 0  # not 0.2, 0.4 and so on
     p = grey_level / top
     return read_only(p, rng.random(pixels) < 0.2 + 0.5 * p)
-
-
-def counts_of(p: Array, y: Array) -> Counts:
-    """Count pixels with probabilities p and labels y, as one image."""
-    return Counts.from_probabilities(torch.tensor(p)[None], torch.tensor(y)[None])
 
 
 def _sum_over_bins(term: Callable[[Array, Array, Array], Array]) -> Callable[[Array, Array], float]:
