@@ -81,6 +81,21 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
     return figure
 
 
+def training_set_size(effects: Mapping[str, Mapping[int, Effect]]) -> Figure:
+    """Plot differences over the number of training images, with 95 % intervals.
+
+    Args:
+        effects: comparison -> number of images -> its effect, see `audit.sizes`.
+    """
+    bands = {name: np.transpose([e[:3] for e in by.values()]) for name, by in effects.items()}
+    sizes = [*next(iter(effects.values()))]
+    return curves(
+        sizes, {"difference in scaled NLL, nats": bands}, "training images",
+        "Sampling, and its mean target", across={"+0.01": MARGIN, "−0.01": -MARGIN},
+        xscale="log", xticks=sizes,
+    )  # fmt: skip
+
+
 @themed
 def memorised_labels(frame: pandas.DataFrame) -> Figure:
     """Plot over epochs how far each arm exceeds what its targets ask for, with 95 % intervals.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas
 
-from aslp_lib.course import trial
+from aslp_lib.course import recorded, trial
 from aslp_lib.course.trial import Effect
 
 NAMES: Mapping[str, str] = {
@@ -25,18 +25,18 @@ NAMES: Mapping[str, str] = {
 """Letter of a method in the records -> its name."""
 QUESTIONS: Mapping[str, str] = {
     "L* - B": "Does perturbing labels help?",
-    "C - L": "Does the coin flip help?",
-    "C - L*": "Does the coin flip help?",
+    "C - L": "Does sampling help?",
+    "C - L*": "Does sampling help?",
     "R - K": "Does adapting alpha help?",
     "M_h - R_h": "Does adapting alpha help?",
     "B_ES - B": "What does early stopping achieve?",
     "M - B_ES": "Does ASLP beat early stopping?",
-    "C_ES - B_ES": "Does the coin flip add to early stopping?",
+    "C_ES - B_ES": "Does sampling add to early stopping?",
 }
 """Label of a primary contrast -> its question, in the order of the lesson."""
 
-WITHOUT_VERDICT = ("M - B", "M - C", "M - R", "C - B_ES", "M_ES - B_ES")
-"""Labels of the secondary contrasts that the lesson shows."""
+PARTS = ("validation", "SOD")
+"""Sets of photographs that the lesson shows."""
 UNLIKELY = 0.172
 """Mean posterior of the unlikely training labels of the mechanism, over its ten seeds."""
 ALPHA = 0.25
@@ -63,21 +63,6 @@ def primary(frame: pandas.DataFrame) -> dict[str, Effect | None]:
     return {in_words(label): family[label] for label in QUESTIONS}
 
 
-def without_verdict(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
-    """Tabulate secondary differences in words, with individual 95 % intervals, per data set.
-
-    Args:
-        frames: name of the data set -> its records.
-    """
-    effects = {name: trial.effects(f, trial.SECONDARY) for name, f in frames.items()}
-    return pandas.DataFrame(
-        {
-            name: {in_words(k): trial.interval_text(found[k], "nll") for k in WITHOUT_VERDICT}
-            for name, found in effects.items()
-        }
-    )
-
-
 def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:
     """Compute the effects by number of training images, in words.
 
@@ -85,6 +70,32 @@ def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:
         frame: the records of the shapes.
     """
     return {in_words(label): effect for label, effect in trial.training_set_size(frame).items()}
+
+
+def trained_again() -> dict[tuple[str, str, str], pandas.Series]:
+    """Read the runs that were recalibrated in several ways, with early stopping.
+
+    Returns:
+        Data set, arm and recalibration -> test NLL by seed.
+    """
+    frame = pandas.read_csv(recorded.RESULTS / "undone.csv")
+    frame = frame[(frame["set"] == "test") & (frame.epoch == "best")]
+    runs = frame.groupby(["data", "arm", "recalibration"])
+    return {key: rows.set_index("seed").nll for key, rows in runs}
+
+
+def photographs() -> dict[str, list[float]]:
+    """Read the mean ECE on photographs like those of training, and on SOD, by method."""
+    methods = {
+        "BCE": ("bce", "none"),
+        "BCE, scaled": ("bce", "temperature_scaling"),
+        "ASLP (MC)": ("aslp_mc", "none"),
+        "BCE, scaled on corrupted images": ("bce", "corruption_temperature"),
+    }
+    return {
+        label: [recorded.runs("comparison_photographs", part, *m).ece.mean() for part in PARTS]
+        for label, m in methods.items()
+    }
 
 
 def complete_memorisation(posterior: float = UNLIKELY, alpha: float = ALPHA) -> dict[str, float]:
