@@ -40,4 +40,4 @@ def kept() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    write_arrays(RECORD, {k: np.asarray(v, np.int32) for k, v in kept().items()})
+    write_arrays(RECORD, {k: np.asarray(v, np.int64) for k, v in kept().items()})
