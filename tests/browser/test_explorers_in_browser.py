@@ -147,7 +147,7 @@ def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
 def test_real_data_has_its_own_networks_and_test_sets(opened):
     page, place = opened("label_perturbation.lab", **ON_A_DESK)
     words, maps = place.get_by_role("status"), place.locator("figure")
-    place.get_by_text("constant alpha (HI)").click()
+    place.get_by_text("constant alpha (HI)", exact=True).click()
     place.get_by_role("slider", name="pixel row").press("Home")
     assert maps.count() == 5
     place.get_by_text("nuclei (real)").click()

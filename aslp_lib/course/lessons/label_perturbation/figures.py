@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import ink, looks, new_figure, plain, themed
@@ -34,7 +33,7 @@ def targets_over_epochs(rows: Mapping[str, np.ndarray]) -> Figure:
 
 
 @themed
-def paired_by_seed(scores: Mapping[str, ArrayLike], name: str) -> Figure:
+def paired_by_seed(scores: Mapping[str, np.ndarray], name: str) -> Figure:
     """Show a score of networks, with a line that joins those of the same seed.
 
     Args:

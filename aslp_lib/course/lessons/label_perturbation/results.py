@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course import figures
 from aslp_lib.course.lessons.bill.decision import bill, lowest
+from aslp_lib.course.recorded import read_arrays
 from aslp_lib.course.recorded.perturbations import PERTURBATIONS, at_perturbation
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -27,10 +28,19 @@ def confidence_over_dose(data: str, **marks: Any) -> Figure:
     confidence = np.array([100 * calibration.confidence(counts) for counts in networks])
     accuracy = 100 * np.mean([calibration.accuracy(counts) for counts in networks])
     ring = np.interp(-accuracy, -confidence, PERTURBATIONS), accuracy
-    panels = {"mean over pixels, %": {"confidence of label smoothing": confidence}}
+    panels = {"mean confidence, %": {"label smoothing": confidence}}
     marks |= {"points": {"confidence meets accuracy": ring}, "across": {"accuracy": accuracy}}
     title = f"Confidence over the dose, {data}"
     return figures.curves(PERTURBATIONS, panels, "dose", title, digits=".2g", **marks)
+
+
+def early_stopped(part: str) -> Counts:
+    """Return the counts of BCE on nuclei at the epoch that early stopping keeps.
+
+    Args:
+        part: "validation" or "test".
+    """
+    return Counts(read_arrays("nuclei_early_stopping.npz")[part][None])
 
 
 def bills(networks: Mapping[str, Counts]) -> Markdown:
