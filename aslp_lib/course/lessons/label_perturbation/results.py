@@ -18,7 +18,7 @@ from aslp_lib.metrics.counts import Counts
 def confidence_over_dose(data: str, **marks: Any) -> Figure:
     """Plot the confidence of label smoothing over the dose, with the mean accuracy of all doses.
 
-    A ring shows where they meet.
+    An open mark shows where they meet.
 
     Args:
         data: name of the data set.
@@ -27,9 +27,9 @@ def confidence_over_dose(data: str, **marks: Any) -> Figure:
     networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
     confidence = np.array([100 * calibration.confidence(counts) for counts in networks])
     accuracy = 100 * np.mean([calibration.accuracy(counts) for counts in networks])
-    ring = np.interp(-accuracy, -confidence, PERTURBATIONS), accuracy
+    meeting = np.interp(-accuracy, -confidence, PERTURBATIONS), accuracy
     panels = {"mean confidence, %": {"label smoothing": confidence}}
-    marks |= {"points": {"confidence meets accuracy": ring}, "across": {"accuracy": accuracy}}
+    marks |= {"points": {"confidence meets accuracy": meeting}, "across": {"accuracy": accuracy}}
     title = f"Confidence over the dose, {data}"
     return figures.curves(PERTURBATIONS, panels, "dose", title, digits=".2g", **marks)
 
