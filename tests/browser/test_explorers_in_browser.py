@@ -147,14 +147,14 @@ def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
 def test_real_data_has_its_own_networks_and_test_sets(opened):
     page, place = opened("label_perturbation.lab", **ON_A_DESK)
     words, maps = place.get_by_role("status"), place.locator("figure")
-    place.get_by_text("sampled targets (HI)").click()
+    place.get_by_text("constant alpha (HI)", exact=True).click()
     place.get_by_role("slider", name="pixel row").press("Home")
     assert maps.count() == 5
     place.get_by_text("nuclei (real)").click()
-    expect(words).to_contain_text("expected targets")
+    expect(words).to_contain_text("label smoothing")
     expect(words).to_contain_text("its label is")  # the true posterior is unknown
     assert maps.count() == 4
-    for hidden in ("sampled targets (HI)", "ASLP, measured gap", "shifted"):
+    for hidden in ("constant alpha (HI)", "ASLP, measured gap", "shifted"):
         expect(place.get_by_text(hidden, exact=True)).to_be_hidden()
     place.get_by_text("fluorescence").click()
     place.get_by_role("slider", name="pixel row").press("End")

@@ -4,7 +4,7 @@ import pytest
 
 from aslp_lib.course.lessons.evaluation import by_field, coverage_study, further_runs
 from aslp_lib.course.lessons.evaluation.tables import table
-from aslp_lib.course.recorded import FOLDER
+from aslp_lib.course.recorded import FOLDER, read_arrays, settings_of
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -69,6 +69,13 @@ def test_further_runs_are_paired_by_seed():
     assert [*rows.recalibration] == ["none", "temperature_scaling"]
     assert paid.loc[3, networks[:2]].tolist() == pytest.approx((100 * rows.paid).tolist())
     assert (100 * record.checked <= 100 * record.paid).all() and (expected > 0).all(axis=None)
+
+
+def test_early_stopping_was_recorded_on_the_shipped_crops():
+    kept, data = read_arrays("nuclei_early_stopping.npz"), settings_of("nuclei").load_data()
+    for part, crops in (("validation", data.validation), ("test", data.tests["test"])):
+        assert kept[part].sum(axis=1).tolist() == crops.masks.flatten().bincount().tolist()
+    assert kept["epoch"] == 29  # as the lesson says
 
 
 def test_a_table_leaves_the_interval_of_a_network_against_itself_empty():

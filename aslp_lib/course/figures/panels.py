@@ -63,7 +63,10 @@ def picture_grid(
 
 @themed
 def pictures(
-    rows: Mapping[str, Collection[np.ndarray]], description: str, titles: Sequence[str] = ()
+    rows: Mapping[str, Collection[np.ndarray]],
+    description: str,
+    titles: Sequence[str] = (),
+    side: float = 1.2,
 ) -> Figure:
     """Show rows of pictures with a frame, because a white map would dissolve into a white page.
 
@@ -71,8 +74,9 @@ def pictures(
         rows: name of the row, or "" -> its pictures, see `picture_grid`.
         description: description of the pictures, which ends the alt text.
         titles: titles of the columns.
+        side: width and height of a picture with its margin, in inches.
     """
-    figure, grid = picture_grid(rows, 1.2)
+    figure, grid = picture_grid(rows, side)
     for axis, title in zip(grid[0], titles, strict=False):
         axis.set_title(title, fontsize=10)
     for axis in grid.flat:

@@ -2,4 +2,6 @@
 
 from aslp_lib.course.lessons import lazily
 
-__getattr__ = lazily(__name__, METHODS="results", bills="results", crossing="results")
+__getattr__ = lazily(
+    __name__, bills="results", confidence_over_dose="results", early_stopped="results"
+)

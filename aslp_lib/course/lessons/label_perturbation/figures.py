@@ -1,4 +1,4 @@
-"""Figures of label perturbation: targets over epochs, and confidence over the dose."""
+"""Figures of label perturbation: targets over epochs, and scores paired by seed."""
 
 from collections.abc import Mapping
 
@@ -6,19 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.course.lessons.label_perturbation.results import crossing
-from aslp_lib.evaluation.figures.style import (
-    GREY,
-    OF_METHODS,
-    directions,
-    ink,
-    legend_below,
-    new_figure,
-    plain,
-    themed,
-)
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.evaluation.figures.style import ink, looks, new_figure, plain, themed
 
 
 @themed
@@ -28,80 +16,37 @@ def targets_over_epochs(rows: Mapping[str, np.ndarray]) -> Figure:
     Args:
         rows: name of the strip -> (epochs,) targets in [0, 1].
     """
-    epochs = len(next(iter(rows.values())))
     figure = new_figure(8.4, 0.55 * len(rows) + 0.7, None)
     axes = figure.subplots(len(rows), 1, sharex=True)
     for axis, (name, targets) in zip(axes, rows.items(), strict=True):
-        axis.imshow(targets[None], cmap="gray", vmin=0, vmax=1, aspect="auto")
+        ends = 0.5, len(targets) + 0.5, 0, 1  # the first epoch is 1
+        axis.imshow(targets[None], cmap="gray", vmin=0, vmax=1, aspect="auto", extent=ends)
         axis.set(yticks=[])
         axis.spines[:].set_visible(True)  # a white strip would dissolve into the page
-        axis.tick_params(bottom=axis is axes[-1])
         axis.set_ylabel(plain(name, 16), fontsize=10, rotation=0, ha="right", va="center")
-        axis.text(
-            1.01, 0.5, f"{targets.std():z.2f}", transform=axis.transAxes, fontsize=10, va="center"
-        )
-    axes[0].set_title("standard deviation", fontsize=10, loc="right")
-    axes[-1].set(
-        xlabel="epoch", xticks=np.arange(19, epochs, 20), xticklabels=np.arange(20, epochs + 1, 20)
-    )
-    notes = (
-        f"{name} from {targets.min():.2f} to {targets.max():.2f}, standard deviation "
-        f"{targets.std():z.2f}"
-        for name, targets in rows.items()
-    )
-    figure.set_label(f"Targets of a foreground pixel in {epochs} epochs: {'; '.join(notes)}.")
+        axis.text(1.01, 0.5, f"{targets.std():z.2f}", transform=axis.transAxes, va="center")
+    axes[0].set_title("standard deviation", loc="right")
+    axes[-1].set(xlabel="epoch")
+    notes = (f"{name}, standard deviation {targets.std():z.2f}" for name, targets in rows.items())
+    figure.set_label(f"Targets of a foreground pixel over epochs: {'; '.join(notes)}.")
     return figure
 
 
 @themed
-def confidence_over_dose(networks: Mapping[str, Mapping[float, Counts]]) -> Figure:
-    """Plot the confidence of targets and of networks trained on them, and accuracy, over the dose.
-
-    The area between a network's confidence and its accuracy is coloured by its direction, and a
-    ring shows where they meet.
+def paired_by_seed(scores: Mapping[str, np.ndarray], name: str) -> Figure:
+    """Show a score of networks, with a line that joins those of the same seed.
 
     Args:
-        networks: title of the panel -> dose -> counts of the network trained with it.
+        scores: network -> its scores, (seeds,).
+        name: name of the score.
     """
-    figure, axes = new_panels(len(networks), 4.6, 3.5, sharey=True)
-    notes = []
-    for axis, (title, counts) in zip(axes, networks.items(), strict=True):
-        doses, meeting = np.array([*counts]), crossing(counts)
-        confidence, accuracy = (
-            np.array([100 * score(c) for c in counts.values()])
-            for score in (calibration.confidence, calibration.accuracy)
-        )
-        lines = {"targets": 100 - 50 * doses, "network": confidence, "accuracy": accuracy}
-        yellow = OF_METHODS["expected targets"]
-        looks = ("-", 0.8, GREY, 4), ("-o", 1.8, yellow, -4), ("-", 1.8, ink(), 0)
-        for (name, line), (style, width, colour, up) in zip(lines.items(), looks, strict=True):
-            axis.plot(doses, line, style, color=colour, linewidth=width, ms=4)
-            axis.annotate(
-                name, (doses[-1], line[-1]), (8, up), textcoords="offset points",
-                fontsize=10, va="center", color=colour,
-            )  # fmt: skip
-        for name, where, colour in zip(
-            ("overconfident", "underconfident"),
-            (confidence > accuracy, confidence < accuracy),
-            directions(),
-            strict=True,
-        ):
-            axis.fill_between(
-                doses, accuracy, confidence, where=where, interpolate=True, color=colour,
-                alpha=0.5, linewidth=0, label=name,
-            )  # fmt: skip
-        at_meeting = float(np.interp(meeting, doses, accuracy))
-        axis.plot(meeting, at_meeting, "o", color=ink(), fillstyle="none", ms=11, mew=1.6)
-        axis.set(xlabel=r"dose $\alpha\beta$", title=title)
-        ends = [f"{row[0]:.0f} to {row[-1]:.0f}" for row in (confidence, accuracy)]
-        notes.append(
-            f"{title}: confidence {ends[0]} %, accuracy {ends[1]} %, equal at the dose "
-            f"{meeting:.2f}"
-        )
-    axes[0].set(ylabel="mean over pixels, %")
-    legend_below(figure, axes[0])
-    figure.set_label(
-        f"Confidence and accuracy over the dose, from {doses[0]:g} to {doses[-1]:g}; the targets' "
-        f"confidence falls from 100 to {100 - 50 * doses[-1]:.0f} %. {'; '.join(notes)}."
-    )
+    figure, (axis,) = new_panels(1, 5.6, 3.4)
+    axis.plot(np.array([*scores.values()]), color=ink(), linewidth=0.8)
+    look = looks(scores)
+    for x, (network, values) in enumerate(scores.items()):
+        colour, _, mark = look[network]
+        axis.plot(np.full(len(values), x), values, mark, color=colour, ms=9)
+    axis.set(ylabel=name, xticks=range(len(scores)), xticklabels=scores, xlim=(-0.4, x + 0.4))
+    means = (f"{network} {np.mean(values):.3f}" for network, values in scores.items())
+    figure.set_label(f"{name}, a line for each seed. Means: {', '.join(means)}.")
     return figure

@@ -3,7 +3,7 @@
 
 const BINS = [[0, "none"], ...[50, 60, 70, 80, 90].map((low) => [low, `${low} to ${low + 10} %`])];
 const IMAGES = [[1, "first"], [2, "second"], [3, "third"], [4, "fourth"]];
-const NETWORKS = [["expected", "expected targets (M)"], ["sampled", "sampled targets (HI)"],
+const NETWORKS = [["expected", "label smoothing"], ["sampled", "constant alpha (HI)"],
   ["aslp_gap", "ASLP, measured gap"], ["aslp_mc", "ASLP, MC"]];
 const textOf = (options, value) => options.find(([one]) => one === value)[1];
 const PINK = colour(204, 121, 167), GREEN = colour(0, 158, 115), ORANGE = colour(198, 136, 0);
@@ -132,7 +132,7 @@ function build({ size, rules, targets: kinds, grid, parts }, set) {
     const bins = both.map((one) => reliability(one)), totals = both.map((one) => reliability(one, 1)[0]);
     const strength = `dose ${product.toFixed(2)}`, error = bins.map(ece), pi = posterior[i][pixel] / 255;
     const short = [adapted ? textOf(NETWORKS, network) : strength, `BCE, T = ${temperature.toFixed(1)}`];
-    const name = adapted ? `${short[0]}, ${strength}` : `${strength}, ${network} targets`;
+    const name = `${textOf(NETWORKS, network)}, ${strength}`;
     const f = both.map((one) => one.maps[i][pixel] / 255), shares = f.map((p) => percent(p, 0));
 
     const targets = [0, 1].map((y) => minimiser(y, product));

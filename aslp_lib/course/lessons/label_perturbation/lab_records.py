@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import Panels, mosaic
+from aslp_lib.course.figures.panels import pictures
 from aslp_lib.course.live import outcomes, packed
 from aslp_lib.course.recorded import perturbations, read_arrays, settings_of
 from aslp_lib.course.recorded.perturbations import PERTURBATIONS, RECORDED, Outcome
-from aslp_lib.metrics import calibration
 
 START: dict[str, Any] = {
     "data": "shapes",
@@ -77,31 +76,16 @@ def state() -> dict[str, Any]:
 
 
 def picture() -> Figure:
-    """Draw the maps and reliability diagrams of the first network and of BCE."""
-    part, product, targets = START["part"], START["perturbation"], START["network"]
-    known = images(START["data"], part)
-    shown = (
-        perturbations.at_perturbation(product, part, targets),
-        perturbations.at_temperature(START["temperature"], part),
-    )
-    names = (f"{targets} targets, dose {product:.2f}", f"BCE, T = {START['temperature']:.1f}")
-    maps = (known["images"], known["posterior"], *(outcome.maps for outcome in shown))
-    maps_of = [f"f, {name}" for name in names]
-    panels = Panels(10.2, 7.5)
-    for row, (values, title) in enumerate(
-        zip(maps, ("images, shown in grey", "true P(y=1), π", *maps_of), strict=True)
-    ):
-        panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
-    for outcome, title, bottom in zip(shown, names, (4.65, 1.15), strict=True):
-        table, box = calibration.reliability(outcome.counts), (7.3, bottom, 2.7, 2.5)
-        diagram = panels.diagram(box, table, title, bars="#D4D4D4")  # blue is underconfidence
-        diagram.set_ylabel("accuracy; share of pixels")
-    diagram.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.42, -0.2), ncols=2)
-    ece = [f"{100 * calibration.ece(outcome.counts):.1f} %" for outcome in shown]
-    panels.figure.set_label(
-        f"Four images of {part}, their true posterior, and the maps of the network trained at "
-        f"the dose {product:.2f} on {targets} targets and of BCE at T = "
-        f"{START['temperature']:.1f}, with both reliability diagrams. Trained network: ECE "
-        f"{ece[0]}; BCE: ECE {ece[1]}."
-    )
-    return panels.figure
+    """Show an image with its true posterior and the maps of three networks, as trained."""
+    index, dose = START["image"] - 1, START["perturbation"]
+    known = {name: maps[index] for name, maps in images(START["data"], START["part"]).items()}
+    shape = known["posterior"] > 0.7
+    maps = {
+        "π": known["posterior"],
+        "BCE": perturbations.at_perturbation(0.0).maps[index],
+        "label smoothing": perturbations.at_perturbation(dose).maps[index],
+        "constant alpha": perturbations.at_perturbation(dose, targets="sampled").maps[index],
+    }
+    titles = [f"{name}: {values[shape].mean():.2f}" for name, values in maps.items()]
+    words = f"Maps of f at the dose {dose:g}, as trained, with their means on the bright shape."
+    return pictures({"": [known["images"], *maps.values()]}, words, ["image", *titles], side=1.8)

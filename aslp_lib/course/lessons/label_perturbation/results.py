@@ -1,35 +1,49 @@
-"""Results of networks trained on perturbed labels: their methods, and tables."""
+"""Results of networks trained on perturbed labels: confidence over the dose, and bills."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from IPython.display import Markdown
+from matplotlib.figure import Figure
 
 from aslp_lib.course import figures
 from aslp_lib.course.lessons.bill.decision import bill, lowest
+from aslp_lib.course.recorded import read_arrays
+from aslp_lib.course.recorded.perturbations import PERTURBATIONS, at_perturbation
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
-METHODS: dict[str, tuple[str, dict[str, object]]] = {
-    "BCE": ("bce", {}),
-    "expected targets": ("label_smoothing", {"epsilon": 0.2}),
-    "sampled targets": ("constant_alpha", {"technique": "HI", "alpha": 0.1}),
-}
-"""Name -> training method and its options; the targets of the last two have the dose 0.2."""
 
+def confidence_over_dose(data: str, **marks: Any) -> Figure:
+    """Plot the confidence of label smoothing over the dose, with the mean accuracy of all doses.
 
-def crossing(networks: Mapping[float, Counts]) -> float:
-    """Return the dose at which confidence falls to accuracy, interpolated.
+    An open mark shows where they meet.
 
     Args:
-        networks: dose, in ascending order -> counts of the network trained with it.
+        data: name of the data set.
+        marks: further lines of reference, see `figures.curves`.
     """
-    gaps = [calibration.gap(counts) for counts in networks.values()]
-    return float(np.interp(0, gaps[::-1], [*networks][::-1]))
+    networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
+    confidence = np.array([100 * calibration.confidence(counts) for counts in networks])
+    accuracy = 100 * np.mean([calibration.accuracy(counts) for counts in networks])
+    meeting = np.interp(-accuracy, -confidence, PERTURBATIONS), accuracy
+    panels = {"mean confidence, %": {"label smoothing": confidence}}
+    marks |= {"points": {"confidence meets accuracy": meeting}, "across": {"accuracy": accuracy}}
+    title = f"Confidence over the dose, {data}"
+    return figures.curves(PERTURBATIONS, panels, "dose", title, digits=".2g", **marks)
 
 
-def bills(networks: Mapping[str, Counts], miss: float) -> Markdown:
-    """Show the bills of networks for 100 pixels, and what the best threshold would pay."""
-    head = f"of 100 pixels, a miss costs {miss:g}", "planned", "paid", "checked", "at best"
-    rows = {name: (*bill(c, miss), lowest(c, miss)) for name, c in networks.items()}
-    return figures.percentages(head, rows)
+def early_stopped(part: str) -> Counts:
+    """Return the counts of BCE on nuclei at the epoch that early stopping keeps.
+
+    Args:
+        part: "validation" or "test".
+    """
+    return Counts(read_arrays("nuclei_early_stopping.npz")[part][None])
+
+
+def bills(networks: Mapping[str, Counts]) -> Markdown:
+    """Show the bills for 100 pixels if a miss costs 10, and what the best threshold would pay."""
+    rows = {name: (*bill(c, miss=10), lowest(c, miss=10)) for name, c in networks.items()}
+    return figures.percentages(("of 100 pixels", "planned", "paid", "checked", "at best"), rows)
