@@ -119,13 +119,15 @@ def test_pictures_of_missed_foreground_are_those_of_a_loop(own, temperature):
         Temperature(temperature),
     )
     images = fit.apply_counts(counts)
-    np.testing.assert_allclose(lesson.missed_at(images, 0.6), shares)
+    counted = lesson.missed_at(images, 0.6)
+    np.testing.assert_allclose(counted, shares, atol=0.03)  # of rounded probabilities
     figure = lesson.missed_foreground(own / "own", own / "maps", fit, images, 0.6, 128)
-    wanted = [f"{100 * np.sort(shares)[k]:.0f} % missed" for k in (4, 9, 18)]
+    some = np.array(shares)[np.argsort(counted)[[4, 9, 18]]]
+    wanted = [f"{100 * share:.0f} % missed" for share in some]
     assert [axis.get_title() for axis in figure.axes[:3]] == wanted and len(set(wanted)) > 1
     picture = figure.axes[5].images[0].get_array()
     pink = (picture.max(axis=2) != picture.min(axis=2)).sum()
-    assert pink / (pink + (picture.min(axis=2) == 1).sum()) == pytest.approx(np.sort(shares)[18])
+    assert pink / (pink + (picture.min(axis=2) == 1).sum()) == pytest.approx(some[2])
 
 
 def test_half_of_the_units_choose_unless_a_list_names_them(own):

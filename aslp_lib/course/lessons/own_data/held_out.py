@@ -160,15 +160,15 @@ def missed_foreground(
     shares, predicted = missed_at(images, threshold), find_images(maps, MAP_SUFFIXES)
     some = np.argsort(shares)[[int(q * (len(shares) - 1)) for q in (0.25, 0.5, 0.95)]]
     rows: dict[str, list[np.ndarray]] = {"image": [], "foreground": []}
+    titles = []
     for stem in (images.names[index] for index in some):
         foreground = open_mask(masks[stem], ignore_index=ignore_index).whole() == 1
         f = open_map(predicted[stem]).whole()
         missed = foreground & (f / (255 if f.dtype == np.uint8 else 1) < lowest)
+        titles.append(f"{100 * missed.sum() / max(1, foreground.sum()):.0f} % missed")
         rows["image"].append(read_image(photographs[stem]) / 255)
-        rows["foreground"].append(
-            np.where(missed[..., None], to_rgb(PINK), 1.0 * foreground[..., None])
-        )
-    titles = [f"{100 * share:.0f} % missed" for share in shares[some]]
+        coloured = np.where(missed[..., None], to_rgb(PINK), 1.0 * foreground[..., None])
+        rows["foreground"].append(coloured)
     figure = pictures(rows, "White foreground is checked, pink foreground is missed.", titles)
     figure.set_size_inches(7.4, 4.6)
     return figure
