@@ -1,12 +1,13 @@
 """From a laboratory's folder, or the reader's own, to a threshold with a guarantee."""
 
 from aslp_lib.course.lessons.own_data import figures
-from aslp_lib.course.lessons.own_data.folder import (
-    check_data,
-    faulty_folder,
-    folder,
+from aslp_lib.course.lessons.own_data.folder import check_data, faulty_folder, files, folder, pairs
+from aslp_lib.course.lessons.own_data.held_out import (
+    at,
+    count,
+    maps,
+    missed_at,
     missed_foreground,
-    pairs,
-    stems,
+    nuclei,
+    synthetic,
 )
-from aslp_lib.course.lessons.own_data.held_out import at, count, maps, nuclei, synthetic

@@ -25,24 +25,20 @@ _STUDIES = (
 )
 
 
-def _largest(means: Array, risk: float, units: int | None = None, worst: int = 1) -> int:
-    """Return the largest threshold whose bound is at most `risk`; `means` has a row for a unit."""
-    number = len(means) if units is None else units
+def _largest(
+    shares: Array, units: np.ndarray, risk: float, number: int | None = None, worst: int = 1
+) -> int:
+    """Return the largest threshold whose bound, of `number` units, is at most `risk`."""
+    means = np.stack([shares[units == unit].mean(axis=0) for unit in np.unique(units)])
+    number = number or len(means)
     bound = (number * means.mean(axis=0) + worst) / (number + worst)
     return int(np.flatnonzero(bound <= risk)[-1])
 
 
-def _by_patient(shares: Array, patients: Array) -> Array:
-    return np.stack([shares[patients == p].mean(axis=0) for p in np.unique(patients)])
-
-
 def _for_the_next_patient(shares: Array, patients: Array, risk: float) -> float:
     """Use the library, which counts pixels: each image has 10,000 of foreground."""
-    below = np.rint(10_000 * shares[:, 1:]).astype(np.int64)
-    pixels = np.diff(below, axis=1, prepend=0)
     table = np.zeros((len(shares), 2, 256), np.int64)
-    table[:, 1, : pixels.shape[1]] = pixels
-    table[:, 1, -1] = 10_000 - below[:, -1]
+    table[:, 1, : shares.shape[1]] = np.diff(np.rint(10_000 * shares), axis=1, append=10_000)
     threshold = risk_control_threshold(Counts(table, {"groups": patients.astype(int)}), risk)
     return round(255 * threshold + 0.5)
 
@@ -52,17 +48,9 @@ PATIENTS = exercise(
     right=_for_the_next_patient,
     expects="the number of a threshold, such as 3",
     mistakes={
-        "images": lambda shares, patients, risk: _largest(shares, risk),
-        "without the new one": lambda shares, patients, risk: _largest(
-            _by_patient(shares, patients), risk, worst=0
-        ),
-        "pooled": lambda shares, patients, risk: _largest(
-            shares, risk, units=len(np.unique(patients))
-        ),
-        "images in the bound": lambda shares, patients, risk: _largest(
-            _by_patient(shares, patients), risk, units=len(shares)
-        ),
-        "smallest": lambda shares, patients, risk: 0,
+        "images": lambda s, patients, risk: _largest(s, np.arange(len(s)), risk),
+        "without the new one": lambda s, patients, risk: _largest(s, patients, risk, worst=0),
+        "images in the bound": lambda s, patients, risk: _largest(s, patients, risk, len(s)),
     },
     grid=_STUDIES,
 )

@@ -1,22 +1,27 @@
 """Predictions of images that trained nothing: of the reader, of the laboratory, and synthetic."""
 
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from aslp_lib.checks import require
-from aslp_lib.config import PRESETS, Settings
+from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
-from aslp_lib.course.lessons.own_data.folder import laboratory, new_folder
-from aslp_lib.data.folders import LISTS, read_lists
+from aslp_lib.course.figures import pictures
+from aslp_lib.course.lessons.own_data.folder import files, laboratory, new_folder
+from aslp_lib.data.folders import read_lists
 from aslp_lib.data.shapes import Shapes
+from aslp_lib.evaluation.figures.style import PINK
 from aslp_lib.maps.count import ReadOptions, count_files, find_files
-from aslp_lib.maps.listing import find_images, refuse
-from aslp_lib.maps.read import IGNORED
-from aslp_lib.maps.slabs import open_mask
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, refuse
+from aslp_lib.maps.read import IGNORED, read_image
+from aslp_lib.maps.slabs import open_map, open_mask
 from aslp_lib.maps.write import to_npy
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.risk_control import missed_shares
@@ -26,8 +31,6 @@ from aslp_lib.training.loop import train
 
 STEPS = 2_240
 """Steps of a training, as many as those of the shipped networks."""
-SHARE = 0.25
-"""Share of the training images that are held out for validation, unless there are lists."""
 
 
 def maps(root: Path, given: str | Path | None = None, ignore_index: int | None = None) -> Path:
@@ -35,32 +38,23 @@ def maps(root: Path, given: str | Path | None = None, ignore_index: int | None =
 
     Without maps of the reader, those of the laboratory's folder come with it, and for any other
     folder the small U-Net of the course is trained with BCE on the images in `Train`. The number of
-    epochs is fixed, so that the validation images choose nothing.
+    epochs is fixed, so that the validation images choose nothing. Without lists, these are drawn
+    one by one, and may share units with training images. Then only the test images have maps.
 
     Args:
         root: folder in the layout of docs/own_folders.md.
         given: folder of the reader's maps.
         ignore_index: grey level of the masks' pixels without a label.
     """
-    if given is not None:
-        return Path(given).expanduser()
     laboratory_root, laboratory_maps = laboratory()
-    if root == laboratory_root:
-        return laboratory_maps
-    lists = any((root / name).exists() for names in LISTS.values() for name in names)
-    share: dict[str, Any] = {} if lists else {"validation_share": SHARE}
-    settings = replace(
-        PRESETS["demo"], data=str(root), ignore_index=ignore_index, size=64, **share
-    )  # fmt: skip
-    return _train(settings, new_folder())
-
-
-def _train(settings: Settings, place: Path) -> Path:
-    """Train with BCE, and write the maps of the validation and the test images."""
-    data = settings.load_data()
+    if given is not None or root == laboratory_root:
+        return laboratory_maps if given is None else Path(given).expanduser()
+    settings = replace(PRESETS["demo"], data=str(root), ignore_index=ignore_index, size=64)
+    data, place = settings.load_data(), new_folder()
     epochs = max(1, min(settings.epochs, STEPS * settings.batch_size // len(data.train)))
     network = train(replace(settings, epochs=epochs), data, "bce", progress=False).network
-    for part in (data.validation, *data.tests.values()):
+    listed = [data.validation] if read_lists(root, files(root, "Train/*/Image")) else []
+    for part in (*listed, *data.tests.values()):
         for index, by_name in predicted_maps(network, part, settings, {"f": None}, floats=True):
             file = place / f"{part.stems[index]}.npy"
             require("the stem", file.stem, not file.exists(), "one that no other set has. Rename.")
@@ -90,26 +84,21 @@ def count(
         ValueError: a map has no mask, or several; its image is in the list of training images; or
             there is only one unit.
     """
-    masks: dict[str, Path] = {}
-    twice: set[str] = set()
-    for folder in sorted(root.glob("*/*/GT")):
-        new = find_images(folder)
-        twice |= masks.keys() & new.keys()
-        masks |= new
-    paths = find_files("maps", maps)
-    refuse(f"maps in {maps} without a mask in {root}", paths.keys() - masks.keys())
-    refuse(f"maps in {maps} with several masks in {root} (rename)", paths.keys() & twice)
+    folders = [find_images(place) for place in root.glob("*/*/GT")]
+    masks, paths = dict(ChainMap(*folders)), find_files("maps", maps)
     lists = read_lists(root, masks)
+    repeated = {stem for stem in paths if sum(stem in folder for folder in folders) > 1}
     trained = paths.keys() & set(lists.get("train", ()))
+    refuse(f"maps in {maps} without a mask in {root}", paths.keys() - masks.keys())
+    refuse(f"maps in {maps} with several masks in {root} (rename)", repeated)
     refuse(f"maps in {maps} of images that trained a network (remove them)", trained)
-    reading = ReadOptions(ignore_index=ignore_index, weighted_f=False)
-    stems = list(paths)
+    names = list(paths)
     counts = count_files(
         paths,
-        lambda index: open_mask(masks[stems[index]], ignore_index=ignore_index),
-        reading,
+        lambda index: open_mask(masks[names[index]], ignore_index=ignore_index),
+        ReadOptions(ignore_index=ignore_index, weighted_f=False),
         ignored=None if ignore_index is None else IGNORED,
-        groups=[unit(stem) for stem in stems],
+        groups=[*map(unit, names)],
         progress=False,
     )
     expected = "two or more. Add images, or change what a unit is."
@@ -132,16 +121,57 @@ class At(NamedTuple):
     """Cost per pixel, if a check costs 1 and a missed pixel 10."""
 
 
+def missed_at(counts: Counts, threshold: float) -> np.ndarray:
+    """Return the share of the foreground of each unit below a threshold."""
+    return missed_shares(counts)[:, _level(counts, threshold)]
+
+
 def at(counts: Counts, threshold: float) -> At:
     """Return what is missed, checked and paid if pixels from a threshold on are checked."""
-    grey = counts.grey
-    level = int(np.ceil(threshold * (grey.grey_levels - 1) - 1e-9))
-    checks, misses = grey.pooled[:, level:].sum(), grey.pooled[1, :level].sum()
-    return At(
-        missed=float(missed_shares(counts)[:, level].mean()),
-        checked=float(checks) / counts.pixels,
-        bill=float(checks + 10 * misses) / counts.pixels,
-    )
+    pooled, level = counts.grey.pooled, _level(counts, threshold)
+    checks, misses = pooled[:, level:].sum() / pooled.sum(), pooled[1, :level].sum() / pooled.sum()
+    return At(missed_at(counts, threshold).mean(), checks, checks + 10 * misses)
+
+
+def _level(counts: Counts, threshold: float) -> int:
+    return int(np.ceil(threshold * (counts.grey.grey_levels - 1) - 1e-9))
+
+
+def missed_foreground(
+    root: Path,
+    maps: Path,
+    fit: Temperature,
+    images: Counts,
+    threshold: float,
+    ignore_index: int | None = None,
+) -> Figure:
+    """Show the foreground that is missed in three images, from few to many misses.
+
+    Args:
+        root: folder in the layout of docs/own_folders.md.
+        maps: folder of maps, matched with the masks by their stems.
+        fit: temperature of the maps.
+        images: recalibrated counts, whose units are images.
+        threshold: lowest recalibrated probability that is checked.
+        ignore_index: grey level of the masks' pixels without a label.
+    """
+    lowest = (1 + (1 / threshold - 1) ** fit.value.item()) ** -1  # before recalibration
+    photographs, masks = files(root, "*/*/Image"), files(root, "*/*/GT")
+    shares, predicted = missed_at(images, threshold), find_images(maps, MAP_SUFFIXES)
+    some = np.argsort(shares)[[int(q * (len(shares) - 1)) for q in (0.25, 0.5, 0.95)]]
+    rows: dict[str, list[np.ndarray]] = {"image": [], "foreground": []}
+    titles = []
+    for stem in (images.names[index] for index in some):
+        foreground = open_mask(masks[stem], ignore_index=ignore_index).whole() == 1
+        f = open_map(predicted[stem]).whole()
+        missed = foreground & (f / (255 if f.dtype == np.uint8 else 1) < lowest)
+        titles.append(f"{100 * missed.sum() / max(1, foreground.sum()):.0f} % missed")
+        rows["image"].append(read_image(photographs[stem]) / 255)
+        coloured = np.where(missed[..., None], to_rgb(PINK), 1.0 * foreground[..., None])
+        rows["foreground"].append(coloured)
+    figure = pictures(rows, "White foreground is checked, pink foreground is missed.", titles)
+    figure.set_size_inches(7.4, 4.6)
+    return figure
 
 
 def nuclei() -> tuple[Counts, np.ndarray]:
