@@ -21,7 +21,6 @@ from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
-from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
@@ -201,14 +200,6 @@ DRAWN = {
     "areas": (
         ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"),
         [[[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]]],
-    ),
-    "changes": (
-        ({"set": {"A": Difference(0.02, 0.01, 0.03, p_value=0.04, values=(0.015, 0.025))}},),
-        [[[0.01, 1], [0.03, 1]], [[0.015, 1], [0.025, 1]]],
-    ),
-    "nll_over_temperature": (  # at T = 2, f is 2/3 instead of 0.8
-        (dict.fromkeys("AB", SURE) | {"C": CALIBRATED}, {"X": 2.0}),
-        [[[1, entropy(0.8)]], [[2, 0.8 * np.log(1.5) + 0.2 * np.log(3)]], [np.log(2)] * 2],
     ),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), [DIM[1:2] / 99]),
 }  # fmt: skip

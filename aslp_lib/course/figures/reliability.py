@@ -53,6 +53,8 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 10
         most = share.argmax()
         size = f"{share[most]:.0f} % of\nthe pixels"
         place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
+        if y.max() < 50:  # bars fill the lower half
+            place = (0.05, 0.6), "left"
         if end < 100:
             size += f":\npromised {x[most]:.1f},\nfound {y[most]:.1f}"
             place = ((0.5, 0.1) if x[most] < y[most] else (0.05, 0.6)), "left"

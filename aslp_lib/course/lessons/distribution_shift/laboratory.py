@@ -1,76 +1,44 @@
-"""What a laboratory is promised on images from elsewhere, and what an expert finds."""
+"""Areas and bills on images from elsewhere, temperatures, and draws of labelled fields."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from IPython.display import Markdown
+from matplotlib.figure import Figure
 
-from aslp_lib.course import recorded
-from aslp_lib.course.figures import numbers, table
+from aslp_lib.course.figures import curves, table
 from aslp_lib.course.lessons.bill.decision import bill
-from aslp_lib.experiments.seed_statistics import Difference, difference
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import ImageWiseTemperature, Logistic
+from aslp_lib.recalibration import ImageWiseTemperature, Logistic, Temperature
 from aslp_lib.recalibration.features import features_of
 
 MISS = 10
 """Cost of a missed nucleus pixel; a check costs 1."""
 
 
-class Promises(NamedTuple):
-    """Numbers for 100 pixels."""
+def area(counts: Counts) -> tuple[float, float]:
+    """Return the share of nucleus pixels that is promised, the mean of f, and that of the labels.
 
-    confidence: float
-    """Correct pixels."""
-    area: float
-    """Pixels of nuclei."""
-    bill: float
-    """Checks and missed pixels."""
-
-
-def promises(counts: Counts) -> Promises:
-    """Compute what the predictions promise."""
-    area = (counts.pooled * counts.level_probabilities).sum() / counts.pixels
-    shares = calibration.confidence(counts), float(area), bill(counts, MISS).expected
-    return Promises(*(100 * share for share in shares))
+    >>> area(Counts.from_map(np.uint8([[255, 51, 51, 0]]), np.uint8([[1, 1, 0, 0]])))
+    (0.35, 0.5)
+    """
+    promised = (counts.pooled * counts.level_probabilities).sum()
+    return float(promised / counts.pixels), float(counts.pooled[1].sum() / counts.pixels)
 
 
-def findings(counts: Counts) -> Promises:
-    """Compute what the labels reveal of the same three numbers."""
-    area = counts.pooled[1].sum() / counts.pixels
-    shares = calibration.accuracy(counts), float(area), bill(counts, MISS).paid
-    return Promises(*(100 * share for share in shares))
-
-
-def promised(sets: Mapping[str, Counts]) -> Markdown:
-    """Tabulate what is promised."""
-    head = ("promised, of 100 pixels", "correct", *Promises._fields[1:])
-    return numbers(head, {name: promises(c) for name, c in sets.items()})
-
-
-def promised_and_found(sets: Mapping[str, Counts]) -> Markdown:
-    """Tabulate what is promised and, below it, what the labels reveal."""
-    rows: dict[str, Promises] = {}
-    for name, c in sets.items():
-        rows |= {f"{name}, promised": promises(c), f"{name}, found": findings(c)}
-    return numbers(("of 100 pixels", "correct", *Promises._fields[1:]), rows)
-
-
-def remedies(sets: Mapping[str, Counts]) -> Markdown:
-    """Tabulate the area and the bill that remedies promise, what is paid, and the NLL."""
+def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
+    """Tabulate area and bill of 100 pixels, as promised and as found, and the NLL."""
     rows = []
     for name, c in sets.items():
-        _, area, planned = promises(c)
-        bills = (f"{value:.0f}" for value in (area, planned, findings(c).bill))
-        rows.append([name, *bills, f"{calibration.nll(c):.2f}"])
-    return table(["of 100 pixels", "area", "bill planned", "bill paid", "NLL, nats"], rows)
+        numbers = [f"{100 * share:.0f}" for share in (*area(c), *bill(c, MISS))]
+        rows.append([name, *numbers, f"{calibration.nll(c):.2f}"])
+    head = "area promised", "area found", "planned", "paid", "checked", "NLL, nats"
+    return table(["of 100 pixels", *head], rows)
 
 
-def temperatures(fitted: ImageWiseTemperature, sets: Mapping[str, Counts]) -> Markdown:
+def table_of_temperatures(fitted: ImageWiseTemperature, sets: Mapping[str, Counts]) -> Markdown:
     """Tabulate the median T over the images of each set, by predicted class."""
     rows = []
     for name, c in sets.items():
@@ -79,64 +47,50 @@ def temperatures(fitted: ImageWiseTemperature, sets: Mapping[str, Counts]) -> Ma
     return table(["median T", "of predicted nuclei", "of predicted background"], rows)
 
 
-def redrawn(counts: Counts, fields: np.ndarray, numbers_of_fields: Sequence[int]) -> Markdown:
-    """Tabulate what slope and offset reach on other fields, over 20 draws of labelled fields.
+def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]) -> Figure:
+    """Plot the NLL over T, with the best T of each set and the NLL of constants.
+
+    Args:
+        sets: name -> counts; the constants are those of the last set.
+        fitted: label -> a temperature, whose NLL is marked on the curve of the last set.
+    """
+    grid, lines, points = np.geomspace(1, 16, 49), {}, {}
+    for name, c in sets.items():
+        one, best = c.as_one_image(), float(Temperature().fit(c).value)
+        nll = [calibration.nll(Temperature(t).apply_counts(one)) for t in (*grid, best)]
+        lines[name], points[name] = nll[:-1], (best, nll[-1])
+    for label, t in fitted.items():
+        points[label] = t, calibration.nll(Temperature(t).apply_counts(one))
+    share = area(one)[1]
+    constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    across = {"f = 1/2 everywhere": np.log(2), f"f = {share:.2f}, nuclei of {name}": constant}
+    return curves(
+        grid, {"NLL, nats per pixel": lines}, "temperature T", "One network, three microscopes",
+        points=points, across=across, digits=".2g", xscale="log", yscale="log",
+        xticks=(1, 2, 4, 8, 16), yticks=(0.1, 0.2, 0.5, 1, 2),
+    )  # fmt: skip
+
+
+def redrawn(counts: Counts, fields: np.ndarray) -> dict[str, np.ndarray]:
+    """Fit slope and offset to two fields of view, drawn 20 times, and apply them to the others.
 
     Args:
         fields: field of view of each image.
-        numbers_of_fields: numbers of labelled fields, a column each.
-    """
-    rng, columns = np.random.default_rng(0), []
-    for number in numbers_of_fields:
-        drawn = []
-        for _ in range(20):
-            labelled = np.isin(fields, rng.permutation(np.unique(fields))[:number])
-            platt = Logistic().fit(counts[labelled])
-            others = platt.apply_counts(counts[~labelled])
-            area, bill_paid = findings(others)[1:]
-            areas = promises(others).area - area, findings(counts[labelled]).area - area
-            drawn.append([float(platt.slope), float(platt.offset), *areas, bill_paid])
-        columns.append(np.transpose(drawn))
-    labels = {"slope": ".1f", "offset": ".0f", "area by slope and offset, minus found": "+.0f"}
-    labels |= {"area of labelled crops, minus found": "+.0f", "bill paid": ".0f"}
-    rows = [
-        [label, *(f"{c[i].min():{digits}} to {c[i].max():{digits}}" for c in columns)]
-        for i, (label, digits) in enumerate(labels.items())
-    ]
-    return table(["20 draws", *(f"{n} fields labelled" for n in numbers_of_fields)], rows)
-
-
-def range_of(name: str, points: np.ndarray) -> str:
-    """Describe a score of several networks in points.
-
-    >>> range_of("test", np.array([1, 2.1]))
-    'test: +1 to +2 points'
-    """
-    return f"{name}: {points.min():+z.0f} to {points.max():+z.0f} points"
-
-
-def minus_validation(parts: Mapping[str, str]) -> dict[str, dict[str, Difference]]:
-    """Compute what two remedies change in BCE's NLL on photographs, paired by seed.
-
-    Args:
-        parts: label of a set -> its name in the records.
 
     Returns:
-        label -> remedy -> difference from the T of validation.
+        name -> number of each draw, for 100 pixels of the other fields.
     """
-    remedies = {
-        "T of copies": "corruption_temperature",
-        "image-wise T": "image_wise_temperature",
-    }
-    of = partial(recorded.runs, "comparison_photographs", method="bce")
-    return {
-        label: {
-            remedy: difference(
-                of(part=part, recalibration=kind),
-                of(part=part, recalibration="temperature_scaling"),
-                "nll",
-            )
-            for remedy, kind in remedies.items()
-        }
-        for label, part in parts.items()
-    }
+    rng, draws = np.random.default_rng(0), []
+    for _ in range(20):
+        labelled = np.isin(fields, rng.permutation(np.unique(fields))[:2])
+        others = counts[~labelled]
+        recalibrated = Logistic().fit(counts[labelled]).apply_counts(others)
+        promised, found = area(recalibrated)
+        planned, paid, _ = bill(recalibrated, MISS)
+        areas = promised - found, area(counts[labelled])[1] - found
+        draws.append([bill(others, MISS).paid, paid, planned - paid, *areas])
+    names = (
+        "paid as trained", "paid", "planned minus paid", "area promised minus found",
+        "area of the labelled crops minus found",
+    )  # fmt: skip
+    return dict(zip(names, 100 * np.transpose(draws), strict=True))
