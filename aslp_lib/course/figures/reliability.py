@@ -22,7 +22,9 @@ OF_A_CLASS = ("probability of the class, %", "frequency of the class, %", 0)
 
 @themed
 def reliability_dots(
-    panels: Mapping[str, tuple[AnyCounts, Of]], above: tuple[float, str] | None = None
+    panels: Mapping[str, tuple[AnyCounts, Of]],
+    above: tuple[float, str] | None = None,
+    zoom: float | None = None,
 ) -> Figure:
     """Plot the frequency of the outcome in each bin over the bin's mean probability.
 
@@ -36,6 +38,7 @@ def reliability_dots(
             classes, class-wise calibration of the class with a number.
         above: threshold of f in %, and what happens above it: the figure marks the threshold and
             enlarges what is below, in place of the note on the bin with most pixels.
+        zoom: end of the enlarged part in %; None is the threshold.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes, verdicts = [], ("overconfident", "underconfident")
@@ -65,7 +68,7 @@ def reliability_dots(
             axis.set_xlabel("predicted f, %")
             axis.axvline(end, ymax=0.78, color=ink(), linewidth=0.8)
             axis.text(end + 2, 74, name)
-            part = axis.inset_axes((0.62, 0.12, 0.36, 0.34))
+            part, end = axis.inset_axes((0.62, 0.12, 0.36, 0.34)), zoom or end
             part.plot([0, end], [0, end], "--", color=ink(), linewidth=1)
             part.vlines(x, x, y, colors=colours, linewidth=4)
             part.scatter(x[:1], y[:1], s=60, color=ink(), linewidth=0, zorder=3)
