@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
+from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
 from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.lessons.label_perturbation import lab_records
-from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.lessons.stability.explorer import EPOCHS, POPULATION, Feedback
 from aslp_lib.course.live import outcomes, packed, script
 from aslp_lib.course.recorded import perturbations
@@ -88,6 +88,13 @@ def test_estimators(call, counts):
     np.testing.assert_allclose(edges, table.edges)
     brier = call("label_perturbation.lab", "brier", outcomes(counts))
     assert brier == pytest.approx(calibration.brier(Counts(counts.table)), abs=1e-9)
+
+
+def expected_loss(f, alpha, technique):
+    """Loss of foreground pixels at the probabilities f, from the library."""
+    z = torch.from_numpy(f).logit()[:, None]
+    options = {"use_expected_targets": True, "reduction": "none"}
+    return sc_bce_with_logits(z, torch.ones_like(z), alpha, technique, **options)[:, 0].numpy()
 
 
 def test_targets_and_losses(call):

@@ -160,7 +160,7 @@ def test_a_function_that_does_not_end_is_stopped(monkeypatch, handler):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"no exercise 'sc_bce/nothing'; .*sc_bce/minimiser"):
+    with pytest.raises(ValueError, match=r"no exercise 'sc_bce/nothing'; .*sc_bce/threshold"):
         exercises.check("sc_bce/nothing", 1)
     with pytest.raises(ValueError, match=r"no lesson '03'; .*bill, confidence"):
         exercises.further("03")

@@ -5,28 +5,23 @@
 const decision = (f) => (Math.abs(f - 0.5) < 1e-6 ? "neither class" : f > 0.5 ? "foreground" : "background");
 
 function figure(area) {
-  const loss = plot("loss, mean over the labels", [SHARES, "predicted P(y=1), f"], [[0, 1, 2, 3], "nats"],
-    [["ink", "expected"], ["green", "minimum"]]);
-  const line = plot("minimiser of the expected loss", [SHARES, "true P(y=1), π"], [SHARES, "minimiser f*"],
-    [["grey", "without perturbation"], ["ink", "with perturbation"]]);
+  const loss = plot("loss of a pixel", [SHARES, "predicted P(y=1), f"], [[0, 1, 2, 3], "expected loss, nats"]);
+  const line = plot("where it is lowest", [SHARES, "true P(y=1), π"], [SHARES, "minimiser f*"],
+    [["grey", "BCE"], ["green", "SC-BCE"]]);
   area.append(loss.node, line.node);
   const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
   return ({ alpha, beta, posterior }) => {
     const product = alpha * beta, best = minimiser(posterior, product), floor = crossEntropy(best, best);
-    loss.begin(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
-    for (const [words, perturbation, distance] of [["switch off", 0, 0.07], ["switch on", beta, 0.2]]) {
-      const target = minimiser(posterior, perturbation), left = target > 0.5;
-      const f = left ? distance : 1 - distance;
-      loss.line(points.map((p) => [p, crossEntropy(target, p)]), "grey");
-      loss.text(f + (left ? 0.02 : -0.02), crossEntropy(target, f), words, left ? "start" : "end");
-    }
-    loss.line(points.map((f) => [f, crossEntropy(best, f)]), "ink thick");
-    loss.dot(best, floor, "green");
     const [low, high] = [0, 1].map((pi) => minimiser(pi, product));
+    loss.begin(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
     line.begin(`A line from ${low.toFixed(2)} to ${high.toFixed(2)}.`);
-    line.line([[0, 0], [1, 1]], "grey");
-    line.line([[0, low], [1, high]], "ink thick");
-    line.dot(posterior, best, "green");
+    for (const [dose, look] of [[0, "grey"], [product, "green"]]) {
+      const target = minimiser(posterior, dose);
+      loss.line(points.map((f) => [f, crossEntropy(target, f)]), `${look} thick`);
+      loss.dot(target, crossEntropy(target, target), look);
+      line.line([0, 1].map((pi) => [pi, minimiser(pi, dose)]), `${look} thick`);
+      line.dot(posterior, target, look);
+    }
     return `alpha = ${alpha.toFixed(2)}, beta = ${beta.toFixed(1)}, pi = ${posterior.toFixed(2)}: ` +
       `the expected loss is lowest at f* = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats; ` +
       `a decision for ${decision(best)}. The minimiser of BCE is ${posterior.toFixed(3)}, ` +
