@@ -87,7 +87,6 @@ DRAWN = {
         [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]],
     ),
     "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), [[[0.02, 0]]]),
-    "memorised_labels": ((MECHANISM,), [[[10, 0.4]], [[18.5, 0.414]]]),
     "loss_over_logit": (  # at d = 1/2, the target is 3/4
         ([0, 0.5], {"wrong": 0.25}),
         [

@@ -25,7 +25,7 @@ NUMBERS = {
     "evaluation/brier": (0.3 * 0.64 + 0.7 * 0.04, [0.21, 0.01, 0.38, 0.2 * 0.8, 0.1]),
     "adaptive_alpha/gap": (0.0875, [0.0575, 0.0125, 0.3, 0.0375, 0.05]),
     "training/climb": (35, [30, 20, 80, 6.875]),
-    "audit/same_camera": (2, [1, 3, 4, 5, 6]),
+    "audit/fair_judge": (4, [1, 2, 3, 5]),
     "stability/step": (4000 / 3, [2000 / 3, 1000, 8 / 3, 0.00075]),
     "stability/fixed_point": (0.308, [0.3, 0.292, 0.316, 0.304, 0.158]),
     "distribution_shift/drone": (39, [38, 47, 55, 3, 7, 32]),

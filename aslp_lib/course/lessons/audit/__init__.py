@@ -3,10 +3,10 @@
 from aslp_lib.course.lessons.audit import figures
 from aslp_lib.course.lessons.audit.words import (
     NAMES,
+    by_size,
     complete_memorisation,
     in_words,
     photographs,
     primary,
-    sizes,
     trained_again,
 )

@@ -1,12 +1,12 @@
-"""Exercise: which method to use when."""
+"""Exercise: a fair comparison."""
 
 from aslp_lib.course.exercises import exercise
 
-SAME_CAMERA = exercise(
-    "audit/same_camera",
-    right=lambda: 2,
-    expects="the number of a method, 1 to 6",
-    mistakes={"none": 1, "isotonic": 3, "smoothing": 4, "stopping": 5, "aslp": 6},
+FAIR_JUDGE = exercise(
+    "audit/fair_judge",
+    right=lambda: 4,
+    expects="the number of a design, 1 to 5",
+    mistakes={"trained": 1, "temperature": 2, "undone": 3, "lowest": 5},
 )
 
-EXERCISES = (SAME_CAMERA,)
+EXERCISES = (FAIR_JUDGE,)

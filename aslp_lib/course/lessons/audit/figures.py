@@ -1,4 +1,4 @@
-"""Figures of the trial: its verdict, and memorised labels."""
+"""Figures of the trial: its verdict, training-set sizes, and memorised labels."""
 
 from collections.abc import Mapping
 
@@ -8,16 +8,20 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures import curves
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.course.lessons.audit.words import NAMES, QUESTIONS, complete_memorisation
+from aslp_lib.course.lessons.audit.words import (
+    ADAPTATION,
+    NAMES,
+    QUESTIONS,
+    complete_memorisation,
+    in_words,
+)
 from aslp_lib.course.trial import (
     MARGIN,
     MECHANISM_ARMS,
-    MECHANISM_SEEDS,
     SIMULTANEOUS,
     Effect,
     excess,
     interval_text,
-    memorisation_verdict,
     text,
     verdicts,
 )
@@ -30,14 +34,15 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
 
     There is one panel per data set. Verdicts and mean differences stand beside it. Resolved
     differences have a filled mark. The shaded band contains the differences that are too small to
-    matter.
+    matter. Comparisons about the rise of alpha, and those that were not tested, are left out.
 
     Args:
         families: name of the data set -> its primary family with simultaneous intervals, see
             `audit.primary`.
     """
+    shown = {in_words(k): question for k, question in QUESTIONS.items() if question != ADAPTATION}
     figure, axes = new_panels(
-        len(families), 5.6, 7.4, "What does each part contribute?", sharex=True, sharey=True
+        len(families), 5.6, 6, "What does each part contribute?", sharex=True, sharey=True
     )
     beside = {"textcoords": "offset points", "va": "center", "fontsize": 9}
     place = ("axes fraction", "data")
@@ -45,14 +50,12 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
     for axis, (name, family) in zip(axes, families.items(), strict=True):
         axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0, zorder=0)
         axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
-        cells = []
-        for row, (label, word) in enumerate(verdicts(family).items()):
-            change = family[label]
-            number = f"\n{text(change.mean, 'nll', '+')}" if change else ""
-            axis.annotate(word + number, (1, row), (6, 0), xycoords=place, **beside)
-            if change is None:
-                cells.append(f"{label} {word}")
-                continue
+        words, cells = verdicts(family), []
+        for row, label in enumerate(shown):
+            change, word = family[label], words[label]
+            assert change is not None
+            number = text(change.mean, "nll", "+").replace("-", "−")
+            axis.annotate(f"{word}\n{number}", (1, row), (6, 0), xycoords=place, **beside)
             axis.errorbar(
                 change.mean, row, xerr=[[change.mean - change.low], [change.high - change.mean]],
                 fmt="D", color=ink(), capsize=3,
@@ -65,9 +68,9 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
             "← first method better | second method better →"
         )
         notes.append(f"{name}: {'; '.join(cells)}")
-    names = [label.replace(" against ", "\nagainst ") for label in family]
+    names = [label.replace(" against ", "\nagainst ") for label in shown]
     axes[0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.6, -0.8))
-    questions = [*QUESTIONS.values()]
+    questions = [*shown.values()]
     for row, question in enumerate(questions):
         if row == questions.index(question):
             axes[0].annotate(
@@ -81,51 +84,29 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
     return figure
 
 
-def training_set_size(effects: Mapping[str, Mapping[int, Effect]]) -> Figure:
-    """Plot differences over the number of training images, with 95 % intervals.
-
-    Args:
-        effects: comparison -> number of images -> its effect, see `audit.sizes`.
-    """
-    bands = {name: np.transpose([e[:3] for e in by.values()]) for name, by in effects.items()}
-    sizes = [*next(iter(effects.values()))]
+def training_set_size(effects: Mapping[int, Effect]) -> Figure:
+    """Plot a difference over the number of training images, with 95 % intervals."""
+    band = np.transpose([effect[:3] for effect in effects.values()])
     return curves(
-        sizes, {"difference in scaled NLL, nats": bands}, "training images",
-        "Sampling, and its mean target", across={"+0.01": MARGIN, "−0.01": -MARGIN},
-        xscale="log", xticks=sizes,
+        [*effects], {"scaled NLL, nats": {"constant alpha − label smoothing": band}},
+        "training images", "More images", across={"no difference": 0},
+        xscale="log", xticks=[*effects],
     )  # fmt: skip
 
 
-@themed
 def memorised_labels(frame: pandas.DataFrame) -> Figure:
-    """Plot over epochs how far each arm exceeds what its targets ask for, with 95 % intervals.
-
-    A mark stands where memorising every target would end.
+    """Plot over epochs how much each arm memorises, with 95 % intervals.
 
     Args:
         frame: the records of the mechanism, see `aslp_lib.course.trial.excess`.
     """
-    epochs = sorted(set(frame.epoch))
+    epochs, ceiling = sorted(set(frame.epoch)), complete_memorisation()
     by_epoch = [excess(frame, epoch) for epoch in epochs]
-    bands = {NAMES[arm]: np.transpose([e[arm] for e in by_epoch]) for arm in MECHANISM_ARMS}
-    shifts = {"L": 1.5, "C": -1.5}  # their ends are the same
-    ends = {
-        NAMES[arm]: (epochs[-1] + 7 + shifts.get(arm, 0), end)
-        for arm, end in complete_memorisation().items()
+    bands = {
+        NAMES[arm]: 100 * np.transpose([e[arm] for e in by_epoch]) / ceiling[arm]
+        for arm in MECHANISM_ARMS
     }
-    ylabel = "excess: probability of an unlikely label\nabove that of its targets"
-    bar = {"half of BCE's last mean (the plan's bar)": by_epoch[-1]["B"][0] / 2}
-    figure = curves(
-        epochs, {ylabel: bands}, "epoch", "Memorised labels",
-        points=ends, across=bar, digits=".2f", ylim=(0, 0.97),
+    return curves(
+        epochs, {"memorised, %": bands}, "epoch", "Memorised labels",
+        across={"all targets memorised": 100}, digits=".0f", ylim=(0, 105),
     )  # fmt: skip
-    figure.axes[0].annotate(
-        "all targets\nmemorised", ends["BCE"], (0, 9), textcoords="offset points",
-        ha="center", fontsize=9,
-    )  # fmt: skip
-    figure.set_label(
-        f"{figure.get_label()} Curves are means over {len(MECHANISM_SEEDS)} seeds with 95 % "
-        "intervals, marks where memorising every target would end. The claim that a label that "
-        f"changes is memorised much less is {memorisation_verdict(frame)}."
-    )
-    return figure

@@ -23,12 +23,13 @@ NAMES: Mapping[str, str] = {
     "F": "frozen switch",
 }
 """Letter of a method in the records -> its name."""
+ADAPTATION = "Does adapting alpha help?"
 QUESTIONS: Mapping[str, str] = {
     "L* - B": "Does perturbing labels help?",
     "C - L": "Does sampling help?",
     "C - L*": "Does sampling help?",
-    "R - K": "Does adapting alpha help?",
-    "M_h - R_h": "Does adapting alpha help?",
+    "R - K": ADAPTATION,
+    "M_h - R_h": ADAPTATION,
     "B_ES - B": "What does early stopping achieve?",
     "M - B_ES": "Does ASLP beat early stopping?",
     "C_ES - B_ES": "Does sampling add to early stopping?",
@@ -63,13 +64,13 @@ def primary(frame: pandas.DataFrame) -> dict[str, Effect | None]:
     return {in_words(label): family[label] for label in QUESTIONS}
 
 
-def sizes(frame: pandas.DataFrame) -> dict[str, dict[int, Effect]]:
-    """Compute the effects by number of training images, in words.
+def by_size(frame: pandas.DataFrame) -> dict[int, Effect]:
+    """Compare constant alpha with label smoothing of the same dose, by number of images.
 
     Args:
         frame: the records of the shapes.
     """
-    return {in_words(label): effect for label, effect in trial.training_set_size(frame).items()}
+    return trial.training_set_size(frame)["C - L"]
 
 
 def trained_again() -> dict[tuple[str, str, str], pandas.Series]:
