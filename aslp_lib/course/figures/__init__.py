@@ -28,8 +28,11 @@ def numbers(
         digits: number of decimal places.
         scale: factor of all numbers.
     """
-    cells = [[name, *(f"{scale * x:z.{digits}f}" for x in row)] for name, row in rows.items()]
-    return table(head, cells)
+
+    def written(x: float) -> str:
+        return f"{scale * x:z.{digits}f}".replace("-", "−")
+
+    return table(head, [[name, *map(written, row)] for name, row in rows.items()])
 
 
 def percentages(
