@@ -15,5 +15,4 @@ def by_field(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
     """
     sums = image_bins(counts)
     member = np.arange(counts.independent)[:, None] == counts.group_index
-    errors = sums.confidence - sums.positive
-    return member @ sums.pixels[:, 5:], member @ errors[:, 5:]
+    return member @ sums.pixels[:, 5:], member @ (sums.confidence - sums.positive)[:, 5:]

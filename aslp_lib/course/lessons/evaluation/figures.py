@@ -7,7 +7,7 @@ import pandas
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, legend_below, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, draw_legend, ink, legend_below, looks, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -47,9 +47,9 @@ def chance(means: Mapping[int, float], floor: float, worth: float) -> Figure:
     """
     figure, (axis,) = new_panels(1, 5.2, 3.2, "Mean ECE of a calibrated network")
     axis.loglog(*zip(*means.items(), strict=True), "-o", color=ink(), label="independent pixels")
-    axis.axhline(floor, color=OF_METHODS["BCE"], linestyle="--", label="noise floor of our crops")
-    axis.plot(worth, floor, "D", color=OF_METHODS["BCE"], ms=9)
-    axis.annotate(f"about {worth:,.1g}", (worth, floor), (6, 8), textcoords="offset points")
+    axis.axhline(floor, color=GREY, linestyle="--", label="noise floor of our crops")
+    axis.plot(worth, floor, "D", color=GREY, ms=9)
+    axis.text(1.1 * worth, 1.1 * floor, f"about {round(worth, -3):,.0f}")
     axis.set(xlabel="independent pixels", ylabel="mean ECE, %")
     axis.set_xticks([*means], [f"{n:,}" for n in means])
     axis.set_yticks([0.3, 0.5, 1, 2], ["0.3", "0.5", "1", "2"])
@@ -87,18 +87,19 @@ def plans(
         runs: planned and paid bills of further runs, seeds x networks.
         shipped: network -> planned and paid bill of the run that the laboratory has.
     """
-    figure, (axis,) = new_panels(1, 6.6, 3.6, "Bills of 100 pixels")
+    figure, (axis,) = new_panels(1, 7.4, 3.6, "Bills of 100 pixels")
     axis.axline((50, 50), slope=1, color=ink(), linestyle="--", linewidth=1, label="plan holds")
-    notes = []
-    for label, (colour, _, mark) in looks(shipped).items():
-        both = zip(shipped[label], runs, strict=True)
+    methods, notes = looks(dict.fromkeys(label.split(",")[0] for label in shipped)), []
+    for label, bill in shipped.items():
+        both = zip(bill, runs, strict=True)
         planned, paid = (np.append(first, further.get(label, [])) for first, further in both)
-        face = "none" if "scaled" in label else colour
-        axis.plot(planned, paid, mark, color=colour, mfc=face, mew=1.5, ms=8, label=label)
+        colour, _, mark = methods[label.split(",")[0]]
+        fill = "full" if label in methods else "bottom" if "undone" in label else "none"
+        axis.plot(planned, paid, mark, color=colour, fillstyle=fill, mew=1.5, ms=9, label=label)
         notes.append(f"{label} {planned.mean():.0f}, {paid.mean():.0f}")
     for x, side in ((0.1, "costs more than planned"), (0.65, "costs less than planned")):
         axis.text(x, 0.92, side, transform=axis.transAxes)
-    axis.set(xlabel="planned", ylabel="paid", xlim=(27, 93), ylim=(43, 64))
-    legend_below(figure, axis)
+    axis.set(xlabel="planned", ylabel="paid", ylim=(43, 64), yticks=[45, 50, 55, 60])
+    draw_legend(figure, *axis.get_legend_handles_labels(), width=2.6)
     figure.set_label(f"Planned and paid bill, means of the runs: {'; '.join(notes)}.")
     return figure
