@@ -88,18 +88,18 @@ def plans(
         shipped: network -> planned and paid bill of the run that the laboratory has.
     """
     figure, (axis,) = new_panels(1, 7.4, 3.6, "Bills of 100 pixels")
-    axis.axline((50, 50), slope=1, color=ink(), linestyle="--", linewidth=1, label="plan holds")
+    axis.axline((50, 50), slope=1, color=ink(), linestyle="--", linewidth=1)
     methods, notes = looks(dict.fromkeys(label.split(",")[0] for label in shipped)), []
     for label, bill in shipped.items():
         both = zip(bill, runs, strict=True)
         planned, paid = (np.append(first, further.get(label, [])) for first, further in both)
         colour, _, mark = methods[label.split(",")[0]]
         fill = "full" if label in methods else "bottom" if "undone" in label else "none"
-        axis.plot(planned, paid, mark, color=colour, fillstyle=fill, mew=1.5, ms=9, label=label)
+        axis.plot(planned, paid, mark, color=colour, fillstyle=fill, mew=1.5, ms=9)
         notes.append(f"{label} {planned.mean():.0f}, {paid.mean():.0f}")
     for x, side in ((0.1, "costs more than planned"), (0.65, "costs less than planned")):
         axis.text(x, 0.92, side, transform=axis.transAxes)
     axis.set(xlabel="planned", ylabel="paid", ylim=(43, 64), yticks=[45, 50, 55, 60])
-    draw_legend(figure, *axis.get_legend_handles_labels(), width=2.6)
+    draw_legend(figure, axis.lines, ["plan holds", *shipped], 2.6)
     figure.set_label(f"Planned and paid bill, means of the runs: {'; '.join(notes)}.")
     return figure
