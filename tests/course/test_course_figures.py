@@ -161,8 +161,8 @@ DRAWN = {
         [np.median(ALPHA, axis=1), ALPHA[:, ALPHA.sum(0).argmin()], BOUND],
     ),
     "rules": (({"MC": [-4.0, -8.0], "BCE, scaled": [1.0]},), [[[-4, 0], [-8, 0]], [[1, 1]]]),
-    "interval_coverage": ((0.2, ENDS, "Coverage"), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
-    "chance": (({100: 2.0, 400: 1.0}, 1.0), [[2, 1], [[100, 2], [400, 1]]]),
+    "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
+    "chance": (({100: 2.0, 400: 1.0}, 1.0, 400), [[2, 1], [[100, 2], [400, 1]], [[400, 1]]]),
     "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %
         ({"BCE": FIELDS, "ASLP (MC)": FIELDS},),
         [[[60, 20], [80, 0]]],
@@ -171,10 +171,6 @@ DRAWN = {
         ((pandas.DataFrame({"BCE": [50.0]}), pandas.DataFrame({"BCE": [60.0]})),
          {"BCE": (31, 61), "ASLP (MC), undone": (48, 48)}),
         [[[31, 61], [50, 60]], [[48, 48]]],
-    ),
-    "verdicts": (  # 95 % intervals, and the 90 % interval of the second
-        ({"A": (0.002, 0.001), "B": (0.02, 0.004)}, {"A": "too small to matter", "B": "worse"}),
-        [[[-0.00009, 0], [0.00409, 0]], [[0.01164, 1], [0.02836, 1]], [[0.01308, 1], [0.02692, 1]]],
     ),
     "gaps": (
         ({"all": (20, -5)}, "title"),
@@ -268,5 +264,5 @@ def test_an_enlarged_corner_has_only_its_own_pixels():
 
 
 def test_intervals_that_miss_are_drawn_apart():
-    hits, misses = FIGURES["interval_coverage"](0.2, ENDS, "Coverage").axes[0].collections
+    hits, misses = FIGURES["interval_coverage"](0.2, ENDS).axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)

@@ -2,8 +2,13 @@ import numpy as np
 import pandas
 import pytest
 
-from aslp_lib.course.lessons.evaluation import by_field, coverage_study, further_runs
-from aslp_lib.course.lessons.evaluation.tables import table
+from aslp_lib.course.lessons.evaluation import (
+    by_field,
+    coverage_study,
+    difference,
+    further_runs,
+    table,
+)
 from aslp_lib.course.recorded import FOLDER, read_arrays, settings_of
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -34,7 +39,7 @@ def test_sums_of_fields_are_those_of_their_pixels():
     "scores",
     "The plain ECE of a calibrated forecast is above 0, and halves if there are four times as "
     "many pixels",
-    "evaluation: Would a perfect network have an ECE of zero?",
+    "evaluation: Would a calibrated network have an ECE of zero?",
 )
 def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfold():
     """One level at 0.8: |accuracy - 0.8| of n pixels has the mean of a folded normal."""
@@ -50,12 +55,9 @@ def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfo
 
 @pytest.mark.slow
 def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
-    def gap(sums):
-        return (sums.confidence - sums.positive).sum(axis=1) / sums.pixels.sum(axis=1)
-
-    found, intervals = coverage_study(population(), gap, images=50, resamples=200)
+    found, intervals = coverage_study(population(), images=50, resamples=200)
     truth = 0.8 - population().table[:, 1].sum() / population().pixels
-    assert found == pytest.approx(truth)
+    assert found == pytest.approx(truth) == calibration.ece(population())
     covered = {kind: sum(a <= truth <= b for a, b in ends) for kind, ends in intervals.items()}
     assert covered["images"] >= 90 and covered["pixels"] < 80
 
@@ -78,8 +80,12 @@ def test_early_stopping_was_recorded_on_the_shipped_crops():
     assert kept["epoch"] == 29  # as the lesson says
 
 
-def test_a_table_leaves_the_interval_of_a_network_against_itself_empty():
-    rows = {"A": (55.1, (0, 0)), "B": (50.0, (-0.5, 3.0))}
-    *_, first, second = table(rows, "pays", "more").data.splitlines()
-    assert [cell.strip() for cell in first.split("|")[1:4]] == ["A", "55", ""]
-    assert [cell.strip() for cell in second.split("|")[1:4]] == ["B", "50", "-0.5 to +3.0"]
+def test_a_table_shows_scores_and_paired_intervals():
+    constant, perfect = (Counts(np.zeros((2, 2, 256), np.int64)) for _ in range(2))
+    constant.table[:, 1, 204] = perfect.table[:, 1, 255] = 5  # Brier scores 0.04 and 0
+    extra = difference(constant, perfect, calibration.brier, "+.2f")
+    *_, first, second = table(
+        ["", "pays", "more"], {"A": (55.1, extra), "B": (50.0, "")}
+    ).data.splitlines()
+    assert [cell.strip() for cell in first.split("|")[1:4]] == ["A", "55", "+0.04 to +0.04"]
+    assert [cell.strip() for cell in second.split("|")[1:4]] == ["B", "50", ""]

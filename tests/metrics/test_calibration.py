@@ -110,7 +110,7 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
 @pytest.mark.claim(
     "scores",
     "The debiased squared error of a calibrated forecast is centred on 0",
-    "evaluation: Would a perfect network have an ECE of zero?",
+    "evaluation: Would a calibrated network have an ECE of zero?",
 )
 def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above():
     """Pixels drawn from their own probabilities, 400 a set: the debiased squared error averages to

@@ -2,6 +2,6 @@
 
 from aslp_lib.course.lessons.evaluation import figures
 from aslp_lib.course.lessons.evaluation.coverage import coverage_study
-from aslp_lib.course.lessons.evaluation.fields import by_field, percent, points
-from aslp_lib.course.lessons.evaluation.tables import table
+from aslp_lib.course.lessons.evaluation.fields import by_field
+from aslp_lib.course.lessons.evaluation.tables import difference, span, table
 from aslp_lib.course.lessons.evaluation.trials import further_runs

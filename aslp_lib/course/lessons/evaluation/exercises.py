@@ -1,14 +1,10 @@
 """Exercises: intervals over fields, and the Brier score."""
 
-import math
 from functools import partial
 
 import numpy as np
 
 from aslp_lib.course.exercises import Array, exercise, read_only, unchanged
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.bootstrap import middle
-from aslp_lib.metrics.counts import Counts
 
 
 def _set(fields: int, resamples: int = 80) -> tuple[Array, ...]:
@@ -20,36 +16,26 @@ def _set(fields: int, resamples: int = 80) -> tuple[Array, ...]:
     return read_only(correct, pixels, times)
 
 
-def _interval(right: Array, pixels: Array, times: Array) -> Array:
-    """Return value, lower and upper end; each resample is made field by field."""
-    table = np.zeros((len(pixels), 2, 256), np.int64)
-    table[:, 0, 255], table[:, 1, 255] = pixels - right, right
-    counts, index = Counts(table), np.arange(len(pixels))
-    scores = [calibration.accuracy(counts[np.repeat(index, row.astype(int))]) for row in times]
-    return np.array([calibration.accuracy(counts), *middle(np.array(scores))])
-
-
 def _resampled(right: Array, pixels: Array, times: Array) -> Array:
     """Compute the pooled accuracy of each resample."""
     return (times @ right) / (times @ pixels)
 
 
-def _with_quantiles(
-    right: Array, pixels: Array, times: Array, ends: tuple[float, float] = (0.025, 0.975)
-) -> Array:
-    accuracies = _resampled(right, pixels, times)
-    return np.array([right.sum() / pixels.sum(), *np.quantile(accuracies, ends)])
+def _interval(right: Array, pixels: Array, times: Array, tail: float = 0.025) -> Array:
+    """Return value, lower and upper end; outside each end is a share `tail` of the resamples."""
+    ends = np.quantile(_resampled(right, pixels, times), [tail, 1 - tail])
+    return np.array([right.sum() / pixels.sum(), *ends])
 
 
 def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
-    ends = _with_quantiles(right, pixels, times)[1:]
+    ends = _interval(right, pixels, times)[1:]
     return np.array([_resampled(right, pixels, times).mean(), *ends])
 
 
 def _binomial(right: Array, pixels: Array, times: Array) -> Array:
     """Return the interval of as many independent pixels."""
     accuracy = right.sum() / pixels.sum()
-    half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / pixels.sum())
+    half = 1.96 * np.sqrt(accuracy * (1 - accuracy) / pixels.sum())
     return accuracy + half * np.array([0, -1, 1])
 
 
@@ -62,11 +48,11 @@ BOOTSTRAP = exercise(
     tolerance=1e-4,
     expects="three shares in [0, 1]: value, low, high",
     mistakes={
-        "means of fields": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
+        "means of fields": lambda r, n, times: _interval(r / n, np.ones(len(n)), times),
         "mean of resamples": _mean_of_resamples,
-        "once at most": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
-        "90 %": partial(_with_quantiles, ends=(0.05, 0.95)),
-        "extremes": partial(_with_quantiles, ends=(0, 1)),
+        "once at most": lambda r, n, times: _interval(r, n, np.minimum(times, 1)),
+        "90 %": partial(_interval, tail=0.05),
+        "extremes": partial(_interval, tail=0),
         "pixels": _binomial,
     },
     properties={
@@ -77,9 +63,7 @@ BOOTSTRAP = exercise(
 
 BRIER = exercise(
     "evaluation/brier",
-    right=lambda: calibration.brier(
-        Counts.from_map(np.full((1, 10), 51, np.uint8), np.arange(10)[None] < 3)
-    ),
+    right=lambda: 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2,
     tolerance=0.002,
     mistakes={
         "uncertainty": 0.3 * 0.7,
