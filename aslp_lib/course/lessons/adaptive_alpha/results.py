@@ -26,8 +26,8 @@ def mc_runs() -> pandas.DataFrame:
     """Read nine runs of MC with hard inversion, scored on the validation images that set the bound.
 
     Returns:
-        Of each run, the confidence of its targets, the accuracy and the confidence of the network,
-        and the width of the middle 80 % of its alphas.
+        Of each run, the confidence of its targets and of the network, the accuracy, and the width
+        of the middle 80 % of its alphas.
     """
     files = {"shapes": "techniques_shapes", "photographs": "comparison_photographs"}
     runs = {
@@ -38,9 +38,9 @@ def mc_runs() -> pandas.DataFrame:
     runs["nuclei"] = last.eval("gap = confidence - accuracy")
     table = pandas.concat(runs)
     columns = {
-        "targets": 1 - table.alpha_mean,
+        "confidence of targets": 1 - table.alpha_mean,
+        "confidence of network": table.accuracy + table.gap,
         "accuracy": table.accuracy,
-        "confidence": table.accuracy + table.gap,
-        "width of the alphas": table.alpha_p90 - table.alpha_p10,
+        "width of alphas": table.alpha_p90 - table.alpha_p10,
     }
     return pandas.DataFrame(columns).set_index(table.index.map("{0[0]}, seed {0[1]}".format))
