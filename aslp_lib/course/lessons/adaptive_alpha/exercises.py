@@ -67,9 +67,7 @@ ASCENT = exercise(
         "logits of 0": _is_zero_at_logit_0,
         "other images": _is_independent_of_other_images,
         "classes": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
-        "proportional": unchanged(
-            _MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes
-        ),
+        "proportional": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slope: 4 * slope),
     },
 )
 

@@ -4,7 +4,7 @@ import pandas
 
 from aslp_lib.course import recorded
 
-RULES = {
+RULES: dict[str, tuple[str, dict[str, object]]] = {
     "BCE": ("bce", {}),
     "constant alpha": ("constant_alpha", {"technique": "HI", "alpha": 0.125}),
     "ASLP (MC)": ("aslp_mc", {"technique": "HI"}),
