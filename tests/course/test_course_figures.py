@@ -155,12 +155,7 @@ DRAWN = {
         [BOUND, ALPHA[:, ORDER[2]], ALPHA[:, ORDER[26]], 100 * CONFIDENCE, 100 * ACCURACY,
          np.c_[MARGINS, ALPHA[-1]]],
     ),
-    "evidence": (({"A": (MARGINS, ALPHA[0])}, ["biased"]), [np.c_[MARGINS, ALPHA[0]]]),
-    "alphas_and_bound": (
-        (range(1, 21), ALPHA, BOUND),
-        [np.median(ALPHA, axis=1), ALPHA[:, ALPHA.sum(0).argmin()], BOUND],
-    ),
-    "rules": (({"MC": [-4.0, -8.0], "BCE, scaled": [1.0]},), [[[-4, 0], [-8, 0]], [[1, 1]]]),
+    "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "chance": (({100: 2.0, 400: 1.0}, 1.0, 400), [[2, 1], [[100, 2], [400, 1]], [[400, 1]]]),
     "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %

@@ -30,10 +30,6 @@ def _ascent(logits: Array, labels: Array, beta: float) -> Array:
     return alpha_gradient(torch.tensor(logits), torch.tensor(labels), technique).numpy()
 
 
-def _image_mean(values: Array) -> Array:
-    return values.mean((1, 2))
-
-
 def _is_zero_at_logit_0(answer: Callable[..., Array]) -> bool:
     logits, labels, beta = _MAPS[0]
     return bool((abs(answer(0 * logits, labels, beta)) < 1e-6).all())
@@ -60,20 +56,18 @@ ASCENT = exercise(
     "floating point; its logit is not)",
     mistakes={
         "sum": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
-        "sign": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
-        "twice": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
-        "no beta": lambda z, y, b: _image_mean((y - 0.5) * z),
-        "foreground": lambda z, y, b: b * _image_mean(y * z),
-        "absolute": lambda z, y, b: b / 2 * _image_mean(abs(z)),
-        "probabilities": lambda z, y, b: b * _image_mean((y - 0.5) / (1 + np.exp(-z))),
+        "sign": lambda z, y, b: -b * ((y - 0.5) * z).mean((1, 2)),
+        "twice": lambda z, y, b: 2 * b * ((y - 0.5) * z).mean((1, 2)),
+        "no beta": lambda z, y, b: ((y - 0.5) * z).mean((1, 2)),
+        "foreground": lambda z, y, b: b * (y * z).mean((1, 2)),
+        "absolute": lambda z, y, b: b / 2 * abs(z).mean((1, 2)),
+        "probabilities": lambda z, y, b: b * ((y - 0.5) / (1 + np.exp(-z))).mean((1, 2)),
     },
     properties={
         "logits of 0": _is_zero_at_logit_0,
         "other images": _is_independent_of_other_images,
         "classes": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
-        "proportional": unchanged(
-            _MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes
-        ),
+        "proportional": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slope: 4 * slope),
     },
 )
 
