@@ -53,7 +53,6 @@ LOGITS = np.linspace(-4, 6, 201)
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
-ALPHAS = {"alpha_mean": 0.2, "alpha_p10": 0.1, "alpha_p90": 0.3}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
@@ -115,12 +114,11 @@ DRAWN = {
         [[[0, 0.2], [1, 0.1]], [[0, 0.4], [1, 0.3]], [[1, 0.1], [1, 0.3]]],
     ),
     "confidence_and_accuracy": (({"BCE": LOG},), [[60, 80, 97], [70, 90, 80]]),
-    "in_view": (
-        ({"BCE": LOG, "ASLP (MC)": [row | ALPHAS for row in LOG]},),
-        [[60, 80, 97], [0.2] * 3, [0.3, 0.1, 0.2]],
+    "plan_and_bill": (
+        ("BCE", dict.fromkeys(range(1, 21), Bill(0.4, 0.6, 0.3)), {"kept": 12}),
+        [[40] * 20, [60] * 20],
     ),
-    "plan_and_bill": (([Bill(0.4, 0.6, 0.3)] * 20, 12), [[40] * 20, [60] * 20]),
-    "best_epochs": (([30, 40], [70, 20]), [[30, 70], [40, 20], [[0, 30], [0, 40]]]),
+    "kept_epochs": (([30, 40], [70, 20]), [[30, 70], [40, 20], [[0, 30], [0, 40]]]),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
         [[[1, 5], [2, 6]], [7, 8]],

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.config import PRESETS, Settings
-from aslp_lib.course.lessons.training import costs, full
+from aslp_lib.config import PRESETS
+from aslp_lib.course.lessons.training import full
 from aslp_lib.course.lessons.training.annotators import draw_labels
 from aslp_lib.course.lessons.training.full import command, full_training, missing
 from aslp_lib.data.shapes import Shapes
@@ -91,31 +91,6 @@ def test_a_command_that_fails_is_quoted(monkeypatch, tmp_path):
     monkeypatch.setattr(subprocess, "run", fails)
     with pytest.raises(RuntimeError, match=r"exit status 1; expected 0.*no space left"):
         full_training(tmp_path, tmp_path / "full")
-
-
-def test_costs_agree_with_a_convolution_counted_by_hand(monkeypatch):
-    """One 3x3 convolution from 3 to 1 channels: 27 multiply-adds a pixel, and backward again as
-    many, because images need no gradient."""
-
-    class One(torch.nn.Conv2d):
-        def __init__(self):
-            super().__init__(3, 1, 3, padding=1, bias=False)
-
-    monkeypatch.setattr(costs.networks, "build", lambda name: One())
-    found = costs.count(Settings(size=8, batch_size=10, epochs=2))
-    assert (found.forward, found.training) == (2 * 27 * 64, 4 * 27 * 64)
-    assert found.parameters == 27
-    assert found.run(images=5, validation=3) == 2 * (5 * 4 + 3 * 2) * 27 * 64
-
-
-@pytest.mark.slow
-def test_costs_of_the_paper_s_network():
-    """The backward pass costs twice the forward pass, except for the first layer's input."""
-    found = costs.count(PRESETS["paper"])
-    assert found.forward / 1e9 == pytest.approx(195.6, abs=0.05)
-    assert found.training == pytest.approx(3 * found.forward, rel=0.01)
-    assert found.parameters == 67_494_657
-    assert 1e-15 * found.run() == pytest.approx(174, abs=1)
 
 
 def test_labels_of_another_annotator_follow_the_posterior_shape_by_shape():

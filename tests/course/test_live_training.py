@@ -42,8 +42,7 @@ def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
         assert [calibration.accuracy(c) for c in counts] == accuracies
     # After epochs 2, 4 and 5 of each.
     assert ["ASLP" in alt for alt in screen.shown] == [False] * 3 + [True] * 3
-    last = trained["ASLP (MC)"].log[-1]
-    assert f"mean alpha {last['alpha_mean']:.3f}" in screen.shown[-1]
+    assert f"and {100 * trained['ASLP (MC)'].log[-1]['accuracy']:.1f} %" in screen.shown[-1]
     alone = train(SHORT, data, "aslp_mc", progress=False)
     assert alone.log == trained["ASLP (MC)"].log
     for name, weights in alone.network.state_dict().items():

@@ -6,7 +6,7 @@ __getattr__ = lazily(
     __name__,
     draw_labels="annotators",
     full_training="full",
+    of_wrong_label="annotators",
     settings="live_training",
     train_in_view="live_training",
-    which="live_training",
 )

@@ -1,7 +1,11 @@
-"""Labels of the synthetic images as they would come from another annotator in each epoch."""
+"""Labels of the synthetic images: from another annotator in each epoch, and one that is wrong."""
+
+from typing import Any
 
 import numpy as np
 
+from aslp_lib.course.recorded import SETTINGS
+from aslp_lib.course.recorded.epochs import EPOCHS, PICKS, levels, seen
 from aslp_lib.data.shapes import Shapes
 
 
@@ -14,3 +18,15 @@ def draw_labels(dataset: Shapes, rng: np.random.Generator) -> None:
         probabilities, shape = np.unique(posterior, return_inverse=True)
         labels = rng.random(len(probabilities)) < probabilities
         mask[...] = labels[shape.reshape(posterior.shape)]
+
+
+def of_wrong_label(method: str, epoch: int) -> tuple[float, float]:
+    """Return a recorded network's mean P(y = 1) of a shape whose label is wrong, and its alpha.
+
+    The true posterior of the shape is 0.96, and its label is background.
+    """
+    image = PICKS["train"][1]
+    dataset: Any = SETTINGS.load_data().train
+    shape = dataset.posterior[image] > 0.9
+    alpha = levels(method)[EPOCHS.index(epoch), image]
+    return float(seen(method, epoch, "train").maps[1][shape].mean()), float(alpha)

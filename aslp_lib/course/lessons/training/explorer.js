@@ -4,15 +4,16 @@
 const RULES = [["bce", "BCE"], ["aslp_mc", "MC"], ["aslp_me", "ME"], ["aslp_gap", "measured gap"]];
 const PARTS = ["training images", "validation images"];
 /** Colours of the two displayed training images, as classes and as pixels. */
-const MARKS = ["green", "pink"], FRAMES = [colour(0, 158, 115), colour(204, 121, 167)];
+const MARKS = ["brown", "pink"], FRAMES = [colour(122, 106, 83), colour(204, 121, 167)];
 const NO_ALPHAS = "BCE has no alphas.";
 
 function figure(area, { epochs, size, levels, step, scores, bins, maps: predicted, greys, known, picks }) {
   const images = levels[0][0].length, time = [[0, 20, 40, 60, 80, 100, 120, 140], "epoch"];
-  const curves = plot("scores", time, [CONFIDENCES, "confidence, accuracy"],
-    [["ink dotted", "training accuracy"], ["ink thin", "validation accuracy"], ["ink", "validation confidence"],
+  const curves = plot("confidence and accuracy", time, [[50, 60, 70, 80, 90, 100], "%"],
+    [["ink dotted", "training accuracy"], ["ink thin", "validation accuracy"],
+      ["grey", "validation confidence, BCE"], ["purple", "validation confidence, ASLP"],
       ["over", "overconfident"], ["under", "underconfident"]]);
-  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["green", "first image"], ["pink", "second image"]];
+  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["brown", "first image"], ["pink", "second image"]];
   const paths = plot("alphas of training images", time, alpha, [["grey", "all"], ...pair]);
   const ordered = plot("alphas, sorted", [[1, images / 2, images], "training images"], alpha);
   const reliable = diagram("reliability, validation images");
@@ -41,7 +42,7 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
   return ({ rule, epoch }) => {
     const run = RULES.findIndex(([name]) => name === rule), name = RULES[run][1];
     const now = epochs.indexOf(epoch), past = epochs.slice(0, now + 1);
-    const over = (part, k) => past.map((e, i) => [e, scores[run][i][part][k]]); // accuracy, confidence
+    const over = (part, k) => past.map((e, i) => [e, 100 * scores[run][i][part][k]]); // accuracy, confidence
     const [accuracy, confidence, error] = scores[run][now][1];
     const alphas = past.map((_, e) => Float64Array.from(levels[run][e], (v) => v * step));
     const text = `confidence ${percent(confidence)}, accuracy ${percent(accuracy)} on validation images, ` +
@@ -49,26 +50,26 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
       `accuracy on training images ${percent(scores[run][now][0][0])}`;
     curves.begin(`After epoch ${epoch}: ${text}.`);
     for (const [look, bound] of [["over", Math.max], ["under", Math.min]]) {
-      const edge = past.map((e, i) => [e, bound(...scores[run][i][1].slice(0, 2))]);
+      const edge = past.map((e, i) => [e, 100 * bound(...scores[run][i][1].slice(0, 2))]);
       curves.area([...edge, ...over(1, 0).reverse()], `${look} faint`);
     }
     curves.line(over(0, 0), "ink thin dotted");
     curves.line(over(1, 0), "ink thin");
-    curves.line(over(1, 1), "ink");
-    curves.line([[epoch, 0.5], [epoch, 1]], "grey thin dashed");
+    curves.line(over(1, 1), rule === "bce" ? "grey" : "purple");
+    curves.line([[epoch, 50], [epoch, 100]], "grey thin dashed");
     const [pixels, confidences, accuracies] = bins[run][now][1];
     const sums = (n, k) => ({ pixels: n, confidence: n * confidences[k], accuracy: n * accuracies[k] });
     reliable.draw(averaged(Array.from(pixels, (n, k) => ({ ...emptyBin(k / 10, (k + 1) / 10), ...sums(n, k) }))));
     const sorted = alphas[now].slice().sort();
     const [low, high] = [0.1, 0.9].map((share) => quantile(sorted, share).toFixed(3));
     const spread = `Mean alpha ${mean(sorted).toFixed(3)}; 10 % and 90 % quantiles ${low} and ${high}`;
-    const [green, pink] = picks.map((i) => alphas[now][i].toFixed(3));
+    const [brown, pink] = picks.map((i) => alphas[now][i].toFixed(3));
     for (const one of [paths, ordered]) one.begin(rule === "bce" ? NO_ALPHAS : `${spread}.`);
     if (rule === "bce") ordered.text(images / 2, 0.2, NO_ALPHAS);
     else drawAlphas(past, alphas);
     paths.line([[epoch, 0], [epoch, 0.4]], "grey thin dashed");
     drawMaps(`${name}, epoch ${epoch}.`, run, now);
-    const last = `${spread}; alphas of the two training images ${green} (green) and ${pink} (pink).`;
+    const last = `${spread}; alphas of the two training images ${brown} (brown) and ${pink} (pink).`;
     return `${name}, epoch ${epoch}: ${text}. ${rule === "bce" ? NO_ALPHAS : last}`;
   };
 }

@@ -69,9 +69,9 @@ def full_training(
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     if lacking:
         shutil.rmtree(BASE / folder)
-    for label, log in logs.items():
-        for row in log:
-            print(f"{label}, {describe(row)}")
+    for label, (*_, row) in logs.items():
+        scores = f"loss {row['loss']:.2f}, accuracy {100 * row['accuracy']:.0f} %"
+        print(f"{label}, epoch {row['epoch']:.0f}: {scores}")
     return logs
 
 
@@ -107,17 +107,6 @@ def command(flags: Mapping[str, object], folder: Path, gpus: int) -> list[str]:
         pairs = [(f"--{name.replace('_', '-')}", str(flag)) for name, flag in flags.items()]
         words = [*(word for pair in pairs for word in pair), "--out", str(folder)]
     return ["python", *(launcher if gpus > 1 else []), "-m", "aslp_lib", "train", *words]
-
-
-def describe(row: Mapping[str, float]) -> str:
-    """Describe an epoch's row of a training log.
-
-    >>> describe({"epoch": 3, "loss": 0.5, "accuracy": 0.8, "confidence": 0.9, "alpha_mean": 0.1})
-    'epoch 3: loss 0.50, accuracy 80 %, confidence 90 %, mean alpha 0.100'
-    """
-    shares = (f"{name} {100 * row[name]:.0f} %" for name in ("accuracy", "confidence"))
-    alpha = f", mean alpha {row['alpha_mean']:.3f}" if "alpha_mean" in row else ""
-    return f"epoch {row['epoch']:.0f}: loss {row['loss']:.2f}, {', '.join(shares)}{alpha}"
 
 
 def _run(words: list[str], *, quiet: bool) -> None:

@@ -1,12 +1,11 @@
 """Training runs of the lesson, which a notebook shows live."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from IPython.display import DisplayHandle, display
 
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.course.lessons.training.figures import in_view
+from aslp_lib.course.lessons.training.figures import confidence_and_accuracy
 from aslp_lib.data.image_set import DataSplits
 from aslp_lib.evaluation.figures import show
 from aslp_lib.metrics.counts import Counts
@@ -46,7 +45,7 @@ def train_in_view(
             seen.setdefault(state.method.label, []).append(state.validation)
         if len(state.log) % every and len(state.log) < settings.epochs:
             return
-        history = show(in_view({label: run.log for label, run in trained.items()}))
+        history = show(confidence_and_accuracy({label: run.log for label, run in trained.items()}))
         if handle is None:
             handle = display(history, display_id=True)
         else:
@@ -55,16 +54,3 @@ def train_in_view(
     for method in settings.methods:
         train(settings, data, method, progress=False, after_epoch=draw)
     return trained, seen
-
-
-def which(options: Sequence[str], *holds: bool) -> str:
-    """Return the one option that holds.
-
-    >>> which(("lower", "equal", "higher"), 2 < 1, 2 == 1, 2 > 1)
-    'higher'
-
-    Raises:
-        ValueError: none holds, or several do.
-    """
-    (option,) = [name for name, true in zip(options, holds, strict=True) if true]
-    return option
