@@ -28,7 +28,6 @@ NUMBERS = {
     "audit/fair_judge": (4, [1, 2, 3, 5]),
     "stability/step": (4000 / 3, [2000 / 3, 1000, 8 / 3, 0.00075]),
     "stability/fixed_point": (0.308, [0.3, 0.292, 0.316, 0.304, 0.158]),
-    "distribution_shift/drone": (39, [38, 47, 55, 3, 7, 32]),
     "release/units": (0.75, [1.5, 3, 0.25, 0.375]),
 }
 

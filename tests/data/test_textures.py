@@ -20,7 +20,6 @@ def dtd(tmp_path):
 @pytest.mark.claim(
     "network",
     "500 textures of DTD without foreground are an out-of-distribution set",
-    "distribution_shift: What if the image shows no object?",
 )
 def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd, capsys):
     source, names, target = dtd

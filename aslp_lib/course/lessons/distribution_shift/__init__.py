@@ -2,9 +2,11 @@
 
 from aslp_lib.course.lessons.bill.decision import bill, lowest
 from aslp_lib.course.lessons.distribution_shift.laboratory import (
+    PINK,
     area,
+    decisions,
+    median_temperatures,
     nll_over_temperature,
     redrawn,
     table_of_bills,
-    table_of_temperatures,
 )

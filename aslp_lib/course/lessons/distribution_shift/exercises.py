@@ -1,4 +1,4 @@
-"""Exercises: the threshold of a check, methods that conditions allow, shrinkage."""
+"""Exercises: the threshold of a check, and shrinkage."""
 
 import scipy  # imports `special` at its first use, so that importing the exercises is fast
 
@@ -46,18 +46,4 @@ THRESHOLD = exercise(
     grid=((0.484, -4.08, 10), (0.5, 0, 10), (0.8, -2, 5), (0.5, 1, 4), (1.5, -1, 20)),
 )
 
-DRONE = exercise(
-    "distribution_shift/drone",
-    right=lambda: 1 + 2 + 4 + 32,
-    expects="a sum of the numbers, such as 24",
-    mistakes={
-        "none": 2 + 4 + 32,
-        "isotonic": (1 + 2 + 4 + 8 + 32),
-        "augmentation": 1 + 2 + 4 + 16 + 32,
-        "corrupted": 1 + 2,
-        "image-wise": 1 + 2 + 4,
-        "one": 32,
-    },
-)
-
-EXERCISES = (THRESHOLD, DRONE, SHRINKAGE)
+EXERCISES = (THRESHOLD, SHRINKAGE)

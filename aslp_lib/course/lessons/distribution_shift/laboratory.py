@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from IPython.display import Markdown
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures import curves, table
 from aslp_lib.course.lessons.bill.decision import bill
+from aslp_lib.evaluation.figures.style import PINK, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import ImageWiseTemperature, Logistic, Temperature
@@ -28,6 +30,16 @@ def area(counts: Counts) -> tuple[float, float]:
     return float(promised / counts.pixels), float(counts.pooled[1].sum() / counts.pixels)
 
 
+def decisions(f: np.ndarray) -> np.ndarray:
+    """Colour maps of f: black is not checked, pink is, white is checked and predicted as nucleus.
+
+    >>> decisions(np.array([0.05, 0.9])).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+    colours = np.array([to_rgb("black"), to_rgb(PINK), to_rgb("white")])
+    return colours[np.digitize(f, (1 / MISS, 0.5), right=True)]
+
+
 def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
     """Tabulate area and bill of 100 pixels, as promised and as found, and the NLL."""
     rows = []
@@ -38,15 +50,12 @@ def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
     return table(["of 100 pixels", *head], rows)
 
 
-def table_of_temperatures(fitted: ImageWiseTemperature, sets: Mapping[str, Counts]) -> Markdown:
-    """Tabulate the median T over the images of each set, by predicted class."""
-    rows = []
-    for name, c in sets.items():
-        levels = fitted.levels(torch.from_numpy(features_of(c))).exp()
-        rows.append([name, *(f"{level:.1f}" for level in np.median(levels, axis=0))])
-    return table(["median T", "of predicted nuclei", "of predicted background"], rows)
+def median_temperatures(fitted: ImageWiseTemperature, counts: Counts) -> np.ndarray:
+    """Return the median T over the images, of predicted nuclei and of predicted background."""
+    return np.median(fitted.levels(torch.from_numpy(features_of(counts))).exp(), axis=0)
 
 
+@themed
 def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]) -> Figure:
     """Plot the NLL over T, with the best T of each set and the NLL of constants.
 
@@ -59,16 +68,26 @@ def nll_over_temperature(sets: Mapping[str, Counts], fitted: Mapping[str, float]
         one, best = c.as_one_image(), float(Temperature().fit(c).value)
         nll = [calibration.nll(Temperature(t).apply_counts(one)) for t in (*grid, best)]
         lines[name], points[name] = nll[:-1], (best, nll[-1])
-    for label, t in fitted.items():
-        points[label] = t, calibration.nll(Temperature(t).apply_counts(one))
+    points |= {x: (t, calibration.nll(Temperature(t).apply_counts(one))) for x, t in fitted.items()}
     share = area(one)[1]
     constant = -share * np.log(share) - (1 - share) * np.log(1 - share)
-    across = {"f = 1/2 everywhere": np.log(2), f"f = {share:.2f}, nuclei of {name}": constant}
-    return curves(
+    across = {"f = 1/2 everywhere": np.log(2), f"f = {share:.2f}, nuclei on {name}": constant}
+    figure = curves(
         grid, {"NLL, nats per pixel": lines}, "temperature T", "One network, three microscopes",
         points=points, across=across, digits=".2g", xscale="log", yscale="log",
         xticks=(1, 2, 4, 8, 16), yticks=(0.1, 0.2, 0.5, 1, 2),
     )  # fmt: skip
+    figure.legends[0].remove()  # each curve has its name beside it instead
+    (axis,) = figure.axes
+    for line in axis.lines[: len(lines)]:
+        line.set_linestyle("-")
+    places = dict.fromkeys(lines, ((0, 9), "center"))
+    places |= dict(zip(fitted, (((-9, -14), "right"), ((9, 3), "left")), strict=True))
+    for label, (shift, side) in places.items():
+        axis.annotate(label, points[label], shift, textcoords="offset points", ha=side)
+    for label, height in across.items():
+        axis.text(1, 1.04 * height, label)
+    return figure
 
 
 def redrawn(counts: Counts, fields: np.ndarray) -> dict[str, np.ndarray]:
@@ -88,9 +107,9 @@ def redrawn(counts: Counts, fields: np.ndarray) -> dict[str, np.ndarray]:
         promised, found = area(recalibrated)
         planned, paid, _ = bill(recalibrated, MISS)
         areas = promised - found, area(counts[labelled])[1] - found
-        draws.append([bill(others, MISS).paid, paid, planned - paid, *areas])
+        draws.append([*bill(others, MISS)[:2], paid, planned - paid, *areas])
     names = (
-        "paid as trained", "paid", "planned minus paid", "area promised minus found",
-        "area of the labelled crops minus found",
+        "planned as trained", "paid as trained", "paid with slope and offset",
+        "planned minus paid with them", "area promised minus found", "area labelled minus found",
     )  # fmt: skip
     return dict(zip(names, 100 * np.transpose(draws), strict=True))
