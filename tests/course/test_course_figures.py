@@ -18,7 +18,7 @@ from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.course.lessons.bill.figures import COSTS
 from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
-from aslp_lib.course.trial import MECHANISM_ARMS, MECHANISM_SEEDS, Effect
+from aslp_lib.course.trial import Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics.counts import Counts
@@ -59,11 +59,6 @@ ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 WORSE = Effect(0.02, 0.01, 0.03, p_value=0.0, equivalence=1.0, seeds=20)
 CONTRASTS = [in_words(label) for label in QUESTIONS]
-EXCESS = dict(zip(MECHANISM_ARMS, (0.8, 0.4, 0.1, 0.5), strict=True)).items()
-MECHANISM = pandas.DataFrame(
-    [(arm, seed, 10, mean) for arm, mean in EXCESS for seed in MECHANISM_SEEDS],
-    columns=["arm", "seed", "epoch", "excess"],
-)
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
 
 

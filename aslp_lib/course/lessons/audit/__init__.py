@@ -4,7 +4,6 @@ from aslp_lib.course.lessons.audit import figures
 from aslp_lib.course.lessons.audit.words import (
     NAMES,
     by_size,
-    complete_memorisation,
     in_words,
     photographs,
     primary,

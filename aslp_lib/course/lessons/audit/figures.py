@@ -1,26 +1,17 @@
-"""Figures of the trial: its verdict, training-set sizes, and memorised labels."""
+"""Figures of the trial: its verdict, and training-set sizes."""
 
 from collections.abc import Mapping
 
 import numpy as np
-import pandas
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures import curves
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.course.lessons.audit.words import (
-    ADAPTATION,
-    NAMES,
-    QUESTIONS,
-    complete_memorisation,
-    in_words,
-)
+from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.trial import (
     MARGIN,
-    MECHANISM_ARMS,
     SIMULTANEOUS,
     Effect,
-    excess,
     interval_text,
     text,
     verdicts,
@@ -34,15 +25,16 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
 
     There is one panel per data set. Verdicts and mean differences stand beside it. Resolved
     differences have a filled mark. The shaded band contains the differences that are too small to
-    matter. Comparisons about the rise of alpha, and those that were not tested, are left out.
+    matter. Comparisons that were not tested are left out.
 
     Args:
         families: name of the data set -> its primary family with simultaneous intervals, see
             `audit.primary`.
     """
-    shown = {in_words(k): question for k, question in QUESTIONS.items() if question != ADAPTATION}
+    tested = next(iter(families.values()))
+    shown = {in_words(k): q for k, q in QUESTIONS.items() if tested[in_words(k)]}
     figure, axes = new_panels(
-        len(families), 5.6, 6, "What does each part contribute?", sharex=True, sharey=True
+        len(families), 5.6, 6.8, "What does each part contribute?", sharex=True, sharey=True
     )
     beside = {"textcoords": "offset points", "va": "center", "fontsize": 9}
     place = ("axes fraction", "data")
@@ -61,7 +53,7 @@ def verdict(families: Mapping[str, Mapping[str, Effect | None]]) -> Figure:
                 fmt="D", color=ink(), capsize=3,
                 markerfacecolor=ink() if word in ("better", "worse") else "none",
             )  # fmt: skip
-            cells.append(f"{label} {interval_text(change, 'nll')}, {word}")
+            cells.append(f"{label} {interval_text(change, 'nll')}, {word}".replace("-", "−"))
         axis.set_title(f"{name}, {max(c.seeds for c in family.values() if c)} seeds")
         axis.set_xlabel(
             "difference in temperature-scaled NLL, nats per pixel\n"
@@ -88,25 +80,7 @@ def training_set_size(effects: Mapping[int, Effect]) -> Figure:
     """Plot a difference over the number of training images, with 95 % intervals."""
     band = np.transpose([effect[:3] for effect in effects.values()])
     return curves(
-        [*effects], {"scaled NLL, nats": {"constant alpha − label smoothing": band}},
+        [*effects], {"difference in scaled NLL, nats": {"constant alpha − label smoothing": band}},
         "training images", "More images", across={"no difference": 0},
         xscale="log", xticks=[*effects],
-    )  # fmt: skip
-
-
-def memorised_labels(frame: pandas.DataFrame) -> Figure:
-    """Plot over epochs how much each arm memorises, with 95 % intervals.
-
-    Args:
-        frame: the records of the mechanism, see `aslp_lib.course.trial.excess`.
-    """
-    epochs, ceiling = sorted(set(frame.epoch)), complete_memorisation()
-    by_epoch = [excess(frame, epoch) for epoch in epochs]
-    bands = {
-        NAMES[arm]: 100 * np.transpose([e[arm] for e in by_epoch]) / ceiling[arm]
-        for arm in MECHANISM_ARMS
-    }
-    return curves(
-        epochs, {"memorised, %": bands}, "epoch", "Memorised labels",
-        across={"all targets memorised": 100}, digits=".0f", ylim=(0, 105),
     )  # fmt: skip

@@ -23,13 +23,12 @@ NAMES: Mapping[str, str] = {
     "F": "frozen switch",
 }
 """Letter of a method in the records -> its name."""
-ADAPTATION = "Does adapting alpha help?"
 QUESTIONS: Mapping[str, str] = {
     "L* - B": "Does perturbing labels help?",
     "C - L": "Does sampling help?",
     "C - L*": "Does sampling help?",
-    "R - K": ADAPTATION,
-    "M_h - R_h": ADAPTATION,
+    "R - K": "Does it help if alpha rises?",
+    "M_h - R_h": "Should alphas differ?",
     "B_ES - B": "What does early stopping achieve?",
     "M - B_ES": "Does ASLP beat early stopping?",
     "C_ES - B_ES": "Does sampling add to early stopping?",
@@ -38,10 +37,6 @@ QUESTIONS: Mapping[str, str] = {
 
 PARTS = ("validation", "SOD")
 """Sets of photographs that the lesson shows."""
-UNLIKELY = 0.172
-"""Mean posterior of the unlikely training labels of the mechanism, over its ten seeds."""
-ALPHA = 0.25
-"""The constant alpha of the mechanism, with hard inversion."""
 
 
 def in_words(label: str) -> str:
@@ -86,32 +81,18 @@ def trained_again() -> dict[tuple[str, str, str], pandas.Series]:
 
 
 def photographs() -> dict[str, list[float]]:
-    """Read the mean ECE on photographs like those of training, and on SOD, by method."""
+    """Read mean scores on photographs: method -> ECE in % at home and on SOD, then the NLL."""
     methods = {
         "BCE": ("bce", "none"),
         "BCE, scaled": ("bce", "temperature_scaling"),
         "ASLP (MC)": ("aslp_mc", "none"),
         "BCE, scaled on corrupted images": ("bce", "corruption_temperature"),
     }
-    return {
-        label: [recorded.runs("comparison_photographs", part, *m).ece.mean() for part in PARTS]
-        for label, m in methods.items()
+    runs = {
+        name: [recorded.runs("comparison_photographs", part, *method) for part in PARTS]
+        for name, method in methods.items()
     }
-
-
-def complete_memorisation(posterior: float = UNLIKELY, alpha: float = ALPHA) -> dict[str, float]:
-    """Compute the excess of an arm of the mechanism that memorises its targets completely.
-
-    The expected target of a label y is 1 - alpha, with hard inversion. The frozen switch is
-    measured on images that it did not invert, so that its target is y itself.
-
-    >>> {arm: round(end, 2) for arm, end in complete_memorisation().items()}
-    {'B': 0.83, 'L': 0.41, 'C': 0.41, 'F': 0.66}
-
-    Args:
-        posterior: mean posterior of the unlikely labels.
-        alpha: perturbation level of the perturbed arms.
-    """
-    asked = (1 - 2 * alpha) * posterior + alpha
-    expected = 1 - alpha - asked
-    return {"B": 1 - posterior, "L": expected, "C": expected, "F": 1 - asked}
+    return {
+        name: [*(100 * part.ece.mean() for part in parts), *(part.nll.mean() for part in parts)]
+        for name, parts in runs.items()
+    }
