@@ -36,8 +36,9 @@ def table_of_trial() -> Markdown:
             of_trial(data, score) for score in ("epoch", "temperature", "nll", "accuracy")
         )
         for key in epoch:
-            epochs = f"{epoch[key].min():.0f} to {epoch[key].max():.0f}"
-            means = f"{nll[key].mean():.2f}", f"{100 * accuracy[key].mean():.1f}"
+            ends = sorted({epoch[key].min(), epoch[key].max()})
+            epochs = " to ".join(f"{end:.0f}" for end in ends)
             spread = f"{T[key].min():.2f} to {T[key].max():.2f}"
+            means = f"{nll[key].mean():.2f}", f"{100 * accuracy[key].mean():.1f}"
             rows.append((f"{data}, {key}", epochs, spread, *means))
     return table(("networks", "epoch", "T", "NLL, scaled", "accuracy, %"), rows)
