@@ -50,6 +50,7 @@ FIELDS = Counts.join([SURE, CALIBRATED])
 RARE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.2 for 100 pixels, 30 of them foreground
 RARE.table[0, :, 51] = 70, 30
 LOGITS = np.linspace(-4, 6, 201)
+BINS = np.linspace(-15, 15, 61)
 KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
@@ -159,6 +160,18 @@ DRAWN = {
         ((pandas.DataFrame({"BCE": [50.0]}), pandas.DataFrame({"BCE": [60.0]})),
          {"BCE": (31, 61), "ASLP (MC), undone": (48, 48)}),
         [[[31, 61], [50, 60]], [[48, 48]]],
+    ),
+    "over_epochs": (
+        ([row | {"loss": row["nll"]} for row in LOG], 2, 3),
+        [[0.3, 0.5], [80, 97], [90, 80]],
+    ),
+    "histograms": (  # nine pixels of margin 4, one of -2
+        (np.array([9, 1]), np.array([4.0, -2.0]), 2),
+        [90 * (BINS == 4) + 10 * (BINS == -2), 90 * (BINS == 2) + 10 * (BINS == -1)],
+    ),
+    "paid_over_checks": (
+        (np.array([0.1, 1]), np.array([0.9, 1]), 0.3, {"scaled": Bill(0.4, 0.6, 0.3)}),
+        [[90, 100], [[30, 60]], [30, 30]],
     ),
     "gaps": (
         ({"all": (20, -5)}, "title"),
