@@ -21,7 +21,9 @@ OF_A_CLASS = ("probability of the class, %", "frequency of the class, %", 0)
 
 
 @themed
-def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 100) -> Figure:
+def reliability_dots(
+    panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 100, leaders: bool = True
+) -> Figure:
     """Plot the frequency of the outcome in each bin over the bin's mean probability.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
@@ -33,6 +35,7 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 10
             calibration, of the prediction, or class-wise calibration, of the foreground; of more
             classes, class-wise calibration of the class with a number.
         end: end of both axes in %, below 100 to enlarge the corner of small probabilities.
+        leaders: say how many pixels the largest dot stands for.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes, verdicts = [], ("overconfident", "underconfident")
@@ -58,10 +61,11 @@ def reliability_dots(panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 10
         if end < 100:
             size += f":\npromised {x[most]:.1f},\nfound {y[most]:.1f}"
             place = ((0.5, 0.1) if x[most] < y[most] else (0.05, 0.6)), "left"
-        axis.annotate(
-            size, (x[most], y[most]), place[0], ha=place[1], textcoords="axes fraction",
-            arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
-        )  # fmt: skip
+        if leaders:
+            axis.annotate(
+                size, (x[most], y[most]), place[0], ha=place[1], textcoords="axes fraction",
+                arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
+            )  # fmt: skip
         digits = int(end < 100)
         points = ", ".join(f"{a:.{digits}f} and {b:.{digits}f}" for a, b in zip(x, y, strict=True))
         notes.append(

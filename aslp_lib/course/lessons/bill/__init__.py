@@ -3,3 +3,4 @@
 from aslp_lib.course.lessons.bill.decision import bill, lowest
 from aslp_lib.course.lessons.bill.exercises import counts_of
 from aslp_lib.course.lessons.bill.figures import COSTS, paid_bills, predictions
+from aslp_lib.course.lessons.bill.networks import predict

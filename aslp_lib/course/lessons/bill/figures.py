@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.colors import PowerNorm
+from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
@@ -12,8 +12,8 @@ from aslp_lib.course.figures.panels import outline
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.evaluation.figures.style import PINK, new_figure, themed
 
-COSTS = np.geomspace(1.1, 50, 100)
-"""Costs of a miss, from just above that of a check."""
+COSTS = np.geomspace(5, 50, 100)
+"""Costs of a miss; below these, the bills hardly differ."""
 
 
 @themed
@@ -21,7 +21,8 @@ def predictions(
     dataset: ImageSet,
     indices: Sequence[int],
     maps: Mapping[str, np.ndarray],
-    threshold: float | None = None,
+    pink: Mapping[str, np.ndarray] | None = None,
+    meaning: str = "",
 ) -> Figure:
     """Draw images beside predicted maps, all with the outline of the label.
 
@@ -30,28 +31,31 @@ def predictions(
     Args:
         indices: indices of the images in the set.
         maps: label -> P(y=1) of the whole set.
-        threshold: P(y=1) on a second line in the maps.
+        pink: label -> pixels of the whole set that are filled in the map.
+        meaning: what the filled pixels are; without any, a map has the median of its background.
     """
     figure = new_figure(2 * len(maps) + 2.8, 2 * len(indices) + 0.3)
     grid = figure.subplots(len(indices), len(maps) + 1, squeeze=False)
+    notes = []
     for axes, i in zip(grid, indices, strict=True):
         axes[0].imshow(dataset.load(i)[0].permute(1, 2, 0).numpy())
-        for axis in axes:
-            outline(axis, dataset.mask(i))
-            axis.set_axis_off()
-        for axis, f in zip(axes[1:], maps.values(), strict=True):
+        mask = dataset.mask(i)
+        for axis, (name, f) in zip(axes[1:], maps.items(), strict=True):
             grey = axis.imshow(f[i], cmap="gray", norm=PowerNorm(0.5, 0, 1))
-            if threshold:
-                axis.contour(f[i], [threshold], colors=PINK, linewidths=2)
-    for axis, title in zip(grid[0], ("image", *(f"f of {name}" for name in maps)), strict=True):
-        axis.set_title(title)
+            note = f"background: {np.median(f[i][mask == 0]):.2f}"
+            if pink:
+                axis.imshow(np.ma.masked_equal(pink[name][i], 0), cmap=ListedColormap([PINK]))
+                note = f"{pink[name][i].sum()} {meaning}"
+            axis.set_title(f"f of {name}\n{note}")
+            notes.append(f"{name}, {note}")
+        for axis in axes:
+            outline(axis, mask)
+            axis.set_axis_off()
     bar = figure.colorbar(grey, ax=grid, shrink=0.6, ticks=[0, 0.1, 0.5, 1], format="{x:g}")
     bar.ax.set_title("f")
-    line = f" and a line at f = {threshold:g}" if threshold else ""
-    medians = ", ".join(f"{name} {np.median(f[[*indices]]):.2f}" for name, f in maps.items())
     figure.set_label(
-        f"Images of {dataset.name}, from left to right: image, f of {', f of '.join(maps)}, with "
-        f"the outline of the label{line}. The whiter a map, the higher f; medians: {medians}."
+        f"Images of {dataset.name}, each beside the predicted f of {' and '.join(maps)}, with the "
+        f"outline of the label. {'; '.join(notes)}."
     )
     return figure
 
@@ -63,7 +67,9 @@ def paid_bills(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Fig
     Args:
         panels: label of the vertical axis -> label of a network -> its bill at each of `COSTS`.
     """
-    return curves(
+    figure = curves(
         COSTS, panels, "cost of a miss, in checks", title, across={"check everything": 100},
-        digits=".0f", xscale="log", xticks=(1, 2, 5, 10, 20, 50), ylim=(0, 145),
+        digits=".0f", xscale="log", xticks=(5, 10, 20, 50), ylim=(0, 145),
     )  # fmt: skip
+    figure.axes[0].grid(axis="x", linewidth=0.5)
+    return figure
