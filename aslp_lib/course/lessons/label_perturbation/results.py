@@ -25,8 +25,8 @@ def confidence_over_dose(data: str, *others: str) -> Figure:
         networks = [at_perturbation(dose, data=name).counts for dose in PERTURBATIONS]
         of = "" if name == data else f", {name}"
         confidence[f"label smoothing{of}"] = [100 * calibration.confidence(c) for c in networks]
-        accuracies = [100 * calibration.accuracy(c) for c in networks]
-        accuracy[f"accuracy{of}"] = float(np.mean(accuracies))
+        mean = np.mean([calibration.accuracy(counts) for counts in networks])
+        accuracy[f"accuracy{of}"] = 100 * float(mean)
     panels, title = {"mean confidence, %": confidence}, f"Confidence over the dose, {data}"
     return figures.curves(PERTURBATIONS, panels, "dose", title, across=accuracy, digits=".2g")
 
