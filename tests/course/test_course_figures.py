@@ -105,9 +105,9 @@ DRAWN = {
         ({"new": np.array([0, 0.5]), "choosing": np.array([0.1, 0.3])}, 1, 0.05),
         [[0, 50], [10, 30], [5, 5], [[1 / 255, 50]], [[1 / 255, 30]]],
     ),
-    "paired_by_seed": (
-        ({"BCE": [0.2, 0.4], "constant alpha": [0.1, 0.3]}, "Brier score"),
-        [[[0, 0.2], [1, 0.1]], [[0, 0.4], [1, 0.3]], [[1, 0.1], [1, 0.3]]],
+    "differences_by_seed": (
+        ({"BCE": np.array([-0.2, 0.4]), "constant alpha": np.array([-0.1, -0.3])}, "Brier score"),
+        [[[0, -0.2], [1, 0.4]], [[0, -0.1], [1, -0.3]], [0, 0]],
     ),
     "confidence_and_accuracy": (({"BCE": LOG},), [[60, 80, 97], [70, 90, 80]]),
     "plan_and_bill": (

@@ -57,6 +57,7 @@ class Plane(Explorer):
         yellow = OF_METHODS["label smoothing"]
         plane.plot([1, 1], [0, 1], color=yellow, lw=4, label="label smoothing")
         for name in ("HI", "SI", "M"):
+            plane.axhline(TECHNIQUES[name].beta, color=GREY, ls=":", lw=0.8)
             plane.text(1.03, TECHNIQUES[name].beta, name, fontsize=9, va="center")
         plane.plot([ALPHA], [beta], "o", color="black", **POINT)
         plane.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)

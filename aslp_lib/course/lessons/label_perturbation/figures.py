@@ -1,4 +1,4 @@
-"""Figures of label perturbation: targets over epochs, and scores paired by seed."""
+"""Figures of label perturbation: targets over epochs, and differences paired by seed."""
 
 from collections.abc import Mapping
 
@@ -33,20 +33,20 @@ def targets_over_epochs(rows: Mapping[str, np.ndarray]) -> Figure:
 
 
 @themed
-def paired_by_seed(scores: Mapping[str, np.ndarray], name: str) -> Figure:
-    """Show a score of networks, with a line that joins those of the same seed.
+def differences_by_seed(differences: Mapping[str, np.ndarray], name: str) -> Figure:
+    """Show by how much networks differ from another one, which was trained with the same seed.
 
     Args:
-        scores: network -> its scores, (seeds,).
-        name: name of the score.
+        differences: network -> its differences, (seeds,).
+        name: name of the difference.
     """
-    figure, (axis,) = new_panels(1, 5.6, 3.4)
-    axis.plot(np.array([*scores.values()]), color=ink(), linewidth=0.8)
-    look = looks(scores)
-    for x, (network, values) in enumerate(scores.items()):
-        colour, _, mark = look[network]
-        axis.plot(np.full(len(values), x), values, mark, color=colour, ms=9)
-    axis.set(ylabel=name, xticks=range(len(scores)), xticklabels=scores, xlim=(-0.4, x + 0.4))
-    means = (f"{network} {np.mean(values):.3f}" for network, values in scores.items())
-    figure.set_label(f"{name}, a line for each seed. Means: {', '.join(means)}.")
+    figure, (axis,) = new_panels(1, 6.2, 3.2)
+    for network, (colour, _, mark) in looks(differences).items():
+        axis.plot(differences[network], mark, color=colour, label=network, ms=9)
+    axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
+    axis.set(xlabel="seed", ylabel=name)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    below = (f"{network} with {(x < 0).sum()} of {len(x)}" for network, x in differences.items())
+    figure.set_label(f"{name}. Seeds below 0: {', '.join(below)}.".replace("\n", " "))
     return figure

@@ -76,16 +76,16 @@ def state() -> dict[str, Any]:
 
 
 def picture() -> Figure:
-    """Show an image with its true posterior and the maps of three networks, as trained."""
+    """Show an image with its true posterior and the maps of three networks."""
     index, dose = START["image"] - 1, START["perturbation"]
     known = {name: maps[index] for name, maps in images(START["data"], START["part"]).items()}
+    maps = {"π": known["posterior"], "BCE": perturbations.at_perturbation(0.0).maps[index]}
+    for name, targets in (("label smoothing", "expected"), ("constant alpha", "sampled")):
+        f = perturbations.at_perturbation(dose, targets=targets).maps[index]
+        maps |= {name: f, f"{name}, undone": ((f - dose / 2) / (1 - dose)).clip(0, 1)}
     shape = known["posterior"] > 0.7
-    maps = {
-        "π": known["posterior"],
-        "BCE": perturbations.at_perturbation(0.0).maps[index],
-        "label smoothing": perturbations.at_perturbation(dose).maps[index],
-        "constant alpha": perturbations.at_perturbation(dose, targets="sampled").maps[index],
-    }
-    titles = [f"{name}: {values[shape].mean():.2f}" for name, values in maps.items()]
-    words = f"Maps of f at the dose {dose:g}, as trained, with their means on the bright shape."
-    return pictures({"": [known["images"], *maps.values()]}, words, ["image", *titles], side=1.8)
+    titles = [
+        f"{name}: {values[shape].mean():.2f}".replace(", ", ",\n") for name, values in maps.items()
+    ]
+    words = f"Maps of f from black (0) to white (1), with means on the bright shape; dose {dose:g}."
+    return pictures({"": [known["images"], *maps.values()]}, words, ["image", *titles], side=1.4)

@@ -1,7 +1,6 @@
 """Results of networks trained on perturbed labels: confidence over the dose, and bills."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from IPython.display import Markdown
@@ -15,23 +14,21 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 
-def confidence_over_dose(data: str, **marks: Any) -> Figure:
+def confidence_over_dose(data: str, *others: str) -> Figure:
     """Plot the confidence of label smoothing over the dose, with the mean accuracy of all doses.
 
-    An open mark shows where they meet.
-
     Args:
-        data: name of the data set.
-        marks: further lines of reference, see `figures.curves`.
+        data, others: names of data sets.
     """
-    networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
-    confidence = np.array([100 * calibration.confidence(counts) for counts in networks])
-    accuracy = 100 * np.mean([calibration.accuracy(counts) for counts in networks])
-    meeting = np.interp(-accuracy, -confidence, PERTURBATIONS), accuracy
-    panels = {"mean confidence, %": {"label smoothing": confidence}}
-    marks |= {"points": {"confidence meets accuracy": meeting}, "across": {"accuracy": accuracy}}
-    title = f"Confidence over the dose, {data}"
-    return figures.curves(PERTURBATIONS, panels, "dose", title, digits=".2g", **marks)
+    confidence, accuracy = {}, {}
+    for name in (data, *others):
+        networks = [at_perturbation(dose, data=name).counts for dose in PERTURBATIONS]
+        of = "" if name == data else f", {name}"
+        confidence[f"label smoothing{of}"] = [100 * calibration.confidence(c) for c in networks]
+        mean = np.mean([calibration.accuracy(counts) for counts in networks])
+        accuracy[f"accuracy{of}"] = 100 * float(mean)
+    panels, title = {"mean confidence, %": confidence}, f"Confidence over the dose, {data}"
+    return figures.curves(PERTURBATIONS, panels, "dose", title, across=accuracy, digits=".2g")
 
 
 def early_stopped(part: str) -> Counts:
