@@ -49,15 +49,14 @@ def chance(means: Mapping[int, float], floor: float, worth: float) -> Figure:
     axis.loglog(*zip(*means.items(), strict=True), "-o", color=ink(), label="independent pixels")
     axis.axhline(floor, color=GREY, linestyle="--", label="noise floor of our crops")
     about = f"about {round(worth, -3):,.0f}"
-    axis.plot(worth, floor, "D", color=GREY, ms=9, label=f"their worth: {about}")
+    axis.plot(worth, floor, "D", color=GREY, ms=9, label=about)
     axis.set(xlabel="independent pixels", ylabel="mean ECE, %")
     axis.set_xticks([*means], [f"{n:,}" for n in means])
     axis.set_yticks([0.5, 1, 2, 3], ["0.5", "1", "2", "3"])
     axis.minorticks_off()
     legend_below(figure, axis)
     falls = ", ".join(f"{value:.1f} % of {n:,}" for n, value in means.items())
-    notes = f"{falls}; at the noise floor of {floor:.1f} %, {about}"
-    figure.set_label(f"Mean ECE of independent pixels: {notes}.")
+    figure.set_label(f"Mean ECE of independent pixels: {falls}; {floor:.1f} % (floor) of {about}.")
     return figure
 
 
