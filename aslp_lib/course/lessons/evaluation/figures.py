@@ -48,15 +48,15 @@ def chance(means: Mapping[int, float], floor: float, worth: float) -> Figure:
     figure, (axis,) = new_panels(1, 5.2, 3.2, "Mean ECE of a calibrated network")
     axis.loglog(*zip(*means.items(), strict=True), "-o", color=ink(), label="independent pixels")
     axis.axhline(floor, color=GREY, linestyle="--", label="noise floor of our crops")
-    axis.plot(worth, floor, "D", color=GREY, ms=9)
-    axis.text(1.1 * worth, 1.1 * floor, f"about {round(worth, -3):,.0f}")
+    about = f"about {round(worth, -3):,.0f}"
+    axis.plot(worth, floor, "D", color=GREY, ms=9, label=about)
     axis.set(xlabel="independent pixels", ylabel="mean ECE, %")
     axis.set_xticks([*means], [f"{n:,}" for n in means])
-    axis.set_yticks([0.3, 0.5, 1, 2], ["0.3", "0.5", "1", "2"])
+    axis.set_yticks([0.5, 1, 2, 3], ["0.5", "1", "2", "3"])
     axis.minorticks_off()
     legend_below(figure, axis)
     falls = ", ".join(f"{value:.1f} % of {n:,}" for n, value in means.items())
-    figure.set_label(f"Mean ECE of independent pixels: {falls}; the noise floor is {floor:.1f} %.")
+    figure.set_label(f"Mean ECE of independent pixels: {falls}; {floor:.1f} % (floor) of {about}.")
     return figure
 
 
@@ -87,7 +87,7 @@ def plans(
         runs: planned and paid bills of further runs, seeds x networks.
         shipped: network -> planned and paid bill of the run that the laboratory has.
     """
-    figure, (axis,) = new_panels(1, 7.4, 3.6, "Bills of 100 pixels")
+    figure, (axis,) = new_panels(1, 7.4, 3.2, "Bills of 100 pixels")
     axis.axline((50, 50), slope=1, color=ink(), linestyle="--", linewidth=1)
     methods, notes = looks(dict.fromkeys(label.split(",")[0] for label in shipped)), []
     for label, bill in shipped.items():
@@ -95,11 +95,12 @@ def plans(
         planned, paid = (np.append(first, further.get(label, [])) for first, further in both)
         colour, _, mark = methods[label.split(",")[0]]
         fill = "full" if label in methods else "bottom" if "undone" in label else "none"
-        axis.plot(planned, paid, mark, color=colour, fillstyle=fill, mew=1.5, ms=9)
+        axis.plot(planned, paid, mark, color=colour, fillstyle=fill, mew=1.5, ms=8)
+        axis.scatter(*bill, s=200, facecolors="none", edgecolors=ink())
         notes.append(f"{label} {planned.mean():.0f}, {paid.mean():.0f}")
     for x, side in ((0.1, "costs more than planned"), (0.65, "costs less than planned")):
         axis.text(x, 0.92, side, transform=axis.transAxes)
-    axis.set(xlabel="planned", ylabel="paid", ylim=(43, 64), yticks=[45, 50, 55, 60])
+    axis.set(xlabel="planned, checks", ylabel="paid, checks", ylim=(42, 66), aspect="equal")
     draw_legend(figure, axis.lines, ["plan holds", *shipped], 2.6)
     figure.set_label(f"Planned and paid bill, means of the runs: {'; '.join(notes)}.")
     return figure

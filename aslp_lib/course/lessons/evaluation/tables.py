@@ -27,5 +27,6 @@ def difference(first: Counts, second: Counts, score: ScoreFunction, form: str = 
 
 def table(head: Sequence[str], rows: Mapping[str, Sequence[float | str]]) -> Markdown:
     """Show scores, rounded to whole numbers, and intervals, one row per network."""
-    cells = [[n, *(x if isinstance(x, str) else f"{x:.0f}" for x in r)] for n, r in rows.items()]
+    text = {n: [x if isinstance(x, str) else f"{x:z.0f}" for x in r] for n, r in rows.items()}
+    cells = [[name, *(x.replace("-", "−") for x in row)] for name, row in text.items()]
     return figures.table(head, cells)
