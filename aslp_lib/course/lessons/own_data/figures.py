@@ -16,16 +16,13 @@ def missed_over_threshold(shares: np.ndarray, chosen: int, tempting: int) -> Fig
         shares: missed share of each image at each grey level; the first 100 images choose.
         chosen, tempting: grey levels of the threshold with and without the reserve.
     """
-    new, reserved = 100 * shares[100:].mean(axis=0), (100 * shares[:100].sum(axis=0) + 100) / 101
-    lines, thresholds = (
-        {"1,000 new images": new, "100 with the reserve": reserved},
-        np.arange(1, 41),
-    )
-    points = {name: ((chosen - 0.5) / 255, values[chosen]) for name, values in lines.items()}
-    points["new images, tempting threshold"] = (tempting - 0.5) / 255, new[tempting]
-    panels = {"mean missed share, %": {name: values[1:41] for name, values in lines.items()}}
+    f, new = (np.arange(45) - 0.5) / 255, 100 * shares[100:].mean(axis=0)
+    reserved = (100 * shares[:100].sum(axis=0) + 100) / 101
+    lines = {"1,000 new images": new[:45], "100 with the reserve": reserved[:45]}
+    points = {name: (f[chosen], values[chosen]) for name, values in lines.items()}
+    points["new images, tempting threshold"] = f[tempting], new[tempting]
     return curves(
-        (thresholds - 0.5) / 255, panels, "threshold", "100 images choose, 1,000 new ones test",
+        f, {"mean missed share, %": lines}, "threshold", "100 images choose, 1,000 new ones test",
         points=points, across={"promise: 5 %": 5}, digits=".2g", xlim=(0, None), ylim=(0, None),
     )  # fmt: skip
 
@@ -52,15 +49,13 @@ def divisions(missed: Mapping[str, np.ndarray], risk: float = 0.05) -> Figure:
     axes = figure.subplots(len(missed), squeeze=False, sharex=True, sharey=True)[:, 0]
     notes = []
     for axis, (label, shares) in zip(axes, missed.items(), strict=True):
-        percent, beyond = 100 * shares, shares > risk
-        parts, bins = [percent[~beyond], percent[beyond]], np.arange(1.5, 7.75, 0.25)
-        axis.hist(parts, bins, color=[GREY, ink()], stacked=True)
+        axis.hist(100 * shares, np.arange(1.5, 7.75, 0.25), color=GREY)
         axis.axvline(100 * risk, color=ink(), linewidth=2)
-        axis.plot(percent.mean(), 8, "v", color=axis.get_facecolor(), ms=9)
-        title = f"{label}: {100 * beyond.mean():.0f} of 100 beyond {100 * risk:g} %"
+        axis.plot(100 * shares.mean(), 8, "v", color=axis.get_facecolor(), ms=9)
+        title = f"{label}: {100 * (shares > risk).mean():.0f} of 100 beyond {100 * risk:g} %"
         axis.set(ylabel="divisions", title=title)
-        notes.append(f"{title}, mean {percent.mean():.1f} %")
-    axes[-1].set(xlabel="missed on new images, %", xlim=(1.5, 7.5))
+        notes.append(f"{title}, mean {100 * shares.mean():.1f} %")
+    axes[-1].set(xlabel="missed on new images, %")
     figure.set_label(
         f"Missed shares of {len(shares)} divisions. {'; '.join(notes)}. A line marks "
         f"{100 * risk:g} %, a triangle the mean."

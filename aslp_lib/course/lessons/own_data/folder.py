@@ -128,9 +128,9 @@ def pairs(root: Path, *stems: str) -> Figure:
     photographs = [read_image(images[stem]) / 255 for stem in some]
     rows = {"image": photographs, "with its mask": photographs}
     figure = pictures(rows, "Below, with the outline of its mask.", [plain(x, 14) for x in some])
-    for axis, mask in zip(figure.axes[len(some) :], (read_map(masks[x]) for x in some)):
-        if mask.any():
-            outline(axis, mask / mask.max())
+    for axis, stem in zip(figure.axes[len(some) :], some, strict=True):
+        if (mask := read_map(masks[stem])).any():
+            outline(axis, mask > 0)
     return figure
 
 

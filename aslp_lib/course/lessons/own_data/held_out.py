@@ -175,9 +175,7 @@ def missed_foreground(
         rows["image"].append(read_image(photographs[stem]) / 255)
         coloured = np.where(missed[..., None], to_rgb(PINK), 1.0 * foreground[..., None])
         rows["foreground"].append(coloured)
-    figure = pictures(rows, "White foreground is checked, pink foreground is missed.", titles)
-    figure.set_size_inches(7.4, 4.6)
-    return figure
+    return pictures(rows, "White foreground is checked, pink foreground is missed.", titles, 2.2)
 
 
 def nuclei() -> tuple[Counts, np.ndarray]:
@@ -189,12 +187,8 @@ def nuclei() -> tuple[Counts, np.ndarray]:
 def of_method(method: str) -> Counts:
     """Count the crops of `nuclei` with another shipped network, as trained, by field of view."""
     network, data = recorded.load(method, "nuclei"), recorded.settings_of("nuclei").load_data()
-    sets: tuple[Any, ...] = data.validation, data.tests["test"]
-    maps = np.concatenate([recorded.maps(network, part) for part in sets])
-    masks, fields = (
-        np.concatenate([getattr(part, name) for part in sets]) for name in ("labels", "groups")
-    )
-    return Counts.from_maps(maps, (masks > 0).astype(np.uint8)).with_columns(groups=fields)
+    parts = data.validation, data.tests["test"]
+    return Counts.join([recorded.count(network, part) for part in parts])
 
 
 def noise(counts: Counts, rng: np.random.Generator) -> Counts:
