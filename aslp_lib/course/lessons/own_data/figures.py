@@ -16,7 +16,7 @@ def missed_over_threshold(shares: np.ndarray, chosen: int, tempting: int) -> Fig
         shares: missed share of each image at each grey level; the first 100 images choose.
         chosen, tempting: grey levels of the threshold with and without the reserve.
     """
-    f, new = (np.arange(45) - 0.5) / 255, 100 * shares[100:].mean(axis=0)
+    f, new = np.maximum(np.arange(45) - 0.5, 0) / 255, 100 * shares[100:].mean(axis=0)
     reserved = (100 * shares[:100].sum(axis=0) + 100) / 101
     lines = {"1,000 new images": new[:45], "100 with the reserve": reserved[:45]}
     points = {name: (f[chosen], values[chosen]) for name, values in lines.items()}
