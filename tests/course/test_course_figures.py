@@ -99,11 +99,7 @@ DRAWN = {
     ),
     "divisions": (  # the mean, and a bar
         ({"A": np.array([0.04, 0.06, 0.06, 0.0612])},),
-        [[[5, 0], [5, 1]], [[5.53, 0], [5.53, 1]], [[6, 0], [6.25, 3]]],
-    ),
-    "missed_over_threshold": (
-        ({"new": np.array([0, 0.5]), "choosing": np.array([0.1, 0.3])}, 1, 0.05),
-        [[0, 50], [10, 30], [5, 5], [[1 / 255, 50]], [[1 / 255, 30]]],
+        [[[5, 0], [5, 1]], [[5.53, 8]], [[6, 0], [6.25, 3]]],
     ),
     "differences_by_seed": (
         ({"BCE": np.array([-0.2, 0.4]), "constant alpha": np.array([-0.1, -0.3])}, "Brier score"),

@@ -190,11 +190,11 @@ def lines_of_the_reader(own, maps):
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     words = "import numpy|PATH = None|lesson.folder|of_network|planned {|at\\(test|guess_missed ="
-    wanted = re.compile(f"{words}|def promise|for risk in|units in both")
+    wanted = re.compile(f"{words}|def promise|units in both")
     chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
     text = "\n".join(chosen).replace("PATH = None", f"PATH = {str(own / 'own')!r}")
     text = text.replace("IGNORE = None", "IGNORE = 128").replace('.split("_")[0]', "")
-    text = text.replace("print(promise(fields[first], 0.05))", "")
+    text = text.replace("fields[choosing]", "validation")
     library = "from aslp_lib.metrics.risk_control import risk_control_threshold\n"
     return library + text.replace("MAPS = None", f"MAPS = {maps and str(maps)!r}")
 

@@ -4,10 +4,13 @@ from aslp_lib.course.lessons.own_data import figures
 from aslp_lib.course.lessons.own_data.folder import check_data, faulty_folder, files, folder, pairs
 from aslp_lib.course.lessons.own_data.held_out import (
     at,
+    at_levels,
     count,
     maps,
     missed_at,
     missed_foreground,
+    noise,
     nuclei,
+    of_method,
     synthetic,
 )

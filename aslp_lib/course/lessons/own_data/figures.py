@@ -1,42 +1,40 @@
-"""Figures of missed shares: over the threshold, and over many divisions of the same images."""
+"""Figures of missed shares, and of the bill over the number of labelled fields."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, PINK, ink, new_figure, themed
+from aslp_lib.course.figures.curves import curves
+from aslp_lib.evaluation.figures.style import GREY, ink, new_figure, themed
 
 
-@themed
-def missed_over_threshold(
-    curves: Mapping[str, np.ndarray], chosen: int, risk: float = 0.05
-) -> Figure:
-    """Plot mean missed shares over the threshold.
+def missed_over_threshold(shares: np.ndarray, chosen: int, tempting: int) -> Figure:
+    """Plot mean missed shares over the threshold, of 100 images that choose and of new ones.
 
     Args:
-        curves: label -> mean missed share of new images at each grey level, then that of the
-            images that choose.
-        chosen: grey level of the threshold, where the curves have a dot.
-        risk: the promised share.
+        shares: missed share of each image at each grey level; the first 100 images choose.
+        chosen, tempting: grey levels of the threshold with and without the reserve.
     """
-    figure, (axis,) = new_panels(1, 6.2, 3.4)
-    for (label, means), colour in zip(curves.items(), (PINK, ink()), strict=True):
-        shown = 100 * means[:41]  # up to about 0.16
-        axis.plot(np.arange(len(shown)) / 255, shown, color=colour, linewidth=2.5)
-        axis.text((len(shown) - 1) / 255, shown[-1], f" {label}", va="center")
-        axis.plot(chosen / 255, shown[chosen], "o", color=colour)
-    axis.axhline(100 * risk, color=ink(), linewidth=1)
-    axis.text(0.001, 100 * risk, f"promise: {100 * risk:g} %", va="bottom")
-    axis.set(xlabel="lowest $f$ that is checked", ylabel="mean missed share, %")
-    axis.set(xlim=(0, (len(shown) - 1) / 255), ylim=(0, None))
-    notes = (f"{label}, {100 * means[chosen]:.1f} %" for label, means in curves.items())
-    figure.set_label(
-        f"Mean missed share over the threshold. At the chosen one, {chosen / 255:.2f}: "
-        f"{'; '.join(notes)}. A line marks {100 * risk:g} %."
-    )
-    return figure
+    f, new = np.maximum(np.arange(45) - 0.5, 0) / 255, 100 * shares[100:].mean(axis=0)
+    reserved = (100 * shares[:100].sum(axis=0) + 100) / 101
+    lines = {"1,000 new images": new[:45], "100 with the reserve": reserved[:45]}
+    points = {name: (f[chosen], values[chosen]) for name, values in lines.items()}
+    points["new images, tempting threshold"] = f[tempting], new[tempting]
+    return curves(
+        f, {"mean missed share, %": lines}, "threshold", "100 images choose, 1,000 new ones test",
+        points=points, across={"promise: 5 %": 5}, digits=".2g", xlim=(0, None), ylim=(0, None),
+    )  # fmt: skip
+
+
+def paid_over_labels(labelled: np.ndarray, paid: Mapping[str, np.ndarray]) -> Figure:
+    """Plot what 100 pixels cost over the number of fields that are labelled first."""
+    lowest = {name: (labelled[bills.argmin()], bills.min()) for name, bills in paid.items()}
+    return curves(
+        labelled, {"paid for 100 pixels": paid}, "fields labelled first",
+        "1,000 fields, at most 5 % missed", points=lowest, across={"check everything": 100},
+        digits=".0f", xlim=(0, None), ylim=(40, 105),
+    )  # fmt: skip
 
 
 @themed
@@ -51,17 +49,15 @@ def divisions(missed: Mapping[str, np.ndarray], risk: float = 0.05) -> Figure:
     axes = figure.subplots(len(missed), squeeze=False, sharex=True, sharey=True)[:, 0]
     notes = []
     for axis, (label, shares) in zip(axes, missed.items(), strict=True):
-        percent, beyond = 100 * shares, shares > risk
-        parts, bins = [percent[~beyond], percent[beyond]], np.arange(1.5, 7.75, 0.25)
-        axis.hist(parts, bins, color=[GREY, PINK], stacked=True)
+        axis.hist(100 * shares, np.arange(1.5, 7.75, 0.25), color=GREY)
         axis.axvline(100 * risk, color=ink(), linewidth=2)
-        axis.axvline(percent.mean(), color=ink(), linestyle=":", linewidth=2)
-        title = f"{label}: {100 * beyond.mean():.0f} of 100 beyond {100 * risk:g} %"
+        axis.plot(100 * shares.mean(), 8, "v", color=axis.get_facecolor(), ms=9)
+        title = f"{label}: {100 * (shares > risk).mean():.0f} of 100 beyond {100 * risk:g} %"
         axis.set(ylabel="divisions", title=title)
-        notes.append(f"{title}, mean {percent.mean():.1f} %")
-    axes[-1].set(xlabel="missed on new images, %", xlim=(1.5, 7.5))
+        notes.append(f"{title}, mean {100 * shares.mean():.1f} %")
+    axes[-1].set(xlabel="missed on new images, %")
     figure.set_label(
         f"Missed shares of {len(shares)} divisions. {'; '.join(notes)}. A line marks "
-        f"{100 * risk:g} %, a dotted line the mean."
+        f"{100 * risk:g} %, a triangle the mean."
     )
     return figure

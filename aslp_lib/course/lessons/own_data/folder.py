@@ -21,6 +21,7 @@ from PIL import Image
 
 from aslp_lib.course import recorded
 from aslp_lib.course.figures import pictures
+from aslp_lib.course.figures.panels import outline
 from aslp_lib.evaluation.figures.style import plain
 from aslp_lib.maps.listing import find_images
 from aslp_lib.maps.read import read_image, read_map
@@ -114,16 +115,23 @@ def files(root: Path, pattern: str) -> dict[str, Path]:
     return {stem: path for place in places for stem, path in find_images(place).items()}
 
 
-def pairs(root: Path, number: int = 8) -> Figure:
-    """Show training images, evenly spaced in the order of their names, with their masks."""
+def pairs(root: Path, *stems: str) -> Figure:
+    """Show training images, and below them with the outlines of their masks.
+
+    Args:
+        root: folder in the layout of docs/own_folders.md.
+        stems: names of the images; without any, eight are evenly spaced in the order of names.
+    """
     images, masks = files(root, "Train/*/Image"), files(root, "Train/*/GT")
     matched = sorted(images.keys() & masks)
-    some = matched[:: max(1, len(matched) // number)][:number]
-    rows = {
-        "image": [read_image(images[stem]) / 255 for stem in some],
-        "mask": [read_map(masks[stem]) / max(1, read_map(masks[stem]).max()) for stem in some],
-    }
-    return pictures(rows, "White is foreground.", [plain(stem, 14) for stem in some])
+    some = stems or matched[:: max(1, len(matched) // 8)][:8]
+    photographs = [read_image(images[stem]) / 255 for stem in some]
+    rows = {"image": photographs, "with its mask": photographs}
+    figure = pictures(rows, "Below, with the outline of its mask.", [plain(x, 14) for x in some])
+    for axis, stem in zip(figure.axes[len(some) :], some, strict=True):
+        if (mask := read_map(masks[stem])).any():
+            outline(axis, mask > 0)
+    return figure
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -111,13 +111,13 @@ def count(
 
 
 class At(NamedTuple):
-    """What a threshold misses, and what it costs."""
+    """What a threshold misses, and what it costs; arrays if at each grey level."""
 
-    missed: float
+    missed: Any
     """Share of the foreground that is missed, a mean over units."""
-    checked: float
+    checked: Any
     """Share of the pixels, of all images together, that are checked."""
-    bill: float
+    bill: Any
     """Cost per pixel, if a check costs 1 and a missed pixel 10."""
 
 
@@ -126,11 +126,17 @@ def missed_at(counts: Counts, threshold: float) -> np.ndarray:
     return missed_shares(counts)[:, _level(counts, threshold)]
 
 
+def at_levels(counts: Counts) -> At:
+    """Return what is missed, checked and paid if pixels from each grey level on are checked."""
+    below = np.pad(np.cumsum(counts.grey.pooled, axis=1), ((0, 0), (1, 0))) / counts.pixels
+    checked = 1 - below.sum(axis=0)
+    return At(missed_shares(counts).mean(axis=0), checked, checked + 10 * below[1])
+
+
 def at(counts: Counts, threshold: float) -> At:
     """Return what is missed, checked and paid if pixels from a threshold on are checked."""
-    pooled, level = counts.grey.pooled, _level(counts, threshold)
-    checks, misses = pooled[:, level:].sum() / pooled.sum(), pooled[1, :level].sum() / pooled.sum()
-    return At(missed_at(counts, threshold).mean(), checks, checks + 10 * misses)
+    level = _level(counts, threshold)
+    return At(*(float(values[level]) for values in at_levels(counts)))
 
 
 def _level(counts: Counts, threshold: float) -> int:
@@ -169,15 +175,27 @@ def missed_foreground(
         rows["image"].append(read_image(photographs[stem]) / 255)
         coloured = np.where(missed[..., None], to_rgb(PINK), 1.0 * foreground[..., None])
         rows["foreground"].append(coloured)
-    figure = pictures(rows, "White foreground is checked, pink foreground is missed.", titles)
-    figure.set_size_inches(7.4, 4.6)
-    return figure
+    return pictures(rows, "White foreground is checked, pink foreground is missed.", titles, 2.2)
 
 
 def nuclei() -> tuple[Counts, np.ndarray]:
     """Count the laboratory's maps as `count` does, with fields of view as units."""
     root, its_maps = laboratory()
     return count(root, its_maps, lambda stem: stem.split("_")[0])
+
+
+def of_method(method: str) -> Counts:
+    """Count the crops of `nuclei` with another shipped network, as trained, by field of view."""
+    network, data = recorded.load(method, "nuclei"), recorded.settings_of("nuclei").load_data()
+    parts = data.validation, data.tests["test"]
+    return Counts.join([recorded.count(network, part) for part in parts])
+
+
+def noise(counts: Counts, rng: np.random.Generator) -> Counts:
+    """Replace each pixel's grey level by one of 256 at random, with its label and its unit kept."""
+    pixels = counts.grey.table.sum(axis=2)  # by image and label
+    table = rng.multinomial(pixels, np.full(256, 1 / 256))
+    return Counts(table, {"groups": counts.group_index})
 
 
 def synthetic() -> tuple[np.ndarray, np.ndarray]:
