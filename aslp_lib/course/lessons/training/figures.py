@@ -43,7 +43,8 @@ def confidence_and_accuracy(logs: Mapping[str, Log], best: float | None = None) 
         nearest = epoch[abs(confidence - accuracy).argmin()]
         notes.append(f"{title}: {ends} % ({points} points), nearest at epoch {nearest:.0f}")
     axes[0].set(ylabel="confidence and accuracy, %")
-    draw_legend(figure, *axes[0].get_legend_handles_labels(), 1.6)
+    handles, labels = axes[0].get_legend_handles_labels()
+    draw_legend(figure, handles, labels, 1.6)
     figure.set_label(f"Confidence and accuracy over training. At the end, {'; '.join(notes)}.")
     return figure
 
@@ -80,7 +81,8 @@ def plan_and_bill(
             ends = f"{100 * bills[at].expected:.0f} and {100 * bills[at].paid:.0f}"
             notes.append(f"{title}, epoch {at}: {ends}")
     axes[0].set_ylabel("bill of 100 pixels")
-    draw_legend(figure, *axes[0].get_legend_handles_labels(), 5)
+    handles, labels = axes[0].get_legend_handles_labels()
+    draw_legend(figure, handles, labels, 5)
     figure.set_label(f"Plan and paid bill of 100 pixels over epochs. {'; '.join(notes)}.")
     return figure
 
