@@ -107,7 +107,7 @@ DRAWN = {
     ),
     "confidence_and_accuracy": (({"BCE": LOG},), [[60, 80, 97], [70, 90, 80]]),
     "plan_and_bill": (
-        ("BCE", dict.fromkeys(range(1, 21), Bill(0.4, 0.6, 0.3)), {"kept": 12}),
+        ({"BCE": dict.fromkeys(range(1, 21), Bill(0.4, 0.6, 0.3))}, {"BCE": [12]}),
         [[40] * 20, [60] * 20],
     ),
     "kept_epochs": (([30, 40], [70, 20]), [[30, 70], [40, 20], [[0, 30], [0, 40]]]),

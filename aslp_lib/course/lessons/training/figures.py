@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.bill.decision import Bill
-from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, directions, draw_legend, ink, themed
 
 Log = Sequence[Mapping[str, float]]
 
@@ -35,44 +35,55 @@ def confidence_and_accuracy(logs: Mapping[str, Log], best: float | None = None) 
         points = f"{gap:+.0f}".replace("-", "\N{MINUS SIGN}")
         place = 1.03 * epoch[-1], 50 * (confidence[-1] + accuracy[-1])
         axis.text(*place, points, va="center", color=directions(text=True)[int(gap < 0)])
-        axis.set(xlim=(0, 1.14 * epoch[-1]), ylim=(20, 100), title=title)
+        axis.set(xlim=(0, 1.14 * epoch[-1]), ylim=(50, 100), title=title)
         if best is not None:
-            axis.axhline(100 * best, xmax=0.6, color=ink(), linestyle="-.", linewidth=1)
-            axis.text(0, 100 * best, " deciding by π", fontsize=9, va="bottom")
+            axis.axhline(100 * best, xmax=1 / 1.14, color=ink(), linestyle="-.", linewidth=1)
+            axis.text(0, 101 * best, " ceiling of accuracy", fontsize=9, va="bottom")
         ends = " and ".join(f"{curve[-1]:.1f}" for curve in curves.values())
-        notes.append(f"{title}: {ends} % ({points} points)")
+        nearest = epoch[abs(confidence - accuracy).argmin()]
+        notes.append(f"{title}: {ends} % ({points} points), nearest at epoch {nearest:.0f}")
     axes[0].set(ylabel="confidence and accuracy, %")
-    legend_below(figure, axes[0])
+    handles, labels = axes[0].get_legend_handles_labels()
+    draw_legend(figure, handles, labels, 1.6)
     figure.set_label(f"Confidence and accuracy over training. At the end, {'; '.join(notes)}.")
     return figure
 
 
 @themed
-def plan_and_bill(title: str, bills: Mapping[int, Bill], marks: Mapping[str, int]) -> Figure:
+def plan_and_bill(
+    panels: Mapping[str, Mapping[int, Bill]], marks: Mapping[str, Sequence[int]]
+) -> Figure:
     """Plot the plan and the paid bill of BCE over epochs.
 
     Args:
-        title: title, in which "scaled" stands for dashed lines.
-        bills: epoch -> bill per pixel.
-        marks: label -> epoch that is marked.
+        panels: title, in which "scaled" stands for dashed lines -> epoch -> bill per pixel.
+        marks: title -> epochs that are marked.
     """
-    figure, (axis,) = new_panels(1, 6.2, 3.4)
-    plan, paid = 100 * np.array([(b.expected, b.paid) for b in bills.values()]).T
+    figure, axes = new_panels(len(panels), 5.2, 3.4, sharey=True)
     over, under = directions()
-    sides = {"the plan is too high": under, "the plan falls short": over}
-    epoch, line = np.array([*bills]), "--" if "scaled" in title else "-"
-    _draw(axis, epoch, {"plan": plan, "paid": paid}, sides, OF_METHODS["BCE"], line)
-    axis.axhline(100, color=ink(), linestyle="-.", linewidth=1)
-    axis.text(epoch[-1], 101, "check everything", fontsize=9, ha="right", va="bottom")
-    for row, (name, at) in enumerate(marks.items()):
-        low = 5 * row + 23
-        axis.vlines(at, low, 100 * min(bills[at][:2]), color=ink(), linewidth=1)
-        axis.text(at + 0.6, low, name, fontsize=9)
-    axis.set(xlim=(0, 62), ylim=(20, 112), ylabel="bill of 100 pixels", title=title)
-    legend_below(figure, axis)
-    shown = {**marks, "the end": int(epoch[-1])}.items()
-    notes = (f"{k}: {100 * bills[e].expected:.0f} and {100 * bills[e].paid:.0f}" for k, e in shown)
-    figure.set_label(f"{title}: plan and paid bill of 100 pixels over epochs. {'; '.join(notes)}.")
+    sides = {
+        "the plan is too high (underconfident on unchecked pixels)": under,
+        "the plan is too low (overconfident on unchecked pixels)": over,
+    }
+    notes = []
+    for axis, (title, bills) in zip(axes, panels.items(), strict=True):
+        plan, paid = 100 * np.array([(b.expected, b.paid) for b in bills.values()]).T
+        epoch, line = np.array([*bills]), "--" if "scaled" in title else "-"
+        _draw(axis, epoch, {"plan": plan, "paid": paid}, sides, OF_METHODS["BCE"], line)
+        axis.axhline(100, color=ink(), linestyle="-.", linewidth=1)
+        axis.text(epoch[-1], 101, "check everything", fontsize=9, ha="right", va="bottom")
+        for row, at in enumerate(marks[title]):
+            low = 6 * row + 23
+            axis.vlines(at, low, 100 * min(bills[at][:2]), color=ink(), linewidth=1)
+            axis.text(at + 0.6, low, f"epoch {at}", fontsize=9)
+        axis.set(xlim=(0, 62), ylim=(20, 112), title=title)
+        for at in (*marks[title], epoch[-1]):
+            ends = f"{100 * bills[at].expected:.0f} and {100 * bills[at].paid:.0f}"
+            notes.append(f"{title}, epoch {at}: {ends}")
+    axes[0].set_ylabel("bill of 100 pixels")
+    handles, labels = axes[0].get_legend_handles_labels()
+    draw_legend(figure, handles, labels, 5)
+    figure.set_label(f"Plan and paid bill of 100 pixels over epochs. {'; '.join(notes)}.")
     return figure
 
 
@@ -125,6 +136,6 @@ def _draw(
     axis.plot(epoch, kept, line, color=ink(), linewidth=1)
     for name, curve in curves.items():
         above = curve[-1] == max(promised[-1], kept[-1])
-        place, align = curve[-1] + (1.5 if above else -1.5), "bottom" if above else "top"
+        place, align = curve[-1] + (0.8 if above else -1.5), "bottom" if above else "top"
         axis.text(epoch[-1], place, name, fontsize=9, ha="right", va=align)
     axis.set(xlabel="epoch")
