@@ -154,6 +154,10 @@ DRAWN = {
          np.c_[MARGINS, ALPHA[-1]]],
     ),
     "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
+    "alphas_of_images": (
+        (range(20), ALPHA, BOUND, {"A": 1, "B": 2}),
+        [ALPHA[:, 1], ALPHA[:, 2], BOUND],
+    ),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "chance": (({100: 2.0, 400: 1.0}, 1.0, 400), [[2, 1], [[100, 2], [400, 1]], [[400, 1]]]),
     "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %

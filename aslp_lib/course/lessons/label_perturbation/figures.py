@@ -48,5 +48,6 @@ def paired_by_seed(scores: Mapping[str, np.ndarray], name: str) -> Figure:
         axis.plot(np.full(len(values), x), values, mark, color=colour, ms=9)
     axis.set(ylabel=name, xticks=range(len(scores)), xticklabels=scores, xlim=(-0.4, x + 0.4))
     means = (f"{network} {np.mean(values):.3f}" for network, values in scores.items())
-    figure.set_label(f"{name}, a line for each seed. Means: {', '.join(means)}.")
+    means_in_words = ", ".join(means).replace("-", "−")
+    figure.set_label(f"{name}, a line for each seed. Means: {means_in_words}.")
     return figure
