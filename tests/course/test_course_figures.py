@@ -101,6 +101,9 @@ DRAWN = {
         ({"A": np.array([0.04, 0.06, 0.06, 0.0612])},),
         [[[5, 0], [5, 1]], [[5.53, 8]], [[6, 0], [6.25, 3]]],
     ),
+    "paired_by_seed": (
+        ({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [[0.1, 0.3], [0.2, 0.1]]
+    ),
     "differences_by_seed": (
         ({"BCE": np.array([-0.2, 0.4]), "constant alpha": np.array([-0.1, -0.3])}, "Brier score"),
         [[[0, -0.2], [1, 0.4]], [[0, -0.1], [1, -0.3]], [0, 0]],
@@ -146,6 +149,10 @@ DRAWN = {
          np.c_[MARGINS, ALPHA[-1]]],
     ),
     "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
+    "alphas_of_images": (
+        (range(20), ALPHA, BOUND, {"A": 1, "B": 2}),
+        [ALPHA[:, 1], ALPHA[:, 2], BOUND],
+    ),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "chance": (({100: 2.0, 400: 1.0}, 1.0, 400), [[2, 1], [[100, 2], [400, 1]], [[400, 1]]]),
     "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %

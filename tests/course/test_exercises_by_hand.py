@@ -23,6 +23,7 @@ NUMBERS = {
     ),
     "sc_bce/variance": (88 / 38, [38 / 88, (88 / 38) ** 0.5, 1, 4, 22 / 38, 2]),
     "evaluation/brier": (0.3 * 0.64 + 0.7 * 0.04, [0.21, 0.01, 0.38, 0.2 * 0.8, 0.1]),
+    "adaptive_alpha/two_images": (0.135, [0.0085, 0.006, 0.129, 0.5]),
     "adaptive_alpha/gap": (0.0875, [0.0575, 0.0125, 0.3, 0.0375, 0.05]),
     "training/climb": (35, [30, 20, 80, 6.875]),
     "audit/fair_judge": (4, [1, 2, 3, 5]),
@@ -110,12 +111,6 @@ BREAK_A_PROPERTY = {
         lambda y, u, a, b: flip(y, b, u <= a),
         lambda y, u, a, b: flip(y, b, u < a / 2),
         lambda y, u, a, b: flip(y, b, np.sort(u) < a),
-    ],
-    "adaptive_alpha/ascent": [
-        lambda z, y, b: b * ((y - 0.5) * (z + 1)).mean((1, 2)),
-        lambda z, y, b: np.full(len(z), b * ((y - 0.5) * z).mean()),
-        lambda z, y, b: b * (0.6 * y * z - 0.4 * (1 - y) * z).mean((1, 2)),
-        lambda z, y, b: b**2 * ((y - 0.5) * z).mean((1, 2)),
     ],
     "evaluation/bootstrap": [
         lambda r, n, t: sorted(EXERCISES["evaluation/bootstrap"].right(r, n, t)),
