@@ -1,6 +1,7 @@
 """SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure), and its
 extension by this project to the cross entropy of K classes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -212,8 +213,8 @@ def perturbed_logits(
         log_of_rest = F.log_softmax(logits, dim=1) + (torch.log1p(-d) + visible)
         return torch.logaddexp(log_of_rest, torch.log(d / classes))
     c = torch.log(d) - torch.log1p(1 - d)  # log(d / (2 - d)), accurate for d near 0 and near 1
-    mixed: Tensor = _LogitOfMixture.apply(logits, c)  # type: ignore[no-untyped-call]
-    return mixed
+    mix: Callable[[Tensor, Tensor], Tensor] = _LogitOfMixture.apply
+    return mix(logits, c)
 
 
 def check_constant_dose(alpha: float, technique: Technique) -> None:
