@@ -1,5 +1,6 @@
 """Figures that several lessons share, of the course and of the library, and tables."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from IPython.display import Markdown
@@ -13,8 +14,8 @@ from aslp_lib.experiments.figures import paired_differences
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markdown:
-    """Show a table; see `markdown_table`."""
-    return Markdown(markdown_table(head, rows))
+    """Show a table with true minus signs; see `markdown_table`."""
+    return Markdown(re.sub(r"(?<![\w-])-(?=\d)", "−", markdown_table(head, rows)))
 
 
 def numbers(
@@ -29,10 +30,8 @@ def numbers(
         scale: factor of all numbers.
     """
 
-    def written(x: float) -> str:
-        return f"{scale * x:z.{digits}f}".replace("-", "−")
-
-    return table(head, [[name, *map(written, row)] for name, row in rows.items()])
+    cells = [[name, *(f"{scale * x:z.{digits}f}" for x in row)] for name, row in rows.items()]
+    return table(head, cells)
 
 
 def percentages(

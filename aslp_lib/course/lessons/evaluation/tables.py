@@ -28,4 +28,4 @@ def difference(first: Counts, second: Counts, score: ScoreFunction, form: str = 
 def table(head: Sequence[str], rows: Mapping[str, Sequence[float | str]]) -> Markdown:
     """Show scores, rounded to whole numbers, and intervals, one row per network."""
     cells = [[n, *(x if isinstance(x, str) else f"{x:z.0f}" for x in r)] for n, r in rows.items()]
-    return figures.table(head, [[text.replace("-", "−") for text in row] for row in cells])
+    return figures.table(head, cells)
