@@ -70,6 +70,12 @@ def count(network: nn.Module, dataset: ImageSet) -> Counts:
     return cast(Counts, validate(network, dataset, SETTINGS))  # they have two classes
 
 
+def on_nuclei(method: str) -> list[Counts]:
+    """Count the predictions of a network on the validation and the test crops of `nuclei`."""
+    data, network = settings_of("nuclei").load_data(), load(method, "nuclei")
+    return [count(network, part) for part in (data.validation, data.tests["test"])]
+
+
 def maps(network: nn.Module, dataset: ImageSet) -> np.ndarray:
     """Predict the 8-bit maps of all images, which have one size, (N, H, W)."""
     return np.stack(grey_level_maps(network, dataset, range(len(dataset))))

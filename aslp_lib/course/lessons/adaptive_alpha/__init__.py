@@ -1,4 +1,5 @@
 """How the perturbation level of each training image is learned."""
 
 from aslp_lib.course.lessons.adaptive_alpha import figures
-from aslp_lib.course.lessons.adaptive_alpha.results import mc_runs, of_rules, on_nuclei
+from aslp_lib.course.lessons.adaptive_alpha.results import mc_runs, of_rules
+from aslp_lib.course.recorded import on_nuclei

@@ -1,21 +1,22 @@
-"""Exercises: two fixed points, and the measured-gap rule."""
+"""Exercises: fixed points, and the measured-gap rule."""
 
+import numpy as np
 import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION
 from aslp_lib.aslp.rules import MeasuredGap
-from aslp_lib.course.exercises import exercise
+from aslp_lib.course.exercises import Array, exercise, read_only
 
 
-def _difference_of_fixed_points() -> float:
-    margins = torch.tensor([[1.2], [-0.5]])
-    alphas = AdaptiveAlpha(2, HARD_INVERSION, constraint_weight=200, warm_up=0)
-    alphas.observe(accuracy=1 - 0.129)
-    for _ in range(500):
-        alphas.update(torch.arange(2), margins, torch.ones(2, 1))
-    fitted, unfitted = alphas.alpha.tolist()
-    return float(fitted - unfitted)
+def _fixed_points(margins: Array, bound: float, weight: float) -> Array:
+    """Repeat the library's update, with one pixel of each margin, until the alphas stand still."""
+    alphas = AdaptiveAlpha(len(margins), HARD_INVERSION, constraint_weight=weight, warm_up=0)
+    alphas.observe(accuracy=1 - bound)
+    logits = torch.tensor(margins)[:, None]
+    for _ in range(2000):
+        alphas.update(torch.arange(len(margins)), logits, torch.ones_like(logits))
+    return alphas.alpha.double().numpy()
 
 
 def _bound_after_validation() -> float:
@@ -25,15 +26,22 @@ def _bound_after_validation() -> float:
     return rule.bound.item()
 
 
-TWO_IMAGES = exercise(
-    "adaptive_alpha/two_images",
-    right=_difference_of_fixed_points,
+FIXED_POINTS = exercise(
+    "adaptive_alpha/fixed_points",
+    right=_fixed_points,
+    tolerance=1e-4,
+    expects="an array of alphas, one for each image",
     mistakes={
-        "formula": (1.2 + 0.5) / 200,
-        "excess": 1.2 / 200,
-        "bound": 0.129,
-        "limit": 0.5,
+        "formula": lambda m, bound, weight: bound + m / weight,
+        "excess": lambda m, bound, weight: np.maximum(m, 0) / weight,
+        "bound": lambda m, bound, weight: np.where(m > 0, bound, 0),
+        "no limit": lambda m, bound, weight: np.where(m > 0, bound + m / weight, 0),
     },
+    grid=(
+        (*read_only([1.2, -0.5, 1.9]), 0.129, 200.0),
+        (*read_only([3, 0.8, -2, -0.1]), 0.2, 10.0),
+        (*read_only([0.5, 6]), 0.1, 10.0),
+    ),
 )
 
 GAP = exercise(
@@ -48,4 +56,4 @@ GAP = exercise(
     },
 )
 
-EXERCISES = (TWO_IMAGES, GAP)
+EXERCISES = (FIXED_POINTS, GAP)

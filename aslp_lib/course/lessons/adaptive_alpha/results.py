@@ -3,7 +3,6 @@
 import pandas
 
 from aslp_lib.course import recorded
-from aslp_lib.metrics.counts import Counts
 
 RULES: dict[str, tuple[str, dict[str, object]]] = {
     "BCE": ("bce", {}),
@@ -45,10 +44,3 @@ def mc_runs() -> pandas.DataFrame:
         "width of alphas": table.alpha_p90 - table.alpha_p10,
     }
     return pandas.DataFrame(columns).set_index(table.index.map("{0[0]}, seed {0[1]}".format))
-
-
-def on_nuclei(method: str) -> list[Counts]:
-    """Count the predictions of a network on the validation and the test crops of `nuclei`."""
-    data = recorded.settings_of("nuclei").load_data()
-    network = recorded.load(method, "nuclei")
-    return [recorded.count(network, part) for part in (data.validation, data.tests["test"])]

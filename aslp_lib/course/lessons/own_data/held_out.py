@@ -186,9 +186,7 @@ def nuclei() -> tuple[Counts, np.ndarray]:
 
 def of_method(method: str) -> Counts:
     """Count the crops of `nuclei` with another shipped network, as trained, by field of view."""
-    network, data = recorded.load(method, "nuclei"), recorded.settings_of("nuclei").load_data()
-    parts = data.validation, data.tests["test"]
-    return Counts.join([recorded.count(network, part) for part in parts])
+    return Counts.join(recorded.on_nuclei(method))
 
 
 def noise(counts: Counts, rng: np.random.Generator) -> Counts:
