@@ -81,7 +81,7 @@ def trained_again() -> dict[tuple[str, str, str], pandas.Series]:
 
 
 def photographs() -> dict[str, list[float]]:
-    """Read mean scores on photographs: method -> ECE in % at home and on SOD, then the NLL."""
+    """Read mean scores on photographs: method -> ECE in % on familiar ones and SOD, then NLL."""
     methods = {
         "BCE": ("bce", "none"),
         "BCE, scaled": ("bce", "temperature_scaling"),
