@@ -1,4 +1,4 @@
-"""Areas and bills on images from elsewhere, temperatures, and draws of labelled fields."""
+"""Areas and bills on shifted test sets, temperatures, and draws of labelled fields."""
 
 from collections.abc import Mapping
 
