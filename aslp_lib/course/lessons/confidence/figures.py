@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from aslp_lib.course.figures.panels import outline
-from aslp_lib.evaluation.figures.style import directions, draw_legend, new_figure, themed
+from aslp_lib.evaluation.figures.style import PINK, draw_legend, new_figure, themed
 
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Grey levels of an image, its mask in {0, 1}, and predicted P(y=1), each (H, W) or (H, W, 3)."""
 
 KINDS = "false foreground", "missed, f > 1/10", "missed, f ≤ 1/10: not checked"
 GREYS = "#CCCCCC", "#858585"
-"""Colours of the kinds that are checked; the kind that is not has that of overconfidence."""
+"""Colours of the kinds that are checked; the kind that is not is pink, as in the bill."""
 
 
 @themed
@@ -31,7 +31,7 @@ def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
     examples = [example for several in sets.values() for example in several]
     figure = new_figure(1.35 * len(examples) + 0.8, 4.7)
     grid = figure.subplots(3, len(examples), squeeze=False)
-    colours = *GREYS, directions()[0]
+    colours = *GREYS, PINK
     for axes, (image, mask, p) in zip(grid.T, examples, strict=True):
         axes[0].imshow(image, cmap="gray", vmin=0, vmax=255)
         outline(axes[0], mask)
