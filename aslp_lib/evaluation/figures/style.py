@@ -121,9 +121,10 @@ def ink() -> str:
 def looks(labels: Iterable[str]) -> dict[str, Look]:
     """Choose colour, line style and marker of the methods or curves of a figure.
 
-    A method has its own colour in every figure, see `OF_METHODS`. Its line is solid as trained,
-    dashed if temperature-scaled, dotted if undone, and dash-dotted after another recalibration.
-    Other methods and curves have the remaining colours and all line styles.
+    A method has its own colour in every figure, see `OF_METHODS`; the Bayes-optimal predictor has
+    that of the text. A line is solid as trained, dashed if temperature-scaled, dotted if undone,
+    and dash-dotted after another recalibration. Other methods and curves have the remaining colours
+    and all line styles.
 
     >>> looks(["BCE", "BCE + temperature scaling", "ASLP (MC), undone"])["ASLP (MC), undone"]
     ('#8A45A8', ':', '^')
@@ -137,7 +138,8 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     for label in labels:
         method, *change = re.split(r",? \+ |, ", label, maxsplit=1)
         if method not in looks_of:
-            named = [c for name, c in OF_METHODS.items() if method.lower().startswith(name.lower())]
+            known = OF_METHODS | {"Bayes-optimal": ink()}
+            named = [c for name, c in known.items() if method.lower().startswith(name.lower())]
             used = {colour for colour, _ in looks_of.values()}
             looks_of[method] = (named[0], "-") if named and named[0] not in used else next(others)
         colour, own = looks_of[method]
