@@ -126,13 +126,9 @@ DRAWN = {
         ({"A": (RARE, "prediction"), "B": (RARE, "foreground")},),
         [[50, 100], [[80, 70]], [0, 100], [[20, 30]]],
     ),
-    "entropy_of_kinds": (  # mean confidence 0.8
-        ({"easy": (30, 27), "hard": (10, 5)},),
-        [
-            [[0.9, entropy(0.9)], [0.5, entropy(0.5)]],
-            [[0.8, 0.75 * entropy(0.9) + 0.25 * entropy(0.5)]],
-            [[0.8, entropy(0.8)]],
-        ],
+    "entropies": (
+        ({"easy": (0.9, 0.3), "hard": (0.5, 0.7)},),
+        [entropy(np.linspace(0.5, 1, 251)), [[0.9, 0.3]], [[0.5, 0.7]]],
     ),
     "predictions": ((SHAPES, [0], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
     "paid_bills": (
@@ -184,7 +180,7 @@ DRAWN = {
         ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
         [BOUND, ALPHA[:, ORDER[2]] / 2],
     ),
-    "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
+    "alphas_over_margins": (({"A": TRACE},), [np.c_[MARGINS, ALPHA[-1]]]),
     "less_confidence": (  # two of the same pixel's labels agree with probability 0.8^2 + 0.2^2
         (0.8,),
         [np.linspace(80, 50, 101), [80, 80], np.linspace(100, 50, 101), [68, 68]],

@@ -9,42 +9,31 @@ from scipy.special import entr
 
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, loss_floor
-from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, GREY, YELLOW, ink, looks, new_figure, themed
+from aslp_lib.course.figures.panels import POINT, new_panels
+from aslp_lib.evaluation.figures.style import GREY, ink, looks, themed
 
 
 @themed
-def entropy_of_kinds(kinds: Mapping[str, tuple[int, int]]) -> Figure:
-    """Plot the entropy of a prediction over its confidence, for two kinds of pixels.
-
-    The mean entropy of two confidences lies on the line between them, below the curve.
+def entropies(points: Mapping[str, tuple[float, float]], *, chord: bool = False) -> Figure:
+    """Plot mean entropies over mean confidences, below the entropy of a single confidence.
 
     Args:
-        kinds: label -> number of pixels, and how many of them are correct.
+        points: label -> mean confidence, and mean entropy in nats.
+        chord: join the first two points.
     """
-    pixels, correct = np.array([*kinds.values()]).T
-    confidence, weights = correct / pixels, pixels / pixels.sum()
-    entropies, overall = _entropy(confidence), float(weights @ confidence)
-    separate, common = float(weights @ entropies), float(_entropy(overall))
-    figure = new_figure(6.8, 3.8, "Entropy of a prediction over its confidence")
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6.4, 3.6)
     c = np.linspace(0.5, 1, 251)
-    axis.plot(c, _entropy(c), color=GREY, label="entropy H(c)")
-    for name, x, y, mark in zip(kinds, confidence, entropies, "v^", strict=True):
-        axis.plot(x, y, mark, color=GREEN, mec=ink(), ms=9, clip_on=False, label=f"{name}: {y:.2f}")
-    axis.plot(confidence, entropies, "--", color=GREEN)
-    label = f"mean over both kinds: {separate:.2f}"
-    axis.plot(overall, separate, "s", color=GREEN, mec=ink(), ms=9, label=label)
-    label = f"one confidence for all: {common:.2f}"
-    axis.plot(overall, common, "D", color=YELLOW, mec=ink(), ms=9, label=label)
-    axis.axvline(overall, color=ink(), linestyle=":", linewidth=1, zorder=0)
-    axis.set(xlabel="confidence c", ylabel="entropy, nats", xlim=(0.5, 1), ylim=(0, 0.8))
+    axis.plot(c, entr(c) + entr(1 - c), color=GREY, label="entropy H(c)")
+    ends = [*points.values()][: 2 * chord]
+    axis.plot([x for x, _ in ends], [y for _, y in ends], ":", color=ink())
+    notes = []
+    for name, (colour, _, mark) in looks(points).items():
+        x, y = points[name]
+        axis.plot(x, y, mark, color=colour, **POINT | {"mec": ink()}, label=name)
+        notes.append(f"{name} {x:.2f}, {y:.2f}")
+    axis.set(xlabel="mean confidence", ylabel="mean entropy, nats", xlim=(0.5, 1), ylim=(0, 0.75))
     axis.legend(loc="lower left")
-    points = "; ".join(f"{n}: {x:.2f}" for n, x in zip(kinds, confidence, strict=True))
-    figure.set_label(
-        f"Entropy over confidence. Confidences of the kinds, {points}. At their mean "
-        f"{overall:.2f}, the mean entropy is {separate:.2f} nats, below the curve at {common:.2f}."
-    )
+    figure.set_label(f"Mean confidence and mean entropy, in nats: {'; '.join(notes)}.")
     return figure
 
 
@@ -99,7 +88,3 @@ def ascent(paths: Mapping[str, np.ndarray], bound: float) -> Figure:
     axis.legend(loc="center right")
     figure.set_label(f"Alpha over steps, bound {bound:.2f}. {'; '.join(ends)}.")
     return figure
-
-
-def _entropy(confidence: np.ndarray | float) -> np.ndarray:
-    return entr(confidence) + entr(1 - np.asarray(confidence))

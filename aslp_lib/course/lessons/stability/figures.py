@@ -37,23 +37,25 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
 
 
 @themed
-def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Plot the last alpha of each image over its margin, one panel per run, on a common scale.
+def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
+    """Plot the last alpha of each image over its margin, one panel per simulation.
 
     A rug on the left shows the distribution of the alphas.
 
     Args:
-        runs: label -> (images,) margins in nats and (images,) alphas.
+        traces: label -> the simulation.
     """
     import seaborn  # takes a second, which other notebooks need not wait for
 
-    figure, panels = new_panels(len(runs), 3.3, 3.3, sharex=True, sharey=True)
-    for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
+    figure, panels = new_panels(len(traces), 3.3, 3.3, sharex=True, sharey=True)
+    alphas = {title: trace.alpha[-1] for title, trace in traces.items()}
+    for axis, (title, alpha) in zip(panels, alphas.items(), strict=True):
         is_small = len(alpha) < 500
-        axis.plot(margins, alpha, ".", color=ASLP, markersize=5 if is_small else 2)
+        axis.axhline(traces[title].bound[-1], color=ink(), linewidth=1)
+        axis.plot(traces[title].margins, alpha, ".", color=ASLP, markersize=5 if is_small else 2)
         seaborn.rugplot(y=alpha, ax=axis, color=ASLP, alpha=0.3 if is_small else 0.03, height=0.04)
         axis.set(xlabel="margin of the image, nats", title=title)
-    all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
+    all_alphas = np.concatenate([*alphas.values()])
     low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
     # The axis starts at 0, unless that would leave half of it empty.
     margin = 0.1 * (top - low)
@@ -61,7 +63,7 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     panels[0].set(ylabel="perturbation level alpha", ylim=(bottom, top + margin))
     notes = "; ".join(
         f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}"
-        for title, (_, alpha) in runs.items()
+        for title, alpha in alphas.items()
     )
     figure.set_label(f"Alphas over the margins of the images. {notes}.")
     return figure
@@ -72,8 +74,6 @@ def excess_over_bound(
     excess: Mapping[str, Sequence[float]], predicted: Mapping[str, Sequence[float]]
 ) -> Figure:
     """Plot the excess of the alphas over MC's bound and its prediction, joined for each run.
-
-    The line is dashed if the excess is above its prediction.
 
     Args:
         excess: technique -> mean alpha minus the bound, one per seed.
@@ -89,8 +89,7 @@ def excess_over_bound(
             label = label if place == 0 else ""
             axis.plot([end] * len(values), values, mark, color=colour, label=label)
         for pair in zip(excess[name], predicted[name], strict=True):
-            line = "-" if pair[0] < pair[1] else "--"
-            axis.plot(ends, pair, line, color=GREY, linewidth=1, zorder=1)
+            axis.plot(ends, pair, color=GREY, linewidth=1, zorder=1)
         notes.append(f"{name}: {np.mean(excess[name]):.3f}, {np.mean(predicted[name]):.3f}")
     axis.axhline(0, color=ink(), linewidth=1)
     axis.annotate("bound", (len(excess) - 0.6, 0), (0, 4), textcoords="offset points")
