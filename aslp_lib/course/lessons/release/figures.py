@@ -30,7 +30,7 @@ def doses(traces: Mapping[str, tuple[Trace, float]]) -> Figure:
         }
     )
     figure.axes[0].set_ylabel("dose, alpha * beta")
-    figure.set_label(figure.get_label().replace("Alphas", "Doses", 1))
+    figure.set_label(str(figure.get_label()).replace("Alphas", "Doses", 1))
     return figure
 
 
