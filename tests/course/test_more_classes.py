@@ -63,7 +63,7 @@ def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_int
     excess = 100 * (rows.probability_boundary - rows.frequency_boundary).to_numpy()
     np.testing.assert_allclose(values("excess_boundary", "test", "none"), excess)
     half = 2.7764 * excess.std(ddof=1) / np.sqrt(5)  # t of 4 degrees of freedom
-    text = lesson.over_splits({"boundary": "excess_boundary"}).data.splitlines()[2]
+    text = lesson.over_splits({"boundary": ("test", "excess_boundary")}).data.splitlines()[2]
     numbers = f"{excess.mean():+.1f} [{excess.mean() - half:+.1f}, {excess.mean() + half:+.1f}]"
     assert text == f"| as trained | {numbers} |"
 

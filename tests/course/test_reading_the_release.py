@@ -37,7 +37,7 @@ def by_loops(maps, masks, bins):
 @pytest.mark.claim(
     "release",
     "The authors' bins of equal mass count some pixels twice",
-    "release: 6. Bins that overlap",
+    "release: Bins",
 )
 def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
     counts = Counts.from_map(*FOUR)

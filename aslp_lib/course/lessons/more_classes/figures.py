@@ -1,7 +1,8 @@
-"""Figures of the three classes: maps of each class, and promised and delivered areas."""
+"""Figures of the three classes: maps, decisions, and promised and delivered areas."""
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -27,7 +28,21 @@ def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
         "White is 1, black is 0. Labels are black or white; the maps of the network are grey where "
         "classes share the probability, and its confidence is grey there, too."
     )
-    return pictures(rows, note, ["image,\nconfidence", *dataset.classes])
+    return pictures(rows, note, ["image,\nconfidence", *dataset.classes], side=1.6)
+
+
+def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) -> Figure:
+    """Show an image beside the class of each pixel: boundaries black, interiors grey.
+
+    Args:
+        dataset: set of the image.
+        index: index of the image in the set.
+        classes: title -> the class of each pixel of all images, (N, H, W).
+    """
+    shades = np.array([1, 0.7, 0])
+    row = [dataset.crops[index] / 255, *(shades[maps[index]] for maps in classes.values())]
+    note = "Boundaries are black, interiors grey, and the background white."
+    return pictures({"": row}, note, ["image", *classes], side=2)
 
 
 @themed

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from aslp_lib.course.figures import table
 from aslp_lib.course.recorded import FOLDER
-from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.seed_statistics import student_interval
 
 VARIANTS: Mapping[str, str] = {
@@ -41,8 +41,8 @@ def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
         part: name of the set.
         recalibration: a key of `VARIANTS`.
     """
-    table = read()
-    rows = table[(table["set"] == part) & (table.recalibration == recalibration)]
+    record = read()
+    rows = record[(record["set"] == part) & (record.recalibration == recalibration)]
     kind, _, name = quantity.partition("_")
     if quantity == "bill":
         promised, delivered = (
@@ -55,23 +55,20 @@ def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
     return np.array(100 * rows[quantity])
 
 
-def over_splits(
-    quantities: Mapping[str, str], *recalibrations: str, part: str = "test"
-) -> Markdown:
+def over_splits(quantities: Mapping[str, tuple[str, str]], *recalibrations: str) -> Markdown:
     """Show the mean of quantities over the splits, with Student's 95 % interval.
 
     Args:
-        quantities: heading -> quantity, see `values`.
+        quantities: heading -> name of the set, and quantity, see `values`.
         recalibrations: keys of `VARIANTS` to show; all of them, unless given.
-        part: name of the set.
     """
     rows = []
     for recalibration in recalibrations or VARIANTS:
         row = [VARIANTS[recalibration]]
-        for quantity in quantities.values():
+        for part, quantity in quantities.values():
             of_splits = values(quantity, part, recalibration)
             low, high = student_interval(of_splits.tolist())
             sign = "+" if quantity == "bill" or quantity.startswith("excess") else ""
             row.append(f"{of_splits.mean():{sign}z.1f} [{low:{sign}z.1f}, {high:{sign}z.1f}]")
         rows.append(row)
-    return Markdown(markdown_table([f"{part}, %", *quantities], rows))
+    return table(["%", *quantities], rows)

@@ -1,17 +1,37 @@
-"""Figures of maps before and after min-max normalisation, and of overlapping bins."""
+"""Figures of simulated doses, of maps before and after normalisation, and of overlapping bins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from aslp_lib.course.figures import alphas_over_epochs
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.lessons.release.bins import Spans
+from aslp_lib.course.simulation import Trace
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import BLUE, YELLOW, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, themed
 from aslp_lib.maps.write import min_max
+
+
+def doses(traces: Mapping[str, tuple[Trace, float]]) -> Figure:
+    """Plot the doses of three images over the epochs with their bound, one panel per simulation.
+
+    Args:
+        traces: label -> the simulation and the beta of its technique.
+    """
+    figure = alphas_over_epochs(
+        {
+            name: replace(trace, alpha=beta * trace.alpha, bound=beta * trace.bound)
+            for name, (trace, beta) in traces.items()
+        }
+    )
+    figure.axes[0].set_ylabel("dose, alpha * beta")
+    figure.set_label(str(figure.get_label()).replace("Alphas", "Doses", 1))
+    return figure
 
 
 @themed
@@ -31,6 +51,7 @@ def stretched_maps(
     for axis, values in zip(grid[1:].flat, (*maps, *normalised), strict=True):
         shares.append(f"{100 * (values >= 128).mean():.0f} %")
         extent = f"{values.min() / 255:.2f} to {values.max() / 255:.2f}"
+        axis.spines[:].set_visible(True)  # a black map would dissolve into a dark page
         axis.set_xlabel(f"{extent}\n{shares[-1]} foreground", fontsize=9)
     notes = map(" and ".join, zip(shares[: len(maps)], shares[len(maps) :], strict=True))
     figure.set_label(
@@ -53,9 +74,9 @@ def overlapping_bins(spans: Spans, title: str) -> Figure:
     start = np.append(0.5, spans.high[:-1])
     look: dict[str, Any] = {"edgecolor": ink(), "linewidth": 0.8}
     label = "pixels of the bin itself"
-    axis.barh(bins, spans.high - start, left=start, color=BLUE, label=label, **look)
+    axis.barh(bins, spans.high - start, left=start, color=GREY, label=label, **look)
     label = "pixels of the bin before"
-    axis.barh(bins, start - low, left=low, color=YELLOW, hatch="///", label=label, **look)
+    axis.barh(bins, start - low, left=low, color="none", hatch="///", label=label, **look)
     for number, pixels in zip(bins, spans.pixels, strict=True):
         axis.text(1.01, number, f"{100 * pixels / spans.total:.0f} %", va="center")
     axis.set(xlim=(0.5, 1.06), ylim=(len(bins) + 0.6, 0.4), yticks=bins, ylabel="bin")
