@@ -123,14 +123,18 @@ def paired_by_seed(scores: Mapping[str, np.ndarray], name: str) -> Figure:
         scores: network -> its scores, (seeds,).
         name: name of the score.
     """
-    figure, (axis,) = new_panels(1, 5.6, 3.4)
-    axis.plot(np.array([*scores.values()]), color=ink(), linewidth=0.8)
+    figure, (axis,) = new_panels(1, 6.4, 3.4)
+    values = np.array([*scores.values()])
+    if values.min() < 0 < values.max():
+        axis.axhline(0, color=GREY, linewidth=1, linestyle="--")
+    axis.plot(values, color=ink(), linewidth=0.8)
     look = looks(scores)
-    for x, (network, values) in enumerate(scores.items()):
+    for x, (network, points) in enumerate(scores.items()):
         colour, _, mark = look[network]
-        axis.plot(np.full(len(values), x), values, mark, color=colour, ms=9)
-    axis.set(ylabel=name, xticks=range(len(scores)), xticklabels=scores, xlim=(-0.4, x + 0.4))
-    means = (f"{network} {np.mean(values):.3f}" for network, values in scores.items())
+        axis.plot(np.full(len(points), x), points, mark, color=colour, ms=9)
+    names = [network.replace("ASLP (", "ASLP\n(") for network in scores]
+    axis.set(ylabel=name, xticks=range(len(scores)), xticklabels=names, xlim=(-0.4, x + 0.4))
+    means = (f"{network} {np.mean(points):.3f}" for network, points in scores.items())
     means_in_words = ", ".join(means).replace("-", "−")
     figure.set_label(f"{name}, a line for each seed. Means: {means_in_words}.")
     return figure
