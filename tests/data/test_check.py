@@ -103,6 +103,7 @@ WRONG = {
     "0005.png has colours": lambda r: Image.new("RGB", (40, 32), "red").save(mask(r, 5)),
     "0006.png is not a binary mask": lambda r: draw(mask(r, 6), RAMP),
     "0007.png has grey levels 0 to 1 only": lambda r: draw(mask(r, 7), np.eye(32, 40)),
+    "0010.png cannot be read": lambda r: cut(mask(r, 10)),
     r"stems shared by several .*Image \(keep one file each\): DUTS-TR_0008": (
         lambda r: shutil.copy(image(r, 8), image(r, 8).with_suffix(".jpeg"))
     ),
