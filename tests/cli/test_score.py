@@ -111,17 +111,36 @@ def test_masks_without_a_map_may_be_left_out(elsewhere, score):
     assert "maps in maps without a mask in SOD/GT: m0" in error
 
 
-@pytest.mark.usefixtures("quick_reports")
-def test_several_methods_and_sets_make_one_comparison(elsewhere, score, written):
-    for seed, name in enumerate(("SOD", "ECSSD")):
+def cells(page):
+    """The texts of a page's cells, row by row, and its pictures' words."""
+    soup = BeautifulSoup(page, "html.parser")
+    rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in soup.find_all("tr")]
+    return SimpleNamespace(rows=rows, alts=[each["alt"] for each in soup("img")])
+
+
+ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
+SET = "$x$ & <SOD>"
+IN_TEX = (
+    r"\$x\$ \& \textless{}SOD\textgreater{} & \$\textbackslash{}frac\{1\}\$ \textbar{} "
+    r"b\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\%\&\_\#\textless{}b"
+    r"\textgreater{}{*}x{*}{[}y{]}(z)` & "
+)
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_several_methods_and_sets_make_one_comparison_with_their_names_to_the_letter(
+    elsewhere, score, written
+):
+    for seed, name in enumerate((SET, "ECSSD")):
         write_set([f"runs/one/{name}", f"runs/two/{name}"], f"data/{name}/GT", seed=seed)
+    maps = f"--maps '{ODD}=runs/one' _b=runs/two --masks 'data/{SET}/GT' data/ECSSD/GT"
     files = "--out all.json --report all.html --table all.csv all.md all.tex"
-    maps = "--maps BCE=runs/one 'ASLP & co=runs/two' --masks data/SOD/GT data/ECSSD/GT"
     score(f"{maps} --bins 5 {files}")
+    named = [[name, method] for name in (SET, "ECSSD") for method in (ODD, "_b")]
     rows, lines = written("all.json"), table_of("all.csv")
-    named = [(name, method) for name in ("SOD", "ECSSD") for method in ("BCE", "ASLP & co")]
-    assert [(name, method) for name, own in rows.items() for method in own] == named
-    assert [(line["set"], line["method"]) for line in lines] == named
+    assert [[name, method] for name, own in rows.items() for method in own] == named
+    assert [[line["set"], line["method"]] for line in lines] == named
     for line in lines:
         row = rows[line["set"]][line["method"]]
         expected = {"ece": row["ece"]}
@@ -130,13 +149,19 @@ def test_several_methods_and_sets_make_one_comparison(elsewhere, score, written)
             expected |= {f"{name}_low": low, f"{name}_high": high}
         in_csv = {name: float(line[name] or "nan") for name in expected}
         assert in_csv == pytest.approx(expected, rel=1e-5, nan_ok=True)
-    text = f"{100 * rows['ECSSD']['BCE']['ece']:.2f}"
-    for file, words in {
-        "all.md": (text, "↓"),
-        "all.tex": (text, r"ASLP \& co", r"\begin{table}"),
-        "all.html": (text, "<b>ASLP &amp; co</b>", "(5 equal bins"),
-    }.items():
-        assert all(each in Path(file).read_text() for each in words)
+    page = cells(Path("all.html").read_text())
+    assert [row[:2] for row in page.rows[1:5]] == named
+    assert page.rows[6][:3] == [SET, ODD, "4"]
+    assert sum(ODD in alt for alt in page.alts) == 2 * 5  # three of its own, two with both
+    shown = mistune.create_markdown(plugins=["table", "strikethrough", "url", "math"])
+    rendered = cells(shown(Path("all.md").read_text()))
+    assert [row[:2] for row in rendered.rows[1:]] == named
+    assert Path("all.tex").read_text().splitlines()[9].startswith(IN_TEX)
+    text = f"{100 * rows['ECSSD'][ODD]['ece']:.2f}"
+    for file, mark in {"md": "↓", "tex": r"\begin{table}", "html": "(5 equal bins"}.items():
+        content = Path(f"all.{file}").read_text()
+        assert text in content and mark in content
+    assert f"<b>{html.escape(ODD)}</b>" in content
 
 
 def test_bins_and_stretching_reach_the_scores(elsewhere, score, written):
@@ -213,38 +238,7 @@ def test_names_are_those_that_the_user_gave_or_wrote_not_what_links_lead_to(else
     assert list(parse_sets(["ECSSD/GT", "SOD/GT/../GT", "a=store/GT"])) == ["ECSSD", "SOD", "a"]
 
 
-def cells(page):
-    """The texts of a page's cells, row by row, and its pictures' words."""
-    soup = BeautifulSoup(page, "html.parser")
-    rows = [[cell.text for cell in row.find_all(["th", "td"])] for row in soup.find_all("tr")]
-    return SimpleNamespace(rows=rows, alts=[each["alt"] for each in soup("img")])
-
-
-ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
-SET = "$x$ & <SOD>"
-
-
-@pytest.mark.slow
-@pytest.mark.fault
-def test_a_label_is_shown_to_the_letter(elsewhere, score):
-    write_set(["a", "b"], f"{SET}/GT")
-    maps = f"--maps '{ODD}=a' _b=b --masks '{SET}/GT'"
-    score(f"{maps} --report r.html --table t.md t.tex")
-    page = cells(Path("r.html").read_text())
-    assert [row[:2] for row in page.rows[1:3]] == [[SET, ODD], [SET, "_b"]]
-    assert page.rows[4][:3] == [SET, ODD, "4"]
-    assert sum(ODD in alt for alt in page.alts) == 5  # three of its own, two with both
-    shown = mistune.create_markdown(plugins=["table", "strikethrough", "url", "math"])
-    rendered = cells(shown(Path("t.md").read_text()))
-    assert [row[:2] for row in rendered.rows[1:]] == [[SET, ODD], [SET, "_b"]]
-    line = Path("t.tex").read_text().splitlines()[9]
-    assert line.startswith(
-        r"\$x\$ \& \textless{}SOD\textgreater{} & \$\textbackslash{}frac\{1\}\$ \textbar{} "
-        r"b\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\%\&\_\#\textless{}b"
-        r"\textgreater{}{*}x{*}{[}y{]}(z)` & "
-    )
-
-
+@pytest.mark.usefixtures("quick_reports")
 def test_seeds_are_compared_in_pairs(elsewhere, score, written):
     """Means, standard deviations and paired differences, by NumPy and SciPy."""
     write_set([f"{label}/s{seed}" for label in "ab" for seed in range(3)], "SOD/GT")
@@ -254,7 +248,8 @@ def test_seeds_are_compared_in_pairs(elsewhere, score, written):
             shrunk = 127.5 + (0.5 + 0.02 * seed) * (grey_levels - 127.5)
             Image.fromarray(np.rint(shrunk).astype(np.uint8)).save(f"b/s{seed}/{path.name}")
     maps = "--maps a=a/s0,a/s1,a/s2 b=b/s0,b/s1,b/s2 --masks SOD/GT"
-    printed = score(f"{maps} --out s.json --table s.csv s.md --scores nll dice")
+    files = "--out s.json --table s.csv s.md --report s.html --figures figures --format svg"
+    printed = score(f"{maps} {files} --scores nll dice")
     assert "NLL nats, better, compared with a: b (-" in printed
     rows = written("s.json")["SOD"]
     a, b = (np.array([row["nll"] for row in rows[label]]) for label in "ab")
@@ -272,6 +267,11 @@ def test_seeds_are_compared_in_pairs(elsewhere, score, written):
     _, line = table_of("s.csv")
     assert {key: float(line[f"nll{key}"]) for key in expected} == pytest.approx(expected, rel=1e-4)
     assert f"| SOD | b | **{b.mean():.3f} ± {b.std(ddof=1):.3f}** |" in Path("s.md").read_text()
+    page = cells(Path("s.html").read_text())
+    assert [row[:2] for row in page.rows[1:3]] == [["SOD", "a"], ["SOD", "b"]]
+    assert page.rows[-2:] == [["maps of b", "b/s2"], ["masks of SOD", "SOD/GT"]]
+    assert "±" in page.rows[1][2] and "too narrow" in Path("s.html").read_text()
+    assert Path("figures/SOD-NLL-differences.svg").exists()
 
 
 @pytest.mark.slow
@@ -304,17 +304,6 @@ def test_seeds_are_different_maps_of_the_same_images(elsewhere, score):
     Path("b/s1/m0.png").unlink()
     error = score(f"{SEEDS} --allow-missing", status=1)
     assert "SOD: the seeds or methods have maps of different images" in error
-
-
-@pytest.mark.usefixtures("quick_reports")
-def test_a_report_over_seeds(elsewhere, score):
-    write_set(["a/s0", "a/s1", "b/s0", "b/s1"], "SOD/GT")
-    score(f"{SEEDS} --report r.html --figures figures --format svg")
-    page = cells(Path("r.html").read_text())
-    assert [row[:2] for row in page.rows[1:3]] == [["SOD", "A"], ["SOD", "B"]]
-    assert page.rows[-2:] == [["maps of B", "b/s1"], ["masks of SOD", "SOD/GT"]]
-    assert "±" in page.rows[1][2] and "too narrow" in Path("r.html").read_text()
-    assert Path("figures/SOD-NLL-differences.svg").exists()
 
 
 @pytest.mark.usefixtures("few_figures")
