@@ -41,12 +41,6 @@ def test_help_and_version(elsewhere, aslp, line, shown):
     assert re.search(shown, aslp(line))
 
 
-def test_without_a_command_it_is_run(elsewhere):
-    command = parse(["--epochs=3"])
-    assert type(command) is load("run")
-    assert command.settings.epochs == 3
-
-
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("line", "status", "message"),
