@@ -76,8 +76,9 @@ def test_a_mistake_is_named_and_nothing_is_made(elsewhere, aslp, line, status, m
 
 def test_only_the_main_process_of_a_launch_prints(elsewhere, capsys, monkeypatch):
     monkeypatch.setenv("RANK", "1")
-    with pytest.raises(SystemExit):
-        main(["--help"])
+    for words in (["--help"], ["textures", "--help"]):
+        with pytest.raises(SystemExit):
+            main(words)
     for words in (["evaluate", "nowhere"], ["textures", "--dtd", "nowhere"]):
         assert main(words) == 0  # the main one does it
     assert capsys.readouterr() == ("", "")
