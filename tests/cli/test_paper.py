@@ -1,13 +1,11 @@
 """The paper's presets from the command line."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.maps.read import read_map
 from aslp_lib.runs import read_log
@@ -24,19 +22,16 @@ def there(elsewhere, paper_root):
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_reports")
 @pytest.mark.parametrize("preset", ["paper", "release"])
-def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
+def test_the_paper_s_presets_run_from_end_to_end(there, aslp, written, preset):
     """Both presets name the same network, which takes seconds to save. The release's run uses a
     small one."""
-    words = [
-        *("--preset", preset, "--data", "Dataset", "--weights", "None", "--methods", "aslp_mc"),
-        *("--epochs", "1", "--limit", "1", "--size", "64", "--device", "cpu"),
-    ]
-    assert main([*words, "--network", "tiny"] if preset == "release" else words) == 0
-    printed = capsys.readouterr().out
+    small = "--epochs 1 --limit 1 --size 64 --device cpu --weights None --methods aslp_mc"
+    network = "--network tiny" if preset == "release" else ""
+    printed = aslp(f"--preset {preset} --data Dataset {small} {network}")
     assert re.search(rf"preset {preset}: network (resnet50|tiny), input 64 x 64 pixels\n", printed)
     assert ("maps were stretched" in printed) == PRESETS[preset].min_max_maps
     run = Path("runs") / preset
-    assert json.loads((run / "metrics.json").read_text()).keys() == {"SOD", "DTD_Texture_500"}
+    assert written(run / "metrics.json").keys() == {"SOD", "DTD_Texture_500"}
     assert [row["learning_rate"] for row in read_log(run / "aslp_mc" / "log.csv")] == [2.5e-5]
     maps = map(read_map, (run / "aslp_mc" / "maps").rglob("*.png"))
     extremes = {(int(each.min()), int(each.max())) for each in maps}

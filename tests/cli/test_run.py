@@ -1,7 +1,6 @@
 """`run` and `train`, and `predict` and `evaluate` on what they made."""
 
 import csv
-import json
 import os
 import re
 import shutil
@@ -17,18 +16,18 @@ from aslp_lib.console import command_line
 from aslp_lib.metrics import SCORES
 from aslp_lib.tensors import load_tensors
 
-QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
+QUICK = "--epochs 2 --size 32 --aslp.alpha-warm-up 1 --device cpu"
+TINY = f"{QUICK} --network tiny --weights None"
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:no temperature")  # of a network that has learned nothing
 @pytest.mark.usefixtures("few_resamples")
-def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
-    assert main([*QUICK, "--limit", "3"]) == 0
+def test_one_command_does_everything_on_the_synthetic_set(elsewhere, aslp, written):
+    assert "no DUTS-TR in Dataset/" in aslp(f"{QUICK} --limit 3")
     run = elsewhere / "runs" / "demo"
-    assert "no DUTS-TR in Dataset/" in capsys.readouterr().out
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = written(run / "metrics.json")
     assert metrics.keys() == {"test", "shifted", "textures"}
     assert metrics["textures"]["bce"]["max_f"] is None
     with (run / "metrics.csv").open() as file:
@@ -42,8 +41,9 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
     plain = re.sub("</?b>", "", page)
     scored = [row for methods in metrics.values() for row in methods.values()]
     for row, line in zip(scored, rows, strict=True):
-        for name in SCORES.keys() & {key for key, value in row.items() if value is not None}:
-            assert float(line[name]) == pytest.approx(row[name], rel=1e-5)
+        defined = [name for name in SCORES if row.get(name) is not None]
+        values = [float(line[name]) for name in defined]
+        assert values == pytest.approx([row[name] for name in defined], rel=1e-5)
         assert f"<td>{SCORES['ece'].text(row['ece'])}</td>" in plain
 
 
@@ -51,87 +51,77 @@ def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
 def test_methods_train_side_by_side_as_one_after_the_other(elsewhere, capfd, monkeypatch):
     """Up to rounding, because each process has a part of the threads. Augmentation depends on the
     epoch, which processes must not share."""
+    words = f"train {QUICK} --data shapes --limit 6 --methods bce aslp_gap --augment --out".split()
     for processors in (1, 2):
         monkeypatch.setattr(os, "cpu_count", lambda processors=processors: processors)
-        words = ["--data", "shapes", "--limit", "6", "--methods", "bce", "aslp_gap", "--augment"]
-        assert main(["train", *QUICK, *words, "--out", str(processors)]) == 0
+        assert main([*words, str(processors)]) == 0
         printed = capfd.readouterr()
         assert "note: ASLP (measured gap): the alphas " in printed.out
         assert "BCE: 100%" in printed.err and "ASLP (measured gap): 100%" in printed.err
     for method in ("bce", "aslp_gap"):
         one, two = (load_tensors(elsewhere / n / method / "weights.safetensors")[0] for n in "12")
-        for name, values in one.items():
-            torch.testing.assert_close(two[name], values, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(two, one, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:no temperature")  # of a network that has learned nothing
 @pytest.mark.usefixtures("quick_reports")
-def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
-    paper_root.rename(elsewhere / "Dataset")
-    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "aslp_gap"]
-    assert main([*QUICK, *small, "--aslp.alpha-warm-up", "2"]) == 0
-    printed = capsys.readouterr().out
-    assert (
-        "preset small: network tiny, input 32 x 32 pixels\ndata: Train/DUTS-TR in Data" in printed
-    )
+def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, aslp):
+    paper_root.rename("Dataset")
+    printed = aslp(f"{TINY} --methods bce aslp_gap --aslp.alpha-warm-up 2")
+    begin = "preset small: network tiny, input 32 x 32 pixels\ndata: Train/DUTS-TR in Data"
+    assert begin in printed
     assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
-    run = elsewhere / "runs" / "small"
+    run = Path("runs/small")
     assert len((run / "validation.txt").read_text().splitlines()) == 1
     assert (run / "aslp_gap" / "maps" / "SOD").is_dir()
     note = "ote: ASLP (measured gap): the alphas stayed 0, and the loss was plain BCE, because"
     for text in (printed, (run / "report.html").read_text()):
         assert text.count(note) == text.count("the alphas ") == 1
-    assert main(["evaluate", str(run)]) == 0
+    aslp("evaluate runs/small")
 
 
 @pytest.mark.usefixtures("quick_reports")
-def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_root, capsys):
+def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_root, aslp):
     """`run` says at once that it needs one, and a run goes on with the split of its lists."""
     shutil.rmtree(own_root / "Test")
-    out = own_root.parent / "run"
-    words = ["--data", str(own_root), "--network", "tiny", "--weights", "None", "--methods", "bce"]
-    words = [*QUICK, *words, "--out", str(out)]
-    assert main(words) == 1
-    assert "no test set in" in capsys.readouterr().err and not out.exists()
-    assert main(["train", *words, "--validation-share", "0.25"]) == 0
-    printed = capsys.readouterr().out
+    out, of_lists = own_root.parent / "run", own_root.parent / "run-of-lists"
+    flags = f"--data {own_root} {TINY} --methods bce --out"
+    assert "no test set in" in aslp(f"{flags} {out}", status=1) and not out.exists()
+    printed = aslp(f"train {flags} {out} --validation-share 0.25")
     assert "preset small: network tiny, input 32 x 32 pixels\n" in printed
     assert "9 images to train, 3 to validate; tests: none" in printed
     assert printed.endswith(f"next: {command_line('predict', out)} --images DIR --out DIR\n")
-    names = ("train.txt", "validation.txt", "bce/weights.safetensors")
-    written = [(out / name).read_bytes() for name in names]
-    assert main(["train", "--resume", str(out)]) == 0
-    assert "its settings: network tiny, input 32 x 32 pixels\n" in capsys.readouterr().out
-    assert [(out / name).read_bytes() for name in names] == written
-    for command in (["--resume", str(out)], ["evaluate", str(out)], ["predict", str(out)]):
-        assert main(command) == 1
-        assert "train needs none, and neither" in capsys.readouterr().err
-    for part, stems in zip(("Train", "Validation"), written, strict=False):
-        (own_root / f"{part}.txt").write_bytes(stems)
-    assert main(["train", *words[:-1], f"{out}-of-lists"]) == 0
-    logs = [path / "bce" / "log.csv" for path in (out, Path(f"{out}-of-lists"))]
-    assert logs[0].read_text() == logs[1].read_text()
+    files = [out / name for name in ("train.txt", "validation.txt", "bce/weights.safetensors")]
+    before = [file.read_bytes() for file in files]
+    printed = aslp(f"train --resume {out}")
+    assert "its settings: network tiny, input 32 x 32 pixels\n" in printed
+    assert [file.read_bytes() for file in files] == before
+    for line in ("--resume", "evaluate", "predict"):
+        assert "train needs none, and neither" in aslp(f"{line} {out}", status=1)
+    shutil.copy(files[0], own_root / "Train.txt")
+    shutil.copy(files[1], own_root / "Validation.txt")
+    aslp(f"train {flags} {of_lists}")
+    assert (out / "bce/log.csv").read_text() == (of_lists / "bce/log.csv").read_text()
 
 
 @pytest.mark.usefixtures("quick_reports")
-def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys):
-    arguments = [*QUICK, "--limit", "3", "--methods", "aslp_mc", "--recalibrate", "auto"]
-    assert main(["run", *arguments, "--out", "whole"]) == 0
-    assert main(["train", *arguments, "--out", "steps"]) == 0
-    assert main(["evaluate", "steps"]) == 1
-    assert "(the command predict makes them)" in capsys.readouterr().err
-    assert main(["predict", "steps"]) == 0
-    assert main(["evaluate", "steps"]) == 0
-    whole, steps = (Path(folder, "metrics.json").read_text() for folder in ("whole", "steps"))
-    assert whole == steps
-    words = ["--table", "t.md", "--scores", "ece_sweep", "--intervals", "--figures", "f"]
-    assert main(["evaluate", "steps", "--no-weighted-f", *words]) == 0
-    row = json.loads(Path("steps/metrics.json").read_text())["test"]["aslp_mc"]
+def test_the_steps_one_by_one_equal_the_whole(elsewhere, aslp, written):
+    flags = f"{QUICK} --limit 3 --methods aslp_mc --recalibrate auto --out"
+    aslp(f"run {flags} whole")
+    aslp(f"train {flags} steps")
+    assert "(the command predict makes them)" in aslp("evaluate steps", status=1)
+    aslp("predict steps")
+    aslp("evaluate steps")
+    assert written("whole/metrics.json") == written("steps/metrics.json")
+    files = "--table t.md --scores ece_sweep --intervals --figures f"
+    aslp(f"evaluate steps --no-weighted-f {files}")
+    row = written("steps/metrics.json")["test"]["aslp_mc"]
     assert row["weighted_f"] is None
-    low, high = row["intervals"]["ece_sweep"]
-    value, *ends = (f"{100 * x:.2f}" for x in (row["ece_sweep"], low, high))
-    assert f"| test | ASLP (MC) | {value} [{ends[0]}, {ends[1]}] |" in Path("t.md").read_text()
+    value, low, high = (
+        f"{100 * x:.2f}" for x in (row["ece_sweep"], *row["intervals"]["ece_sweep"])
+    )
+    assert f"| test | ASLP (MC) | {value} [{low}, {high}] |" in Path("t.md").read_text()
     figures = {path.name for path in Path("f").iterdir()}
     assert {"test-examples.pdf", "Training-history.pdf"} < figures
 
@@ -152,37 +142,34 @@ def offline(root, monkeypatch):
 @pytest.mark.fault
 @pytest.mark.parametrize("spoil", [damaged, offline])
 def test_what_is_missing_or_bad_stops_a_run_before_it_trains(
-    elsewhere, paper_root, capsys, monkeypatch, spoil
+    elsewhere, paper_root, aslp, monkeypatch, spoil
 ):
     message = spoil(paper_root, monkeypatch)
-    assert main([*QUICK, "--preset", "small", "--data", str(paper_root)]) == 1
-    assert message in capsys.readouterr().err
+    assert message in aslp(f"{QUICK} --preset small --data {paper_root}", status=1)
     assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.fault
 @pytest.mark.usefixtures("quick_reports")
-def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
-    paper_root.rename(elsewhere / "Dataset")
-    small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
-    assert main(["train", *QUICK, *small]) == 0
-    assert main(["--resume", "runs/small", "--epochs", "9"]) == 1
-    assert "Leave the other flags out" in capsys.readouterr().err
-    assert main(["--resume", "runs/small"]) == 0
+def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, aslp):
+    paper_root.rename("Dataset")
+    aslp(f"train {TINY} --methods bce")
+    error = aslp("--resume runs/small --epochs 9", status=1)
+    assert "Leave the other flags out" in error
+    aslp("--resume runs/small")
     sorted(Path("Dataset/Train/DUTS-TR/Image").iterdir())[0].rename("elsewhere.jpg")
-    assert main(["--resume", "runs/small"]) == 1
-    error = capsys.readouterr().err
+    error = aslp("--resume runs/small", status=1)
     assert re.search("images or masks .* since runs/small began: 2, such as DUTS-TR", error)
 
 
 @pytest.mark.fault
-def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
+def test_a_stopped_run_says_how_it_goes_on(elsewhere, aslp, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("aslp_lib.cli.run.train", stop)
-    assert main([*QUICK, "--methods", "bce", "--out", "here"]) == 130
-    assert capsys.readouterr().err == "\nstopped; continue with --resume here\n"
+    error = aslp(f"{QUICK} --methods bce --out here", status=130)
+    assert error == "\nstopped; continue with --resume here\n"
 
 
 def test_the_preset_release_is_paper_with_the_flags_that_its_page_names():

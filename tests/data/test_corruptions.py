@@ -33,16 +33,8 @@ TOLERANCE = {"blur": 0.51, "contrast": 0.501, "brightness": 0, "jpeg": 0, "paste
 """Grey levels; 1 where Pillow and torch round differently."""
 
 
-def a_set(count, height, width):
-    """Random images and masks, in which every pixel matters."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (count, 3, height, width), dtype=np.uint8)
-    masks = rng.integers(0, 2, (count, 1, height, width), dtype=np.uint8)
-    return torch.from_numpy(images), torch.from_numpy(masks)
-
-
 class InMemory(ImageSet):
-    """Images and masks that are given."""
+    """Images and masks that are given, of any sizes."""
 
     def __init__(self, images, masks):
         super().__init__("given", [f"{i}" for i in range(len(images))])
@@ -52,20 +44,25 @@ class InMemory(ImageSet):
         return self.images[index], self.masks[index]
 
 
-def corrupt(images, masks, name, *, seed):
+def a_set(count, height, width):
+    """Random images and masks, in which every pixel matters."""
+    draw = np.random.default_rng(0).integers
+    images = draw(0, 256, (count, 3, height, width), dtype=np.uint8)
+    masks = draw(0, 2, (count, 1, height, width), dtype=np.uint8)
+    return InMemory(torch.from_numpy(images), torch.from_numpy(masks))
+
+
+def corrupt(data, name, *, draws):
     """A set's images and masks, corrupted by the draws of a seed."""
-    corrupted = Corrupted(InMemory(images, masks), name)
-    corrupted.draws = seed
-    items = zip(*map(corrupted.load, range(len(images))), strict=True)
-    pictures, labels = map(torch.stack, items)
-    return pictures, labels
+    corrupted = Corrupted(data, name)
+    corrupted.draws = draws
+    return map(torch.stack, zip(*map(corrupted.load, range(len(data))), strict=True))
 
 
 def test_the_table_has_every_kind_in_three_grades():
+    strengths = [(kind, strength) for kind, row in STRENGTHS.items() for strength in row]
+    assert [(each.kind, each.strength) for each in CORRUPTIONS.values()] == strengths
     assert list(CORRUPTIONS) == [f"{kind}{grade}" for kind in STRENGTHS for grade in (1, 2, 3)]
-    for kind, strengths in STRENGTHS.items():
-        ours = [CORRUPTIONS[f"{kind}{grade}"].strength for grade in (1, 2, 3)]
-        assert ours == pytest.approx(strengths)
 
 
 def resized(pixels, box, size):
@@ -75,18 +72,28 @@ def resized(pixels, box, size):
     if len(pixels) == 1:
         # A middle between two pixels is the second's; Pillow would take either.
         mode, whole = Image.Resampling.NEAREST, (1e-4, 1e-4, *picture.size)
-    return (
-        np.asarray(picture.resize(size[::-1], mode, box=whole))
-        .reshape(*size, -1)
-        .transpose(2, 0, 1)
-    )
+    new = np.asarray(picture.resize(size[::-1], mode, box=whole))
+    return new.reshape(*size, -1).transpose(2, 0, 1)
+
+
+def windows(kind, mask, rows, columns):
+    """Every window that may be cut out, as a box (left, top, right, bottom)."""
+    height, width = mask.shape[1:]
+    corners = list(product(range(height - rows + 1), range(width - columns + 1)))
+    if kind == "zoom":
+        corners = [((height - rows) // 2, (width - columns) // 2)]
+    if kind == "empty_crop":
+        inside = [mask[0, y : y + rows, x : x + columns].sum() for y, x in corners]
+        corners = [c for c, n in zip(corners, inside, strict=True) if n == min(inside)]
+    return [(x, y, x + columns, y + rows) for y, x in corners]
 
 
 def possible(kind, strength, images, masks, i):
     """Yield every (image, mask) that image i may become, one for each choice that is drawn."""
     image, mask = images[i], masks[i]
-    height, width = mask.shape[1:]
-    size, whole = (height, width), (0, 0, width, height)
+    height, width = size = mask.shape[1:]
+    rows, columns = round(strength * height), round(strength * width)
+    others = [(images[j], masks[j]) for j in range(len(images)) if j != i]
     if kind == "blur":
         sigma = strength * min(size)
         yield gaussian_filter(image.astype(float), (0, sigma, sigma), mode="nearest"), mask
@@ -102,34 +109,22 @@ def possible(kind, strength, images, masks, i):
         picture.save(file, "JPEG", quality=strength, subsampling=2)
         yield np.asarray(Image.open(file)).transpose(2, 0, 1), mask
     if kind in WINDOWS:
-        rows, columns = round(strength * height), round(strength * width)
-        corners = list(product(range(height - rows + 1), range(width - columns + 1)))
-        if kind == "zoom":
-            corners = [((height - rows) // 2, (width - columns) // 2)]
-        if kind == "empty_crop":
-            inside = [mask[0, y : y + rows, x : x + columns].sum() for y, x in corners]
-            corners = [c for c, n in zip(corners, inside, strict=True) if n == min(inside)]
-        for y, x in corners:
-            box = (x, y, x + columns, y + rows)
+        for box in windows(kind, mask, rows, columns):
             yield resized(image, box, size), resized(mask, box, size)
-    for j in set(range(len(images))) - {i} if kind == "pair" else ():
-        columns = round(strength * width)
-        sides = (i, width - columns), (j, columns)
-        for order in (1, -1):
-            yield tuple(
-                np.concatenate([resized(of[k], whole, (height, w)) for k, w in sides[::order]], 2)
-                for of in (images, masks)
-            )
-    for j in set(range(len(images))) - {i} if kind == "paste" else ():
-        rows, columns = round(strength * height), round(strength * width)
-        for side in (
-            np.s_[:, :rows],
-            np.s_[:, height - rows :],
-            np.s_[:, :, :columns],
-            np.s_[:, :, width - columns :],
-        ):
+    if kind == "pair":
+        whole = (0, 0, width, height)
+        for other, order in product(others, (1, -1)):
+            first = [resized(each, whole, (height, width - columns)) for each in (image, mask)]
+            second = [resized(each, whole, (height, columns)) for each in other]
+            sides = zip(*(first, second)[::order], strict=True)
+            yield tuple(np.concatenate(both, 2) for both in sides)
+    if kind == "paste":
+        ends = np.s_[:, :rows], np.s_[:, height - rows :]
+        ends += np.s_[:, :, :columns], np.s_[:, :, width - columns :]
+        for other, end in product(others, ends):
             pasted = image.copy(), mask.copy()
-            pasted[0][side], pasted[1][side] = images[j][side], masks[j][side]
+            for part, cover in zip(pasted, other, strict=True):
+                part[end] = cover[end]
             yield pasted
 
 
@@ -137,33 +132,33 @@ def possible(kind, strength, images, masks, i):
 def test_an_image_becomes_what_other_libraries_make_of_it_by_any_choice(name):
     """Three images, the last without foreground, by as many seeds as show every choice."""
     kind, strength = name[:-1], STRENGTHS[name[:-1]][int(name[-1]) - 1]
-    images, masks = a_set(3, *((6, 7) if "crop" in kind else (24, 30)))
-    masks[2] = 0
-    oracles = [list(possible(kind, strength, images.numpy(), masks.numpy(), i)) for i in range(3)]
-    seeds, choices = max(80, *(12 * len(each) for each in oracles)) if kind in RANDOM else 1, []
+    data = a_set(3, *((6, 7) if "crop" in kind else (24, 30)))
+    data.masks[2] = 0
+    arrays = data.images.numpy(), data.masks.numpy()
+    oracles = [list(possible(kind, strength, *arrays, i)) for i in range(3)]
+    seeds = max(80, *(12 * len(each) for each in oracles)) if kind in RANDOM else 1
+    choices = np.zeros((3, seeds), int)  # by image and seed
     for seed in range(seeds):
-        for ours, label, oracle in zip(
-            *corrupt(images, masks, name, seed=seed), oracles, strict=True
-        ):
+        changed = zip(*corrupt(data, name, draws=seed), oracles, strict=True)
+        for i, (ours, label, oracle) in enumerate(changed):
             near = [
                 np.abs(ours.numpy() - image.astype(float)).max() <= TOLERANCE.get(kind, 1)
                 and np.array_equal(label, mask)
                 for image, mask in oracle
             ]
             assert sum(near) == 1
-            choices.append(near.index(True))
-    by_image = np.reshape(choices, (seeds, 3)).T
-    for drawn, oracle in zip(by_image, oracles, strict=True):
+            choices[i, seed] = near.index(True)
+    for drawn, oracle in zip(choices, oracles, strict=True):
         expected, often = seeds / len(oracle), np.bincount(drawn, minlength=len(oracle))
         assert often.min() > 0
         assert abs(often - expected).max() <= 5 * math.sqrt(expected * (1 - 1 / len(oracle)))
     if kind in RANDOM and kind != "empty_crop":
-        assert len(np.unique(by_image, axis=0)) == 3  # each image has draws of its own
+        assert len(np.unique(choices, axis=0)) == 3  # each image has draws of its own
 
 
 def test_noise_has_its_standard_deviation_and_no_pattern():
-    grey = torch.full((4, 3, 64, 64), 128, dtype=torch.uint8)
-    noises = [corrupt(grey, grey[:, :1] * 0, f"noise{g}", seed=1)[0].double() - 128 for g in (1, 2)]
+    grey = InMemory(torch.full((4, 3, 64, 64), 128, dtype=torch.uint8), torch.zeros(4, 1, 64, 64))
+    noises = [next(corrupt(grey, f"noise{grade}", draws=1)).double() - 128 for grade in (1, 2)]
     for noise, sigma in zip(noises, (12, 25), strict=True):
         n = noise.numel()
         # Rounding adds a variance of 1/12. A standard deviation's error is sigma / sqrt(2 n).
@@ -178,11 +173,11 @@ def test_noise_has_its_standard_deviation_and_no_pattern():
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_corrupted_set_is_fixed_by_its_seed_whatever_the_order(name):
-    images, masks = a_set(7, 20, 22)
-    before = images.clone(), masks.clone()
-    corrupted = Corrupted(InMemory(images, masks), name, seed=4)
+    data = a_set(7, 20, 22)
+    images, masks = data.images.clone(), data.masks.clone()
+    corrupted = Corrupted(data, name, seed=4)
     assert (corrupted.name, len(corrupted)) == (f"given, {name}", 7)
-    changed, moved = corrupt(images, masks, name, seed=corrupted.draws)
+    changed, moved = corrupt(data, name, draws=corrupted.draws)
     for i in (4, 0, 6, 6, 1):
         image, label, index = corrupted[i]
         assert torch.equal(image, changed[i]) and torch.equal(label, moved[i].float())
@@ -191,8 +186,8 @@ def test_a_corrupted_set_is_fixed_by_its_seed_whatever_the_order(name):
     again = pickle.loads(pickle.dumps(corrupted))  # to a worker process
     again.cache()
     assert torch.equal(again[2][0], changed[2])
-    assert all(map(torch.equal, (images, masks), before))
-    others = [corrupt(images, masks, name, seed=seed)[0] for seed in range(4)]
+    assert torch.equal(data.images, images) and torch.equal(data.masks, masks)
+    others = [next(corrupt(data, name, draws=draws)) for draws in range(4)]
     assert all(torch.equal(changed, each) for each in others) == (not name.startswith(RANDOM))
     assert torch.equal(moved, masks) == name.startswith(tuple(PHOTOMETRIC))
 
@@ -200,14 +195,14 @@ def test_a_corrupted_set_is_fixed_by_its_seed_whatever_the_order(name):
 @pytest.mark.parametrize("name", CORRUPTIONS)
 @pytest.mark.parametrize("size", [(1, 2), (3, 1), (1, 1), (7, 5)])
 def test_small_images_keep_their_size(name, size):
-    images, masks = a_set(4, *size)
+    data = a_set(4, *size)
     if name.startswith("pair") and size[1] == 1:
         with pytest.raises(ValueError, match="1 pixel wide"):
-            corrupt(images, masks, name, seed=0)
-        return
-    changed, moved = corrupt(images, masks, name, seed=0)
-    assert changed.dtype == moved.dtype == torch.uint8 and moved.max() <= 1
-    assert (changed.shape, moved.shape) == (images.shape, masks.shape)
+            corrupt(data, name, draws=0)
+    else:
+        changed, moved = corrupt(data, name, draws=0)
+        assert changed.dtype == moved.dtype == torch.uint8 and moved.max() <= 1
+        assert (changed.shape, moved.shape) == (data.images.shape, data.masks.shape)
 
 
 def test_sets_and_seeds_have_draws_of_their_own_and_fingerprints_of_what_is_seen():

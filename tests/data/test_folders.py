@@ -1,5 +1,6 @@
 import re
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from aslp_lib.config import Settings
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout, paper_tests
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.maps.listing import find_images, read_list
+
+TRAIN = "Train/DUTS-TR"
 
 
 def test_the_paper_s_layout(paper_root):
@@ -113,26 +116,23 @@ def write_lists(root, train, validation, prefix="DUTS-TR-"):
             (root / f"{prefix}{name}.txt").write_text(text)
 
 
-def clear(folder):
-    for path in folder.iterdir():
+def clear(*folders):
+    for path in (path for folder in folders for path in folder.iterdir()):
         path.unlink()
 
 
-TRAIN, STEM = "Train/DUTS-TR", "DUTS-TR_0000"
+STEM = "DUTS-TR_0000"
 IMAGES, MASKS = f"{TRAIN}/Image", f"{TRAIN}/GT"
 BROKEN = {
     "no training set in .*Train; .*NAME/GT. See docs": lambda r: shutil.rmtree(r / IMAGES),
     "no folder .*GT": lambda r: shutil.rmtree(r / MASKS),
     "number of images in .*Train is 0": lambda r: clear(r / IMAGES),
-    f"images .* without a mask .*: {STEM}": lambda r: (r / MASKS / f"{STEM}.png").unlink(),
-    "masks of SOD without an": lambda r: next((r / "Test/SOD/Image").iterdir()).unlink(),
-    "SOD is empty": lambda r: [clear(r / "Test/SOD" / kind) for kind in ("Image", "GT")],
-    f"stems shared by .*Image .*: {STEM}": lambda r: (r / IMAGES / f"{STEM}.png").touch(),
+    "SOD is empty": lambda r: clear(r / "Test/SOD/Image", r / "Test/SOD/GT"),
     r"no list .*Validation\.txt; .*Add it": lambda r: write_lists(r, STEM, ""),
     r"stems of .*Train\.txt not in .*: ghost": lambda r: write_lists(r, "ghost", STEM),
     f"both in .*: {STEM}": lambda r: write_lists(r, STEM, STEM),
 }
-"""Pattern of the error -> how a layout is broken, given its root."""
+"""Pattern of the error -> how a layout is broken, given its root; test_check.py has more."""
 
 
 @pytest.mark.fault
@@ -143,19 +143,15 @@ def test_a_broken_layout_is_refused_by_name(paper_root, pattern):
         paper_layout(paper_root, size=32)
 
 
-@pytest.mark.parametrize("kind", ["images", "masks"])
-def test_damaged_files_and_sizes_that_differ_are_named(paper_root, kind):
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("kind", "image", "mask"), [("images", "20 x 10", "40 x 32"), ("masks", "40 x 32", "20 x 10")]
+)
+def test_sizes_that_differ_are_named(paper_root, kind, image, mask):
     sod = paper_layout(paper_root, size=32).tests["SOD"]
-    path = list(getattr(sod, kind).values())[1]
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(ValueError, match=rf"{path.name} cannot be read"):
-        sod.load(1)
-    Image.new("L", (20, 10)).save(path)
-    sizes = ["40 x 32", "20 x 10"][:: -1 if kind == "images" else 1]
-    for check in (lambda: sod.load(1), sod.check_files):
-        with pytest.raises(
-            ValueError, match=r"is {}, but its mask is {}; .* Resize".format(*sizes)
-        ):
+    Image.new("L", (20, 10)).save(getattr(sod, kind)["SOD_0001"])
+    for check in (partial(sod.load, 1), sod.check_files):  # which decodes nothing
+        with pytest.raises(ValueError, match=f"is {image}, but its mask is {mask}; .* Resize"):
             check()
 
 
@@ -175,56 +171,57 @@ def test_an_image_on_its_side_goes_with_its_upright_mask(paper_root):
         sod.load(1)
 
 
-@pytest.mark.fault
-def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
-    """Windows writes a byte order mark."""
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])  # Windows writes a byte order mark
+def test_a_list_has_names_in_any_script(tmp_path, encoding):
+    names = ["\u5bf9\u8c61", "a\u00a0b", "\U0001f468\u200d\U0001f469", "na\u0308me", "a b"]
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
     path = tmp_path / "list.txt"
-    for encoding in ("utf-8", "utf-8-sig"):
-        path.write_text("one\r\ntw\u00f6.JPG\r\n", encoding=encoding, newline="")
-        assert read_list(path) == ["one", "tw\u00f6"]
-    for encoding in ("utf-16", "utf-32", "latin-1"):
-        path.write_text("one\ntw\u00f6\n", encoding=encoding)
-        with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .* Save it as UTF-8"):
+    path.write_bytes("\r\n".join(f"{name}.JPG" for name in names).encode(encoding))
+    assert read_list(path) == names
+    assert set(find_images(tmp_path)) == set(names)
+
+
+BAD_LISTS = {
+    "is empty": ["\n"],
+    "stems repeated in .*: 77$": ["\n".join(["77", *map(str, range(300_000))])],
+    "lines of .* are not bare file": ["../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden"],
+    "lines of .* with control characters": ["a\x85b", "a\u2028b", "a\tb"],
+}
+"""Pattern of the error -> lists."""
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("pattern", BAD_LISTS)
+def test_bad_lists(tmp_path, pattern):
+    """A stem that occurs twice among 300,000 lines is named at once, not after 25 minutes."""
+    path = tmp_path / "list.txt"
+    for text in BAD_LISTS[pattern]:
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=pattern):
             read_list(path)
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (["", ""], "is empty"),
-        (["77", *map(str, range(300_000))], r"stems repeated in .*: 77$"),
-        *(
-            (["one", place], r"lines of .* are not bare file names.*: " + re.escape(place))
-            for place in ("../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden")
-        ),
-        *(([odd], "lines of .* with control characters") for odd in ("a\x85b", "a\u2028b", "a\tb")),
-    ],
-)
-def test_bad_lists(tmp_path, lines, message):
-    """A stem that occurs twice among 300,000 lines is named at once, not after 25 minutes."""
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_a_list_in_another_encoding_is_refused(tmp_path, encoding):
     path = tmp_path / "list.txt"
-    path.write_text("\n".join(lines), encoding="utf-8")
-    with pytest.raises(ValueError, match=message):
+    path.write_text("one\ntw\u00f6\n", encoding=encoding)
+    with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .* Save it as UTF-8"):
         read_list(path)
 
 
 @pytest.mark.fault
-def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_path):
-    names = ["\u5bf9\u8c61", "a\u00a0b", "\U0001f468\u200d\U0001f469", "na\u0308me", "a b"]
-    for name in names:
-        (tmp_path / f"{name}.png").touch()
-    (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
-    assert set(read_list(tmp_path / "list.txt")) == set(find_images(tmp_path)) == set(names)
-    for odd in ("a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\u202eb", "a\udcffb"):
-        path = tmp_path / f"{odd}.png"
-        path.touch()
-        with pytest.raises(ValueError, match=r"files in .* with control characters") as refused:
-            find_images(tmp_path)
-        assert ascii(odd) in str(refused.value)
-        path.unlink()
-    (tmp_path / "Test" / "S\u202eDO").mkdir(parents=True)  # the name of a set is printed too
-    with pytest.raises(ValueError, match=r"folders in .*Test with control.*S\\u202eDO"):
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\u202eb", "a\udcffb"]
+)
+def test_names_that_are_no_line_are_refused(tmp_path, name):
+    (tmp_path / f"{name}.png").touch()
+    named = re.escape(ascii(name))
+    with pytest.raises(ValueError, match=f"files in .* with control characters.*{named}"):
+        find_images(tmp_path)
+    (tmp_path / "Test" / name).mkdir(parents=True)  # the name of a set is printed too
+    with pytest.raises(ValueError, match=f"folders in .*Test with control characters.*{named}"):
         paper_tests(tmp_path, 32)
 
 

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import aslp_lib.data
 from aslp_lib import networks
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.data.folders import Folder
+from aslp_lib.data.image_set import resized
 from aslp_lib.data.nuclei import Nuclei, nuclei, nuclei3
 from aslp_lib.prediction.predict import predicted_counts
 from aslp_lib.recalibration import Temperature
@@ -95,34 +94,19 @@ def test_seeds_draw_different_fields():
 
 
 @pytest.mark.parametrize("size", [32, 48, 100])
-def test_other_sizes_resize_as_a_folder_does_and_keep_the_stored_mask(size, tmp_path):
-    stored, resized = nuclei(limit=3).train, nuclei(size, limit=3).train
-    paths = {}
-    for index, stem in enumerate(stored.stems):
-        image, mask = stored.load(index)
-        paths[stem] = tmp_path / f"{stem}.png", tmp_path / f"{stem}_mask.png"
-        Image.fromarray(image.permute(1, 2, 0).numpy()).save(paths[stem][0])
-        Image.fromarray(255 * mask[0].numpy()).save(paths[stem][1])
-    images, masks = ({stem: pair[k] for stem, pair in paths.items()} for k in (0, 1))
-    folder = Folder("oracle", images, masks, size)
-    assert folder.stems == resized.stems
-    for index in range(3):
-        expected, mask = folder.load(index)
-        image, label, _ = resized[index]
-        assert torch.equal(image, expected)
-        assert torch.equal(label, mask.float())
-        assert resized.shape(index) == (64, 64)
-        np.testing.assert_array_equal(resized.mask(index), stored.mask(index))
-
-
-def test_fingerprints_are_those_of_the_stored_crops_at_any_size():
-    """Other versions of torchvision may resize to other grey levels."""
-    stored, resized = nuclei(limit=3).train, nuclei(32, limit=3).train
-    assert stored.fingerprints() == resized.fingerprints()
-    for index, fingerprint in enumerate(stored.fingerprints().values()):
-        pixels = stored.images[index, 0].numpy(), stored.mask(index)
-        hashes = [hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in pixels]
+def test_items_of_another_size_are_resized_and_what_is_stored_is_not(size):
+    """Fingerprints too: other versions of torchvision may resize to other grey levels."""
+    stored, small = nuclei(limit=3).train, nuclei(size, limit=3).train
+    images, masks = resized(stored.images, stored.masks, size)
+    for index, fingerprint in enumerate(small.fingerprints().values()):
+        image, label, _ = small[index]
+        assert torch.equal(image, images[index]) and torch.equal(label, masks[index].float())
+        assert small.shape(index) == (64, 64)
+        pixels, mask = stored.images[index, 0].numpy(), stored.mask(index)
+        np.testing.assert_array_equal(small.mask(index), mask)
+        hashes = [hashlib.sha256(array.tobytes()).hexdigest()[:8] for array in (pixels, mask)]
         assert fingerprint == "".join(hashes)
+    assert stored.fingerprints() == small.fingerprints()
 
 
 def test_a_change_of_the_classes_does_not_reach_another_set():
