@@ -11,13 +11,9 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.truth import against_posterior
 
 OF = ["prediction", "foreground"]
-
-
-def row(levels, labels) -> Counts:
-    """Counts of one row of pixels."""
-    return Counts.from_map(np.uint8([levels]), np.uint8([labels]))
 
 
 @pytest.mark.parametrize("bins", [7, 11, 13])
@@ -76,7 +72,8 @@ def test_bins_of_equal_mass_equal_a_loop_over_pixels(cases, of):
 
 def test_a_diagram_of_equal_mass_by_hand():
     """Eight pixels, 0.6, 0.8 and 1.0: two, two and four. Each of two bins holds four."""
-    counts = row([153, 153, 204, 204, 255, 255, 255, 255], [0, 1, 1, 1, 1, 1, 1, 0])
+    levels = np.uint8([[153, 153, 204, 204, 255, 255, 255, 255]])
+    counts = Counts.from_map(levels, np.uint8([[0, 1, 1, 1, 1, 1, 1, 0]]))
     table = calibration.reliability_equal_mass(counts, bins=2)
     np.testing.assert_allclose(table.edges, [0.6, 0.8, 1.0])
     sums = [table.pixels, table.pixels * table.confidence, table.pixels * table.accuracy]
@@ -85,11 +82,9 @@ def test_a_diagram_of_equal_mass_by_hand():
 
 
 @pytest.mark.parametrize("of", OF)
-def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
-    """Bins of equal mass are those of all images together. A bin holds all of a fraction of a
-    pixel."""
+def test_bins_of_equal_mass_of_each_image_are_those_of_all_images_together(of):
+    """A bin holds all of a fraction of a pixel."""
     table = np.random.default_rng(0).integers(0, 3, (4, 2, 256))
-    table[1, :, 60:200] = 0  # empty bins
     table[:, :, 7] = table[:, :, 248] = 0
     table[0, 1, 7] = 1  # a level of one pixel
     sums = calibration.image_bins(Counts(table), 15, of, equal_mass=True)
@@ -98,13 +93,6 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
     np.testing.assert_allclose(np.sum(sums, axis=1), together)
     shares = calibration.image_bins(Counts(table / 1024), 15, of, equal_mass=True)
     np.testing.assert_allclose(1024 * np.array(shares), sums, rtol=1e-12)
-    images = np.stack(calibration.image_bins(Counts(table), 15, of), axis=1)
-    for image, own in zip(table, images, strict=True):
-        diagram = calibration.reliability(Counts(image[None]), 15, of)
-        np.testing.assert_allclose(diagram.edges, np.linspace(0, 1, 16))
-        assert np.isnan(diagram.accuracy[diagram.pixels == 0]).all()
-        means = np.nan_to_num([np.ones(15), diagram.confidence, diagram.accuracy])
-        np.testing.assert_allclose(own, means * diagram.pixels)
 
 
 @pytest.mark.claim(
@@ -129,19 +117,32 @@ def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above()
 
 
 @pytest.mark.parametrize("score", [calibration.ece, calibration.ece_equal_mass])
-@pytest.mark.parametrize("bins", [-1, 0, 257, 1.5, 10.0, "10", None, True])
-def test_the_number_of_bins_is_one_that_counts_can_fill(score, bins):
-    counts = row([0, 255], [0, 1])
-    with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1 to 256"):
-        score(counts, bins)
+def test_there_may_be_as_many_bins_as_grey_levels_or_256(score):
+    counts = Counts.from_map(np.uint8([[0, 255]]), np.uint8([[0, 1]]))
     assert score(counts, 256) == score(counts, np.int64(10)) == 0
+    assert score(Counts(np.ones((1, 2, 8))), 256) > 0
+    assert score(Counts(np.ones((1, 2, 4096))), 257) > 0
 
 
-def test_what_cannot_be_measured():
-    with pytest.raises(ValueError, match="number of pixels is 0"):
-        calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
-    with pytest.raises(ValueError, match="of is 'both'"):
-        calibration.ece(row([0, 255], [0, 1]), of="both")
-    with pytest.raises(ValueError, match="counts of 8 grey levels"):
-        calibration.check_bins(257, 8)
-    calibration.check_bins(257, 4096)
+ONES, MAPS = Counts(np.ones((1, 2, 256))), np.zeros((1, 4), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "message"),
+    [
+        *(
+            (score, (ONES, bins), f"bins is '?{bins}'?; expected an integer from 1 to 256")
+            for score in (calibration.ece, calibration.ece_equal_mass)
+            for bins in (-1, 0, 257, 1.5, 10.0, "10", None, True)
+        ),
+        (calibration.ece, (Counts(np.ones((1, 2, 8))), 257), "counts of 8 grey levels"),
+        (calibration.ece, (Counts(np.zeros((1, 2, 256))),), "number of pixels is 0"),
+        (calibration.ece, (ONES, 10, "both"), "of is 'both'"),
+        (against_posterior, (MAPS, np.zeros((1, 5))), r"\(1, 5\).*\(1, 4\)"),
+        (against_posterior, (MAPS / 255, np.zeros((1, 4))), "float64"),
+        (against_posterior, (MAPS, np.full((1, 4), np.nan)), "labels are NaN"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(call, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        call(*arguments)
