@@ -79,13 +79,6 @@ def test_what_a_set_of_one_class_does_not_have(cases):
     assert curve.shape == (256,) and np.isnan(curve).all()
 
 
-def test_the_alignment_of_a_single_pixel_is_1_where_it_is_decided_correctly():
-    for label in (0, 1):
-        counts = Counts.from_map(np.uint8([[200]]), np.uint8([[label]]))
-        detected = np.arange(256) <= 200
-        np.testing.assert_array_equal(saliency.max_e.mean(counts), detected == label)
-
-
 def test_overlap_and_ranking_are_those_of_scikit_learn(cases):
     """Overlap is averaged over the images with foreground; ranking is that of pooled pixels."""
     edge = np.uint8([[127, 128, 127, 128]]), np.uint8([[1, 1, 0, 0]])
