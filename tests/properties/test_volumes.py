@@ -1,15 +1,13 @@
-"""A volume (N, 1, D, H, W) is an image of more pixels; what is for two classes refuses several."""
+"""A volume (N, 1, D, H, W) is an image of more pixels."""
 
 from functools import partial
 
 import pytest
 import torch
-from torch import nn
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import HARD_INVERSION
-from aslp_lib.checks import BINARY
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -59,24 +57,3 @@ def test_volumes_are_images_of_more_pixels(function):
     flat = [values.flatten(2, 3) for values in (logits, labels)]  # (N, 1, D * H, W)
     expected = function(*flat, alpha)
     torch.testing.assert_close(function(logits, labels, alpha), expected, equal_nan=True)
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("one_hot", [True, False])
-def test_several_channels_are_refused_with_one_sentence(one_hot):
-    classes = torch.randint(3, (2, 4, 5), generator=torch.Generator().manual_seed(0))
-    labels = nn.functional.one_hot(classes, 3).movedim(-1, 1) if one_hot else classes
-    with pytest.raises(ValueError, match=r"have 3 channels: shape \(2, 3, 4, 5\)") as error:
-        Counts.from_probabilities(torch.zeros(2, 3, 4, 5), labels)
-    assert BINARY in str(error.value)
-
-
-@pytest.mark.fault
-def test_class_ids_are_refused():
-    ids = torch.tensor([[0, 1, 2]])
-    for call in (
-        lambda: sc_bce_with_logits(torch.zeros(1, 3), ids, 0.1, HARD_INVERSION),
-        lambda: Counts.from_probabilities(torch.zeros(1, 3), ids),
-    ):
-        with pytest.raises(ValueError, match=r"against the rest|ignore_index"):
-            call()
