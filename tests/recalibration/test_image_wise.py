@@ -144,8 +144,6 @@ def test_it_corrects_what_differs_between_images(fitted):
         calibration.nll(counted(each, labels)) for each in (logits, fitted(logits), one(logits))
     )
     assert after < with_one < before
-    levels = levels_of(fitted, map_features(logits.flatten(1).double().numpy()))
-    assert np.corrcoef(levels.mean(axis=1), np.arange(40))[0, 1] > 0.9
 
 
 @pytest.mark.parametrize(

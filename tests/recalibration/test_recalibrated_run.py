@@ -16,7 +16,7 @@ from aslp_lib.course import recorded
 from aslp_lib.files import write
 from aslp_lib.maps.read import read_map
 from aslp_lib.prediction import predict
-from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature, Unperturb
+from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.training import loop
 from aslp_lib.training.batches import accelerator_for
@@ -114,28 +114,6 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
         assert (np.abs(first - second) > 1).mean() < (2e-3 if "histogram" in str(path) else 1e-9)
 
 
-@pytest.fixture
-def undone(tmp_path):
-    """A function that fits unperturb with the alphas of a table, or without the table."""
-    settings = replace(recorded.SETTINGS, limit=4, recalibrate=("unperturb",))
-    data, network = settings.load_data(), recorded.load("aslp_mc")
-    folder = MethodFolder(tmp_path)
-    alphas = list(zip(data.train.stems, [0.1, 0.2, 0.3, 0.4], strict=True))
-
-    def fit(change=lambda rows: rows, column="alpha"):
-        rows = change([f"{stem},{alpha}" for stem, alpha in alphas])
-        if rows is not None:
-            write(folder.per_image("alpha"), "\n".join([f"stem,{column}", *rows, ""]))
-        recalibrate(network, data, settings, "aslp_mc", folder)
-        return Unperturb.load(folder.recalibration("unperturb"))
-
-    return fit
-
-
-def test_the_dose_is_that_of_the_alphas(undone):
-    assert undone().dose.item() == pytest.approx(2 * 0.25)
-
-
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("change", "column", "error", "message"),
@@ -144,11 +122,16 @@ def test_the_dose_is_that_of_the_alphas(undone):
         (lambda rows: rows[::-1], "alpha", ValueError, "does not hold alpha of the training"),
         (lambda rows: ["x,y", *rows[1:]], "alpha", ValueError, "does not hold alpha of the tr"),
         (lambda rows: rows, "beta", ValueError, "does not hold alpha of the training"),
-        (lambda rows: None, "alpha", FileNotFoundError, "expected those of the training"),
+        (None, "alpha", FileNotFoundError, "expected those of the training"),
     ],
 )
 def test_alphas_that_are_not_those_of_the_training_are_refused(
-    undone, change, column, error, message
+    change, column, error, message, tmp_path
 ):
+    settings = replace(recorded.SETTINGS, limit=4, recalibrate=("unperturb",))
+    data, folder = settings.load_data(), MethodFolder(tmp_path)
+    if change:
+        rows = change([f"{stem},0.1" for stem in data.train.stems])
+        write(folder.per_image("alpha"), "\n".join([f"stem,{column}", *rows, ""]))
     with pytest.raises(error, match=rf"alphas\.csv.*{message}"):
-        undone(change, column)
+        recalibrate(recorded.load("aslp_mc"), data, settings, "aslp_mc", folder)
