@@ -5,7 +5,6 @@ tests/properties/test_metrics.py has every score from its definition, of any map
 
 import numpy as np
 import pytest
-from sklearn import metrics
 
 from aslp_lib.maps import count
 from aslp_lib.metrics import SCORES, saliency
@@ -77,27 +76,6 @@ def test_what_a_set_of_one_class_does_not_have(cases):
         assert nan == names | {"weighted_f", "auc", "ece_floor"}
     curve = saliency.max_f.mean(Counts.from_maps(*cases["background"]))
     assert curve.shape == (256,) and np.isnan(curve).all()
-
-
-def test_overlap_and_ranking_are_those_of_scikit_learn(cases):
-    """Overlap is averaged over the images with foreground; ranking is that of pooled pixels."""
-    edge = np.uint8([[127, 128, 127, 128]]), np.uint8([[1, 1, 0, 0]])
-    empty = np.uint8([[200, 0]]), np.uint8([[0, 0]])
-    pairs = [*zip(*cases["random"], strict=True), edge, empty]
-    counts = Counts.from_maps(*zip(*pairs, strict=True))
-    with_foreground = [(m.ravel() >= 128, y.ravel()) for m, y in pairs if y.any()]
-    assert len(with_foreground) < len(pairs)
-    for name, theirs in (("iou", metrics.jaccard_score), ("dice", metrics.f1_score)):
-        expected = np.mean([theirs(y, found) for found, y in with_foreground])
-        assert SCORES[name].value(counts, 10) == pytest.approx(expected)
-    grey_levels, labels = (
-        np.concatenate([x.ravel() for x in part]) for part in zip(*pairs, strict=True)
-    )
-    for name, theirs in (
-        ("ap", metrics.average_precision_score),
-        ("auc", metrics.roc_auc_score),
-    ):
-        assert SCORES[name].value(counts, 10) == pytest.approx(theirs(labels, grey_levels))
 
 
 def test_thresholds_of_many_images_are_worked_in_parts(cases):
