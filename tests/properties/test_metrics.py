@@ -245,6 +245,7 @@ def test_saliency_scores_are_those_of_a_loop_over_pixels(drawn):
     np.testing.assert_allclose(adaptive, [r["adaptive_f"] for r in rows], atol=1e-9)
     f, e, pr = (np.array([r[name] for r in rows]) for name in ("f", "e", "pr"))
     np.testing.assert_allclose(saliency.f_curves(counts), f, atol=1e-9)
+    np.testing.assert_allclose(per_image(counts, saliency.max_f), f.max(axis=1), atol=1e-9)
     np.testing.assert_allclose(saliency.e_curves(counts), e, atol=1e-6)
     np.testing.assert_allclose(saliency.precision_recall_curves(counts), pr, atol=1e-9)
     size, ours = labels[0].size, scores(counts)
