@@ -116,7 +116,7 @@ def test_maps_read_in_slabs_and_arrays_get_the_same(name):
     volume = logits[:, 0]  # five slices, of different areas, which are read one by one
     slabs = changed_slabs(fitted, Slabs(volume.shape, iter(volume.numpy()[:, None])), logits=True)
     changed = torch.from_numpy(np.concatenate(list(slabs.parts)))
-    expected = fitted(volume[None])[0]
+    expected = fitted(volume[None, None])  # (N, 1, D, H, W)
     torch.testing.assert_close(changed.view_as(expected), expected)
     levels = (255 * logits.sigmoid()).byte()[:, 0].numpy()
     masks = labels.byte()[:, 0].numpy()
