@@ -55,7 +55,7 @@ def test_features_are_those_of_whole_maps_with_their_ignored_pixels():
     logits, labels = drawn(1, ignored=0.4)
     counts = Counts.from_logits(logits, labels[:, None], ignore_index=255)
     expected = map_features(logits.flatten(1).numpy())
-    np.testing.assert_allclose(features_of(counts), expected, atol=1e-4)  # levels
+    np.testing.assert_allclose(features_of(counts), expected, atol=1e-4)  # levels round
 
 
 @pytest.mark.parametrize("images", [1, 2])

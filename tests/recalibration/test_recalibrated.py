@@ -5,23 +5,18 @@ from operator import itemgetter
 
 import pytest
 import torch
-from test_recalibrations import network
+from test_recalibrations import drawn, images, network
 from torch import nn
 
 from aslp_lib.recalibration import Flip, Isotonic, Recalibrated, Temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
 
-def random_logits(*shape):
-    generator = torch.Generator().manual_seed(0)
-    return 3 * torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
 def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
-    unlike, images = network().double(), random_logits(2, 3, 5, 6)
-    original, mirrored = (unlike(each).sigmoid() for each in (images, images.flip(-1)))
-    probabilities = Recalibrated(unlike, Flip())(images).sigmoid()
-    torch.testing.assert_close(probabilities, (original + mirrored.flip(-1)) / 2)
+    convolution, original = network().double(), images().double()
+    p, mirrored = (convolution(each).sigmoid() for each in (original, original.flip(-1)))
+    averaged = Recalibrated(convolution, Flip())(original).sigmoid()
+    torch.testing.assert_close(averaged, (p + mirrored.flip(-1)) / 2)
 
 
 def test_flip_leaves_a_network_that_sees_no_difference_as_it_is():
@@ -53,7 +48,7 @@ def test_outputs_that_are_not_one_map_are_refused(output, select, error, message
 
 
 def test_the_logit_of_a_softmax_over_two_classes():
-    scores = random_logits(2, 2, 4, 4)
+    scores = drawn(2)[0]
     recalibrated = Recalibrated(nn.Identity(), Temperature(2.0), lambda z: z[:, 1:] - z[:, :1])
     expected = (scores / 2).softmax(dim=1)[:, 1:]
     torch.testing.assert_close(recalibrated(scores).sigmoid(), expected)
