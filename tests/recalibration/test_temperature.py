@@ -107,6 +107,8 @@ def test_the_temperature_of_clean_and_corrupted_images_is_that_of_all_together()
     sets = [drawn_counts(expit(s * z), n) for s, n in ((0.2, 50), (0.4, 100), (0.6, 150))]
     fitted = CorruptionTemperature().fit(sets[0], sets[1:])
     assert fitted.value == Temperature().fit(Counts.join(sets)).value
+    clean_alone = Temperature().fit(sets[0], sets[1:])  # others leave out what is corrupted
+    assert clean_alone.value == Temperature().fit(sets[0]).value
     finer = Counts(np.ones((1, 2, 4096), np.int64))
     with pytest.raises(ValueError, match=r"\[\(2, 256\), \(2, 4096\)\]; expected one shape"):
         CorruptionTemperature().fit(sets[0], [finer])
