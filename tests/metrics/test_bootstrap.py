@@ -112,6 +112,7 @@ def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
 
 
 COUNTS = random_counts(3)
+NAMED = [COUNTS.with_columns(names=[*names]) for names in ("abc", "abd")]
 
 
 @pytest.mark.parametrize(
@@ -123,11 +124,7 @@ COUNTS = random_counts(3)
         ("confidence_level is 0.0", [COUNTS], {"confidence_level": 0.0}),
         ("confidence_level is 1.0", [COUNTS], {"confidence_level": 1.0}),
         (r"\(3 and 2,", [COUNTS, COUNTS[:2]], {}),
-        (
-            r"\(3 and 3, .* different names\)",
-            [COUNTS.with_columns(names=[*names]) for names in ("abc", "abd")],
-            {},
-        ),
+        (r"\(3 and 3, .* different names\)", NAMED, {}),
     ],
 )
 def test_bad_arguments(message, sets, options):

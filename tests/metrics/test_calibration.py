@@ -1,82 +1,23 @@
-"""Calibration scores against other libraries, loops over pixels and arithmetic by hand.
+"""Calibration scores against arithmetic by hand, and what they are on average.
 
-tests/properties/test_metrics.py has the exact fractions of every score, of any counts.
+tests/properties/test_metrics.py has torchmetrics and the exact fractions of every score, of any
+counts.
 """
 
 import math
 
 import numpy as np
 import pytest
-import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-
-OF = ["prediction", "foreground"]
-
-
-def row(levels, labels) -> Counts:
-    """Counts of one row of pixels."""
-    return Counts.from_map(np.uint8([levels]), np.uint8([labels]))
-
-
-@pytest.mark.parametrize("bins", [7, 11, 13])
-def test_ece_equals_torchmetrics_on_the_same_definition(cases, bins):
-    """Its two-class form bins the predicted class's confidence, as here, but into `[low, high)`:
-    with these bins no level but 0 and 255 lies on an edge. It sums in float32."""
-    # Imported here, as it loads transformers: only one of pytest-xdist's workers has to.
-    from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
-
-    for levels, labels in cases.values():
-        levels = levels.clip(1, 254)
-        counts = Counts.from_maps(levels, labels)
-        p, y = torch.from_numpy(levels.ravel() / 255).float(), torch.from_numpy(labels.ravel())
-        both = torch.stack([1 - p, p], 1), y.long()
-        theirs = {
-            calibration.ece: MulticlassCalibrationError(2, n_bins=bins)(*both),
-            calibration.mce: MulticlassCalibrationError(2, n_bins=bins, norm="max")(*both),
-        }
-        for score, value in theirs.items():
-            assert score(counts, bins) == pytest.approx(value.item(), abs=1e-5)
-        assert calibration.accuracy(counts) == pytest.approx(BinaryAccuracy()(p, y).item())
-
-
-def forecasts(levels, labels, of):
-    """(numerator of confidence over 255, outcome) of every pixel."""
-    v, y = levels.ravel().astype(int), labels.ravel().astype(float)
-    if of == "foreground":
-        return v, y
-    return np.maximum(v, 255 - v), ((v >= 128) == y).astype(float)
-
-
-@pytest.mark.parametrize("of", OF)
-def test_bins_of_equal_mass_equal_a_loop_over_pixels(cases, of):
-    """The sweep takes the last number of bins before accuracy falls from one to the next."""
-    for levels, labels in cases.values():
-        counts = Counts.from_maps(levels, labels)
-        numerator, outcome = forecasts(levels, labels, of)
-        values = np.unique(numerator)
-        for v in values:  # pixels of one level have no order: each carries their mean
-            outcome[numerator == v] = outcome[numerator == v].mean()
-        pixels = np.stack([numerator / 255, outcome], 1)[np.argsort(numerator, kind="stable")]
-        errors, swept = [], 0
-        for bins in range(1, len(values) + 1):
-            # Every pixel is repeated `bins` times: then they split evenly.
-            c, a = pixels.repeat(bins, axis=0).reshape(bins, -1, 2).mean(1).T
-            errors.append(np.abs(c - a).mean())
-            ours = calibration.ece_equal_mass(counts, bins, of)
-            assert ours == pytest.approx(errors[-1], abs=1e-9)
-            if not swept and (np.diff(a) < -1e-12).any():
-                swept = bins - 1
-            if swept and bins >= 10:
-                break
-        expected = errors[(swept or bins) - 1]
-        assert calibration.ece_sweep(counts, of) == pytest.approx(expected, abs=1e-9)
+from aslp_lib.metrics.truth import against_posterior
 
 
 def test_a_diagram_of_equal_mass_by_hand():
     """Eight pixels, 0.6, 0.8 and 1.0: two, two and four. Each of two bins holds four."""
-    counts = row([153, 153, 204, 204, 255, 255, 255, 255], [0, 1, 1, 1, 1, 1, 1, 0])
+    levels = np.uint8([[153, 153, 204, 204, 255, 255, 255, 255]])
+    counts = Counts.from_map(levels, np.uint8([[0, 1, 1, 1, 1, 1, 1, 0]]))
     table = calibration.reliability_equal_mass(counts, bins=2)
     np.testing.assert_allclose(table.edges, [0.6, 0.8, 1.0])
     sums = [table.pixels, table.pixels * table.confidence, table.pixels * table.accuracy]
@@ -84,12 +25,10 @@ def test_a_diagram_of_equal_mass_by_hand():
     np.testing.assert_allclose([table.under, table.over], [0.5 * 0.05, 0.5 * 0.25])
 
 
-@pytest.mark.parametrize("of", OF)
-def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
-    """Bins of equal mass are those of all images together. A bin holds all of a fraction of a
-    pixel."""
+@pytest.mark.parametrize("of", ["prediction", "foreground"])
+def test_bins_of_equal_mass_of_each_image_are_those_of_all_images_together(of):
+    """A bin holds all of a fraction of a pixel."""
     table = np.random.default_rng(0).integers(0, 3, (4, 2, 256))
-    table[1, :, 60:200] = 0  # empty bins
     table[:, :, 7] = table[:, :, 248] = 0
     table[0, 1, 7] = 1  # a level of one pixel
     sums = calibration.image_bins(Counts(table), 15, of, equal_mass=True)
@@ -98,13 +37,6 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
     np.testing.assert_allclose(np.sum(sums, axis=1), together)
     shares = calibration.image_bins(Counts(table / 1024), 15, of, equal_mass=True)
     np.testing.assert_allclose(1024 * np.array(shares), sums, rtol=1e-12)
-    images = np.stack(calibration.image_bins(Counts(table), 15, of), axis=1)
-    for image, own in zip(table, images, strict=True):
-        diagram = calibration.reliability(Counts(image[None]), 15, of)
-        np.testing.assert_allclose(diagram.edges, np.linspace(0, 1, 16))
-        assert np.isnan(diagram.accuracy[diagram.pixels == 0]).all()
-        means = np.nan_to_num([np.ones(15), diagram.confidence, diagram.accuracy])
-        np.testing.assert_allclose(own, means * diagram.pixels)
 
 
 @pytest.mark.claim(
@@ -129,19 +61,32 @@ def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above()
 
 
 @pytest.mark.parametrize("score", [calibration.ece, calibration.ece_equal_mass])
-@pytest.mark.parametrize("bins", [-1, 0, 257, 1.5, 10.0, "10", None, True])
-def test_the_number_of_bins_is_one_that_counts_can_fill(score, bins):
-    counts = row([0, 255], [0, 1])
-    with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1 to 256"):
-        score(counts, bins)
+def test_there_may_be_as_many_bins_as_grey_levels_or_256(score):
+    counts = Counts.from_map(np.uint8([[0, 255]]), np.uint8([[0, 1]]))
     assert score(counts, 256) == score(counts, np.int64(10)) == 0
+    assert score(Counts(np.ones((1, 2, 8))), 256) > 0
+    assert score(Counts(np.ones((1, 2, 4096))), 257) > 0
 
 
-def test_what_cannot_be_measured():
-    with pytest.raises(ValueError, match="number of pixels is 0"):
-        calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
-    with pytest.raises(ValueError, match="of is 'both'"):
-        calibration.ece(row([0, 255], [0, 1]), of="both")
-    with pytest.raises(ValueError, match="counts of 8 grey levels"):
-        calibration.check_bins(257, 8)
-    calibration.check_bins(257, 4096)
+ONES, MAPS = Counts(np.ones((1, 2, 256))), np.zeros((1, 4), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "message"),
+    [
+        *(
+            (score, (ONES, bins), f"bins is '?{bins}'?; expected an integer from 1 to 256")
+            for score in (calibration.ece, calibration.ece_equal_mass)
+            for bins in (-1, 0, 257, 1.5, 10.0, "10", None, True)
+        ),
+        (calibration.ece, (Counts(np.ones((1, 2, 8))), 257), "counts of 8 grey levels"),
+        (calibration.ece, (Counts(np.zeros((1, 2, 256))),), "number of pixels is 0"),
+        (calibration.ece, (ONES, 10, "both"), "of is 'both'"),
+        (against_posterior, (MAPS, np.zeros((1, 5))), r"\(1, 5\).*\(1, 4\)"),
+        (against_posterior, (MAPS / 255, np.zeros((1, 4))), "float64"),
+        (against_posterior, (MAPS, np.full((1, 4), np.nan)), "labels are NaN"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(call, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        call(*arguments)

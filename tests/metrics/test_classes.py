@@ -20,30 +20,25 @@ IGNORED = 255
 def random_cases(rng: np.random.Generator, images: int):
     """Numerators (images, K, H, W) that sum to LEVELS over K classes, and labels.
 
-    Half of the cases have few different values, and so many ties. Labels follow the probabilities
-    in part; some classes may be missing, and some pixels are ignored.
+    Half of the cases have few different values, and so many ties. Half of the labels are the
+    predicted classes; some classes may be missing, and some pixels are ignored.
     """
-    classes, shape = int(rng.integers(2, 22)), tuple(rng.integers(1, 5, 2))
+    classes, shape = int(rng.integers(2, 22)), (images, *rng.integers(1, 5, 2))
     coarse = rng.choice([1, 255, 867])
-    shares = rng.dirichlet(np.full(classes, 0.3), size=(images, *shape))
+    shares = rng.dirichlet(np.full(classes, 0.3), size=shape)
     values = coarse * rng.multinomial(LEVELS // coarse, shares)
-    uniform = rng.random((images, *shape, 1))
-    labels = (np.cumsum(shares**0.7 / np.sum(shares**0.7, -1, keepdims=True), -1) < uniform).sum(-1)
-    labels = np.minimum(labels, classes - 1)
+    labels = rng.integers(classes, size=shape)
+    labels = np.where(rng.random(shape) < 0.5, values.argmax(-1), labels)
     if rng.random() < 0.5:
-        labels[rng.random(labels.shape) < 0.2] = IGNORED
+        labels[rng.random(shape) < 0.2] = IGNORED
         labels[:, 0, 0] = 0  # one pixel of each image is counted
-    return values.transpose(0, 3, 1, 2), labels
+    return np.moveaxis(values, -1, 1), labels
 
 
 def loop(values: np.ndarray, labels: np.ndarray, bins: int) -> dict[str, float]:
     """Scores of one image, (K, H, W) and (H, W), from their definitions, in whole numbers."""
-    classes = len(values)
-    pixels = [
-        ([int(v) for v in values[:, i, j]], int(labels[i, j]))
-        for i, j in np.ndindex(labels.shape)
-        if labels[i, j] != IGNORED
-    ]
+    places = [place for place, y in np.ndenumerate(labels) if y != IGNORED]
+    pixels = [(values[:, i, j].tolist(), int(labels[i, j])) for i, j in places]
 
     def binned(pairs) -> float:
         gaps = [0] * bins
@@ -52,35 +47,31 @@ def loop(values: np.ndarray, labels: np.ndarray, bins: int) -> dict[str, float]:
             gaps[number] += numerator - outcome * LEVELS
         return sum(map(abs, gaps)) / LEVELS / len(pixels)
 
-    tops = [(max(p), p.index(max(p)), y) for p, y in pixels]
-    each = [binned([(p[k], y == k) for p, y in pixels]) for k in range(classes)]
+    tops = [(p.index(max(p)), y) for p, y in pixels]
     ious = []
-    for k in range(classes):
-        union = sum(top == k or y == k for _, top, y in tops)
-        both = sum(top == k == y for _, top, y in tops)
-        ious += [both / union] if union else []
+    for k in range(len(values)):
+        union = [pair == (k, k) for pair in tops if k in pair]
+        ious += [np.mean(union)] if union else []
     tiny = np.finfo(np.float64).tiny
+    squares = [sum((v / LEVELS - (k == y)) ** 2 for k, v in enumerate(p)) for p, y in pixels]
     return {
-        "ece": binned([(most, top == y) for most, top, y in tops]),
-        "class_ece": sum(each) / classes,
-        "accuracy": sum(top == y for _, top, y in tops) / len(pixels),
-        "nll": -sum(np.log(max(p[y] / LEVELS, tiny)) for p, y in pixels) / len(pixels),
-        "brier": sum(sum((v / LEVELS - (k == y)) ** 2 for k, v in enumerate(p)) for p, y in pixels)
-        / len(pixels),
-        "mean_iou": sum(ious) / len(ious),
+        "ece": binned([(max(p), top == y) for (p, y), (top, _) in zip(pixels, tops, strict=True)]),
+        "class_ece": np.mean(
+            [binned([(p[k], y == k) for p, y in pixels]) for k in range(len(values))]
+        ),
+        "accuracy": np.mean([top == y for top, y in tops]),
+        "nll": -np.mean([np.log(max(p[y] / LEVELS, tiny)) for p, y in pixels]),
+        "brier": np.mean(squares),
+        "mean_iou": np.mean(ious),
     }
-
-
-def counted(values: np.ndarray, labels: np.ndarray, **options) -> ClassCounts:
-    p, y = torch.from_numpy(values / LEVELS), torch.from_numpy(labels)
-    return ClassCounts.from_probabilities(p, y, IGNORED, **options)
 
 
 def test_2000_random_images_have_the_scores_of_a_loop_over_pixels():
     rng = np.random.default_rng(3)
     for bins in (10, 5, 15, 1) * 10:
         values, labels = random_cases(rng, images=50)
-        counts = counted(values, labels)
+        tensors = torch.from_numpy(values / LEVELS), torch.from_numpy(labels)
+        counts = ClassCounts.from_probabilities(*tensors, IGNORED)
         for image in range(50):
             expected = loop(values[image], labels[image], bins)
             found = scores(counts[image : image + 1], bins, expected)
@@ -175,7 +166,7 @@ def test_parts_add_up_to_the_whole_and_ignored_pixels_count_nowhere():
     z, labels = example(3, images=8)
     labels[0], labels[1, :4] = IGNORED, IGNORED
     ignored = (labels == IGNORED).sum((1, 2))
-    z[(labels == IGNORED)[:, None].expand_as(z)] = torch.nan
+    z.movedim(1, -1)[labels == IGNORED] = torch.nan
     kept = [(z[i][:, y != IGNORED], y[y != IGNORED]) for i, y in enumerate(labels) if i]
     alone = ClassCounts.join([ClassCounts.from_logits(z[None], y[None]) for z, y in kept])
     options = {"ignore_index": IGNORED, "logits": True}

@@ -1,26 +1,31 @@
+"""Counts of maps and of batches: kept, joined, forgotten and refused."""
+
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import SCORES, calibration, scores
+from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.structure import centroid
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(
-    st.integers(1, 40), st.integers(1, 40), st.sampled_from([0, 0.02, 0.3, 1]),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)), st.sampled_from([0, 0.02, 0.3, 1]),
     st.sampled_from([0, 0.8, 1]), st.sampled_from([np.uint8, bool, np.int64]), st.integers(0, 99),
 )  # fmt: skip
-def test_any_map_is_counted_pixel_by_pixel(height, width, share, saturated, dtype, seed):
+def test_any_map_is_counted_pixel_by_pixel(shape, share, saturated, dtype, seed):
     """Of any shape, saturated or not, without foreground or without background."""
     rng = np.random.default_rng(seed)
-    mask = (rng.random((height, width)) < share).astype(dtype)
-    prediction = rng.integers(0, 256, (height, width), dtype=np.uint8)
-    ends = np.where(mask, 255, 0).astype(np.uint8)
-    prediction = np.where(rng.random((height, width)) < saturated, ends, prediction)
+    mask = (rng.random(shape) < share).astype(dtype)
+    prediction = rng.integers(0, 256, shape, dtype=np.uint8)
+    prediction = np.where(rng.random(shape) < saturated, np.uint8(255) * mask, prediction)
+    prediction = prediction.astype(np.uint8)
     row, column = centroid(mask)
     table, quadrants = np.zeros((1, 2, 256), np.int64), np.zeros((1, 4, 2, 3), np.int64)
     for (r, c), v in np.ndenumerate(prediction):
@@ -41,12 +46,6 @@ def test_eight_pixels_are_equal_only_if_all_their_bits_are():
             words = np.array([pattern, pattern ^ (1 << bit)], np.uint64).view(np.uint8)
             counts = Counts.from_map(words[None], np.zeros((1, 16), np.uint8))
             np.testing.assert_array_equal(counts.table[0, 0], np.bincount(words, minlength=256))
-
-
-def test_a_wrong_pixel_of_a_saturated_map_costs_half_a_grey_level():
-    counts = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[0, 0]]))
-    expected = -(np.log(0.5 / 255) + np.log1p(-0.5 / 255)) / 2
-    assert calibration.nll(counts) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("levels", [4, 256, 1024, 4096])
@@ -80,7 +79,8 @@ def test_expected_labels_share_a_pixel_in_any_precision(dtype):
 MAP, MASK = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
 TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
 from_map, from_p = Counts.from_map, Counts.from_probabilities
-FLAT, NAN = torch.zeros(1, 4), torch.full((1, 4), torch.nan)
+FLAT, NAN = torch.zeros(1, 4), math.nan
+SEVERAL, IDS = torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int64)
 
 
 @pytest.mark.fault
@@ -100,20 +100,14 @@ FLAT, NAN = torch.zeros(1, 4), torch.full((1, 4), torch.nan)
         (Counts.from_maps, ([MAP], [MASK, MASK]), "longer"),
         (Counts.from_floats, (MAP, MASK), "expected float16, float32 or float64"),
         (Counts.from_floats, (MAP.astype(np.longdouble), MASK), "expected float16, float32"),
-        (from_p, (NAN, FLAT), r"probabilities are NaN or outside \[0, 1\]"),
-        (from_p, (FLAT - 0.1, FLAT), "probabilities are NaN or outside"),
-        (from_p, (FLAT + 1.1, FLAT), "probabilities are NaN or outside"),
-        (
-            Counts.from_floats,
-            (FLAT.numpy() - 1, np.zeros((1, 4), int)),
-            r"1\]\. If these are logits",
-        ),
-        (from_p, (FLAT, FLAT + 255), "labels are NaN or outside"),
-        (from_p, (FLAT, FLAT - 1), "labels are NaN or outside"),
-        (from_p, (FLAT, NAN), "labels are NaN or outside"),
+        *((from_p, (FLAT + p, FLAT), "probabilities are NaN or outside") for p in (NAN, -0.1, 1.1)),
+        (Counts.from_floats, (FLAT.numpy() - 1, MASK[:1, :4]), r"1\]\. If these are logits"),
+        *((from_p, (FLAT, FLAT + y), "labels are NaN or .* ignore_index") for y in (NAN, -1, 255)),
         (from_p, (FLAT, (FLAT + 255).byte(), None, -1), "labels are NaN"),  # 255 is not -1
         (from_p, (FLAT.numpy(), FLAT), "the type of probabilities is ndarray; expected a tensor"),
         (from_p, (FLAT, FLAT.numpy()), "the type of labels is ndarray; expected a tensor"),
+        (from_p, (SEVERAL, IDS), r"have 3 channels: shape \(2, 3, 4, 5\); .* against the rest"),
+        (from_p, (SEVERAL, SEVERAL), r"have 3 channels: shape \(2, 3, 4, 5\); .* softmax over two"),
         *((from_p, (FLAT, FLAT, n), f"grey_levels is {n}; .* multiple of 4") for n in (-4, 0, 10)),
         (Counts, (TABLE.tolist(),), "type of the table of counts is list; expected a NumPy array"),
         (Counts, (TABLE.astype(np.float32),), "float32 of shape .*expected int64"),
@@ -122,7 +116,7 @@ FLAT, NAN = torch.zeros(1, 4), torch.full((1, 4), torch.nan)
         (Counts, (TABLE[0],), r"shape \(2, 256\); expected int64"),
         (Counts, (np.full((1, 2, 4), 2**60),), r"pixels is 9\.22.*e\+18; .* fewer than 2\^63"),
         (Counts, (TABLE + np.inf,), "number of pixels is inf"),
-        (Counts, (TABLE * np.nan,), "smallest entry of the table of counts is nan; .* 0 or more"),
+        (Counts, (TABLE * NAN,), "smallest entry of the table of counts is nan; .* 0 or more"),
         (Counts, (TABLE - 1,), "smallest entry of the table of counts is -1; .* 0 or more"),
         (Counts, (TABLE, {"groups": np.arange(2)}), r"column groups is \(2,\); .* 3 images"),
         (Counts, (TABLE, {"names": np.array("abc")}), r"column names is \(\); .* 3 images"),
@@ -180,3 +174,41 @@ def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
         half = np.log([float(info.smallest_subnormal), float(info.epsneg)]) - np.log(2)
         nll = 2 * calibration.nll(Counts.from_floats(p, y))
         assert nll == pytest.approx(np.logaddexp(0, -half).sum())
+
+
+# --- Batches --------------------------------------------------------------------------------------
+# tests/properties/test_metrics.py counts them one by one.
+
+
+def test_batches_are_counted_until_a_reset_unless_they_are_refused():
+    generator = torch.Generator().manual_seed(0)
+    p = torch.rand(12, 1, 8, 9, generator=generator)
+    labels = (torch.rand(p.shape, generator=generator) < p).to(torch.uint8)
+    accumulator, pooled, of_logits = (
+        CountsAccumulator(256),
+        CountsAccumulator(256, per_image=False),
+        CountsAccumulator(logits=True),
+    )
+    with pytest.raises(ValueError, match="number of images is 0"):
+        accumulator.compute()
+    for part in (slice(8), slice(8, 12)):
+        early = accumulator.counts if part.start else None
+        for broken in ((p * math.nan, labels), (p, labels + 254), (p, labels[:, 0])):
+            with pytest.raises(ValueError, match="expected"):
+                accumulator.update(*broken)
+        for counted in (accumulator, pooled):
+            counted.update(p[part].clone().requires_grad_(), labels[part])  # as of a network
+        of_logits.update(p[part].logit(), labels[part])
+    assert len(early) == 8  # what comes later does not change what was returned
+    whole = Counts.from_probabilities(p, labels, 256)
+    np.testing.assert_array_equal(accumulator.counts.table, whole.table)
+    np.testing.assert_array_equal(pooled.counts.table, whole.as_one_image().table)
+    expected = Counts.from_logits(p.logit(), labels).logits
+    np.testing.assert_allclose(of_logits.counts.logits, expected, rtol=1e-12)
+    row = accumulator.compute(bins=5)
+    assert row == pytest.approx(scores(whole, bins=5), nan_ok=True)
+    undefined = {name for name, value in row.items() if math.isnan(value)}
+    assert undefined == {name for name, score in SCORES.items() if score.needs}
+    accumulator.reset()
+    accumulator.update(p[:3].bfloat16(), labels[:3])
+    assert len(accumulator.counts) == 3

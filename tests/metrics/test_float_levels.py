@@ -68,10 +68,8 @@ def test_levels_are_ordered_and_hold_their_centres():
 
 def test_the_sign_of_a_logit_decides():
     z = np.array([[-1e-20, -0.0, 0.0, 1e-20]])
-    for counts in (
-        counted(z[0], np.ones(4)),
-        Counts.from_floats(z, np.ones_like(z, int), logits=True),
-    ):
+    of_map = Counts.from_floats(z, np.ones_like(z, int), logits=True)
+    for counts in (counted(z[0], np.ones(4)), of_map):
         assert calibration.accuracy(counts) == 0.75
 
 
@@ -85,23 +83,18 @@ def test_a_temperature_and_its_nll_are_those_of_an_exact_fit(name):
         method="bounded",
         options={"xatol": 1e-8},
     )
-    fitted = Temperature().fit(counts)
     expected = min(max(np.exp(exact.x), 0.01), 100)
-    assert float(fitted.value) == pytest.approx(expected, rel=1e-3)
-    assert calibration.nll(counts) == pytest.approx(exact_nll(z, labels), abs=1e-5, rel=1e-6)
+    assert Temperature().fit(counts).value.item() == pytest.approx(expected, rel=1e-3)
     assert scaled_nll(counts) == pytest.approx(exact.fun, abs=1e-5)
-    scaled = calibration.nll(fitted.apply_counts(counts))
-    assert scaled == pytest.approx(exact_nll(z, labels, float(fitted.value)), abs=1e-5)
+    assert calibration.nll(counts) == pytest.approx(exact_nll(z, labels), abs=1e-5, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", WITHIN_64)
 def test_ranks_are_those_of_scikit_learn_and_no_temperature_changes_them(name):
     z, labels = CASES[name]
     counts = counted(z, labels)
-    for ours, theirs in (
-        (saliency.auc, roc_auc_score),
-        (saliency.average_precision, average_precision_score),
-    ):
+    average_precision = saliency.average_precision, average_precision_score
+    for ours, theirs in ((saliency.auc, roc_auc_score), average_precision):
         assert ours(counts) == pytest.approx(theirs(labels, z), abs=1e-3)
         for temperature in (0.2, 5.3):
             assert ours(Temperature(temperature).apply_counts(counts)) == ours(counts)

@@ -11,7 +11,7 @@ import torch
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics import SCORES, calibration
 from aslp_lib.metrics.bootstrap import error_bounds, interval
-from aslp_lib.metrics.calibration import ImageBins
+from aslp_lib.metrics.calibration import ImageBins, ece_of_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 
@@ -122,9 +122,8 @@ def test_the_interval_of_a_calibrated_predictor_holds_zero_and_the_percentile_on
         images = calibrated_images(rng)
         draws = rng.multinomial(100, np.full(100, 0.01), size=200)
         low, high = ece_bounds(images, draws)
-        pixels, confidence, positive = (draws @ sums for sums in images)
-        resampled = np.abs(confidence - positive).sum(axis=1) / pixels.sum(axis=1)
-        ece = np.abs((images.confidence - images.positive).sum(axis=0)).sum() / images.pixels.sum()
+        resampled = ece_of_bins(ImageBins(*(draws @ sums for sums in images)))
+        ece = ece_of_bins(ImageBins(*(sums.sum(axis=0) for sums in images)))
         assert low * (1 - 1e-9) <= ece <= high * (1 + 1e-9)
         held += low == 0
         held_by_percentiles += np.quantile(resampled, 0.025) <= 1e-3

@@ -5,7 +5,6 @@ tests/properties/test_metrics.py has every score from its definition, of any map
 
 import numpy as np
 import pytest
-from sklearn import metrics
 
 from aslp_lib.maps import count
 from aslp_lib.metrics import SCORES, saliency
@@ -14,21 +13,45 @@ from aslp_lib.metrics.score import per_image
 from aslp_lib.metrics.structure import centroid
 
 
+def cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Grey levels and labels, (images, H, W) uint8 each, by what is special about them."""
+    rng = np.random.default_rng(7)
+    levels = rng.integers(0, 256, (3, 12, 15)).astype(np.uint8)
+    labels = (rng.random(levels.shape) < levels / 330).astype(np.uint8)
+    block, corner = np.zeros_like(labels), np.zeros_like(labels)
+    block[:, 2:7, 3:9] = 1
+    corner[:, 0, 0] = 1
+    pair = corner.copy()
+    pair[:, 0, 1] = 1
+    return {
+        "random": (levels, labels),
+        "ties": (levels // 51 * 51, labels),
+        "faint": (levels // np.uint8([[[4]], [[1]], [[1]]]), labels),
+        "block": (levels, block),
+        "first pixel": (levels, corner),
+        "two pixels": (levels, pair),
+        "all but one": (levels, 1 - corner),
+        "right": (255 * block, block),
+        "wrong": (255 - 255 * block, block),
+        "background": (levels, np.zeros_like(labels)),
+        "foreground": (levels, np.ones_like(labels)),
+    }
+
+
+CASES = cases()
+
+
 @pytest.mark.claim("network", "Detection is scored by MAE, F-measure, E-measure and S-measure")
-@pytest.mark.parametrize(
-    "case",
-    ["random", "ties", "faint", "block", "first pixel", "two pixels", "all but one", "right",
-     "wrong", "background", "foreground"],
-)  # fmt: skip
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.fault
-def test_agreement_with_pysodmetrics(cases, case):
+def test_agreement_with_pysodmetrics(case):
     """Where the extra `saliency` is installed. Of images without foreground it has no F.
 
     max F of the mean precision and recall is not max F of the mean F curve: 0.943 and 0.929 on the
     same maps of U2-Net.
     """
     sod = pytest.importorskip("py_sod_metrics", reason="the extra 'saliency' is not installed")
-    levels, labels = cases[case]
+    levels, labels = CASES[case]
     curves = {"fm": sod.FmeasureHandler(with_dynamic=True, with_adaptive=True, beta=0.3)}
     for name, handler in (("p", sod.PrecisionHandler), ("r", sod.RecallHandler)):
         curves[name] = handler(with_dynamic=True, with_adaptive=False)
@@ -66,80 +89,35 @@ def test_agreement_with_pysodmetrics(cases, case):
         assert saliency.max_f_mean_pr(counts) > saliency.max_f(counts) + 0.01
 
 
-def test_what_a_set_of_one_class_does_not_have(cases):
-    undefined = {
-        "background": {"max_f", "max_f_mean_pr", "mean_f", "adaptive_f", "iou", "dice", "ap"},
-        "foreground": set(),
-    }
-    for case, names in undefined.items():
-        counts = Counts.from_maps(*cases[case])
+def test_what_a_set_of_one_class_does_not_have():
+    lacking = {"max_f", "max_f_mean_pr", "mean_f", "adaptive_f", "iou", "dice", "ap"}
+    for case, names in (("background", lacking), ("foreground", set())):
+        counts = Counts.from_maps(*CASES[case])
         nan = {name for name, score in SCORES.items() if np.isnan(score.value(counts, 10))}
         assert nan == names | {"weighted_f", "auc", "ece_floor"}
-    curve = saliency.max_f.mean(Counts.from_maps(*cases["background"]))
+    curve = saliency.max_f.mean(Counts.from_maps(*CASES["background"]))
     assert curve.shape == (256,) and np.isnan(curve).all()
 
 
-def test_the_alignment_of_a_single_pixel_is_1_where_it_is_decided_correctly():
-    for label in (0, 1):
-        counts = Counts.from_map(np.uint8([[200]]), np.uint8([[label]]))
-        detected = np.arange(256) <= 200
-        np.testing.assert_array_equal(saliency.max_e.mean(counts), detected == label)
-
-
-def test_overlap_and_ranking_are_those_of_scikit_learn(cases):
-    """Overlap is averaged over the images with foreground; ranking is that of pooled pixels."""
-    edge = np.uint8([[127, 128, 127, 128]]), np.uint8([[1, 1, 0, 0]])
-    empty = np.uint8([[200, 0]]), np.uint8([[0, 0]])
-    pairs = [*zip(*cases["random"], strict=True), edge, empty]
-    counts = Counts.from_maps(*zip(*pairs, strict=True))
-    with_foreground = [(m.ravel() >= 128, y.ravel()) for m, y in pairs if y.any()]
-    assert len(with_foreground) < len(pairs)
-    for name, theirs in (("iou", metrics.jaccard_score), ("dice", metrics.f1_score)):
-        expected = np.mean([theirs(y, found) for found, y in with_foreground])
-        assert SCORES[name].value(counts, 10) == pytest.approx(expected)
-    grey_levels, labels = (
-        np.concatenate([x.ravel() for x in part]) for part in zip(*pairs, strict=True)
-    )
-    for name, theirs in (
-        ("ap", metrics.average_precision_score),
-        ("auc", metrics.roc_auc_score),
-    ):
-        assert SCORES[name].value(counts, 10) == pytest.approx(theirs(labels, grey_levels))
-
-
-def test_thresholds_of_many_images_are_worked_in_parts(cases):
-    few = Counts.from_maps(*cases["random"])
-    many = Counts.join([few] * 50)
-    for curves in (saliency.f_curves, saliency.e_curves):
-        np.testing.assert_array_equal(curves(many), np.tile(curves(few), (50, 1)))
-
-
-def test_curves_of_floats_have_the_thresholds_of_8_bit_maps(cases):
+def test_curves_of_many_images_and_of_floats_have_the_thresholds_of_8_bit_maps():
     """With 17 levels for each grey level, every 17th is a threshold; otherwise all levels are."""
-    eight = Counts.from_maps(*cases["random"])
-    table = np.zeros((len(eight), 2, 17 * 255 + 1), np.int64)
-    table[..., ::17] = eight.table
+    counts = Counts.from_maps(*CASES["random"])
+    table = np.zeros((len(counts), 2, 17 * 255 + 1), np.int64)
+    table[..., ::17] = counts.table
+    many = Counts.join([counts] * 50)  # which are worked in parts
     for curves in (saliency.f_curves, saliency.e_curves):
-        np.testing.assert_array_equal(curves(Counts(table)), curves(eight))
-        assert curves(Counts(table[..., :-2])).shape == (len(eight), 17 * 255 - 1)
+        np.testing.assert_array_equal(curves(Counts(table)), curves(counts))
+        np.testing.assert_array_equal(curves(many), np.tile(curves(counts), (50, 1)))
+        assert curves(Counts(table[..., :-2])).shape == (len(counts), 17 * 255 - 1)
 
 
 def test_without_quadrants_there_is_no_s():
     counts = Counts(np.ones((2, 2, 256), np.int64))
-    for name, missing in (
-        ("s_measure", r"Counts\.from_map"),
-        ("weighted_f", "expected weighted_f"),
-    ):
+    missing = {"s_measure": r"Counts\.from_map", "weighted_f": "expected weighted_f"}
+    for name, remedy in missing.items():
         assert np.isnan(SCORES[name].value(counts, bins=10))
-        with pytest.raises(ValueError, match=missing):
+        with pytest.raises(ValueError, match=remedy):
             SCORES[name].function(counts)
-
-
-def test_each_image_alone_has_a_threshold_of_its_own(cases):
-    counts = Counts.from_maps(*cases["faint"])
-    alone = [saliency.max_f(counts[i : i + 1]) for i in range(len(counts))]
-    np.testing.assert_allclose(per_image(counts, saliency.max_f), alone)
-    assert np.mean(alone) > saliency.max_f(counts)
 
 
 def test_a_threshold_does_not_depend_on_the_unit_of_pixels():

@@ -5,7 +5,6 @@ import pytest
 from scipy.integrate import quad, trapezoid
 from scipy.optimize import brentq
 
-from aslp_lib.metrics import smooth
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.smooth import POINTS, smooth_ece
 
@@ -45,17 +44,6 @@ def test_it_is_the_width_at_which_a_loop_over_pixels_finds_the_same_error(
     assert ours == pytest.approx(
         quad(lambda t: residual(t, ours), 0, 1, limit=400, epsabs=1e-10)[0], abs=1e-6
     )
-
-
-def test_the_width_is_found_for_any_counts():
-    rng = np.random.default_rng(0)
-    for _ in range(60):
-        levels = rng.integers(0, 256, rng.integers(1, 200))
-        labels = (rng.random(len(levels)) < (levels / 255) ** rng.uniform(0.3, 3)).astype(int)
-        counts = counted(levels, labels)
-        width = smooth_ece(counts)
-        error = smooth._error(smooth._spectrum(smooth._residuals(counts, "prediction")), width)
-        assert error == pytest.approx(width, abs=2 * smooth.PRECISION)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from sklearn import metrics
 
-from aslp_lib.metrics import calibration, saliency, scores
+from aslp_lib.metrics import SCORES, calibration, saliency, scores
 from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
@@ -102,6 +103,48 @@ def test_binned_errors_are_those_of_exact_fractions(counts, bins, of):
     assert calibration.ece_debiased(counts, bins, of) == pytest.approx(root, abs=1e-6)
 
 
+@pytest.mark.parametrize("bins", [7, 11, 13])
+@given(drawn=maps())
+def test_ece_equals_torchmetrics_on_the_same_definition(drawn, bins):
+    """Its two-class form bins the predicted class's confidence, as here, but into `[low, high)`:
+    with these bins no level but 0 and 255 lies on an edge. It sums in float32."""
+    # Imported here, as it loads transformers: only one of pytest-xdist's workers has to.
+    from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
+
+    levels, labels = drawn[0].clip(1, 254), drawn[1]
+    counts = Counts.from_maps(levels, labels)
+    p, y = torch.from_numpy(levels.ravel() / 255).float(), torch.from_numpy(labels.ravel())
+    both = torch.stack([1 - p, p], 1), y.long()
+    theirs = {
+        calibration.ece: MulticlassCalibrationError(2, n_bins=bins)(*both),
+        calibration.mce: MulticlassCalibrationError(2, n_bins=bins, norm="max")(*both),
+    }
+    for score, value in theirs.items():
+        assert score(counts, bins) == pytest.approx(value.item(), abs=1e-5)
+    assert calibration.accuracy(counts) == pytest.approx(BinaryAccuracy()(p, y).item())
+
+
+@given(tables(), OF)
+def test_bins_of_equal_mass_equal_a_loop_over_pixels(counts, of):
+    """The sweep takes the last number of bins before accuracy falls from one to the next."""
+    of_value: dict[Fraction, list] = {}
+    for confidence, outcome, n in forecasts(counts, of):
+        of_value.setdefault(confidence, []).extend([outcome] * n)
+    # Pixels of one level have no order: each carries their mean.
+    pixels = [(float(c), np.mean(of_value[c])) for c in sorted(of_value) for _ in of_value[c]]
+    errors, swept = [], 0
+    for bins in range(1, len(of_value) + 1):
+        # Every pixel is repeated `bins` times: then they split evenly.
+        c, a = np.repeat(pixels, bins, axis=0).reshape(bins, -1, 2).mean(1).T
+        errors.append(np.abs(c - a).mean())
+        ours = calibration.ece_equal_mass(counts, bins, of)
+        assert ours == pytest.approx(errors[-1], abs=1e-9)
+        if not swept and (np.diff(a) < -1e-12).any():
+            swept = bins - 1
+    expected = errors[(swept or len(errors)) - 1]
+    assert calibration.ece_sweep(counts, of) == pytest.approx(expected, abs=1e-9)
+
+
 @given(tables(), OF)
 def test_scores_without_bins_are_those_of_exact_fractions(counts, of):
     rows, top = sorted(forecasts(counts, of)), counts.grey_levels - 1
@@ -151,17 +194,17 @@ def by_pixels(level_map, mask):
             agree = (2 * d * g / (d**2 + g**2 + np.spacing(1)) + 1) ** 2 / 4
         e[t:] = agree.sum() / max(mask.size - 1, 1)
         pr[0, t:], pr[1, t:] = true / max(found.sum(), 1), true / max(mask.sum(), 1)
-    on = level_map >= 128
-    union = (on | (mask == 1)).sum()
+    on = level_map.ravel() >= 128
     twice = math.ceil(min(Fraction(2 * int(level_map.sum(dtype=int)), mask.size), 255))
     return {
         "mae": np.abs(p - y).mean(),
         "e": e,
         "f": f if mask.any() else f + np.nan,
         "pr": pr if mask.any() else pr + np.nan,
-        "iou": (on & (mask == 1)).sum() / union if mask.any() else np.nan,
+        "iou": metrics.jaccard_score(mask.ravel(), on) if mask.any() else np.nan,
+        "dice": metrics.f1_score(mask.ravel(), on) if mask.any() else np.nan,
         "adaptive_f": f[twice] if mask.any() else np.nan,
-        "s": structure(p, y),
+        "s_measure": structure(p, y),
     }
 
 
@@ -195,12 +238,14 @@ def test_saliency_scores_are_those_of_a_loop_over_pixels(drawn):
     levels, labels = drawn
     counts = Counts.from_maps(levels, labels)
     rows = [by_pixels(m, y) for m, y in zip(levels, labels, strict=True)]
-    for name, score in (("mae", saliency.mae), ("iou", saliency.iou), ("s", saliency.s_measure)):
-        np.testing.assert_allclose(per_image(counts, score), [r[name] for r in rows], atol=1e-6)
+    for name in ("mae", "iou", "dice", "s_measure"):
+        expected = [row[name] for row in rows]
+        np.testing.assert_allclose(per_image(counts, SCORES[name].function), expected, atol=1e-6)
     adaptive = per_image(counts, saliency.adaptive_f)
     np.testing.assert_allclose(adaptive, [r["adaptive_f"] for r in rows], atol=1e-9)
     f, e, pr = (np.array([r[name] for r in rows]) for name in ("f", "e", "pr"))
     np.testing.assert_allclose(saliency.f_curves(counts), f, atol=1e-9)
+    np.testing.assert_allclose(per_image(counts, saliency.max_f), f.max(axis=1), atol=1e-9)
     np.testing.assert_allclose(saliency.e_curves(counts), e, atol=1e-6)
     np.testing.assert_allclose(saliency.precision_recall_curves(counts), pr, atol=1e-9)
     size, ours = labels[0].size, scores(counts)
@@ -219,13 +264,15 @@ def test_saliency_scores_are_those_of_a_loop_over_pixels(drawn):
 
 
 @given(maps())
-def test_curves_of_pooled_pixels_are_those_of_pairs_and_thresholds(drawn):
+def test_curves_of_pooled_pixels_are_those_of_scikit_learn_and_of_each_threshold(drawn):
     levels, labels = drawn
     counts = Counts.from_maps(levels, labels)
     assume(0 < labels.mean() < 1)
-    on, off = levels[labels == 1].astype(int), levels[labels == 0].astype(int)
-    pairs = np.sign(on[:, None] - off[None])
-    assert saliency.auc(counts) == pytest.approx((pairs.mean() + 1) / 2, abs=1e-12)
+    pixels = labels.ravel(), levels.ravel()
+    assert saliency.auc(counts) == pytest.approx(metrics.roc_auc_score(*pixels), abs=1e-12)
+    average = metrics.average_precision_score(*pixels)
+    assert saliency.average_precision(counts) == pytest.approx(average, abs=1e-12)
+    on, off = levels[labels == 1], levels[labels == 0]
     false, true = saliency.roc(counts)
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert len(false) == len(true) == 257
@@ -233,14 +280,11 @@ def test_curves_of_pooled_pixels_are_those_of_pairs_and_thresholds(drawn):
     np.testing.assert_allclose(true[1:], (on >= thresholds[:, None]).mean(axis=1))
     np.testing.assert_allclose(false[1:], (off >= thresholds[:, None]).mean(axis=1))
     precision, recall = saliency.precision_recall(counts)
-    average, before = 0.0, 0.0
     for i, t in enumerate(thresholds):
         found = (levels >= t).sum()
         share = (on >= t).sum() / found if found else 1.0
         assert precision[i] == pytest.approx(share)
         assert recall[i] == pytest.approx((on >= t).mean())
-        average, before = average + (recall[i] - before) * share, recall[i]
-    assert saliency.average_precision(counts) == pytest.approx(average)
 
 
 @given(

@@ -101,12 +101,6 @@ def test_bins_are_those_of_sorted_pixels(bins, bumps):
     assert 1 <= len(fitted.values) <= bins
 
 
-def test_one_grey_level_gets_its_frequency():
-    counts = Counts.from_map(np.full((1, 4), 200, np.uint8), np.uint8([[0, 0, 0, 1]]))
-    fitted = Isotonic().fit(counts)
-    assert fitted(torch.tensor([-3.0, 3.0])).sigmoid().tolist() == pytest.approx([0.25, 0.25])
-
-
 def test_a_step_of_the_last_grey_level_alone_goes_on_beyond_it():
     for signs in (1, -1):
         levels, labels = np.uint8([[0, 1, 254, 255]]), np.uint8([[0, 1, 0, 1]])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from test_recalibrations import drawn
 
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -11,7 +12,7 @@ from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.map_features import FEATURES, map_features
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.features import Images, features_of
 
 
 def test_features_by_hand():
@@ -48,6 +49,13 @@ def test_images_hold_their_pixels_and_features():
             assert binned.tables[row, label].sum() == weights.sum()
     np.testing.assert_allclose(binned.logits[1, 69:-69], np.arange(-5.9, 6, 0.2), atol=1e-12)
     np.testing.assert_array_equal(binned.pooled.pooled, table.sum(axis=0))
+
+
+def test_features_are_those_of_whole_maps_with_their_ignored_pixels():
+    logits, labels = drawn(1, ignored=0.4)
+    counts = Counts.from_logits(logits, labels[:, None], ignore_index=255)
+    expected = map_features(logits.flatten(1).numpy())
+    np.testing.assert_allclose(features_of(counts), expected, atol=1e-4)  # levels round
 
 
 @pytest.mark.parametrize("images", [1, 2])

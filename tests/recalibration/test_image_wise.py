@@ -86,16 +86,21 @@ def levels_of(fit, features):
     return fit.levels(torch.from_numpy(features)).numpy()
 
 
+def by_formula(fit, z, w):
+    """Probabilities of images with logits (N, pixels) and weights (2, 6)."""
+    held = arrays(fit)
+    standard = (map_features(z) - held["means"]) / held["deviations"]
+    phi = standard.clip(held["lowest"], held["highest"])
+    u = np.column_stack([np.ones(len(phi)), phi]) @ w.T
+    return probabilities(type(fit), 1 / (1 + np.exp(-z)), np.where(z > 0, u[:, :1], u[:, 1:]))
+
+
 def price(fit, sets, w):
     """The loss of weights (2, 6), a pixel at a time."""
-    held = arrays(fit)
     total, importance = 0.0, 0.0
     for number, (logits, labels) in enumerate(sets):
         z, y = (each.flatten(1).double().numpy() for each in (logits, labels))
-        standard = (map_features(z) - held["means"]) / held["deviations"]
-        phi = standard.clip(held["lowest"], held["highest"])
-        u = np.column_stack([np.ones(len(phi)), phi]) @ w.T
-        p = probabilities(type(fit), 1 / (1 + np.exp(-z)), np.where(z > 0, u[:, :1], u[:, 1:]))
+        p = by_formula(fit, z, w)
         nll = -np.log(np.where(y == 1, p, 1 - p))
         weight = 10.0 if number == 0 else 1.0
         total, importance = total + weight * nll.sum(), importance + weight * nll.size
@@ -109,6 +114,8 @@ def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
     assert type(fitted).clean_weight == 10  # as in price
     sets = [images(), corrupted()]
     best = np.stack([fitted.foreground.numpy(), fitted.background.numpy()])
+    z = sets[1][0].flatten(1).double()
+    np.testing.assert_allclose(fitted(z).sigmoid(), by_formula(fitted, z.numpy(), best), rtol=1e-9)
     at_best = price(fitted, sets, best)
     unchanged = np.zeros_like(best)
     unchanged[:, 0] = {ImageWiseShrinkage: -3.0, ImageWiseTemperature: 0.0}[type(fitted)]
@@ -144,8 +151,6 @@ def test_it_corrects_what_differs_between_images(fitted):
         calibration.nll(counted(each, labels)) for each in (logits, fitted(logits), one(logits))
     )
     assert after < with_one < before
-    levels = levels_of(fitted, map_features(logits.flatten(1).double().numpy()))
-    assert np.corrcoef(levels.mean(axis=1), np.arange(40))[0, 1] > 0.9
 
 
 @pytest.mark.parametrize(

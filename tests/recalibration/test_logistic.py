@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from test_temperature import at_levels, drawn_counts
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
@@ -25,10 +27,8 @@ def by_sklearn(counts):
 
 @pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (0.4, -0.7), (2.0, 1.5), (-0.5, 0.2)])
 def test_it_is_scikit_learn_s_and_what_labels_were_drawn_with(slope, offset):
-    rng, z = np.random.default_rng(0), grey_level_logits(256)
-    n, posterior = rng.integers(0, 400, 256), 1 / (1 + np.exp(-(slope * z + offset)))
-    foreground = rng.binomial(n, posterior)
-    counts = Counts(np.stack([n - foreground, foreground])[None])
+    posterior = expit(slope * grey_level_logits(256) + offset)
+    counts = drawn_counts(posterior)
     fitted = Logistic().fit(counts)
     assert (fitted.slope, fitted.offset) == pytest.approx(by_sklearn(counts), rel=1e-6)
     assert (fitted.slope, fitted.offset) == pytest.approx((slope, offset), abs=0.05)
@@ -50,9 +50,8 @@ def test_one_class_alone_has_platt_s_own_answer(label, sign, pixels):
 @pytest.mark.parametrize("contrary", [False, True])
 def test_separate_labels_have_a_finite_slope(contrary):
     """Right (or wrong) at two levels: `sigmoid(a z + b)` is the target, at both."""
-    table = np.zeros((1, 2, 4096), np.int64)
-    table[0, [0, 1], [4000, 95] if contrary else [95, 4000]] = 98
+    pixels = {95: 98}, {4000: 98}
     slope = math.log(99) / math.log(4000 / 95)
-    fitted = Logistic().fit(Counts(table))
+    fitted = Logistic().fit(at_levels(*(reversed(pixels) if contrary else pixels)))
     assert fitted.slope == pytest.approx(-slope if contrary else slope, rel=1e-5)
     assert fitted.offset == pytest.approx(0, abs=1e-6)

@@ -1,33 +1,22 @@
 """A network with a recalibration as one module: what it takes, and its files."""
 
 import copy
-import re
 from operator import itemgetter
 
 import pytest
 import torch
+from test_recalibrations import drawn, images, network
 from torch import nn
 
 from aslp_lib.recalibration import Flip, Isotonic, Recalibrated, Temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
 
-def random_logits(*shape):
-    generator = torch.Generator().manual_seed(0)
-    return 3 * torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def convolution(channels=3):
-    torch.manual_seed(0)
-    return nn.Conv2d(channels, 1, kernel_size=3, padding=1)
-
-
 def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
-    network = convolution().double()
-    images = random_logits(2, 3, 5, 6)
-    original, mirrored = (network(each).sigmoid() for each in (images, images.flip(-1)))
-    probabilities = Recalibrated(network, Flip())(images).sigmoid()
-    torch.testing.assert_close(probabilities, (original + mirrored.flip(-1)) / 2)
+    convolution, original = network().double(), images().double()
+    p, mirrored = (convolution(each).sigmoid() for each in (original, original.flip(-1)))
+    averaged = Recalibrated(convolution, Flip())(original).sigmoid()
+    torch.testing.assert_close(averaged, (p + mirrored.flip(-1)) / 2)
 
 
 def test_flip_leaves_a_network_that_sees_no_difference_as_it_is():
@@ -59,16 +48,10 @@ def test_outputs_that_are_not_one_map_are_refused(output, select, error, message
 
 
 def test_the_logit_of_a_softmax_over_two_classes():
-    scores = random_logits(2, 2, 4, 4)
+    scores = drawn(2)[0]
     recalibrated = Recalibrated(nn.Identity(), Temperature(2.0), lambda z: z[:, 1:] - z[:, :1])
     expected = (scores / 2).softmax(dim=1)[:, 1:]
     torch.testing.assert_close(recalibrated(scores).sigmoid(), expected)
-
-
-def test_float16_does_not_overflow():
-    logits = torch.tensor([[[[-6e4, 6e4]]]], dtype=torch.float16)
-    found = Recalibrated(nn.Identity(), Temperature(0.25))(logits)
-    torch.testing.assert_close(found, 4 * logits.float())
 
 
 @pytest.mark.fault
@@ -79,26 +62,20 @@ def test_float16_does_not_overflow():
         ({}, {"kind": "logistic"}, "axes of each tensor is {'value': 0}; expected {'slope': 0"),
         ({}, {"kind": ["temperature_scaling"]}, "its recalibration is .'temperature_scaling'."),
         ({}, {"version": 1}, "its format is 1; expected 2.*Fit and save it again"),
-        ({"network.bias": None}, {}, "another network: 1 .*such as network.bias"),
         ({"network.bias": torch.ones(2)}, {}, "another network: 1 .*such as network.bias"),
-        ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias, which is torch.float16"),
-        ({"recalibration.value": torch.tensor(-1.0)}, {}, "value of temperature_scaling is -1.0"),
     ],
 )
 def test_a_wrong_file_is_refused_and_leaves_the_network_unchanged(
     changed, facts, message, tmp_path
 ):
-    path = tmp_path / "network.safetensors"
-    Recalibrated(convolution(), Temperature(2.0)).save(path)
+    path, other = tmp_path / "network.safetensors", network(seed=1)
+    Recalibrated(network(), Temperature(2.0)).save(path)
     tensors, written = load_tensors(path)
-    tensors = {k: each for k, each in (tensors | changed).items() if each is not None}
-    save_tensors(path, tensors, written | facts)
-    network = nn.Conv2d(3, 1, kernel_size=3, padding=1)
-    before = copy.deepcopy(network.state_dict())
-    with pytest.raises(ValueError, match=message) as raised:
-        Recalibrated.load(path, network)
-    assert str(path) in str(raised.value)
-    torch.testing.assert_close(dict(network.state_dict()), dict(before), rtol=0, atol=0)
+    save_tensors(path, tensors | changed, written | facts)
+    before = copy.deepcopy(other.state_dict())
+    with pytest.raises(ValueError, match=f"{path.name} .*{message}"):
+        Recalibrated.load(path, other)
+    torch.testing.assert_close(dict(other.state_dict()), dict(before), rtol=0, atol=0)
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=re.escape(f"{path} is damaged")):
-        Recalibrated.load(path, network)
+    with pytest.raises(ValueError, match=f"{path.name} is damaged"):
+        Recalibrated.load(path, other)

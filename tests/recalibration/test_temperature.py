@@ -1,13 +1,15 @@
 """Temperature scaling: one temperature, one on either side of the decision, and one that is fitted
-on corrupted images too; against scipy's minimum of the NLL of the logits themselves."""
+on corrupted images too; against scipy's minimum of the NLL.
+
+tests/metrics/test_float_levels.py has the exact temperature of logits in floating point.
+"""
 
 import math
 
 import numpy as np
 import pytest
-import torch
 from scipy.optimize import minimize
-from torch.nn.functional import binary_cross_entropy_with_logits
+from scipy.special import expit
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
@@ -18,8 +20,12 @@ def astuple(fitted):
     return tuple(fitted.state_dict().values())
 
 
-def counted(logits, labels):
-    return Counts.from_probabilities(torch.sigmoid(logits), labels)
+def drawn_counts(posterior, most=400):
+    """Pixels at each of the grey levels, with labels drawn from a posterior."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, most, len(posterior))
+    foreground = rng.binomial(pixels, posterior)
+    return Counts(np.stack([pixels - foreground, foreground])[None])
 
 
 def at_levels(background, foreground):
@@ -40,23 +46,22 @@ def at_levels(background, foreground):
     ],
 )
 def test_it_is_scipy_s_and_what_labels_were_drawn_with(kind, truth):
-    generator = torch.Generator().manual_seed(0)
-    right = 1.3 * torch.randn(4, 1, 64, 64, generator=generator, dtype=torch.float64) - 0.5
-    labels = torch.bernoulli(torch.sigmoid(right), generator=generator)
-    logits = right * torch.where(right > 0, truth[0], truth[-1])
+    z = grey_level_logits(256)
+    posterior = expit(z / np.where(z > 0, truth[0], truth[-1]))
+    counts = drawn_counts(posterior)
 
     def nll(logs):
         temperatures = np.exp(logs)
-        scaled = logits / torch.where(logits > 0, temperatures[0], temperatures[-1])
-        return binary_cross_entropy_with_logits(scaled, labels).item()
+        scaled = z / np.where(z > 0, temperatures[0], temperatures[-1])
+        return (counts.pooled * np.logaddexp(0, [scaled, -scaled])).sum() / counts.pixels
 
-    start = np.zeros(len(truth))
-    expected = np.exp(minimize(nll, start, method="Nelder-Mead", options={"xatol": 1e-6}).x)
-    fitted = astuple(kind().fit(counted(logits, labels)))
-    assert fitted == pytest.approx(expected, rel=3e-3)  # grey levels round the logits
+    start, options = np.zeros(len(truth)), {"xatol": 1e-8, "fatol": 1e-14}
+    expected = np.exp(minimize(nll, start, method="Nelder-Mead", options=options).x)
+    fitted = astuple(kind().fit(counts))
+    assert fitted == pytest.approx(expected, rel=1e-6)
     assert fitted == pytest.approx(truth, rel=0.1)
-    of_posterior = kind().fit(counted(logits, torch.sigmoid(right)))
-    assert astuple(of_posterior) == pytest.approx(truth, rel=3e-3)
+    of_posterior = kind().fit(Counts(np.stack([1 - posterior, posterior])[None]))
+    assert astuple(of_posterior) == pytest.approx(truth, rel=1e-9)
 
 
 RIGHT, CONTRARY = "decisions are correct; 0.01 is used", "do not predict .*; 100 is used"
@@ -98,19 +103,12 @@ def test_a_side_without_pixels_takes_the_other_s(side, level):
 
 
 def test_the_temperature_of_clean_and_corrupted_images_is_that_of_all_together():
-    rng, sets = np.random.default_rng(0), []
-    for images, slope in ((1, 0.2), (2, 0.4), (3, 0.6)):
-        n = rng.integers(0, 50, (images, 256))
-        foreground = rng.binomial(n, 1 / (1 + np.exp(-slope * grey_level_logits(256))))
-        sets.append(Counts(np.stack([n - foreground, foreground], axis=1)))
-    together = Temperature().fit(Counts.join(sets))
+    z = grey_level_logits(256)
+    sets = [drawn_counts(expit(s * z), n) for s, n in ((0.2, 50), (0.4, 100), (0.6, 150))]
     fitted = CorruptionTemperature().fit(sets[0], sets[1:])
-    assert fitted.value == together.value
-    assert fitted.value != Temperature().fit(sets[0]).value
-
-
-@pytest.mark.fault
-def test_corrupted_images_have_the_grey_levels_of_the_clean_ones():
-    sets = (Counts(np.ones((1, 2, levels), np.int64)) for levels in (256, 4096))
+    assert fitted.value == Temperature().fit(Counts.join(sets)).value
+    clean_alone = Temperature().fit(sets[0], sets[1:])  # others leave out what is corrupted
+    assert clean_alone.value == Temperature().fit(sets[0]).value
+    finer = Counts(np.ones((1, 2, 4096), np.int64))
     with pytest.raises(ValueError, match=r"\[\(2, 256\), \(2, 4096\)\]; expected one shape"):
-        CorruptionTemperature().fit(next(sets), [*sets])
+        CorruptionTemperature().fit(sets[0], [finer])
