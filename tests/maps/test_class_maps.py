@@ -1,11 +1,8 @@
 """Folders of maps of K classes: counting, one class against the rest, and recalibration."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy.special import log_softmax, softmax
 
 from aslp_lib.maps.classes import against_rest
@@ -19,34 +16,18 @@ from aslp_lib.recalibration import CLASS_RECALIBRATIONS
 CLASSES = ("background", "interior", "boundary")
 
 
-def write_palette(path, ids):
-    image = Image.fromarray(ids)
-    image.putpalette([7, 7, 7, 200, 0, 0, 0, 200, 0] + [9] * 759)
-    image.save(path.with_suffix(".png"))
-
-
-MASKS = {
-    "grey": lambda path, ids: Image.fromarray(ids).save(path.with_suffix(".png")),
-    "palette": write_palette,
-    "array": lambda path, ids: np.save(path.with_suffix(".npy"), ids.astype(np.int64)),
-}
-
-
-def write_folders(root, *, images=3, shape=(6, 7), logits=True, dtype=np.float32, mask="array"):
+def write_folders(root, *, images=3, shape=(6, 7), logits=True, dtype=np.float32):
     """Maps and masks, one pixel in nine of them to ignore; returns logits or p, and class ids."""
     rng, pairs = np.random.default_rng(0), []
+    for kind in ("maps", "masks"):
+        (root / kind).mkdir()
     for number in range(images):
         ids = rng.integers(0, 3, shape).astype(np.uint8)
         z = rng.normal(size=(3, *shape)) + 2 * (np.arange(3).reshape(3, *[1] * len(shape)) == ids)
         ids[rng.random(shape) < 1 / 9] = 255
         values = (z if logits else softmax(z, axis=0)).astype(dtype)
-        for kind in ("maps", "masks"):
-            Path(root, kind).mkdir(exist_ok=True)
-        if number % 2:
-            np.savez_compressed(Path(root, f"maps/{number}.npz"), values)
-        else:
-            np.save(Path(root, f"maps/{number}.npy"), values)
-        MASKS[mask](Path(root, f"masks/{number}"), ids)
+        np.savez_compressed(root / f"maps/{number}.npz", values)
+        np.save(root / f"masks/{number}.npy", ids.astype(np.int64))
         pairs.append((values, ids))
     return pairs
 
@@ -62,8 +43,6 @@ def equal(first, second):
 @pytest.mark.parametrize(
     "options",
     [
-        {"mask": "grey"},
-        {"mask": "palette", "logits": False},
         {"logits": False, "dtype": np.float16},
         {"dtype": np.dtype(">f4")},
         {"shape": (4, 5, 6), "dtype": np.float64},
@@ -73,8 +52,10 @@ def equal(first, second):
 def test_folders_are_counted_as_their_arrays_are(tmp_path, options, by_index):
     """Pixels to ignore have an index in the masks, or are 0 in other masks."""
     pairs = write_folders(tmp_path, **options)
-    logits, volumes = options.get("logits", True), len(pairs[0][1].shape) == 3
-    reading = ReadOptions(classes=CLASSES, logits=logits, volumes=volumes, ignore_index=255)
+    logits = options.get("logits", True)
+    reading = ReadOptions(
+        classes=CLASSES, logits=logits, volumes="shape" in options, ignore_index=255
+    )
     valid = None if by_index else tmp_path / "valid"
     if valid:
         valid.mkdir()
@@ -132,7 +113,7 @@ def test_folders_are_recalibrated_as_their_tensors_are(tmp_path, kind, logits):
     nll = torch.nn.functional.cross_entropy(logits_after, labels, ignore_index=255)
     assert calibration.nll(after) == pytest.approx(nll.item(), rel=1e-5)
     pairs[0][0][:, 0, 0] = np.nan  # a mask may ignore this pixel, but nothing is known of it here
-    np.save(folders[0] / "0.npy", pairs[0][0])
+    np.savez(folders[0] / "0.npz", pairs[0][0])
     assert change_maps(fitted, folders[0], tmp_path / "new", reading) == 4
     for number, (z, _) in enumerate(tensors):
         changed, whole = np.load(tmp_path / f"new/{number}.npy"), expected(z.double())[0].numpy()
@@ -146,7 +127,7 @@ def test_folders_are_recalibrated_as_their_tensors_are(tmp_path, kind, logits):
 def test_a_fit_reads_one_map_at_a_time_and_may_read_again(tmp_path):
     pairs = write_folders(tmp_path, logits=False)
     pairs[0][0][:, 0, 0] = 1, 0, 0
-    np.save(tmp_path / "maps/0.npy", pairs[0][0])
+    np.savez(tmp_path / "maps/0.npz", pairs[0][0])
     reading = ReadOptions(classes=("3",), ignore_index=255)
     maps = LabelledMaps(tmp_path / "maps", tmp_path / "masks", reading)
     for _ in range(2):
