@@ -1,13 +1,23 @@
-"""Experiments: the compared runs are the trained ones, and nothing is trained twice."""
+"""Experiments: the compared runs are the trained ones, nothing is trained twice, and processes end
+with their parent."""
 
+import multiprocessing
+import os
 import shutil
+import signal
+import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from pandas.testing import assert_frame_equal
+from processes import START
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
@@ -207,6 +217,55 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path
         (stopped / "seconds.json").write_text(content)
         with pytest.raises(ValueError, match=r"seconds\.json does not hold the seconds"):
             done(Experiment(tmp_path / "stopped", settings, seeds=1))
+
+
+def train_endlessly(path: Path, *, in_a_group: bool = False) -> None:
+    if in_a_group:
+        os.setsid()  # so that all of its processes can be killed
+    list(compare(Experiment(path, replace(ONE_METHOD, epochs=10**6), seeds=1), processes=2))
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 90
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not come"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_processes_end_with_their_parent(tmp_path):
+    """What a training holds as long as its process lives is free again."""
+    context = multiprocessing.get_context(START)
+    parent = context.Process(target=train_endlessly, args=(tmp_path,), kwargs={"in_a_group": True})
+    parent.start()
+    held = tmp_path / "bce/seed-0/.lock"
+    try:
+        wait_for(held)
+        parent.kill()
+        parent.join()
+        with FileLock(held, timeout=10):
+            pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_a_process_that_is_killed_is_noticed(tmp_path):
+    """The system kills a process when memory runs out."""
+
+    def kill():
+        wait_for(tmp_path / "bce/seed-0/.lock")
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(RuntimeError, match=r"was ended from outside.*fewer processes"):
+        train_endlessly(tmp_path)
+    killer.join()
 
 
 def record(method="bce", seed=0, ece=0.1, name="test", **others):
