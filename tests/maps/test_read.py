@@ -303,20 +303,6 @@ def test_colours_are_no_mask_and_no_map(file, picture):
             read(path)
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("top", [0, 1, 31, 32, 127, 128])
-def test_a_mask_that_would_all_be_background_is_refused(file, top):
-    path = file(saved(scaled(top)))
-    if 0 < top < 128:
-        with pytest.raises(ValueError, match=rf"one\.png has grey levels 0 to {top}.*object as"):
-            read_mask(path)
-    if 0 < top < 32:
-        with pytest.raises(ValueError, match="would be background"):
-            read_mask(path, "threshold")
-    else:  # annotators who nowhere agree
-        assert read_mask(path, "threshold").any() == (top == 128)
-
-
 def with_areas(*areas):
     """A background of 0 with areas of other levels: the first row, the end, the level."""
     pixels = np.zeros((24, 40), np.uint8)
@@ -330,24 +316,45 @@ def scattered(*levels):
     return Image.fromarray(rng.choice(levels, (24, 40)).astype(np.uint8))
 
 
+def with_grey(level, pixels):
+    """A white mask of 100 pixels, some of them of another level."""
+    levels = np.full(100, 255, np.uint8)
+    levels[:pixels] = level
+    return Image.fromarray(levels.reshape(10, 10))
+
+
+NOT_BINARY = r"is not a binary mask: .* \[{}\] .*255"
+SHARE = "is not a binary mask: {}%.*--grey threshold"
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("picture", "levels"),
+    ("picture", "why"),
     [
-        (with_areas((4, 16, 1), (16, 18, 255)), "0, 1, 255"),
-        (with_areas((4, 16, 15), (16, 18, 255)), "0, 15, 255"),
-        (with_areas((4, 5, 1), (8, 9, 2), (20, 24, 255)), "0, 1, 2, 255"),  # thin objects
-        (scattered(0, 1, 255), "0, 1, 255"),
-        (scattered(0, 7, 20, 255), "0, 7, 20, 255"),
-        (with_areas((4, 7, 63), (16, 18, 255)), "0, 63, 255"),
-        (with_areas((4, 20, 255), (4, 7, 128)), "0, 128, 255"),  # undecided pixels around an object
-        (Image.fromarray(np.uint8([[0, 1], [255, 255]])), "0, 1, 255"),
+        # Classes and labels to ignore: a threshold would take these for the object, or hide it.
+        (with_areas((4, 16, 1), (16, 18, 255)), NOT_BINARY.format("0, 1, 255")),
+        (with_areas((4, 16, 15), (16, 18, 255)), NOT_BINARY.format("0, 15, 255")),
+        (with_areas((4, 5, 1), (8, 9, 2), (20, 24, 255)), NOT_BINARY.format("0, 1, 2, 255")),
+        (scattered(0, 1, 255), NOT_BINARY.format("0, 1, 255")),
+        (scattered(0, 7, 20, 255), NOT_BINARY.format("0, 7, 20, 255")),
+        (with_areas((4, 7, 63), (16, 18, 255)), NOT_BINARY.format("0, 63, 255")),
+        (with_areas((4, 20, 255), (4, 7, 128)), NOT_BINARY.format("0, 128, 255")),  # at an edge
+        (Image.fromarray(np.uint8([[0, 1], [255, 255]])), NOT_BINARY.format("0, 1, 255")),
+        *((scaled(top), f"has grey levels 0 to {top} .*object as") for top in (1, 31, 32, 127)),
+        (scaled(128), SHARE.format(28)),
+        *((with_grey(level, 11), SHARE.format(11)) for level in (32, 127, 128, 223)),
     ],
 )
-def test_classes_and_labels_to_ignore_are_no_mask(file, picture, levels):
-    """A threshold would take the ignored pixels for the object, and the object for background."""
-    with pytest.raises(ValueError, match=rf"one\.png is not a binary mask: .* \[{levels}\] .*255"):
-        read_mask(file(saved(picture)))
+def test_a_mask_that_is_not_binary_is_refused_unless_it_is_to_be_cut(file, picture, why):
+    """At 128. If it is almost black, it would all be background."""
+    levels, path = np.asarray(picture), file(saved(picture))
+    with pytest.raises(ValueError, match=rf"one\.png {why}"):
+        read_mask(path)
+    if levels.max() < 32:
+        with pytest.raises(ValueError, match="would be background"):
+            read_mask(path, "threshold")
+    else:  # of 127 at most: annotators who nowhere agree
+        np.testing.assert_array_equal(read_mask(path, "threshold"), levels > 127)
 
 
 def test_areas_of_two_grey_levels_are_two_classes_even_if_the_levels_are_close():
@@ -360,38 +367,30 @@ LARGE = GREY.resize((200, 120), Image.Resampling.NEAREST)
 
 
 @pytest.mark.parametrize(
-    "mask",
+    "picture",
     [
-        saved(scaled(254)),
-        saved(with_areas((4, 16, 255), (6, 9, 254))),
-        saved(with_areas((4, 16, 224))),
-        *(saved(LARGE, "JPEG", quality=quality) for quality in (10, 40, 69, 75, 95, 100)),
-        saved(LARGE.filter(ImageFilter.GaussianBlur(1))),
-        saved(LARGE.rotate(20, Image.Resampling.BICUBIC)),
-        *(saved(LARGE.resize((40 * n, 24 * n), n)) for n in (2, 3)),  # bilinear and bicubic
-        saved(LARGE.resize((77, 50), Image.Resampling.BOX)),
+        *map(scaled, (0, 254)),
+        with_areas((4, 16, 255), (6, 9, 254)),
+        with_areas((4, 16, 224)),
+        Image.new("L", (5, 4), 255),
+        *(with_grey(level, 10) for level in (32, 127, 128, 223)),
+        *(with_grey(level, 11) for level in (31, 224)),
+        LARGE.filter(ImageFilter.GaussianBlur(1)),
+        LARGE.rotate(20, Image.Resampling.BICUBIC),
+        *(LARGE.resize((40 * n, 24 * n), n) for n in (2, 3)),  # bilinear and bicubic
+        LARGE.resize((77, 50), Image.Resampling.BOX),
     ],
-    ids=lambda _: "mask",
 )
-def test_smooth_edges_and_traces_of_compression_leave_a_mask_binary(file, mask):
-    path = file(mask)
+def test_few_grey_pixels_and_smooth_edges_leave_a_mask_binary(file, picture):
+    path = file(saved(picture))
+    np.testing.assert_array_equal(read_mask(path), np.asarray(picture) > 127)
     np.testing.assert_array_equal(read_mask(path), read_mask(path, "threshold"))
 
 
-@pytest.mark.fault
-def test_grey_masks_are_refused_unless_they_are_to_be_cut(file):
-    """At 128. Few grey pixels, as at smooth edges, are no reason to refuse a mask."""
-    for grey, share in ((31, 0), (32, 1), (127, 1), (128, 1), (223, 1), (224, 0)):
-        levels = np.full((10, 10), 255, np.uint8)
-        levels[0] = grey
-        np.testing.assert_array_equal(read_mask(file(saved(Image.fromarray(levels)))), levels > 127)
-        levels[1, 0] = grey
-        path = file(saved(Image.fromarray(levels)))
-        if share:
-            with pytest.raises(ValueError, match=r"is not a binary mask: 11%.*--grey threshold"):
-                read_mask(path)
-        np.testing.assert_array_equal(read_mask(path, "threshold"), levels > 127)
-    assert read_mask(file(saved(Image.new("L", (5, 4), 255)))).all()
+@pytest.mark.parametrize("quality", [10, 40, 69, 75, 95, 100])
+def test_traces_of_compression_leave_a_mask_binary(file, quality):
+    path = file(saved(LARGE, "JPEG", quality=quality))
+    np.testing.assert_array_equal(read_mask(path), read_mask(path, "threshold"))
 
 
 def test_a_missing_file_is_missing(tmp_path):
