@@ -21,6 +21,7 @@ from processes import START
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.shapes import graded
 from aslp_lib.evaluation.notes import facts
 from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare
@@ -81,7 +82,10 @@ def check_records(asked, records, folder):
     for number, record in enumerate(records.to_dict("records")):
         run = Run.open(asked.path / record["method"] / f"seed-{record['seed']}")
         assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
-        part = asked.sets(run.settings, run.settings.load_data())[record["set"]]
+        data, (name, *corruption) = run.settings.load_data(), record["set"].split(", ")
+        graded_sets = graded(16, ("empty3",), data_seed=run.settings.seed, limit=6)
+        part = {"validation": data.validation, **data.tests, **graded_sets}[name]
+        part = Corrupted(part, *corruption, run.settings.seed) if corruption else part
         counts, expected = scored(run, record["recalibration"], part, folder / f"{number}")
         found = {key: record.get(key, np.nan) for key in expected}
         assert found == pytest.approx(expected, abs=ONE_PIXEL, nan_ok=True)
