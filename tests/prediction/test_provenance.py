@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,6 @@ from torch import nn
 from aslp_lib import runs
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
-from aslp_lib.data.folders import paper_layout
 from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.networks import DenseNetwork
@@ -24,21 +24,27 @@ from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 SETTINGS = replace(
     PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature_scaling",)
 )
-QUICK = ReadOptions(weighted_f=False)
 CHANGES = ("weights", "recalibration", "images", "min_max_maps", "size")
 
 
 @pytest.fixture
-def predicted(paper_root, tmp_path):
-    """A run with weights that are at hand, a temperature and maps; and its data."""
-    data = paper_layout(paper_root, SETTINGS.size)
-    data = replace(data, tests={"SOD": data.tests["SOD"]})
+def run(paper_root, tmp_path):
+    """A run with weights that are at hand, a temperature, and maps of one test set."""
+    shutil.rmtree(paper_root / "Test/DTD_Texture_500")
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
-    folder = run.method("bce")
-    keep_weights(folder)
-    keep_temperature(folder, 2.0)
-    predict.predict_run(run.settings, data, "bce", folder)
-    return run, data
+    keep_weights(run.method("bce"))
+    keep_temperature(run.method("bce"), 2.0)
+    make_maps(run)
+    return run
+
+
+def make_maps(run: runs.Run) -> None:
+    (method,) = run.settings.methods
+    predict.predict_run(run.settings, run.settings.load_data(), method, run.method(method))
+
+
+def evaluate(run: runs.Run) -> None:
+    evaluate_run(run, run.settings.load_data(), ReadOptions(weighted_f=False))
 
 
 def keep_temperature(folder: runs.MethodFolder, value: float) -> None:
@@ -73,33 +79,31 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
     return run
 
 
-def again(run: runs.Run, data) -> bool:
+def again(run: runs.Run) -> bool:
     """Predict, and return whether there are new maps."""
-    maps = run.method("bce").maps("SOD")
-    (maps / "mark").touch()  # in the folder that new maps replace
-    predict.predict_run(run.settings, data, "bce", run.method("bce"))
-    kept = (maps / "mark").exists()
-    (maps / "mark").unlink(missing_ok=True)
+    mark = run.method("bce").maps("SOD") / "mark"
+    mark.touch()  # in the folder that new maps replace
+    make_maps(run)
+    kept = mark.exists()
+    mark.unlink(missing_ok=True)
     return not kept
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.fault
-def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_root, capsys, what):
+def test_maps_of_something_else_are_not_scored_and_made_anew(run, paper_root, capsys, what):
     """`evaluate` names what changed since `predict`; `predict` makes the maps anew."""
-    run, data = predicted
     run = change(what, run, paper_root)
-    data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
     with pytest.raises(ValueError, match=rf"other {what}; expected .* predict {run.path}$"):
-        evaluate_run(run, data, QUICK)
+        evaluate(run)
     assert not run.metrics.exists()
     old = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
-    assert again(run, data)
+    assert again(run)
     assert f"made anew: they were made with other {what}\n" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in old} != old
-    evaluate_run(run, data, QUICK)
-    assert not again(run, data)
+    evaluate(run)
+    assert not again(run)
     assert capsys.readouterr().out == ""
 
 
@@ -125,41 +129,38 @@ SPOILED = [
 @pytest.mark.parametrize("kind", [None, "temperature_scaling"])
 @pytest.mark.parametrize(("spoil", "why"), SPOILED)
 def test_maps_that_changed_after_predict_are_not_scored_and_made_anew(
-    predicted, capsys, kind, spoil, why
+    run, capsys, kind, spoil, why
 ):
     """Or their record: one that cannot be read is that of other maps."""
-    run, data = predicted
     kept = {path: path.read_bytes() for path in run.path.rglob("SOD*") if path.is_file()}
     maps = run.method("bce").maps("SOD", kind)
     spoil(provenance.record(maps), *sorted(maps.iterdir())[:2])
     with pytest.raises(ValueError, match=rf"maps in .*SOD .* {why}; .* predict {run.path}$"):
-        evaluate_run(run, data, QUICK)
-    assert again(run, data)
+        evaluate(run)
+    assert again(run)
     assert re.search(rf"made anew: .*{why}\n", capsys.readouterr().out)
     assert {path: path.read_bytes() for path in kept} == kept
 
 
-def test_maps_are_still_theirs_beside_other_files_and_without_their_weights(predicted, paper_root):
-    run, data = predicted
+def test_maps_are_still_theirs_beside_other_files_and_without_their_weights(run, paper_root):
     (run.method("bce").maps("SOD") / "thumbnail.png").write_bytes(b"not a map of the set")
     Image.new("L", (40, 32), 255).save(next((paper_root / "Test/SOD/GT").iterdir()))
-    assert not again(run, data)
+    assert not again(run)
     run.method("bce").weights.unlink()
-    evaluate_run(run, data, QUICK)
+    evaluate(run)
     with pytest.raises(ValueError, match="other images"):
-        evaluate_run(change("images", run, paper_root), data, QUICK)
+        evaluate(change("images", run, paper_root))
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize("kind", [None, "temperature_scaling"])
-def test_maps_without_a_record_are_scored_as_they_are_and_made_anew(predicted, kind, capsys):
-    run, data = predicted
+def test_maps_without_a_record_are_scored_as_they_are_and_made_anew(run, kind, capsys):
     provenance.record(run.method("bce").maps("SOD", kind)).unlink()
-    assert provenance.unrecorded(run, data.tests)
-    evaluate_run(run, data, QUICK)
-    assert again(run, data)
+    assert provenance.unrecorded(run, run.settings.load_data().tests)
+    evaluate(run)
+    assert again(run)
     assert "made anew: nothing says what they were made with" in capsys.readouterr().out
-    assert not provenance.unrecorded(run, data.tests)
+    assert not provenance.unrecorded(run, run.settings.load_data().tests)
 
 
 UNREADABLE = "has settings that cannot be read"
@@ -184,18 +185,16 @@ UNREADABLE = "has settings that cannot be read"
     ],
 )
 def test_weights_of_another_training_are_not_used_and_their_maps_not_scored(
-    predicted, method, facts, why
+    run, method, facts, why
 ):
-    run, data = predicted
     run = runs.Run(run.path, replace(run.settings, methods=(method,), recalibrate=()))
-    use = partial(predict.predict_run, run.settings, data, method, run.method(method))
     moved = replace(run.settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
     keep_weights(run.method(method), method=method, settings=moved.to_json())
-    use()
+    make_maps(run)
     keep_weights(run.method(method), **{"method": method, **facts(run.settings)})
-    for each in (use, partial(evaluate_run, run, data, QUICK)):
+    for use in (make_maps, evaluate):
         with pytest.raises(ValueError, match=rf"weights\.safetensors (holds .*)?{why}"):
-            each()
+            use(run)
 
 
 class Overflows(DenseNetwork):
@@ -212,9 +211,8 @@ class Overflows(DenseNetwork):
 
 
 @pytest.mark.fault
-def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
-    _, data = predicted
-    sod = data.tests["SOD"]
+def test_an_output_that_is_not_finite_is_refused(run, tmp_path):
+    sod = run.settings.load_data().tests["SOD"]
     maps = {tmp_path / "maps" / "SOD": None}
     of_folder = partial(predict.predict, Overflows(), sod, SETTINGS, maps)
     for prediction in (of_folder, partial(predict.grey_level_maps, Overflows(), sod, range(3))):
@@ -224,15 +222,14 @@ def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
 
 
 @pytest.mark.fault
-def test_a_prediction_that_is_stopped_leaves_the_old_record(predicted):
+def test_a_prediction_that_is_stopped_leaves_the_old_record(run):
     """Maps without a record are scored, so those of a prediction that was killed must have one."""
-    run, data = predicted
     folder = run.method("bce")
     tensors, facts = load_tensors(folder.weights)
     save_tensors(folder.weights, {name: 10**18 * t for name, t in tensors.items()}, facts)
     keep_temperature(folder, 2.0)
     with pytest.raises(FloatingPointError):
-        predict.predict_run(run.settings, data, "bce", folder)
+        make_maps(run)
     for kind in (None, "temperature_scaling"):
         assert provenance.record(folder.maps("SOD", kind)).exists()
         assert not folder.maps("SOD", kind).exists()
