@@ -48,11 +48,6 @@ def on_files(paper_root):
     return Experiment(paper_root.parent / "experiment", settings, seeds=1, corruptions=("noise2",))
 
 
-def change(folder, stem, kind):
-    (path,) = (folder / kind).glob(f"{stem}.*")
-    path.write_bytes(path.read_bytes() + b"\0")
-
-
 @pytest.mark.fault
 @pytest.mark.parametrize("kind", ["Image", "GT"])
 @pytest.mark.parametrize("name", ["train", "validation", "SOD"])
@@ -61,12 +56,12 @@ def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name,
     file = on_files.path / "comparison.json"
     collect(on_files, file)
     before = file.read_bytes()
-    more = replace(on_files, seeds=2)
     stem = on_files.data()[None, name].popitem()[0]
-    folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR")
-    change(folder, stem, kind)
+    folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR") / kind
+    with next(folder.glob(f"{stem}.*")).open("ab") as changed:
+        changed.write(b"\0")
     with pytest.raises(ValueError, match=f"masks of the set {name} .*: 1, such as {stem};"):
-        collect(more, file)
+        collect(replace(on_files, seeds=2), file)
     assert file.read_bytes() == before and recorded == [0]
 
 
