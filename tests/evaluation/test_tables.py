@@ -132,7 +132,7 @@ def test_a_set_of_a_single_image_has_no_intervals(tmp_path):
 
 
 def test_a_new_format_is_one_row_of_the_table(tmp_path, monkeypatch):
-    """Its row decides the columns."""
+    """Its row decides the columns, and that they have intervals."""
 
     def write_words(path, results, columns, intervals):
         _, rows = tables.paper_table(results, columns, intervals, bold=str)
@@ -141,7 +141,9 @@ def test_a_new_format_is_one_row_of_the_table(tmp_path, monkeypatch):
     monkeypatch.setitem(FORMATS, ".words", Format(Visibility.COMPARED, True, write_words))
     text = files_of(sets(a=(1.0,)), tmp_path)[".words"]
     assert text == "[['ece', 'nll'], ['SOD', 'a', '0.00', '0.002']]"
-    PaperOptions(table=(tmp_path / "t.words",)).check()
+    options = PaperOptions(table=(tmp_path / "t.words",))
+    options.check()
+    assert options.resampled(several=False) == {"ece", "nll"}
     with pytest.raises(ValueError, match=r"expected \.csv or \.md or \.tex or \.words"):
         PaperOptions(table=(tmp_path / "t.word",)).check()
 

@@ -27,7 +27,7 @@ def write_folders(root, *, images=3, shape=(6, 7), logits=True, dtype=np.float32
         ids[rng.random(shape) < 1 / 9] = 255
         values = (z if logits else softmax(z, axis=0)).astype(dtype)
         if not logits:  # probabilities of 0, which have no logarithm
-            values[:, 0, 0], ids[0, 0] = (1, 0, 0), 0
+            values[:, 0, 0], ids[0, 0] = (1, 0, 0), 1
         np.savez_compressed(root / f"maps/{number}.npz", values)
         np.save(root / f"masks/{number}.npy", ids.astype(np.int64))
         pairs.append((values, ids))
