@@ -8,9 +8,7 @@ from types import SimpleNamespace
 import mistune
 import numpy as np
 import pytest
-from PIL import Image
 
-from aslp_lib.cli import main
 from aslp_lib.evaluation import tables
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import FORMATS, MAIN, Format, PaperOptions, as_table
@@ -22,17 +20,19 @@ from aslp_lib.metrics.counts import Counts
 LONG = "trained for ninety epochs on DUTS-TR with everything turned on"
 
 
-def sets(**accuracies):
-    """An evaluation whose methods have these accuracies on images of four foreground pixels, at
-    confidence 1."""
-    methods = {
-        label: Counts.from_maps(
-            [np.uint8([[255 if i < 4 * share else 0 for i in range(4)]]) for share in shares],
-            [np.ones((1, 4), np.uint8)] * len(shares),
-        )
-        for label, shares in accuracies.items()
+def of_maps(**methods):
+    """An evaluation whose methods have these rows of grey levels as maps, all of it foreground."""
+    counts = {
+        label: Counts.from_maps(np.uint8(rows)[:, None], np.ones((len(rows), 1, len(rows[0])), int))
+        for label, rows in methods.items()
     }
-    return Evaluation({"SOD": methods})
+    return Evaluation({"SOD": counts})
+
+
+def sets(**accuracies):
+    """An evaluation whose methods have these accuracies on images of four pixels."""
+    rows = {share: [255 * (4 * share > i) for i in range(4)] for share in (0, 0.25, 0.5, 0.75, 1)}
+    return of_maps(**{k: [rows[share] for share in shares] for k, shares in accuracies.items()})
 
 
 def lines_of(names, columns=MAIN, **values):
@@ -69,17 +69,8 @@ def test_a_method_stands_beside_its_difference_from_the_first():
 ALIKE, WORSE = (0.75, 0.5, 1.0, 0.25), (0.5, 0.25, 0.75, 0.0)
 
 
-def gaps(**levels):
-    """An evaluation of three equal images of ten foreground pixels, with these grey levels."""
-    methods = {}
-    for label, (level, number) in levels.items():
-        maps = [np.uint8([[level] * number + [0] * (10 - number)])] * 3
-        methods[label] = Counts.from_maps(maps, [np.ones((1, 10), np.uint8)] * 3)
-    return Evaluation({"SOD": methods})
-
-
-UNDER, OVER, MIRRORED = (204, 10), (255, 7), (255, 8)
-"""Confidence minus accuracy of 0.8 - 1, 1 - 0.7 and 1 - 0.8."""
+# Three equal images, of which confidence minus accuracy is 0.8 - 1, 1 - 0.7 and 1 - 0.8.
+UNDER, OVER, MIRRORED = 3 * [[204] * 10], 3 * [[255] * 7 + [0] * 3], 3 * [[255] * 8 + [0] * 2]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +83,8 @@ UNDER, OVER, MIRRORED = (204, 10), (255, 7), (255, 8)
         (sets(a=ALIKE), ("accuracy",), None),
         (sets(a=WORSE, b=ALIKE[:3]), ("accuracy", "ece"), None),  # other images: not paired
         (sets(a=WORSE, b=ALIKE), ("ece_floor",), None),  # it says nothing about a method
-        (gaps(under=UNDER, over=OVER), ("gap",), "under"),  # nearer to zero
-        (gaps(under=UNDER, over=OVER, mirrored=MIRRORED), ("gap",), None),
+        (of_maps(under=UNDER, over=OVER), ("gap",), "under"),  # nearer to zero
+        (of_maps(under=UNDER, over=OVER, mirrored=MIRRORED), ("gap",), None),
     ],
 )
 def test_the_best_is_resolved_to_be_better_than_every_other_one(evaluation, names, best):
@@ -140,23 +131,21 @@ def test_a_set_of_a_single_image_has_no_intervals(tmp_path):
     assert rows == [[0.5, None, None], [0.625, 0.5, 0.75]]
 
 
-def test_a_new_format_is_one_row_of_the_table(elsewhere, monkeypatch, capsys):
-    """Its row decides the columns, and every command that writes tables accepts it."""
+def test_a_new_format_is_one_row_of_the_table(tmp_path, monkeypatch):
+    """Its row decides the columns, and that they have intervals."""
 
     def write_words(path, results, columns, intervals):
         _, rows = tables.paper_table(results, columns, intervals, bold=str)
         write(path, str([[score.name for score in columns], *rows]))
 
     monkeypatch.setitem(FORMATS, ".words", Format(Visibility.COMPARED, True, write_words))
-    for folder in ("maps", "GT"):
-        (elsewhere / folder).mkdir()
-        Image.fromarray(np.uint8([[255, 0]])).save(elsewhere / folder / "image.png")
-    words = ["score", "--maps", "maps", "--masks", "SOD=GT", "--no-weighted-f", "--table"]
-    assert main([*words, "t.words"]) == 0
-    text = (elsewhere / "t.words").read_text()
-    assert text == "[['ece', 'nll'], ['SOD', 'maps', '0.00', '0.002']]"
-    assert main([*words, "t.word"]) == 1
-    assert "expected .csv or .md or .tex or .words" in capsys.readouterr().err
+    text = files_of(sets(a=(1.0,)), tmp_path)[".words"]
+    assert text == "[['ece', 'nll'], ['SOD', 'a', '0.00', '0.002']]"
+    options = PaperOptions(table=(tmp_path / "t.words",))
+    options.check()
+    assert options.resampled(several=False) == {"ece", "nll"}
+    with pytest.raises(ValueError, match=r"expected \.csv or \.md or \.tex or \.words"):
+        PaperOptions(table=(tmp_path / "t.word",)).check()
 
 
 ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"

@@ -1,16 +1,27 @@
-"""Experiments: the compared runs are the trained ones, and nothing is trained twice."""
+"""Experiments: the compared runs are the trained ones, nothing is trained twice, and processes end
+with their parent."""
 
+import multiprocessing
+import os
 import shutil
+import signal
+import threading
+import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from pandas.testing import assert_frame_equal
+from processes import START
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.shapes import graded
 from aslp_lib.evaluation.notes import facts
 from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare
@@ -20,8 +31,6 @@ from aslp_lib.maps.count import ReadOptions
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import bootstrap, scores
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.noise_floor import noise_floor
-from aslp_lib.metrics.truth import against_posterior
 from aslp_lib.prediction.predict import load_network, predict
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run
@@ -29,15 +38,9 @@ from aslp_lib.runs import Run
 # Networks that have hardly learned have no temperature of their own.
 pytestmark = pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")
 
-SETTINGS = replace(
-    PRESETS["demo"],
-    size=16,
-    epochs=1,
-    limit=6,
-    device="cpu",
-    methods=("bce", "focal"),
-    recalibrate=("temperature_scaling",),
-)
+SMALL = replace(PRESETS["demo"], size=16, epochs=1, limit=6, device="cpu")
+SETTINGS = replace(SMALL, methods=("bce", "focal"), recalibrate=("temperature_scaling",))
+ONE_METHOD = replace(SMALL, methods=("bce",), recalibrate=())
 ONE_PIXEL = 1e-3
 """One of some thousands of pixels: maps are predicted in batches of another size here, so that a
 probability between two grey levels may round otherwise."""
@@ -53,42 +56,72 @@ def finished(tmp_path_factory):
     return asked, done(asked)
 
 
-def scored(run, recalibration, part, folder):
+def scored(run, recalibration, part, maps):
     """Counts and scores of a run's maps of a set, which `predict` writes as PNGs."""
     (method,) = run.settings.methods
-    own, maps = run.method(method), folder / method / str(run.settings.seed) / recalibration
-    network = load_network(run.settings, method, own.weights)
+    network = load_network(run.settings, method, run.method(method).weights)
     kind = RECALIBRATIONS.get(recalibration)
-    fitted = kind.load(own.recalibration(recalibration)) if kind else None
-    predict(network, part, run.settings, {maps / part.name: fitted})
-    counts = count_maps(maps / part.name, part, ReadOptions(weighted_f=False))
+    fitted = kind.load(run.method(method).recalibration(recalibration)) if kind else None
+    predict(network, part, run.settings, {maps: fitted})
+    counts = count_maps(maps, part, ReadOptions(weighted_f=False))
     names = ("ece", "ece_floor", "brier", "ks", "max_f")
     expected = scores(counts, names=names) | facts(counts) | {"images": len(counts)}
-    if part.name in ("shifted", "validation"):  # a thousand resamples
-        for name, (low, high) in bootstrap.error_bounds(counts).items():
-            expected |= {f"{name}_low": low, f"{name}_high": high}
-    if hasattr(part, "posterior"):
-        found = np.stack([read_map(maps / part.name / f"{stem}.png") for stem in part.stems])
-        expected["posterior_error"] = against_posterior(found, part.posterior).total
-    return counts, expected
+    for name, ends in bootstrap.error_bounds(counts).items():
+        low, high = (np.nan, np.nan) if isinstance(part, Corrupted) else ends
+        expected |= {f"{name}_low": low, f"{name}_high": high}
+    posterior = getattr(part, "posterior", None)
+    found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
+    error = np.nan if posterior is None else ((found / 255 - posterior) ** 2).mean()
+    return counts, expected | {"posterior_error": error}
 
 
-def agree(record, expected):
-    found = {key: record[key] for key in expected}
-    return found == pytest.approx(expected, abs=ONE_PIXEL, nan_ok=True)
+def check_records(asked, records, folder):
+    """Each is that of maps that are predicted anew and stored in files."""
+    for number, record in enumerate(records.to_dict("records")):
+        run = Run.open(asked.path / record["method"] / f"seed-{record['seed']}")
+        assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
+        data, (name, *corruption) = run.settings.load_data(), record["set"].split(", ")
+        graded_sets = graded(16, ("empty3",), data_seed=run.settings.seed, limit=6)
+        part = {"validation": data.validation, **data.tests, **graded_sets}[name]
+        part = Corrupted(part, *corruption, run.settings.seed) if corruption else part
+        counts, expected = scored(run, record["recalibration"], part, folder / f"{number}")
+        found = {key: record.get(key, np.nan) for key in expected}
+        assert found == pytest.approx(expected, abs=ONE_PIXEL, nan_ok=True)
+    return counts, record
 
 
 @pytest.mark.slow
 def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
     asked, records = finished
     assert not keyed(records).duplicated().any() and len(records) == 2 * 2 * 2 * 4
-    for record in records.to_dict("records"):
-        run = Run.open(asked.path / record["method"] / f"seed-{record['seed']}")
-        data = run.settings.load_data()
-        assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
-        part = {"validation": data.validation, **data.tests}[record["set"]]
-        assert agree(record, scored(run, record["recalibration"], part, tmp_path)[1])
-        assert np.isnan(record["max_f"]) == (record["set"] == "textures")
+    check_records(asked, records, tmp_path)
+    assert (records.max_f.isna() == (records["set"] == "textures")).all()
+
+
+@pytest.mark.slow
+def test_the_noise_floor_of_crops_is_that_of_their_fields(tmp_path):
+    settings = replace(ONE_METHOD, data="nuclei", limit=60)
+    asked = Experiment(tmp_path / "experiment", settings, seeds=1, tested=False)
+    counts, record = check_records(asked, done(asked), tmp_path)
+    assert counts.independent == 6  # groups of images
+    of_images = scores(Counts(counts.table), names=("ece_floor",))["ece_floor"]
+    assert abs(record["ece_floor"] - of_images) > 2 * ONE_PIXEL
+
+
+@pytest.mark.slow
+def test_sets_under_shift_are_scored_too(finished, tmp_path):
+    """The experiment is finished: nothing more is trained."""
+    asked, records = finished
+    under = replace(asked, seeds=1, corruptions=("noise2", "zoom1"), shifts=("empty3",))
+    found = done(under)
+    before = found["set"].isin(records["set"])
+    assert_frame_equal(found[before].reset_index(drop=True), records[records.seed == 0])
+    added = found[~before & (found.method == "bce") & (found.recalibration == "none")]
+    assert added["set"].tolist() == ["empty3", "test, noise2", "test, zoom1"]
+    check_records(under, added, tmp_path)
+    # What zooming cuts off is unknown, and no image of `empty3` has foreground.
+    assert added.posterior_error.isna().tolist() == [False, False, True]
+    assert added.max_f.isna().tolist() == [True, False, False]
 
 
 @pytest.mark.slow
@@ -114,37 +147,6 @@ def test_more_may_be_asked_for_and_what_is_done_is_not_done_again(finished, tmp_
         read(file, replace(SETTINGS, epochs=2))
 
 
-@pytest.mark.slow
-def test_the_noise_floor_of_crops_is_that_of_their_fields(tmp_path):
-    settings = replace(SETTINGS, data="nuclei", limit=60, methods=("bce",), recalibrate=())
-    (row,) = done(Experiment(tmp_path, settings, seeds=1, tested=False)).to_dict("records")
-    run = Run.open(tmp_path / "bce" / "seed-0")
-    part = run.settings.load_data().validation
-    counts, expected = scored(run, "none", part, tmp_path)
-    np.testing.assert_array_equal(counts.columns["groups"], part.groups)
-    assert counts.independent == 6 and agree(row, expected)
-    assert abs(row["ece_floor"] - noise_floor(Counts(counts.table))) > 2 * ONE_PIXEL
-
-
-@pytest.mark.slow
-def test_sets_under_shift_are_scored_too(finished, tmp_path):
-    """The experiment is finished: nothing more is trained."""
-    asked, records = finished
-    under = replace(asked, seeds=1, corruptions=("noise2", "zoom1"), shifts=("empty3",))
-    found = done(under)
-    before = found["set"].isin(records["set"])
-    assert_frame_equal(found[before].reset_index(drop=True), records[records.seed == 0])
-    run = Run.open(asked.path / "bce" / "seed-0")
-    noisy = Corrupted(run.settings.load_data().tests["test"], "noise2", seed=0)
-    added = found[~before & (found.method == "bce") & (found.recalibration == "none")]
-    assert added["set"].tolist() == ["empty3", "test, noise2", "test, zoom1"]
-    empty, own, cut = (row for _, row in added.iterrows())
-    assert agree(own, scored(run, "none", noisy, tmp_path)[1])
-    assert np.isnan(own.ece_low)
-    assert np.isnan(cut.posterior_error)  # what is cut off is unknown
-    assert np.isnan(empty.max_f)  # no image has foreground
-
-
 @pytest.mark.fault
 @pytest.mark.parametrize(
     ("changes", "message"),
@@ -166,22 +168,19 @@ def test_an_experiment_that_cannot_be(tmp_path, changes, message):
 @pytest.mark.slow
 def test_configurations_have_hyperparameters_and_recalibrations_of_their_own(tmp_path):
     """Two of one method are told apart; another method's choice changes nothing."""
-    chosen = (("focal", "gamma", 1.0), ("focal", "gamma", 3.0), ("bce", None, None))
-    chosen += (("constant_alpha", "forward_correction", True),)
-    configurations = tuple(RunConfiguration(m, {k: v} if k else {}) for m, k, v in chosen)
+    chosen = [("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})]
+    chosen += [("constant_alpha", {"forward_correction": True})]
+    configurations = tuple(RunConfiguration(*each) for each in chosen)
     auto = replace(SETTINGS, recalibrate=("auto",))
     common = {"seeds": 1, "configurations": configurations, "tested": False}
     found = done(Experiment(tmp_path, auto.tuned(focal={"gamma": 5.0}), **common))
     trained = found[found.recalibration == "none"]
-    assert [*zip(trained.method, trained.options, strict=True)][:3] == [
-        ("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})
-    ]  # fmt: skip
+    assert [*zip(trained.method, trained.options, strict=True)][:3] == chosen[:3]
     assert set(found["set"]) == {"validation"} and trained.nll.nunique() == 4
     assert found.recalibration.tolist()[1::2] == ["temperature_scaling"] * 4
     lines = SeedScores.of_records(found).table("validation").splitlines()
-    assert [line.split(" | ")[0] for line in lines[2::2]][:3] == [
-        "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
-    ]  # fmt: skip
+    labels = [line.split(" | ")[0] for line in lines[2::2]][:3]
+    assert labels == ["| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"]
     other = auto.tuned(focal={"gamma": 4.0})
     assert_frame_equal(done(Experiment(tmp_path, other, **common)), found)
 
@@ -209,7 +208,7 @@ def test_other_settings_are_refused_before_anything_is_trained(finished):
 @pytest.mark.fault
 def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path):
     """It was stopped after its last checkpoint, which is where it goes on."""
-    settings = replace(SETTINGS, methods=("bce",), recalibrate=(), epochs=2)
+    settings = replace(ONE_METHOD, epochs=2)
     whole = done(Experiment(tmp_path / "whole", settings, seeds=1))
     stopped = shutil.copytree(tmp_path / "whole", tmp_path / "stopped") / "bce/seed-0/bce"
     (stopped / "weights.safetensors").unlink()
@@ -221,6 +220,55 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path
         (stopped / "seconds.json").write_text(content)
         with pytest.raises(ValueError, match=r"seconds\.json does not hold the seconds"):
             done(Experiment(tmp_path / "stopped", settings, seeds=1))
+
+
+def train_endlessly(path: Path, *, in_a_group: bool = False) -> None:
+    if in_a_group:
+        os.setsid()  # so that all of its processes can be killed
+    list(compare(Experiment(path, replace(ONE_METHOD, epochs=10**6), seeds=1), processes=2))
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 90
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not come"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_processes_end_with_their_parent(tmp_path):
+    """What a training holds as long as its process lives is free again."""
+    context = multiprocessing.get_context(START)
+    parent = context.Process(target=train_endlessly, args=(tmp_path,), kwargs={"in_a_group": True})
+    parent.start()
+    held = tmp_path / "bce/seed-0/.lock"
+    try:
+        wait_for(held)
+        parent.kill()
+        parent.join()
+        with FileLock(held, timeout=10):
+            pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_a_process_that_is_killed_is_noticed(tmp_path):
+    """The system kills a process when memory runs out."""
+
+    def kill():
+        wait_for(tmp_path / "bce/seed-0/.lock")
+        for process in multiprocessing.active_children():
+            process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(RuntimeError, match=r"was ended from outside.*fewer processes"):
+        train_endlessly(tmp_path)
+    killer.join()
 
 
 def record(method="bce", seed=0, ece=0.1, name="test", **others):

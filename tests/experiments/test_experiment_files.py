@@ -27,8 +27,8 @@ def recorded(monkeypatch):
         trained.append(training.seed)
         scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
         own = {"method": "bce", "options": {}, "recalibration": "none", "seed": training.seed}
-        sets = asked.sets(training, training.load_data())
         own |= {**scores, "images": 1, "seconds": math.nan}
+        sets = asked.sets(training, training.load_data())
         return pd.DataFrame([{**own, "set": name} for name in sets])
 
     monkeypatch.setattr(experiment, "recorded", record)
@@ -36,15 +36,16 @@ def recorded(monkeypatch):
 
 
 @pytest.fixture
+def asked(tmp_path):
+    """An experiment on the synthetic data, with records of four sets."""
+    return Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
+
+
+@pytest.fixture
 def on_files(paper_root):
     """An experiment on images in files, with one record per set."""
     settings = replace(SETTINGS, data=str(paper_root), limit=None)
     return Experiment(paper_root.parent / "experiment", settings, seeds=1, corruptions=("noise2",))
-
-
-def change(folder, stem, kind):
-    (path,) = (folder / kind).glob(f"{stem}.*")
-    path.write_bytes(path.read_bytes() + b"\0")
 
 
 @pytest.mark.fault
@@ -55,12 +56,12 @@ def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name,
     file = on_files.path / "comparison.json"
     collect(on_files, file)
     before = file.read_bytes()
-    more = replace(on_files, seeds=2)
     stem = on_files.data()[None, name].popitem()[0]
-    folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR")
-    change(folder, stem, kind)
+    folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR") / kind
+    with next(folder.glob(f"{stem}.*")).open("ab") as changed:
+        changed.write(b"\0")
     with pytest.raises(ValueError, match=f"masks of the set {name} .*: 1, such as {stem};"):
-        collect(more, file)
+        collect(replace(on_files, seeds=2), file)
     assert file.read_bytes() == before and recorded == [0]
 
 
@@ -78,9 +79,8 @@ def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
         collect(on_files, file)
 
 
-def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(tmp_path, recorded):
+def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(asked, tmp_path, recorded):
     file = tmp_path / "all.json"
-    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     collect(asked, file)
     found = collect(replace(asked, seeds=2, shifts=("empty3",)), file)
     sets = ("train", "validation", "test", "shifted", "textures", "empty3")
@@ -94,9 +94,8 @@ def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(tmp_path, record
 
 
 @pytest.mark.fault
-def test_records_without_their_data_are_refused(tmp_path, recorded):
+def test_records_without_their_data_are_refused(asked, tmp_path, recorded):
     file = tmp_path / "all.json"
-    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     save(file, collect(asked, file), SETTINGS, seeds=1)
     assert len(read(file)) == 4  # to be shown
     with pytest.raises(ValueError, match=r"all\.json does not say what images"):
@@ -114,15 +113,12 @@ def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
 
 @pytest.mark.fault
 @pytest.mark.parametrize("lock", ["experiment/.lock", ".all.json.lock"])
-def test_two_calls_at_once(tmp_path, recorded, lock):
+def test_two_calls_at_once(asked, tmp_path, recorded, lock):
     """They share one --out or one --results, here through a link."""
-    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     (tmp_path / "link.json").symlink_to("all.json")
     (tmp_path / "experiment").mkdir()
-    with (
-        FileLock(tmp_path / lock),
-        pytest.raises(RuntimeError, match="another comparison is at work on"),
-    ):
+    busy = pytest.raises(RuntimeError, match="another comparison is at work on")
+    with FileLock(tmp_path / lock), busy:
         collect(asked, tmp_path / "link.json")
     assert not recorded
     collect(asked, tmp_path / "link.json")  # it is free again
@@ -130,9 +126,8 @@ def test_two_calls_at_once(tmp_path, recorded, lock):
 
 
 @pytest.mark.fault
-def test_records_that_cannot_be_written(tmp_path, recorded):
+def test_records_that_cannot_be_written(asked, tmp_path, recorded):
     (tmp_path / "folder").mkdir()
-    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     with pytest.raises(ValueError, match="--results is a folder"):
         collect(asked, tmp_path / "folder")
     assert not recorded and list(tmp_path.rglob("*")) == [tmp_path / "folder"]

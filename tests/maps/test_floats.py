@@ -18,7 +18,7 @@ from scipy.special import expit, logit
 from aslp_lib.cli import main
 from aslp_lib.files import whole_folder
 from aslp_lib.maps import slabs
-from aslp_lib.maps.count import ReadOptions, count_files, count_folders
+from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 
@@ -26,118 +26,7 @@ pytestmark = pytest.mark.usefixtures("few_resamples")
 SCORE = ["score", "--maps", "maps", "--masks", "masks", "--out", "scores.json"]
 
 
-def made(shape, number=4):
-    """Logits and labels."""
-    rng = np.random.default_rng(0)
-    for name in ("maps", "masks"):
-        Path(name).mkdir()
-    labels = [rng.random(shape) < 0.3 for _ in range(number)]
-    return [(rng.normal(6 * y - 3, 4), y) for y in labels]
-
-
-@pytest.mark.parametrize(
-    ("save", "dtype", "order"), [(np.savez, ">f4", "C"), (np.save, np.float16, "F")]
-)
-def test_a_volume_is_read_a_few_slices_at_a_time(elsewhere, save, dtype, order):
-    numbers = np.arange(3 * 1000 * 1500).reshape(3, 1000, 1500) % 1009
-    values = np.asarray(numbers.astype(dtype), order=order)
-    path = Path("a.npy" if save is np.save else "a.npz")
-    save(path, values)
-    parts = list(slabs.open_map(path, volumes=True).parts)
-    assert [len(part) for part in parts] == [2, 1]
-    np.testing.assert_array_equal(np.concatenate(parts), values)
-
-
-def test_a_volume_is_counted_as_its_slices_are(elsewhere):
-    ((z, y),) = made((3, 12, 9), number=1)
-    np.save("maps/a.npy", expit(z))
-
-    def mask(_):
-        return slabs.Slabs(y.shape, iter(y[:, None]))
-
-    def in_slices(volume):
-        return slabs.Slabs(volume.shape, iter(volume.whole()[:, None]))
-
-    paths, reading = {"a": Path("maps/a.npy")}, ReadOptions(volumes=True)
-    counts = count_files(paths, mask, reading, change=in_slices, progress=False)
-    slices = [Counts.from_floats(*pair) for pair in zip(expit(z), y, strict=True)]
-    expected = Counts.join(slices).merged()
-    np.testing.assert_array_equal(counts.table, expected.table)
-    names = ("nll", "brier")
-    assert scores(counts, names=names) == pytest.approx(scores(expected, names=names))
-    assert "quadrants" not in counts.columns
-
-
-def test_a_map_has_the_same_scores_as_png_and_npy(elsewhere):
-    """NLL and Brier score excepted, which 8 bits clip and round."""
-    rng = np.random.default_rng(0)
-    for name in ("png", "npy", "masks"):
-        Path(name).mkdir()
-    for i in range(5):
-        labels = (rng.random((14, 15)) < 0.4).astype(np.uint8)
-        levels = np.clip(100 * labels + rng.integers(0, 200, labels.shape), 0, 255).astype(np.uint8)
-        Image.fromarray(levels).save(f"png/{i}.png")
-        np.save(f"npy/{i}.npy", levels / 255)
-        np.save(f"masks/{i}.npy", labels)
-    of_png, of_npy = (
-        scores(count_folders(Path(name), Path("masks"), progress=False)) for name in ("png", "npy")
-    )
-    for name in of_png.keys() - {"nll", "brier"}:
-        # The smooth ECE is a sum over a grid of all levels.
-        rel = 1e-5 if name == "smooth_ece" else 1e-9
-        assert of_npy[name] == pytest.approx(of_png[name], rel=rel, nan_ok=True), name
-
-
-def test_weighted_f_is_the_mean_over_images_of_that_of_their_probabilities(elsewhere):
-    pairs = made((15, 12))
-    for i, (z, y) in enumerate(pairs):
-        np.save(f"maps/{i}.npy", z)
-        np.save(f"masks/{i}.npy", y)
-    reading = ReadOptions(weighted_f=True, logits=True)
-    counts = count_folders(Path("maps"), Path("masks"), reading, progress=False)
-    of_each = [WeightedFmeasure().cal_wfm(expit(z), y) for z, y in pairs]
-    assert scores(counts)["weighted_f"] == pytest.approx(np.mean(of_each))
-
-
-@pytest.mark.parametrize("kind", ["temperature_scaling", "image_wise_temperature"])
-@pytest.mark.parametrize("logits", [True, False])
-def test_a_recalibrated_volume_has_the_kind_of_what_was_read(elsewhere, kind, logits):
-    for i, (z, y) in enumerate(made((3, 12, 9))):
-        np.save(f"maps/{i}.npy", (z if logits else expit(z)).astype(np.float32))
-        np.save(f"masks/{i}.npy", y)
-    fit = ["recalibrate", "--kind", kind, "--fit-maps", "maps", "--fit-masks", "masks"]
-    options = ["--volumes", *["--logits"] * logits]
-    assert main([*fit, "--maps", "maps", "--out", "new", *options]) == 0
-    for path in Path("maps").iterdir():
-        old, new = np.load(path), np.load(Path("new", path.name))
-        assert (new.dtype, new.shape) == (old.dtype, old.shape)
-        if kind == "temperature_scaling":
-            z, changed = (each if logits else logit(each.astype(float)) for each in (old, new))
-            middle = abs(z) > 0.04
-            assert np.ptp(changed[middle] / z[middle]) < 1e-2
-
-
-@pytest.mark.parametrize("folders", [["maps"], ["masks"], ["valid"], ["maps", "masks", "valid"]])
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_the_axis_of_one_channel_is_dropped(elsewhere, folders, order):
-    """Counts are those of (H, W)."""
-    Path("valid").mkdir()
-    for i, (z, y) in enumerate(made((13, 9))):
-        for name, values in (("maps", z), ("masks", y), ("valid", z < 4)):
-            np.save(f"{name}/{i}.npy", values)
-
-    def counted(volumes=False):
-        reading = ReadOptions(logits=True, volumes=volumes)
-        paths = Path("maps"), Path("masks")
-        return count_folders(*paths, reading, valid=Path("valid"), progress=False).table
-
-    plain = counted()
-    for path in (path for name in folders for path in Path(name).iterdir()):
-        np.save(path, np.array(np.load(path)[None], order=order))
-    np.testing.assert_array_equal(counted(), plain)
-    for path in Path().glob("*/*.npy"):  # volumes of one slice
-        np.save(path, np.load(path).reshape(1, 13, 9))
-    np.testing.assert_array_equal(counted(volumes=True), plain)
+FOLDERS = Path("maps"), Path("masks")
 
 
 def write(path, content):
@@ -154,6 +43,100 @@ def as_file(save, *arrays, **options):
     return file.getvalue()
 
 
+def as_png(pixels):
+    return as_file(lambda file: Image.fromarray(pixels).save(file, "PNG"))
+
+
+def make(shape, number=4, stored=lambda z: z):
+    """Write maps and masks as arrays; return the logits and labels."""
+    rng = np.random.default_rng(0)
+    labels = [rng.random(shape) < 0.3 for _ in range(number)]
+    pairs = [(rng.normal(6 * y - 3, 4), y) for y in labels]
+    for i, (z, y) in enumerate(pairs):
+        write(f"maps/{i}.npy", stored(z))
+        write(f"masks/{i}.npy", y)
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("save", "dtype", "order"), [(np.savez, ">f4", "C"), (np.save, np.float16, "F")]
+)
+def test_a_volume_is_read_a_few_slices_at_a_time_and_counted_as_these_are(
+    elsewhere, save, dtype, order
+):
+    numbers = np.arange(3 * 1000 * 1500).reshape(3, 1000, 1500) % 1009
+    values, labels = (numbers / 1009).astype(dtype, order), numbers % 3 == 0
+    path = Path("maps/a.npy" if save is np.save else "maps/a.npz")
+    write(path, as_file(save, values))
+    write("masks/a.npy", labels)
+    parts = list(slabs.open_map(path, volumes=True).parts)
+    assert [len(part) for part in parts] == [2, 1]
+    np.testing.assert_array_equal(np.concatenate(parts), values)
+    counts = count_folders(*FOLDERS, ReadOptions(volumes=True), progress=False)
+    expected = Counts.join(list(map(Counts.from_floats, parts, [labels[:2], labels[2:]]))).merged()
+    np.testing.assert_array_equal(counts.table, expected.table)
+    assert len(counts) == 1 and "quadrants" not in counts.columns
+
+
+def test_a_map_has_the_same_scores_as_png_and_npy(elsewhere):
+    """NLL and Brier score excepted, which 8 bits clip and round."""
+    rng = np.random.default_rng(0)
+    for i, (_, y) in enumerate(make((14, 15), number=5)):
+        levels = np.clip(100 * y + rng.integers(0, 200, y.shape), 0, 255).astype(np.uint8)
+        write(f"png/{i}.png", as_png(levels))
+        write(f"npy/{i}.npy", levels / 255)
+    folders = ((Path(name), Path("masks")) for name in ("png", "npy"))
+    of_png, of_npy = (scores(count_folders(*pair, progress=False)) for pair in folders)
+    for name in of_png.keys() - {"nll", "brier"}:
+        # The smooth ECE is a sum over a grid of all levels.
+        rel = 1e-5 if name == "smooth_ece" else 1e-9
+        assert of_npy[name] == pytest.approx(of_png[name], rel=rel, nan_ok=True), name
+
+
+def test_weighted_f_is_the_mean_over_images_of_that_of_their_probabilities(elsewhere):
+    pairs = make((15, 12))
+    reading = ReadOptions(weighted_f=True, logits=True)
+    counts = count_folders(*FOLDERS, reading, progress=False)
+    of_each = [WeightedFmeasure().cal_wfm(expit(z), y) for z, y in pairs]
+    assert scores(counts)["weighted_f"] == pytest.approx(np.mean(of_each))
+
+
+@pytest.mark.parametrize("kind", ["temperature_scaling", "image_wise_temperature"])
+@pytest.mark.parametrize("logits", [True, False])
+def test_a_recalibrated_volume_has_the_kind_of_what_was_read(elsewhere, kind, logits):
+    make((3, 12, 9), stored=lambda z: (z if logits else expit(z)).astype(np.float32))
+    fit = ["recalibrate", "--kind", kind, "--fit-maps", "maps", "--fit-masks", "masks"]
+    options = ["--volumes", *["--logits"] * logits]
+    assert main([*fit, "--maps", "maps", "--out", "new", *options]) == 0
+    for path in Path("maps").iterdir():
+        old, new = np.load(path), np.load(Path("new", path.name))
+        assert (new.dtype, new.shape) == (old.dtype, old.shape)
+        if kind == "temperature_scaling":
+            z, changed = (each if logits else logit(each.astype(float)) for each in (old, new))
+            middle = abs(z) > 0.04
+            assert np.ptp(changed[middle] / z[middle]) < 1e-2
+
+
+@pytest.mark.parametrize("folders", [["maps"], ["masks"], ["valid"], ["maps", "masks", "valid"]])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_axis_of_one_channel_is_dropped(elsewhere, folders, order):
+    """Counts are those of (H, W)."""
+    for i, (z, _) in enumerate(make((13, 9))):
+        write(f"valid/{i}.npy", z < 4)
+
+    def counted(volumes=False):
+        reading = ReadOptions(logits=True, volumes=volumes)
+        return count_folders(*FOLDERS, reading, valid=Path("valid"), progress=False).table
+
+    plain = counted()
+    for path in (path for name in folders for path in Path(name).iterdir()):
+        np.save(path, np.array(np.load(path)[None], order=order))
+    np.testing.assert_array_equal(counted(), plain)
+    for path in Path().glob("*/*.npy"):  # volumes of one slice
+        np.save(path, np.load(path).reshape(1, 13, 9))
+    np.testing.assert_array_equal(counted(volumes=True), plain)
+
+
 def flipped(data):
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
@@ -164,7 +147,7 @@ HALF = np.full((4, 5), 0.5, np.float32)
 NPY = as_file(np.save, HALF)
 NPZ = as_file(np.savez_compressed, np.random.default_rng(0).random((4, 5)))
 OBJECTS = as_file(np.save, np.array([[None, {}]], dtype=object), allow_pickle=True)
-PNG = as_file(lambda file, image: image.save(file, "PNG"), Image.fromarray(LABELS))
+PNG = as_png(LABELS)
 LOGITS, VOLUMES = ["--logits"], ["--volumes"]
 MAPS = [
     ("npy", 8 * HALF, [], r"\.npy: the map spans \[0\.5, 4\]; .* Divide.* If .*--logits"),

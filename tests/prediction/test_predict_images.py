@@ -1,9 +1,9 @@
 """Maps of unlabelled images, against those of the same images in a test set of the run."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,20 +27,24 @@ SETTINGS = replace(
 )
 
 
+def keep_weights(run: Run, method: str, shipped: str) -> None:
+    tensors = recorded.load(shipped).state_dict()
+    save_tensors(run.method(method).weights, tensors, {"network": "tiny"})
+
+
 @pytest.fixture
 def run(own_root, tmp_path):
     """A run with weights that are at hand, on folders whose test images differ in size."""
     images = sorted((own_root / "Test/garden/Image").iterdir())
     for path, size in zip(images, ((31, 20), (20, 45), (64, 64)), strict=True):
-        for file, sampling in ((path, "BICUBIC"), (own_root / "Test/garden/GT", "NEAREST")):
-            file = file if file.is_file() else file / f"{path.stem}.png"
-            Image.open(file).resize(size, Image.Resampling[sampling]).save(file)
+        mask = own_root / f"Test/garden/GT/{path.stem}.png"
+        Image.open(path).resize(size).save(path)
+        Image.open(mask).resize(size, Image.Resampling.NEAREST).save(mask)
     run = Run.create(tmp_path / "run", replace(SETTINGS, data=str(own_root)))
     data = run.settings.load_data()
     for method in METHODS:
-        network = recorded.load(method)
-        save_tensors(run.method(method).weights, network.state_dict(), {"network": "tiny"})
-        recalibrate(network, data, run.settings, method, run.method(method))
+        keep_weights(run, method, method)
+        recalibrate(recorded.load(method), data, run.settings, method, run.method(method))
     return run
 
 
@@ -95,30 +99,27 @@ def test_from_the_command_line_to_scores(run, own_root, tmp_path, capsys):
     assert len(list((tmp_path / "again" / "aslp_mc").glob("*.npy"))) == 3
 
 
-def cut(run: Run, images: Path) -> None:
-    path = sorted(images.iterdir())[1]
-    path.write_bytes(path.read_bytes()[:-200])
-
-
-def fill(run: Run, images: Path) -> None:
-    (images.parent / "out").mkdir()
-    (images.parent / "out" / "kept").touch()
-
-
-def untrained(run: Run, images: Path) -> None:
+def untrained(run, _):
     run.method("aslp_mc").weights.unlink()
 
 
-def of_another_method(run: Run, images: Path) -> None:
+def cut(_, images):
+    os.truncate(images / "garden_0001.jpg", 500)
+
+
+def fill(_, images):
+    (images.parent / "out/kept").mkdir(parents=True)
+
+
+def of_another_method(run, _):
     shutil.copy(run.method("bce").recalibration("flip"), run.method("aslp_mc").path)
 
 
-def of_other_weights(run: Run, images: Path) -> None:
-    network = recorded.load("aslp_gap")
-    save_tensors(run.method("aslp_mc").weights, network.state_dict(), {"network": "tiny"})
+def of_other_weights(run, _):
+    keep_weights(run, "aslp_mc", "aslp_gap")
 
 
-def of_maps(run: Run, images: Path) -> None:
+def of_maps(run, _):
     """`recalibrate --save` and earlier versions write such a file."""
     RECALIBRATIONS["flip"]().save(run.method("aslp_mc").recalibration("flip"))
 

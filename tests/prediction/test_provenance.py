@@ -1,6 +1,8 @@
 """Maps are used for what made them, and for nothing else."""
 
 import json
+import re
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,6 @@ from torch import nn
 from aslp_lib import runs
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
-from aslp_lib.data.folders import paper_layout
 from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.networks import DenseNetwork
@@ -23,21 +24,27 @@ from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 SETTINGS = replace(
     PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature_scaling",)
 )
-QUICK = ReadOptions(weighted_f=False)
 CHANGES = ("weights", "recalibration", "images", "min_max_maps", "size")
 
 
 @pytest.fixture
-def predicted(paper_root, tmp_path):
-    """A run with weights that are at hand, a temperature and maps; and its data."""
-    data = paper_layout(paper_root, SETTINGS.size)
-    data = replace(data, tests={"SOD": data.tests["SOD"]})
+def run(paper_root, tmp_path):
+    """A run with weights that are at hand, a temperature, and maps of one test set."""
+    shutil.rmtree(paper_root / "Test/DTD_Texture_500")
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
-    folder = run.method("bce")
-    keep_weights(folder)
-    keep_temperature(folder, 2.0)
-    predict.predict_run(run.settings, data, "bce", folder)
-    return run, data
+    keep_weights(run.method("bce"))
+    keep_temperature(run.method("bce"), 2.0)
+    make_maps(run)
+    return run
+
+
+def make_maps(run: runs.Run) -> None:
+    (method,) = run.settings.methods
+    predict.predict_run(run.settings, run.settings.load_data(), method, run.method(method))
+
+
+def evaluate(run: runs.Run) -> None:
+    evaluate_run(run, run.settings.load_data(), ReadOptions(weighted_f=False))
 
 
 def keep_temperature(folder: runs.MethodFolder, value: float) -> None:
@@ -72,139 +79,122 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
     return run
 
 
-def again(run: runs.Run, data) -> bool:
+def again(run: runs.Run) -> bool:
     """Predict, and return whether there are new maps."""
-    maps = run.method("bce").maps("SOD")
-    (maps / "mark").touch()  # in the folder that new maps replace
-    predict.predict_run(run.settings, data, "bce", run.method("bce"))
-    kept = (maps / "mark").exists()
-    (maps / "mark").unlink(missing_ok=True)
+    mark = run.method("bce").maps("SOD") / "mark"
+    mark.touch()  # in the folder that new maps replace
+    make_maps(run)
+    kept = mark.exists()
+    mark.unlink(missing_ok=True)
     return not kept
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.fault
-def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_root, capsys, what):
+def test_maps_of_something_else_are_not_scored_and_made_anew(run, paper_root, capsys, what):
     """`evaluate` names what changed since `predict`; `predict` makes the maps anew."""
-    run, data = predicted
     run = change(what, run, paper_root)
-    data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
     with pytest.raises(ValueError, match=rf"other {what}; expected .* predict {run.path}$"):
-        evaluate_run(run, data, QUICK)
+        evaluate(run)
     assert not run.metrics.exists()
     old = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
-    assert again(run, data)
+    assert again(run)
     assert f"made anew: they were made with other {what}\n" in capsys.readouterr().out
-    new = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
-    assert old.keys() == new.keys()
-    assert old != new
-    evaluate_run(run, data, QUICK)
-    assert not again(run, data)
+    assert {path: path.read_bytes() for path in old} != old
+    evaluate(run)
+    assert not again(run)
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("folder", ["maps", "maps+temperature_scaling"])
-def test_a_map_that_changed_after_predict_is_not_scored_and_made_anew(predicted, folder, capsys):
-    run, data = predicted
-    first, second, *_ = sorted((run.path / "bce" / folder / "SOD").iterdir())
-    written = first.read_bytes()
-    changed = f"1 changed since they were written, such as {first.stem}"
-    for spoil, message in (
-        (partial(first.write_bytes, second.read_bytes()), changed),
-        (partial(first.write_bytes, written + b"\0"), changed),
-        (first.unlink, "some are missing"),
-    ):
-        spoil()
-        with pytest.raises(ValueError, match=f"maps in .*SOD .* {message};"):
-            evaluate_run(run, data, QUICK)
-        assert again(run, data)
-        assert message in capsys.readouterr().out
-        assert first.read_bytes() == written
-    (first.parent / "thumbnail.png").write_bytes(b"not a map of the set")
-    evaluate_run(run, data, QUICK)
-    assert not again(run, data)
+def listing(maps: object, record: Path) -> str:
+    return json.dumps(json.loads(record.read_text()) | {"maps": maps})
+
+
+CHANGED = r"{} changed since they were written, such as \w+"
+SPOILED = [
+    (lambda _, first, second: first.write_bytes(second.read_bytes()), CHANGED.format(1)),
+    (lambda _, first, *__: first.write_bytes(first.read_bytes() + b"\0"), CHANGED.format(1)),
+    (lambda _, first, *__: first.unlink(), "some are missing"),
+    (lambda record, *_: record.write_text(""), "other weights, .*"),
+    (lambda record, *_: record.write_text("[1, 2]"), "other weights, .*"),
+    (lambda record, *_: record.write_text("{}"), "other weights, .*"),
+    (lambda record, *_: record.write_text("[" * 10**5), "other weights, .*"),
+    (lambda record, *_: record.write_text(listing(5, record)), CHANGED.format(5)),
+    (lambda record, *_: record.write_text(listing({"a": []}, record)), CHANGED.format(5)),
+]
 
 
 @pytest.mark.fault
-def test_a_record_that_cannot_be_read_is_no_record(predicted):
-    run, data = predicted
-    record = provenance.record(run.method("bce").maps("SOD"))
-    kept = record.read_text()
-    damaged = [json.dumps(json.loads(kept) | {"maps": maps}) for maps in (5, [], {"a": []})]
-    for content in ("", "[1, 2]", "{}", kept.replace("weights", "w"), "[" * 10**5, *damaged):
-        record.write_text(content)
-        with pytest.raises(ValueError, match=rf"other weights|5 changed .* predict {run.path}$"):
-            evaluate_run(run, data, QUICK)
-    assert again(run, data)
-    assert record.read_text() == kept
+@pytest.mark.parametrize("kind", [None, "temperature_scaling"])
+@pytest.mark.parametrize(("spoil", "why"), SPOILED)
+def test_maps_that_changed_after_predict_are_not_scored_and_made_anew(
+    run, capsys, kind, spoil, why
+):
+    """Or their record: one that cannot be read is that of other maps."""
+    kept = {path: path.read_bytes() for path in run.path.rglob("SOD*") if path.is_file()}
+    maps = run.method("bce").maps("SOD", kind)
+    spoil(provenance.record(maps), *sorted(maps.iterdir())[:2])
+    with pytest.raises(ValueError, match=rf"maps in .*SOD .* {why}; .* predict {run.path}$"):
+        evaluate(run)
+    assert again(run)
+    assert re.search(rf"made anew: .*{why}\n", capsys.readouterr().out)
+    assert {path: path.read_bytes() for path in kept} == kept
 
 
-def test_maps_without_their_weights_or_with_other_masks_are_still_theirs(predicted, paper_root):
-    run, data = predicted
+def test_maps_are_still_theirs_beside_other_files_and_without_their_weights(run, paper_root):
+    (run.method("bce").maps("SOD") / "thumbnail.png").write_bytes(b"not a map of the set")
     Image.new("L", (40, 32), 255).save(next((paper_root / "Test/SOD/GT").iterdir()))
-    assert not again(run, data)
+    assert not again(run)
     run.method("bce").weights.unlink()
-    evaluate_run(run, data, QUICK)
+    evaluate(run)
     with pytest.raises(ValueError, match="other images"):
-        evaluate_run(change("images", run, paper_root), data, QUICK)
+        evaluate(change("images", run, paper_root))
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("folder", ["maps", "maps+temperature_scaling"])
-def test_maps_without_a_record_are_scored_as_they_are_and_made_anew(predicted, folder, capsys):
-    run, data = predicted
-    provenance.record(run.path / "bce" / folder / "SOD").unlink()
-    assert provenance.unrecorded(run, data.tests)
-    evaluate_run(run, data, QUICK)
-    assert again(run, data)
+@pytest.mark.parametrize("kind", [None, "temperature_scaling"])
+def test_maps_without_a_record_are_scored_as_they_are_and_made_anew(run, kind, capsys):
+    provenance.record(run.method("bce").maps("SOD", kind)).unlink()
+    assert provenance.unrecorded(run, run.settings.load_data().tests)
+    evaluate(run)
+    assert again(run)
     assert "made anew: nothing says what they were made with" in capsys.readouterr().out
-    assert not provenance.unrecorded(run, data.tests)
+    assert not provenance.unrecorded(run, run.settings.load_data().tests)
+
+
+UNREADABLE = "has settings that cannot be read"
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("name", "trained", "expected"),
+    ("method", "facts", "why"),
     [
-        ("method", "aslp_mc", "bce"),
-        ("network", "mobilenet_v2", "tiny"),
-        ("epochs", 7, 140),
-        ("focal.gamma", 7.0, 2.0),
+        ("bce", lambda _: {"method": "aslp_mc"}, "method is 'aslp_mc'; expected 'bce'"),
+        ("bce", lambda _: {"network": "mobilenet_v2"}, "network is 'mobilenet_v2'; .* 'tiny'"),
+        ("bce", lambda s: {"settings": replace(s, epochs=7).to_json()}, "epochs is 7; .* 140"),
+        (
+            "focal",
+            lambda s: {"settings": s.tuned(focal={"gamma": 7.0}).to_json()},
+            r"focal\.gamma is 7\.0; expected 2\.0",
+        ),
+        ("bce", lambda _: {"settings": "{"}, UNREADABLE),
+        ("bce", lambda _: {"settings": "[]"}, UNREADABLE),
+        ("bce", lambda _: {"settings": 3}, UNREADABLE),
+        ("bce", lambda _: {"settings": '{"hyperparameters": []}'}, UNREADABLE),
     ],
 )
 def test_weights_of_another_training_are_not_used_and_their_maps_not_scored(
-    predicted, name, trained, expected
+    run, method, facts, why
 ):
-    run, data = predicted
-    method = "focal" if "focal" in name else "bce"
     run = runs.Run(run.path, replace(run.settings, methods=(method,), recalibrate=()))
-    folder, settings = run.method(method), run.settings
-    keep = partial(keep_weights, folder, method=method)
-    moved = replace(settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
-    keep(settings=moved.to_json())
-    predict.predict_run(settings, data, method, folder)
-    other = (
-        settings.tuned(focal={"gamma": 7.0}) if method == "focal" else replace(settings, epochs=7)
-    )
-    in_header = name in ("method", "network")
-    keep(**({name: trained} if in_header else {"settings": other.to_json()}))
-    message = rf"weights\.safetensors holds .* whose {name} is {trained!r}; expected {expected!r}\."
-    for use in (
-        partial(predict.predict_run, settings, data, method, folder),
-        partial(evaluate_run, run, data, QUICK),
-    ):
-        with pytest.raises(ValueError, match=message):
-            use()
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("unreadable", ["{", "[]", 3, '{"hyperparameters": []}'])
-def test_weights_with_settings_that_cannot_be_read_are_refused(predicted, unreadable):
-    run, data = predicted
-    keep_weights(run.method("bce"), settings=unreadable)
-    with pytest.raises(ValueError, match=r"weights\.safetensors has settings that cannot be r"):
-        predict.predict_run(run.settings, data, "bce", run.method("bce"))
+    moved = replace(run.settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
+    keep_weights(run.method(method), method=method, settings=moved.to_json())
+    make_maps(run)
+    keep_weights(run.method(method), **{"method": method, **facts(run.settings)})
+    for use in (make_maps, evaluate):
+        with pytest.raises(ValueError, match=rf"weights\.safetensors (holds .*)?{why}"):
+            use(run)
 
 
 class Overflows(DenseNetwork):
@@ -221,12 +211,10 @@ class Overflows(DenseNetwork):
 
 
 @pytest.mark.fault
-def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
-    _, data = predicted
-    sod = data.tests["SOD"]
-    of_folder = partial(
-        predict.predict, Overflows(), sod, SETTINGS, {tmp_path / "maps" / "SOD": None}
-    )
+def test_an_output_that_is_not_finite_is_refused(run, tmp_path):
+    sod = run.settings.load_data().tests["SOD"]
+    maps = {tmp_path / "maps" / "SOD": None}
+    of_folder = partial(predict.predict, Overflows(), sod, SETTINGS, maps)
     for prediction in (of_folder, partial(predict.grey_level_maps, Overflows(), sod, range(3))):
         with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
             prediction()
@@ -234,16 +222,14 @@ def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
 
 
 @pytest.mark.fault
-def test_maps_of_a_prediction_that_was_killed_before_it_wrote_the_record_never_pass(
-    predicted, paper_root
-):
-    run, data = predicted
-    maps = run.method("bce").maps("SOD")
-    old = provenance.record(maps).read_text()
-    change("weights", run, paper_root)
-    assert again(run, data)
-    provenance.record(maps).write_text(old)
-    with pytest.raises(ValueError, match="other weights"):
-        evaluate_run(run, data, QUICK)
-    assert again(run, data)
-    evaluate_run(run, data, QUICK)
+def test_a_prediction_that_is_stopped_leaves_the_old_record(run):
+    """Maps without a record are scored, so those of a prediction that was killed must have one."""
+    folder = run.method("bce")
+    tensors, facts = load_tensors(folder.weights)
+    save_tensors(folder.weights, {name: 10**18 * t for name, t in tensors.items()}, facts)
+    keep_temperature(folder, 2.0)
+    with pytest.raises(FloatingPointError):
+        make_maps(run)
+    for kind in (None, "temperature_scaling"):
+        assert provenance.record(folder.maps("SOD", kind)).exists()
+        assert not folder.maps("SOD", kind).exists()
