@@ -165,30 +165,6 @@ def test_logits_that_are_not_finite_stay_visible(infinite):
     assert perturbed_logits(z, 0.2, P.HARD_INVERSION).isnan().all()
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize(
-    ("alpha", "technique", "message"),
-    [
-        (0.5, P.HARD_INVERSION, r"^alpha \* beta is 1.*; expected less than 1 for"),
-        (0.7, P.SOFT_INVERSION, r"^alpha \* beta is 1.*; expected less than 1 for"),
-        (1, ONE, r"^alpha \* beta is 1.*; expected less than 1 for"),
-        (
-            torch.tensor([0.1, 0.51]),
-            P.HARD_INVERSION,
-            r"largest alpha \* beta is 1\..*; expected at",
-        ),
-        (torch.tensor(0.6), P.HARD_INVERSION, r"largest alpha \* beta is 1\..*; expected at"),
-        (0.1, P.RELEASE, r"^beta is 4.0; expected at most 2 for the forward"),
-        (torch.tensor([0.1, -0.1]), P.MODERATION, "expected probabilities"),
-        (-0.1, P.MODERATION, "expected probabilities"),
-        (torch.zeros(3), P.MODERATION, "the shape of alpha"),
-    ],
-)
-def test_doses_that_cannot_be_corrected_are_refused(alpha, technique, message):
-    with pytest.raises(ValueError, match=message):
-        perturbed_logits(batch(2)[0], alpha, technique)
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # by torch
 @pytest.mark.parametrize("forward_correction", [False, True])

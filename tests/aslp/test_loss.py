@@ -5,10 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
-from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
 from aslp_lib.aslp.theory import loss_floor, minimiser
-from aslp_lib.metrics.accumulator import CountsAccumulator
 
 IGNORED = 255
 REDUCTIONS = ["mean", "sum", "none"]
@@ -167,49 +165,6 @@ def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
     assert loss.eq(0).all() and loss.shape == (labels.shape if reduction == "none" else ())
     loss.sum().backward()
     assert logits.grad.eq(0).all()
-
-
-@pytest.mark.parametrize(
-    ("dtype", "label", "ignored"),
-    [
-        *((torch.float64, label, None) for label in (255, -1, 1.5, math.nan)),
-        (torch.float64, 2, 255),
-        # Labels are checked before half precision rounds them.
-        *((dtype, 2049, 2048) for dtype in (torch.float16, torch.bfloat16)),
-        *((dtype, 1.001, None) for dtype in (torch.float16, torch.bfloat16)),
-    ],
-)
-def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
-    logits, labels = torch.ones(1, 3, dtype=dtype), torch.tensor([[1.0, label, 7]])
-    with pytest.raises(ValueError, match=f"2 of 3 labels .* the first is {label:g}"):
-        sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=ignored)
-    with pytest.raises(ValueError, match=r"1 of 3 labels .* the first is 255"):  # not -1
-        sc_bce_with_logits(
-            logits, torch.tensor([[0, 1, 255]]).byte(), 0.1, P.MODERATION, ignore_index=-1
-        )
-    # A check would synchronise another device; meta tensors have no values to check.
-    values = torch.zeros(2, 1, 3, 3, device="meta")
-    loss = sc_bce_with_logits(values, values, 0.2, P.MODERATION, ignore_index=ignored)
-    assert loss.shape == ()
-
-
-def test_shapes_that_do_not_fit_are_refused_with_the_remedy(batch):
-    logits, labels = batch
-    without, alphas = labels[:, 0], AdaptiveAlpha(6, P.MODERATION)
-    for use in (
-        lambda y: sc_bce_with_logits(logits, y, 0.1, P.MODERATION),
-        lambda y: alphas.update(torch.arange(6), logits, y),
-        lambda y: CountsAccumulator(logits=True).update(logits, y),
-    ):
-        with pytest.raises(ValueError, match=r"of labels is \(6, 5, 5\); .* labels\[:, None\]\.$"):
-            use(without)
-        use(without[:, None])
-    for short in (labels[:1], labels[:, :, :1], labels[0]):
-        with pytest.raises(ValueError, match="the shape of labels is"):
-            sc_bce_with_logits(logits, short, 0.1, P.MODERATION)
-    for alpha in (torch.zeros(1), torch.zeros(6, 1), torch.zeros(6, 1, 1, 1)):
-        with pytest.raises(ValueError, match=r"or the shape \(6,\)"):
-            sc_bce_with_logits(logits, labels, alpha, P.MODERATION)
 
 
 @pytest.mark.parametrize(
