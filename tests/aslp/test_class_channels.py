@@ -1,7 +1,7 @@
 """K classes in K channels: losses, gradients, rules and closed forms, compared with brute force."""
 
-import math
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
@@ -106,41 +106,23 @@ def test_2000_random_cases_are_those_of_explicit_soft_targets():
 )
 @pytest.mark.parametrize("shape", SHAPES)
 def test_two_channels_are_one_channel_of_their_difference(shape):
-    """In the loss, in its gradients, in targets, in MC, and in the forward correction."""
+    """In the loss, with and without the forward correction, and in its gradients."""
     logits, _, alpha = batch(2, shape)
     ids = torch.randint(0, 2, (4, *shape), generator=torch.Generator().manual_seed(1))
     ids[0] = VOID
-    binary, labels = (logits[:, 1:] - logits[:, :1]), ids.unsqueeze(1).double()
-    z, one = logits.requires_grad_(), binary.detach().requires_grad_()
-    uniform = torch.tensor([0.0, 0.01, 0.99, 0.2])
+    z, one = logits.requires_grad_(), (logits[:, 1:] - logits[:, :1]).detach().requires_grad_()
+    pairs = (z, ids), (one, ids.unsqueeze(1).double())
+    options = {"uniform": torch.tensor([0.0, 0.01, 0.99, 0.2]), "ignore_index": VOID}
     for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
         assert technique.for_classes(2) == technique
-        for expected, correction in ((False, False), (True, False), (False, True), (True, True)):
-            module = partial(
-                sc_bce_with_logits,
-                alpha=alpha,
-                technique=technique,
-                use_expected_targets=expected,
-                forward_correction=correction,
-                ignore_index=VOID,
-                uniform=uniform,
-            )
-            losses = module(z, ids), module(one, labels)
+        for expected, correction in product((False, True), repeat=2):
+            options |= {"use_expected_targets": expected, "forward_correction": correction}
+            losses = [sc_bce_with_logits(*pair, alpha, technique, **options) for pair in pairs]
             close(*losses)
-            ours, theirs = (
-                torch.autograd.grad(x, y)[0] for x, y in zip(losses, (z, one), strict=True)
-            )
+            ours, theirs = torch.autograd.grad(sum(losses), (z, one))
             close(ours, torch.cat([-theirs, theirs], dim=1))
-        gradients = [alpha_gradient(*pair, technique, VOID) for pair in ((z, ids), (one, labels))]
+        gradients = [alpha_gradient(*pair, technique, VOID) for pair in pairs]
         close(*gradients, equal_nan=True)
-        log_q = perturbed_logits(z, alpha, technique, classes=2)
-        close(log_q[:, 1:] - log_q[:, :1], perturbed_logits(one, alpha, technique))
-        levels = [AdaptiveAlpha(4, technique, warm_up=0).double() for _ in "12"]
-        for alphas, pair in zip(levels, ((z, ids), (one, labels)), strict=True):
-            alphas.alpha.fill_(0.3)
-            alphas.observe(0.9)
-            alphas.update(torch.arange(4), *(x.detach() for x in pair), ignore_index=VOID)
-        close(levels[0].alpha, levels[1].alpha)
 
 
 @pytest.mark.parametrize("dose", [0.0, 1e-300, 1e-12, 0.5, 1 - 1e-12, 1.0])
@@ -159,9 +141,6 @@ def test_the_corrected_probability_is_exact_at_every_dose(dose):
     close(gradient, ratio.unsqueeze(1) * (delta - f))
     if dose == 0:
         assert torch.equal(log_q, F.log_softmax(z, dim=1))
-    for broken in (math.inf, -math.inf, math.nan):
-        z = torch.tensor([[1.0, broken, 0.0]])
-        assert perturbed_logits(z, 0.1, THREE, classes=3).isnan().all()
 
 
 @pytest.mark.parametrize("classes", [2, 3, 21])
@@ -201,31 +180,15 @@ def test_perturbed_labels_of_three_and_four_classes():
 
 
 @pytest.mark.parametrize("classes", [2, 3, 21])
-@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.MODERATION], ids=lambda t: t.name)
-def test_the_rules_of_k_classes(classes, technique):
-    """At MC's fixed point, grad + lambda * (1 - alpha beta (K - 1)/K - A) = 0."""
-    technique, margin, weight = technique.for_classes(classes), torch.tensor([2.0, 8.0]), 200.0
-    logits, ids = torch.zeros(2, classes, 2, 2), torch.zeros(2, 2, 2, dtype=torch.uint8)
-    logits[:, 0] = margin.view(2, 1, 1)
-    options = {"alpha_step_size": 0.02, "constraint_weight": weight, "warm_up": 0, "bound_gain": 10}
-    calibration, entropy, gap = (
-        AdaptiveAlpha(2, technique, rule, classes=classes, **options).double()
-        for rule in ("aslp_mc", "aslp_me", "aslp_gap")
-    )
-    for _ in range(400):
-        calibration.update(torch.arange(2), logits, ids)
-        calibration.observe(0.9)
-    bound = classes * 0.1 / ((classes - 1) * technique.beta)
-    torch.testing.assert_close(calibration.alpha, (bound + margin / weight).double())
-    assert calibration.rule.ceiling(0.9) == pytest.approx(bound)
-    gap.observe(0.9, 1.0)
-    assert gap.rule.bound.item() == pytest.approx(min(bound, technique.alpha_limit))
-    assert entropy.rule.ceiling(0.9) == technique.alpha_limit
-    entropy.observe(0.9), entropy.observe(0.8)
-    entropy.alpha.fill_(0.5)
-    entropy.update(torch.arange(2), logits, ids)
-    step = 0.02 * (technique.beta * margin.double() * (classes - 1) / classes + weight * -0.1)
-    torch.testing.assert_close(entropy.alpha, (0.5 + step).clamp(0, technique.alpha_limit))
+def test_the_measured_gap_ends_at_the_bound_of_mc_and_me_at_the_limit(classes):
+    for technique in (P.HARD_INVERSION.for_classes(classes), P.MODERATION):
+        bound = classes * 0.1 / ((classes - 1) * technique.beta)
+        options = {"classes": classes, "warm_up": 0, "bound_gain": 10}
+        gap = AdaptiveAlpha(1, technique, "aslp_gap", **options)
+        gap.observe(0.9, 1.0)
+        assert gap.rule.bound.item() == pytest.approx(min(bound, technique.alpha_limit))
+        entropy = AdaptiveAlpha(1, technique, "aslp_me", classes=classes)
+        assert entropy.rule.ceiling(0.9) == technique.alpha_limit
 
 
 def test_patches_have_the_gradient_of_their_image_whatever_their_labels_are():

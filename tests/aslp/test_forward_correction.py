@@ -31,12 +31,10 @@ def batch(images=4, dtype=torch.float64):
 
 
 def expected_loss(z, posterior, alpha, technique):
-    """The expectation over labels with this posterior, (pixels,), and over the switch."""
-    on, off = (
-        corrected(z[None], torch.full_like(z, y)[None], alpha, technique, use_expected_targets=True)
-        for y in (1, 0)
-    )
-    return (posterior * on + (1 - posterior) * off)[0]
+    """The expectation over labels with this posterior and over the switch, for each logit."""
+    options = {"use_expected_targets": True}
+    on, off = (corrected(z, torch.full_like(z, y), alpha, technique, **options) for y in (1, 0))
+    return posterior * on + (1 - posterior) * off
 
 
 @pytest.mark.claim(
@@ -52,9 +50,7 @@ def test_the_expected_loss_is_smallest_at_the_true_posterior(dose, technique):
     (gradient,) = torch.autograd.grad(expected_loss(z, posterior, alpha, technique).sum(), z)
     assert gradient.abs().max() < 1e-12
     grid = torch.linspace(-6, 6, 1201, dtype=torch.float64)
-    losses = expected_loss(
-        grid[:, None].expand(-1, 99).flatten(), posterior.repeat(1201), alpha, technique
-    ).view(1201, 99)
+    losses = expected_loss(grid.view(-1, 1).expand(-1, 99), posterior, alpha, technique)
     assert (grid[losses.argmin(dim=0)] - z.detach()).abs().max() <= 0.0051
 
 
@@ -119,10 +115,8 @@ def test_without_a_dose_it_is_the_plain_loss_bit_for_bit(dtype):
     logits[0, 0, 0] = torch.tensor([0.0, -0.0, 1e30, -1e30, 1e-30], dtype=dtype)
     logits.requires_grad_()
     for alpha, technique in ((0.0, P.SOFT_INVERSION), (0.4, P.Technique("nothing", 0.0))):
-        losses = [
-            sc_bce_with_logits(logits, labels, alpha, technique, forward_correction=flag)
-            for flag in (False, True)
-        ]
+        arguments = logits, labels, alpha, technique
+        losses = sc_bce_with_logits(*arguments), corrected(*arguments, reduction="mean")
         assert torch.equal(*losses)
         assert torch.equal(*(torch.autograd.grad(loss, logits)[0] for loss in losses))
 
@@ -134,13 +128,13 @@ def test_ignored_pixels_have_no_part():
     alpha = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
     whole = corrected(logits, labels, alpha, P.HARD_INVERSION, use_expected_targets=True)
     options = {"forward_correction": True, "use_expected_targets": True, "ignore_index": 255}
-    criterion = SCBCELoss(P.HARD_INVERSION, **options)
     for broken in (torch.nan, torch.inf, 1e30):
         z = logits.masked_fill(ignored, broken).requires_grad_()
-        loss = criterion(z, labels.masked_fill(ignored, 255), alpha)
+        partial = labels.masked_fill(ignored, 255)
+        loss = SCBCELoss(P.HARD_INVERSION, **options)(z, partial, alpha)
         torch.testing.assert_close(loss, whole[~ignored].mean())
         (gradient,) = torch.autograd.grad(loss, z)
-        assert gradient[ignored].eq(0).all() and gradient[~ignored].ne(0).all()
+        assert torch.equal(gradient == 0, ignored)
 
 
 def test_an_image_at_the_limit_of_alpha_has_no_gradient():
@@ -159,10 +153,10 @@ def test_an_image_at_the_limit_of_alpha_has_no_gradient():
                 assert loss[1].sub(torch.tensor(2.0).log()).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize("infinite", [torch.inf, -torch.inf, torch.nan])
-def test_logits_that_are_not_finite_stay_visible(infinite):
-    z = torch.full((1, 2), infinite)
-    assert perturbed_logits(z, 0.2, P.HARD_INVERSION).isnan().all()
+@pytest.mark.parametrize("broken", [torch.inf, -torch.inf, torch.nan])
+def test_logits_that_are_not_finite_stay_visible(broken):
+    assert perturbed_logits(torch.full((1, 2), broken), 0.2, P.HARD_INVERSION).isnan().all()
+    assert perturbed_logits(torch.tensor([[1.0, broken, 0.0]]), 0.1, ONE, classes=3).isnan().all()
 
 
 @pytest.mark.slow
