@@ -128,7 +128,7 @@ def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint):
 def test_an_official_checkpoint_predicts_the_release_s_maps(twin, checkpoint, paper_root, capsys):
     maps = paper_root / "maps"
     arguments = ["predict", "--official", str(checkpoint), "--data", str(paper_root)]
-    arguments += ["--out", str(maps), *"--limit 2 --size 64 --device cpu".split()]
+    arguments += ["--out", str(maps), "--limit", "2", "--size", "64", "--device", "cpu"]
     assert main(arguments) == 0
     assert f"maps of SOD, DTD_Texture_500: {maps}" in capsys.readouterr().out
     assert {path.name for path in maps.iterdir()} == {"SOD", "DTD_Texture_500"}
