@@ -71,24 +71,6 @@ def call(function, valid, **changes):
     return function(**{k: v for k, v in valid.items() if k in names} | changes)
 
 
-@pytest.mark.fault
-@pytest.mark.parametrize("value", [np.ones((2, 3), np.float32), [[1.0], [0.0]], "HI", None])
-@pytest.mark.parametrize("name", ["labels", "logits", "alpha", "index"])
-def test_what_is_no_tensor_is_refused(name, value):
-    message = rf"the type of {name} is {type(value).__name__}; expected a tensor"
-    for function in TAKING[name]:
-        with pytest.raises(TypeError, match=message):
-            call(function, ONE_CHANNEL, **{name: value})
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("technique", ["HI", None, P.Technique])
-def test_a_name_is_no_technique(technique):
-    for function in TAKING["technique"]:
-        with pytest.raises(TypeError, match=r'HARD_INVERSION or TECHNIQUES\["HI"\]'):
-            call(function, ONE_CHANNEL, technique=technique)
-
-
 NAN = math.nan
 TWO_INVALID = {x: {"labels": torch.tensor([[0, x, x], [1, 1, 1]])} for x in (255, -1, 1.5, NAN)}
 WITHOUT_CHANNEL = {"logits": torch.zeros(2, 1, 5, 5), "labels": torch.ones(2, 5, 5)}
@@ -97,6 +79,17 @@ DOSE, LARGEST = (
     r"^alpha \* beta is 1.*; expected less than 1 for",
     r"largest alpha \* beta is 1\..* at",
 )
+NO_TENSORS = np.ones((2, 3), np.float32), [[1.0], [0.0]], "HI", None
+OF_WRONG_TYPE = [
+    *(
+        (TAKING[name], {name: x}, rf"the type of {name} is {type(x).__name__}; expected a tensor")
+        for name, x in product(("labels", "logits", "alpha", "index"), NO_TENSORS)
+    ),
+    *(
+        (TAKING["technique"], {"technique": x}, r'HARD_INVERSION or TECHNIQUES\["HI"\]')
+        for x in ("HI", None, P.Technique)
+    ),
+]
 REFUSED = [
     *((TAKING["labels"], labels, f"2 of 6 .*is {x:g}") for x, labels in TWO_INVALID.items()),
     # A label is checked before half precision rounds it.
@@ -198,15 +191,16 @@ REFUSED_OF_THREE_CLASSES = [
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("valid", "functions", "changes", "message"),
+    ("error", "valid", "functions", "changes", "message"),
     [
-        *((ONE_CHANNEL, *row) for row in REFUSED),
-        *((ONE_CHANNEL | THREE_CLASSES, *row) for row in REFUSED_OF_THREE_CLASSES),
+        *((TypeError, ONE_CHANNEL, *row) for row in OF_WRONG_TYPE),
+        *((ValueError, ONE_CHANNEL, *row) for row in REFUSED),
+        *((ValueError, ONE_CHANNEL | THREE_CLASSES, *row) for row in REFUSED_OF_THREE_CLASSES),
     ],
 )
-def test_what_is_wrong_is_refused_with_the_remedy(valid, functions, changes, message):
+def test_what_is_wrong_is_refused_with_the_remedy(error, valid, functions, changes, message):
     for function in functions:
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(error, match=message):
             call(function, valid, **changes)
     assert not UPDATE.__self__.alpha.any() and not OBSERVE.__self__.observed  # nothing has moved
 
