@@ -9,7 +9,7 @@ import torch
 from aslp_lib import perturbed_logits
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.alphas import AdaptiveAlpha
-from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
+from aslp_lib.aslp.loss import sc_bce_with_logits
 
 TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.DYNAMIC_MODERATION]
 DOSES = [0.0, 1e-30, 1e-6, 0.1, 0.5, 0.9, 1 - 2**-20]
@@ -119,22 +119,6 @@ def test_without_a_dose_it_is_the_plain_loss_bit_for_bit(dtype):
         losses = sc_bce_with_logits(*arguments), corrected(*arguments, reduction="mean")
         assert torch.equal(*losses)
         assert torch.equal(*(torch.autograd.grad(loss, logits)[0] for loss in losses))
-
-
-def test_ignored_pixels_have_no_part():
-    logits, labels = batch()
-    ignored = torch.zeros_like(labels, dtype=torch.bool)
-    ignored[:, :, :2], ignored[1] = True, True
-    alpha = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
-    whole = corrected(logits, labels, alpha, P.HARD_INVERSION, use_expected_targets=True)
-    options = {"forward_correction": True, "use_expected_targets": True, "ignore_index": 255}
-    for broken in (torch.nan, torch.inf, 1e30):
-        z = logits.masked_fill(ignored, broken).requires_grad_()
-        partial = labels.masked_fill(ignored, 255)
-        loss = SCBCELoss(P.HARD_INVERSION, **options)(z, partial, alpha)
-        torch.testing.assert_close(loss, whole[~ignored].mean())
-        (gradient,) = torch.autograd.grad(loss, z)
-        assert torch.equal(gradient == 0, ignored)
 
 
 def test_an_image_at_the_limit_of_alpha_has_no_gradient():

@@ -154,21 +154,13 @@ def test_few_labelled_pixels_have_the_gradient_of_their_mean(labelled, dtype):
     assert logits.grad.view(-1)[labelled:].eq(0).all()
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize(("images", "ignored"), [(0, None), (0, 255), (3, 255)])
-@pytest.mark.fault
-def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
-    logits = torch.ones(images, 1, 4, 4, requires_grad=True)
-    labels = torch.full((images, 1, 4, 4), 255.0)
-    options = {"ignore_index": ignored, "reduction": reduction}
-    loss = sc_bce_with_logits(logits, labels, 0.3, P.HARD_INVERSION, **options)
-    assert loss.eq(0).all() and loss.shape == (labels.shape if reduction == "none" else ())
-    loss.sum().backward()
-    assert logits.grad.eq(0).all()
-
-
 @pytest.mark.parametrize(
-    "options", [{}, {"reduction": "none"}, {"use_expected_targets": True, "reduction": "sum"}]
+    "options",
+    [
+        {"reduction": "none"},
+        {"use_expected_targets": True, "reduction": "sum"},
+        {"forward_correction": True},
+    ],
 )
 def test_the_module_is_the_function(partly, options):
     logits, labels, _ = partly
