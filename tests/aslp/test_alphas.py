@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from batches import batch
 from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
@@ -9,13 +10,6 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
 from aslp_lib.aslp.loss import sc_bce_with_logits
 
 TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.RELEASE]
-
-
-def batch(images=5, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(images, 1, 6, 6, generator=generator, dtype=dtype)
-    labels = (torch.rand(images, 1, 6, 6, generator=generator) > 0.5).to(dtype)
-    return logits, labels
 
 
 # --- Gradients ------------------------------------------------------------------------------------

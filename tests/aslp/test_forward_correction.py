@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 import torch
+from batches import batch
 
 from aslp_lib import perturbed_logits
 from aslp_lib.aslp import perturbation as P
@@ -21,13 +22,6 @@ ONE = P.Technique("beta = 1", 1.0)
 def corrected(logits, labels, alpha, technique, **options):
     options = {"reduction": "none", **options}
     return sc_bce_with_logits(logits, labels, alpha, technique, forward_correction=True, **options)
-
-
-def batch(images=4, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(0)
-    logits = 4 * torch.randn(images, 1, 5, 5, generator=generator, dtype=torch.float64)
-    labels = (torch.rand(images, 1, 5, 5, generator=generator) > 0.6).to(dtype)
-    return logits.to(dtype), labels
 
 
 def expected_loss(z, posterior, alpha, technique):
@@ -112,7 +106,7 @@ def test_extreme_logits_have_finite_losses_and_gradients(dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_without_a_dose_it_is_the_plain_loss_bit_for_bit(dtype):
     logits, labels = batch(dtype=dtype)
-    logits[0, 0, 0] = torch.tensor([0.0, -0.0, 1e30, -1e30, 1e-30], dtype=dtype)
+    logits[0, 0, 0, :5] = torch.tensor([0.0, -0.0, 1e30, -1e30, 1e-30], dtype=dtype)
     logits.requires_grad_()
     for alpha, technique in ((0.0, P.SOFT_INVERSION), (0.4, P.Technique("nothing", 0.0))):
         arguments = logits, labels, alpha, technique
