@@ -330,37 +330,22 @@ def test_updates_without_any_validation_are_warned_of_once():
     assert [warning.filename for warning in warned] == [__file__]
 
 
-def validated_late(alphas):
-    train(alphas, 20)
-    alphas.observe(0.9)
-    train(alphas, 40)
-
-
-def resumed(alphas):
-    earlier = AdaptiveAlpha(4, P.MODERATION)
+def test_other_loops_are_not_warned_of():
+    """Warnings are errors here."""
+    validated_late, earlier, resumed, with_replacement, in_patches, one_of_two_processes = (
+        AdaptiveAlpha(4, P.MODERATION) for _ in range(6)
+    )
+    train(validated_late, 20)
+    validated_late.observe(0.9)
+    train(validated_late, 40)
     earlier.observe(0.9)
-    alphas.load_state_dict(earlier.state_dict())
-    train(alphas, 40)
-
-
-def drawn_with_replacement(alphas):
-    torch.manual_seed(0)
+    resumed.load_state_dict(earlier.state_dict())
+    train(resumed, 40)
+    draw = torch.Generator().manual_seed(0)
     for _ in range(20):
-        train(alphas, 1, torch.randint(4, (4,)).tolist())
-
-
-@pytest.mark.parametrize(
-    "loop",
-    [
-        validated_late,
-        resumed,
-        drawn_with_replacement,
-        lambda alphas: train(alphas, 20, sorted(16 * [0, 1, 2, 3])),  # patches
-        lambda alphas: train(alphas, 40, [0, 1, 2]),  # one of two processes
-    ],
-)
-def test_other_loops_are_not_warned_of(loop):
-    loop(AdaptiveAlpha(4, P.MODERATION))
-    without = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
-    train(without, 40)
-    assert without.alpha.all()
+        train(with_replacement, 1, torch.randint(4, (4,), generator=draw).tolist())
+    train(in_patches, 20, sorted(16 * [0, 1, 2, 3]))
+    train(one_of_two_processes, 40, [0, 1, 2])
+    without_warm_up = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    train(without_warm_up, 40)
+    assert without_warm_up.alpha.all()

@@ -161,16 +161,14 @@ def test_the_corrected_probability_is_exact_at_every_dose(dose):
 def test_closed_forms(classes, technique):
     """Each compared with the expected target itself."""
     technique, alpha = technique.for_classes(classes), 0.3
-    e = torch.eye(classes, dtype=torch.float64)[:1]
-    target = e if classes > 2 else e[:, :1]
+    target = torch.eye(classes, dtype=torch.float64)[:1]
     mean = P.expected_targets(target, alpha, technique, classes=classes)
-    probabilities = mean if classes > 2 else torch.cat([mean, 1 - mean], dim=1)
-    close(probabilities.sum(), torch.tensor(1.0).double())
+    close(mean.sum(), torch.tensor(1.0).double())
     close(theory.minimiser(target, alpha, technique, classes=classes), mean)
-    entropy = torch.special.entr(probabilities).sum()
+    entropy = torch.special.entr(mean).sum()
     close(theory.loss_floor(alpha, technique, classes=classes), entropy)
     confidence = theory.expected_confidence(alpha, technique, classes=classes)
-    assert confidence.item() == pytest.approx(probabilities[0, 0].item())
+    assert confidence.item() == pytest.approx(mean[0, 0].item())
     perturbed = P.perturb(target, technique, classes=classes)[0, 0]
     variance = alpha * (1 - alpha) * (perturbed - target[0, 0]) ** 2
     stated = theory.target_variance(alpha, technique, classes=classes)
