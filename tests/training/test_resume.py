@@ -6,14 +6,13 @@ import os
 import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_loop import SHORT, fit, same
+from test_train_classes import SHORT as CLASSES
 
 from aslp_lib import cli, files
-from aslp_lib.config import PRESETS
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import load_tensors
 from aslp_lib.training import checkpoints, loop
@@ -24,8 +23,6 @@ TRAIN = [
     *("--aslp.alpha-warm-up", "1", "--device", "cpu", "--augment"),
     *("--methods", "aslp_gap", "--out"),
 ]
-CLASSES = replace(PRESETS["nuclei3"], epochs=4, limit=20, size=16, device="cpu")
-CLASSES = CLASSES.tuned(aslp={"alpha_warm_up": 1})
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["aslp_lib.cli.run"])  # torch is imported once for all of them
 

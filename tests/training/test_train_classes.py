@@ -32,9 +32,8 @@ def test_alphas_move_and_the_log_has_the_scores_of_classes():
     assert alphas.alpha.min() > 0 and alphas.technique.beta == 1.5 and alphas.classes == 3
     assert isinstance(state.validation, ClassCounts)
     data = SHORT.load_data().validation
-    ((logits, _, labels, _),) = outputs(
-        state.network, data, replace(SHORT, batch_size=20), range(20)
-    )
+    whole = replace(SHORT, batch_size=20)
+    ((logits, _, labels, _),) = outputs(state.network, data, whole, range(20))
     hits = logits.argmax(1) == labels[:, 0]
     assert state.log[-1]["accuracy"] == pytest.approx(hits.double().mean().item())
     assert alphas.rule.accuracy.item() == pytest.approx(state.log[-1]["accuracy"])
