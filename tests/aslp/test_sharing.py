@@ -73,18 +73,16 @@ def blocks_of(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (PROJECT / page).read_text(encoding="utf-8"), re.S)
 
 
-def loop_of(page: str, *, classes: bool = False) -> str:
-    """The loop of a page for two classes, or the one for K classes."""
-    loops = [block for block in blocks_of(page) if "for epoch in" in block]
-    (block,) = (block for block in loops if ("for_classes" in block) == classes)
+def block_with(*texts: str) -> str:
+    """The block of docs/own_loop.md that has all of these texts."""
+    (block,) = (b for b in blocks_of("docs/own_loop.md") if all(text in b for text in texts))
     return block
 
 
-def page_loop(
-    seed: int = 1,
-    block: str = "",
-    network: nn.Module | None = None,
-) -> dict:
+LOOP = block_with("for epoch in", "share_alphas")
+
+
+def page_loop(seed: int = 1, block: str = LOOP, network: nn.Module | None = None) -> dict:
     """The loop of the page for two classes, on images with unlabelled pixels.
 
     Args:
@@ -92,34 +90,26 @@ def page_loop(
         block: the code to run instead of the page's.
         network: the network to train instead of a convolution.
     """
-    block = block or loop_of("docs/own_loop.md")
-    block += "".join(more for more in blocks_of("docs/own_loop.md") if "Temperature()" in more)
     shapes = {name: Shapes(name, 7, seed=1, size=16) for name in ("train", "validation")}
     for part in shapes.values():
         part.masks[..., 0] = 255
     train_set, validation = ([(x / 255, y, i) for x, y, i in part] for part in shapes.values())
     network = network or network_of(0)
-    names = {
-        "train_set": train_set,
-        "device": "cpu",
-        "epochs": 7,
-        "train_loader": loader_of(train_set, 4),
-        "validation_loader": DataLoader([(x, y) for x, y, _ in validation], 3),
-        "network": network,
-        "optimizer": torch.optim.SGD(network.parameters(), lr=0.1),
-    }
+    names = {"train_set": train_set, "network": network, "device": "cpu", "epochs": 7}
+    names["train_loader"] = loader_of(train_set, 4)
+    names["validation_loader"] = DataLoader([(x, y) for x, y, _ in validation], 3)
+    names["optimizer"] = torch.optim.SGD(network.parameters(), lr=0.1)
     torch.manual_seed(seed)
-    exec(block, names)
+    exec(block + block_with("undone ="), names)
     images, masks = (torch.stack([item[k] for item in validation]) for k in (0, 1))
     correct = (network(images) > 0) == (masks == 1)
     alphas = names["alphas"]
-    if "recalibrated" in names:  # the second block of the page
-        fitted = names["recalibrated"].recalibration.value
-        torch.testing.assert_close(names["recalibrated"](images), names["network"](images) / fitted)
     return {
+        "logits": network(images).detach(),
+        "undone": names["undone"](images),
         "alpha": alphas.alpha,
         "loss": names["loss"].detach(),
-        "logits": names["logits"],
+        "dtype": names["logits"].dtype,
         "accuracy": correct[masks != 255].float().mean(),
         "observed": (alphas.observed, alphas.rule.accuracy),
         "settings": (alphas.alpha_step_size, alphas.constraint_weight, alphas.warm_up),
@@ -136,19 +126,15 @@ def test_two_processes_share_their_alphas(two):
 
 def test_the_lines_of_the_readme_are_a_step_of_the_loop():
     labels = torch.ones(2, 1, 4, 4)
-    counts = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
-    names = {
-        "train_set": range(3),
-        "index": torch.arange(2),
-        "logits": 4 * labels,
-        "labels": labels,
-        "counts": counts,
-    }
+    names = {"train_set": range(3), "index": torch.arange(2)}
+    names |= {"logits": 4 * labels, "labels": labels}
+    names["counts"] = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
     exec("".join(blocks_of("README.md")), names)
 
 
 def test_the_page_s_loop_observes_the_labelled_pixels_and_repeats_itself():
-    """It repeats itself whatever the global generator gives, and has the presets' settings."""
+    """It repeats itself whatever the global generator gives, has the presets' settings, and ends
+    with a network whose perturbation is undone."""
     results, again = (page_loop(seed) for seed in (1, 2))
     assert results["loss"].isfinite()
     assert results["alpha"].gt(0).any() and results["alpha"].isfinite().all()
@@ -157,6 +143,9 @@ def test_the_page_s_loop_observes_the_labelled_pixels_and_repeats_itself():
     torch.testing.assert_close(accuracy, results["accuracy"])
     for name in ("alpha", "loss"):
         assert torch.equal(results[name], again[name])
+    dose = 2 * results["alpha"].mean()
+    q = torch.sigmoid(results["undone"]) * (1 - dose) + dose / 2
+    torch.testing.assert_close(q, torch.sigmoid(results["logits"]), rtol=1e-4, atol=1e-4)
     settings = results["settings"]
     for preset in ("demo", "small"):
         options = PRESETS[preset].hyperparameters.aslp
@@ -170,54 +159,43 @@ def test_the_page_s_loop_runs_compiled_and_in_half_precision(monkeypatch):
     smp = pytest.importorskip("segmentation_models_pytorch")
     options = {"backend": "eager", "fullgraph": True}  # needs no C++ compiler
     monkeypatch.setattr(torch, "compile", partial(torch.compile, **options))
-    (lines,) = (block for block in blocks_of("docs/own_loop.md") if "autocast" in block)
-    once, in_loop = lines.split("\n", 1)
+    once, in_loop = block_with("autocast").split("\n", 1)
     step = "        logits = network(images)\n"
-    loop = loop_of("docs/own_loop.md")
-    assert loop.count(step) == 1
+    assert LOOP.count(step) == 1
     torch.manual_seed(0)
     small = {"encoder_weights": None, "encoder_depth": 3, "decoder_channels": (16, 8, 8)}
     network = smp.Unet("resnet18", **small)
-    loop = f"{once}\n{loop.replace(step, textwrap.indent(in_loop, 8 * ' '))}"
+    loop = f"{once}\n{LOOP.replace(step, textwrap.indent(in_loop, 8 * ' '))}"
     results = page_loop(block=loop, network=network)
-    assert results["logits"].dtype == torch.bfloat16 and results["loss"].dtype == torch.float32
+    assert results["dtype"] == torch.bfloat16 and results["loss"].dtype == torch.float32
     assert results["loss"].isfinite() and results["alpha"].gt(0).any()
     assert results["observed"][1] == results["accuracy"]
     # The loss in the block and after it.
-    labels, alpha, uniform = torch.zeros(3, 1, 16, 16), torch.full((3,), 0.3), torch.rand(3)
+    labels, alpha, uniform = torch.zeros(7, 1, 16, 16), torch.full((7,), 0.3), torch.rand(7)
     values = []
     for inside in (True, False):
-        z = results["logits"].detach().requires_grad_()
+        z = results["logits"].to(torch.bfloat16).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16, enabled=inside):
             loss = sc_bce_with_logits(z, labels, alpha, HARD_INVERSION, uniform=uniform)
         values.append((loss, *torch.autograd.grad(loss, z)))
     torch.testing.assert_close(*values, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("library", ["torch", "segmentation_models_pytorch"])
-def test_the_page_s_loop_for_k_classes_learns_and_moves_its_alphas(library):
+def test_the_page_s_loop_for_k_classes_learns_and_moves_its_alphas():
     """The class of a pixel is its brightest colour."""
-    classes, device, epochs = 3, "cpu", 12
     torch.manual_seed(0)
     images = torch.rand(16, 3, 1, 2).repeat_interleave(16, dim=2).repeat_interleave(8, dim=3)
     labels = images.argmax(dim=1)
     labels[:, 0], labels[15] = 255, 255
-    if library == "torch":
-        network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, classes, 1))
-        rate = "lr=0.05"
-    else:
-        smp = pytest.importorskip(library)
-        small = {"encoder_weights": None, "encoder_depth": 3, "decoder_channels": (16, 8, 8)}
-        network, rate = smp.Unet("resnet18", **small, classes=classes), "lr=0.003"
-    names = {name: value for name, value in locals().items() if name in ("classes", "network")}
-    names |= {"device": device, "epochs": epochs}
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 3, 1))
+    names = {"classes": 3, "network": network, "device": "cpu", "epochs": 12}
     names["train_set"] = [(images[i], labels[i], i) for i in range(16)]
     names["validation_set"] = [(images[i], labels[i]) for i in range(16)]
-    block = loop_of("docs/own_loop.md", classes=True)
+    block = block_with("for epoch in", "for_classes")
     assert block.count("lr=1e-3") == 1
-    exec(block.replace("lr=1e-3", rate), names)
+    exec(block.replace("lr=1e-3", "lr=0.05"), names)
     alphas, loss = names["alphas"], names["loss"]
-    assert alphas.observed == epochs and loss.isfinite()
+    assert alphas.observed == 12 and loss.isfinite()
     with torch.inference_mode():
         decisions = network(images).argmax(dim=1)
     accuracy = (decisions == labels)[labels != 255].float().mean()
@@ -232,15 +210,12 @@ def test_the_page_s_class_k_against_the_rest_has_the_softmax_s_probability():
     logits = torch.randn(2, 4, 5, 5, generator=generator, dtype=torch.float64)
     names = {"torch": torch, "k": 2, "logits": logits}
     names["labels"] = torch.tensor([[0, 1, 2, 3, 255]])
-    for block in blocks_of("docs/own_loop.md"):
-        if "labels == k" in block or "logsumexp" in block:
-            exec(block, names)
+    exec(block_with("labels == k") + block_with("logsumexp"), names)
     assert names["labels"].tolist() == [[0, 0, 1, 0, 255]]
     torch.testing.assert_close(names["logits"].sigmoid(), logits.softmax(dim=1)[:, 2:3])
 
 
 def test_the_page_s_correction_updates_by_the_probability_in_the_loss():
-    (block,) = (block for block in blocks_of("docs/own_loop.md") if "logits_of_q" in block)
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 1, 4, 4, generator=generator, dtype=torch.float64)
     labels = (logits > 0).double()
@@ -251,7 +226,7 @@ def test_the_page_s_correction_updates_by_the_probability_in_the_loss():
     names = {"logits": logits, "labels": labels, "index": torch.tensor([4, 1]), "alphas": alphas}
     names |= {"HARD_INVERSION": HARD_INVERSION, "sc_bce_with_logits": sc_bce_with_logits}
     names["switches"] = torch.Generator().manual_seed(1)
-    exec(block, names)
+    exec(block_with("logits_of_q"), names)
     q = 0.2 + 0.6 * torch.sigmoid(logits)
     oracle.update(names["index"], torch.logit(q), labels, ignore_index=255)
     torch.testing.assert_close(alphas.alpha, oracle.alpha)
@@ -260,13 +235,12 @@ def test_the_page_s_correction_updates_by_the_probability_in_the_loss():
 
 
 def test_the_page_s_patches_have_one_switch_and_one_gradient():
-    (block,) = (block for block in blocks_of("docs/own_loop.md") if "unflatten" in block)
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(6, 3, 4, 4, generator=generator, dtype=torch.float64)
     labels = (torch.rand(6, 1, 4, 4, generator=generator) > 0.5).double()
     network, index = network_of(0, torch.float64), torch.tensor([4, 4, 4, 1, 1, 1])
     names = {"network": network, "images": images, "labels": labels, "index": index, "samples": 3}
-    exec(block, names)
+    exec(block_with("unflatten"), names)
     assert names["index"].tolist() == [4, 1]
     joined, patches = (names["logits"], names["labels"]), (network(images), labels)
     alpha = torch.tensor([1.0, 0.0])

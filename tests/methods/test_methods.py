@@ -246,7 +246,7 @@ def test_loss_and_gradient_are_those_of_the_formula(name, options, formula):
 @every_case
 def test_ignored_pixels_have_no_part(name, options, formula):
     """The loss of an image's calibration error is that of its other pixels alone; other losses are
-    sums over pixels. SVLS is in test_svls.py."""
+    sums over pixels. SVLS is in test_rare_cases.py."""
     logits, labels = batch(2 if name == "regmixup" else 1)
     index, valid = torch.arange(IMAGES), torch.rand(logits.shape) < 0.7
     valid[1] = False  # an image without labels

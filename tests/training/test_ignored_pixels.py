@@ -10,7 +10,7 @@ from aslp_lib.config import Settings
 from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.maps.read import IGNORED
 from aslp_lib.training import loop, optimization
-from aslp_lib.training.batches import Batches, accelerator_for
+from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.validation import validate
 
 SETTINGS = Settings(device="cpu", size=16, batch_size=4, epochs=1)
@@ -31,45 +31,36 @@ class Bordered(ImageSet):
         return image, mask
 
 
-def test_the_gradient_is_that_of_the_labelled_pixels(monkeypatch):
-    train = Bordered("train", "abcd")
-    accelerator, found = accelerator_for(SETTINGS), []
+@pytest.mark.parametrize(("method", "batch_size"), [("aslp_mc", 4), ("bce", 1)])
+def test_gradients_and_the_logged_loss_are_those_of_the_labelled_pixels(
+    monkeypatch, method, batch_size
+):
+    """In batches of one image, the logged loss is the mean over the three images with labels."""
+    settings, train = replace(SETTINGS, batch_size=batch_size), Bordered("train", "abcd")
+    accelerator, gradients = accelerator_for(settings), []
 
-    def kept(accelerator, network, optimizer, max_grad_norm):
-        found.extend(parameter.grad.clone() for parameter in network.parameters())
+    def take_no_step(accelerator, network, optimizer, max_grad_norm):
+        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
+        optimizer.zero_grad()
 
-    monkeypatch.setattr(optimization, "take_step", kept)
-    state = loop.prepare(SETTINGS, "aslp_mc", 4, accelerator)
-    batches = Batches(train, 0, accelerator)
-    with loop.tqdm(disable=True) as bar:
-        loss, _ = loop.run_epoch(0, SETTINGS, batches, state, bar)
-    assert (state.method.alphas.alpha == 0).all()  # they wait
-
-    again = loop.prepare(SETTINGS, "aslp_mc", 4, accelerator).network
-    images, labels = (torch.stack([train[j][i] for j in range(4)]) for i in (0, 1))
-    losses = F.binary_cross_entropy_with_logits(
-        again(images), labels.nan_to_num(0), reduction="none"
-    )
-    expected = losses[~labels.isnan()].mean()
-    gradients = torch.autograd.grad(expected, again.parameters())
-    torch.testing.assert_close(found, list(gradients), rtol=1e-3, atol=1e-6)
-    assert loss == pytest.approx(expected.item(), rel=1e-4)
-
-
-def test_a_batch_without_labels_does_not_enter_the_logged_loss(monkeypatch):
-    """In batches of one image: the mean is that of the losses of the three images with labels."""
-    settings = replace(SETTINGS, batch_size=1)
-    train, accelerator = Bordered("train", "abcd"), accelerator_for(settings)
-    monkeypatch.setattr(optimization, "take_step", lambda *_: None)
-    state = loop.prepare(settings, "bce", 4, accelerator)
+    monkeypatch.setattr(optimization, "take_step", take_no_step)
+    state = loop.prepare(settings, method, 4, accelerator)
+    again = loop.prepare(settings, method, 4, accelerator).network
     with loop.tqdm(disable=True) as bar:
         loss, _ = loop.run_epoch(0, settings, Batches(train, 0, accelerator), state, bar)
+    images, labels = (torch.stack([train[j][i] for j in range(4)]) for i in (0, 1))
+    order = loop._order_and_draws(4, settings.seed, 0)[0]
     losses = []
-    for i in (0, 2, 3):
-        image, labels, _ = train[i]
-        labelled, logits = ~labels.isnan(), state.network(image[None])[0]
-        losses.append(F.binary_cross_entropy_with_logits(logits[labelled], labels[labelled]).item())
-    assert loss == pytest.approx(sum(losses) / 3, rel=1e-4)
+    for rows, ours in zip(in_batches(order, batch_size), gradients, strict=True):
+        logits, labelled = again(images[rows]), ~labels[rows].isnan()
+        if labelled.any():
+            oracle = F.binary_cross_entropy_with_logits(logits[labelled], labels[rows][labelled])
+            expected = torch.autograd.grad(oracle, again.parameters())
+            torch.testing.assert_close(ours, list(expected), rtol=1e-3, atol=1e-6)
+            losses.append(oracle.item())
+        else:
+            assert not any(gradient.any() for gradient in ours)
+    assert loss == pytest.approx(sum(losses) / len(losses), rel=1e-4)
 
 
 def test_a_validation_counts_the_labelled_pixels_or_names_an_image_without():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from test_loop import SHORT, fit, same
+from test_train_classes import SHORT as CLASSES
 
 from aslp_lib import cli, files
 from aslp_lib.runs import MethodFolder
@@ -86,6 +87,28 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
         for file in whole.rglob(name):
             assert (path / file.relative_to(whole)).read_bytes() == file.read_bytes(), file
     assert len(list(whole.rglob("*.safetensors"))) == 2
+
+
+@pytest.mark.parametrize("method", ["aslp_mc", "early_stopping", "ema"])
+@pytest.mark.parametrize("settings", [SHORT, CLASSES], ids=["two classes", "three classes"])
+def test_an_interrupted_training_ends_with_the_same_files(settings, method, tmp_path):
+    """It is interrupted halfway, and after the last epoch, before the weights are written."""
+    whole = MethodFolder(tmp_path / "whole")
+    fit(settings, method, whole)
+    for epochs in (2, 4):
+        cut = MethodFolder(tmp_path / f"cut {epochs}")
+
+        def stop(state, epochs=epochs):
+            if len(state.log) == epochs:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            data = settings.load_data()
+            loop.train(settings, data, method, cut, progress=False, after_epoch=stop)
+        assert not cut.weights.exists()
+        fit(settings, method, cut)
+        for file in whole.path.iterdir():
+            assert (cut.path / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from test_loop import fit, same
+from test_loop import fit
 from torch.nn import functional as F
 
 from aslp_lib.cli import main
@@ -15,7 +15,7 @@ from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.prediction import provenance
 from aslp_lib.prediction.predict import load_network, predict_images, predict_run
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS
-from aslp_lib.runs import MethodFolder, Run, Variant
+from aslp_lib.runs import Run, Variant
 from aslp_lib.training import loop
 from aslp_lib.training.batches import outputs
 from aslp_lib.training.validation import validate
@@ -26,34 +26,14 @@ SHORT = replace(PRESETS["nuclei3"], epochs=4, limit=20, size=16, device="cpu").t
 MULTICLASS = [name for name, method in METHODS.items() if method.multiclass]
 
 
-@pytest.mark.parametrize("method", ["aslp_mc", "early_stopping", "ema"])
-def test_a_resumed_training_ends_with_the_same_weights(tmp_path, method):
-    whole, folder = fit(SHORT, method), MethodFolder(tmp_path)
-
-    def stop(state):
-        if len(state.log) == 2:
-            raise KeyboardInterrupt
-
-    data = SHORT.load_data()
-    with pytest.raises(KeyboardInterrupt):
-        loop.train(SHORT, data, method, folder, progress=False, after_epoch=stop)
-    resumed = fit(SHORT, method, folder)
-    assert same(resumed.network, whole.network) and same(resumed.method, whole.method)
-    assert resumed.log == whole.log
-    other = replace(SHORT, data="shapes", classes=(), size=16)
-    with pytest.raises(ValueError, match=r"another training, whose classes is .*; expected \[\]"):
-        load_network(other, method, folder.weights)
-
-
 def test_alphas_move_and_the_log_has_the_scores_of_classes():
     state = fit(SHORT.tuned(aslp={"alpha_step_size": 0.05}))
     alphas = state.method.alphas
     assert alphas.alpha.min() > 0 and alphas.technique.beta == 1.5 and alphas.classes == 3
     assert isinstance(state.validation, ClassCounts)
     data = SHORT.load_data().validation
-    ((logits, _, labels, _),) = outputs(
-        state.network, data, replace(SHORT, batch_size=20), range(20)
-    )
+    whole = replace(SHORT, batch_size=20)
+    ((logits, _, labels, _),) = outputs(state.network, data, whole, range(20))
     hits = logits.argmax(1) == labels[:, 0]
     assert state.log[-1]["accuracy"] == pytest.approx(hits.double().mean().item())
     assert alphas.rule.accuracy.item() == pytest.approx(state.log[-1]["accuracy"])
@@ -104,6 +84,9 @@ def test_recalibrations_are_fitted_on_the_validation_set_and_maps_add_up_to_1(tm
     image = data.tests["test"][3][0]
     expected = F.interpolate(network(image[None]).softmax(1), size=64, mode="bilinear")[0]
     np.testing.assert_allclose(maps[None][3], expected.detach().numpy(), atol=1e-6)
+    other = replace(settings, data="shapes", classes=(), recalibrate=())
+    with pytest.raises(ValueError, match=r"another training, whose classes is .*; expected \[\]"):
+        load_network(other, "constant_alpha", folder.weights)
     # Maps that are up to date are kept, and others are noticed.
     capsys.readouterr()
     predict_run(settings, data, "constant_alpha", folder)
