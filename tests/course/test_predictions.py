@@ -4,15 +4,13 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import static_notebooks
+from notebook_files import NOTEBOOKS
 
 from aslp_lib.course.predictions import Choice, Number, ask, diagram, record
-
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(autouse=True)
@@ -22,22 +20,21 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def number(said=None, confidence=None):
-    guess = Number("How <often>?", 50, 100, unit="%", within=5)
+def answered(guess, said, confidence):
     guess.said, guess.confidence = said, confidence
     return guess
+
+
+def number(said=None, confidence=None):
+    return answered(Number("How <often>?", 50, 100, unit="%", within=5), said, confidence)
 
 
 def share(said, confidence):
-    guess = Number("Which share?", 0, 1, 0.05, within=0.1)
-    guess.said, guess.confidence = said, confidence
-    return guess
+    return answered(Number("Which share?", 0, 1, 0.05, within=0.1), said, confidence)
 
 
 def choice(said=None, confidence=None):
-    guess = Choice("Which?", ("BCE", "ASLP"))
-    guess.said, guess.confidence = said, confidence
-    return guess
+    return answered(Choice("Which?", ("BCE", "ASLP")), said, confidence)
 
 
 SURE = "and were 70 % confident"
@@ -93,32 +90,40 @@ def test_without_javascript_there_is_the_question():
     assert text == "Your prediction. Which? (BCE / ASLP; how confident are you, from 50 to 100 %?)"
 
 
-def test_what_cannot_be_asked_or_answered_is_refused():
-    for low, high, step, within in [
-        (1, 1, 0.1, 1), (2, 1, 0.1, 1), (0, 1, 0, 1), (0, 1, 2, 1), (0, 1, 1, 0), (0, 1, 1, 2)
-    ]:  # fmt: skip
-        with pytest.raises(ValueError, match="expected low < high"):
-            Number("?", low, high, step, within=within)
-    for options in [(), ("BCE",), ("BCE", "BCE")]:
-        with pytest.raises(ValueError, match="two or more, all different"):
-            Choice("?", options)
-    with pytest.raises(ValueError, match="'MC'; expected one of BCE, ASLP"):
-        choice().against("MC")
-
-
 def test_a_question_is_shown_where_it_is_asked(capsys):
     asked = {"question": "Which?", "options": ["BCE", "ASLP"], "lowest": 50}
     assert ask("Which?", "BCE", "ASLP").asked == asked
     assert ask("How <often>?", between=(50, 100), unit="%", within=5).asked == number().asked
     assert re.findall("Choice|Number", capsys.readouterr().out) == ["Choice", "Number"]
-    for options, numbers, message in [
+
+
+WRONG_RANGES = [(0, 0.1, 1), (-1, 0.1, 1), (1, 0, 1), (1, 2, 1), (1, 1, 0), (1, 1, 2)]
+"""Largest number, step and margin of questions whose smallest number is 0."""
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers", "message"),
+    [
         ((), {}, "expected two or more"),
+        (("BCE",), {}, "two or more, all different"),
+        (("BCE", "BCE"), {}, "two or more, all different"),
         (("BCE", "ASLP"), {"between": (0, 1), "within": 0.1}, "expected none for a number"),
         ((), {"between": (0, 1)}, "expected both, or neither"),
         (("BCE", "ASLP"), {"within": 0.1}, "expected both, or neither"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            ask("Which?", *options, **numbers)
+        *(
+            ((), {"between": (0, high), "step": step, "within": within}, "expected low < high")
+            for high, step, within in WRONG_RANGES
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(options, numbers, message):
+    with pytest.raises(ValueError, match=message):
+        ask("Which?", *options, **numbers)
+
+
+def test_an_answer_that_is_no_option_is_refused():
+    with pytest.raises(ValueError, match="'MC'; expected one of BCE, ASLP"):
+        choice().against("MC")
 
 
 def test_the_first_prediction_counts():
@@ -129,6 +134,11 @@ def test_the_first_prediction_counts():
     assert record.read()[0]["How <often>?"].said == 90
 
 
+def recorded(question="Which?", **changes) -> bytes:
+    made = {"said": "BCE", "answer": "BCE", "confidence": 60, "right": True}
+    return json.dumps({question: made | changes}).encode()
+
+
 DAMAGED = {
     "empty": b"",
     "cut": b'{"Which?": {"said": "BCE", "ans',
@@ -137,14 +147,13 @@ DAMAGED = {
     "nested": b"[" * 100_000,
     "a number": b'{"Which?": 1}',
     "a field is missing": b'{"Which?": {"said": "BCE", "answer": "BCE", "confidence": 60}}',
-    "unknown field": json.dumps({"Which?": vars(record.Made(1, 1, 60, True)) | {"a": 1}}).encode(),
-    "a text as confidence": json.dumps({"Which?": vars(record.Made(1, 1, "60", True))}).encode(),
-    "confidence above 100": json.dumps({"Which?": vars(record.Made(1, 1, 101, True))}).encode(),
-    "half a character": json.dumps({"\ud800?": vars(record.Made("BCE", "BCE", 60, True))}).encode(),
-    "half a character in the answer": json.dumps(
-        {"Which?": vars(record.Made("BCE", "\udfff", 60, True))}
-    ).encode(),
-    "not a number": b'{"Which?": {"said": 1, "answer": 1, "confidence": NaN, "right": true}}',
+    "unknown field": recorded(a=1),
+    "a text as confidence": recorded(confidence="60"),
+    "confidence above 100": recorded(confidence=101),
+    "confidence below 0": recorded(confidence=-1),
+    "half a character": recorded("\ud800?"),
+    "half a character in the answer": recorded(answer="\udfff"),
+    "not a number": recorded(confidence=float("nan")),
 }
 
 
