@@ -1,4 +1,4 @@
-"""The bins of the release, against a sum by hand and slow loops. test_release.py has its training."""
+"""The bins of the release, against slow loops; test_release.py has its training."""
 
 import numpy as np
 import pytest
