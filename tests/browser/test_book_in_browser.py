@@ -58,7 +58,7 @@ def book(tmp_path_factory) -> Path:
     with FileLock(out.with_suffix(".lock")):
         if not out.exists():
             half = tmp_path_factory.mktemp("built") / "book"
-            words = "-m sphinx -W --keep-going -q -E -c docs .".split()
+            words = ["-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-c", "docs", "."]
             options = {"env": os.environ | {"OMP_NUM_THREADS": "1"}, "capture_output": True}
             result = subprocess.run([sys.executable, *words, half], cwd=ROOT, text=True, **options)
             assert result.returncode == 0, result.stderr
