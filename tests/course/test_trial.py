@@ -66,9 +66,11 @@ BETTER, SMALL = "better", "too small to matter"
         ([(-0.02, 0.007, 0.9)], []),  # 0.056
         ([(-0.004, 0.001, 0.006)], [SMALL]),
         ([(-0.004, 0.9, 0.007)], []),
-        # 8 x 0.001, 7 x 0.007 = 0.049, and 8 x 0.007 if one that was not tested did not count.
-        ([(-0.05, 0.001, 0.9), (0.03, 0.007, 0.9), None], [BETTER, "worse", "not tested"]),
-        ([(-0.05, 0.001, 0.9), (0.03, 0.009, 0.9), None], [BETTER, "not resolved", "not tested"]),
+        # 8 x 0.001, 7 x 0.007 = 0.049, 6 x 0.009 = 0.054; what was not tested counts.
+        (
+            [(-0.05, 0.001, 0.9), (0.03, 0.007, 0.9), (0.03, 0.009, 0.9), None],
+            [BETTER, "worse", "not resolved", "not tested"],
+        ),
         # The equivalences are a family of their own: 8 x 0.0072, whatever the differences are.
         ([(-0.05, 0.001, 0.9), (0.0, 0.8, 0.006)], [BETTER, SMALL]),
         ([(-0.05, 0.001, 0.9), (0.0, 0.8, 0.0072)], [BETTER]),
