@@ -16,6 +16,7 @@ import measured
 import yaml
 
 from aslp_lib.course.lessons import LESSONS
+from aslp_lib.evaluation.tables import markdown_table
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CLAIMS.md"
@@ -70,9 +71,8 @@ def page() -> str:
 
 def table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table in Markdown."""
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    return markdown_table(columns, escaped, "l")
 
 
 def cells(claim: str, status: str, numbers: str, test: str, section: str) -> Row:

@@ -47,13 +47,6 @@ def test_calls_that_look_alike_give_the_two_numbers_of_the_page(
     assert theirs != ours
 
 
-def test_two_classes_fill_half_of_the_bins():
-    ramp = Counts.from_map(np.arange(256, dtype=np.uint8)[None], np.zeros((1, 256), np.uint8))
-    for bins in (10, 20):
-        filled = calibration.reliability(ramp, bins).pixels > 0
-        assert filled.tolist() == [False] * (bins // 2) + [True] * (bins // 2)
-
-
 def test_a_confidence_of_1_has_a_bin_of_its_own_in_torchmetrics(names):
     """One pixel is wrong with confidence 1, another right with 0.96."""
     counts = Counts.from_map(np.uint8([[255, 245]]), np.uint8([[0, 1]]))

@@ -27,28 +27,24 @@ sys.exit(console.run(command))
 """
 
 
+def run(code: str, *flags: str, **options) -> subprocess.CompletedProcess:
+    """Run Python code, with a buffer for its ASCII output unless the flags say otherwise."""
+    search = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **search, "PYTHONUNBUFFERED": "", "PYTHONIOENCODING": "ascii"}
+    return subprocess.run([sys.executable, *flags, "-c", code], env=environment, **options)
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("closed", [(), (1,), (2,), (1, 2)])
 def test_printing_does_not_stop_a_command(elsewhere, closed):
     """A character that the encoding lacks is escaped; a closed stream (`2>&-`) gets nothing."""
-    result = subprocess.run(
-        [sys.executable, "-c", COMMAND],
-        stdout=None if 1 in closed else subprocess.PIPE,
-        stderr=None if 2 in closed else subprocess.PIPE,
-        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.pathsep.join(sys.path)},
-        preexec_fn=lambda: [os.close(number) for number in closed],
-    )
+    names = {1: "stdout", 2: "stderr"}
+    streams = {names[number]: subprocess.PIPE for number in {1, 2}.difference(closed)}
+    result = run(COMMAND, preexec_fn=lambda: [os.close(number) for number in closed], **streams)
     assert result.returncode == 0
     assert 1 in closed or b"m\\xe4ps \\xb1\n" in result.stdout
     assert 2 in closed or b"m\\xe4ps\n" in result.stderr
     assert (elsewhere / "file").read_text() == "content"
-
-
-def run(code: str, *flags: str, **streams) -> subprocess.CompletedProcess:
-    """Run Python code, with a buffer for its output unless the flags say otherwise."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""}
-    words = [sys.executable, *flags, "-c", code]
-    return subprocess.run(words, env=environment, **streams)
 
 
 @pytest.mark.fault

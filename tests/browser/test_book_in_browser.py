@@ -19,11 +19,11 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from filelock import FileLock
+from notebook_files import ROOT, cells
 
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.live import FOLDER
 
-ROOT = Path(__file__).parents[2]
 pytest.importorskip("sphinx", reason="`make test-book` installs what the book is built with")
 pytestmark = pytest.mark.slow
 
@@ -58,14 +58,9 @@ def book(tmp_path_factory) -> Path:
     with FileLock(out.with_suffix(".lock")):
         if not out.exists():
             half = tmp_path_factory.mktemp("built") / "book"
-            options = ["-W", "--keep-going", "-q", "-E", "-c", "docs"]
-            result = subprocess.run(
-                [sys.executable, "-m", "sphinx", *options, ".", str(half)],
-                cwd=ROOT,
-                env=os.environ | {"OMP_NUM_THREADS": "1"},
-                capture_output=True,
-                text=True,
-            )
+            words = ["-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-c", "docs", "."]
+            options = {"env": os.environ | {"OMP_NUM_THREADS": "1"}, "capture_output": True}
+            result = subprocess.run([sys.executable, *words, half], cwd=ROOT, text=True, **options)
             assert result.returncode == 0, result.stderr
             half.rename(out)
     return out
@@ -120,8 +115,7 @@ TABLE = re.compile(r"^\|.*\n\|-.*(?:\n\|.*)+", re.MULTILINE)
 def test_a_table_that_a_cell_prints_has_its_cells_on_the_page(book, lesson):
     """Cell by cell, since a page with the raw Markdown looks sound to every other test."""
     name = f"notebooks/{LESSONS[lesson].notebook}"
-    notebook = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    outputs = [output for cell in cells(ROOT / f"{name}.ipynb") for output in cell.outputs]
     printed = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
     tables = [table.split("\n") for text in printed for table in TABLE.findall(text)]
     written = [[len(row.split("|")) - 2 for row in rows if row[1] != "-"] for rows in tables]
@@ -222,6 +216,8 @@ LESSON = "notebooks/01_confidence_and_calibration.html"
 """A page with six predictions and the learner's diagram."""
 SHOWN = "expected accuracy if labelled again: 88 %"
 """Text of an answer's cell on that page."""
+EXPLAINED = "BCE has memorised the labels that chance gave"
+"""Text of the explanation of that answer."""
 
 
 @pytest.fixture
@@ -259,7 +255,7 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     expect(place.get_by_role("status")).to_have_text(words)
     expect(place.get_by_role("status")).to_be_focused()
     expect(answer).to_be_visible()
-    expect(page.get_by_text("BCE has memorised the labels that chance gave")).to_be_visible()
+    expect(page.get_by_text(EXPLAINED)).to_be_visible()
     assert page.get_by_text("yet it does not find a single nucleus").is_hidden()
     # Whatever else is in the storage.
     keep = "([key, value]) => localStorage.setItem('aslp-prediction: ' + key, value)"
@@ -308,7 +304,11 @@ def test_without_javascript_and_on_paper_the_whole_page_can_be_read(lesson, expe
     printed.emulate_media(media="print")
     printed.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(printed.get_by_text(SHOWN).first).to_be_visible()
-    expect(printed.get_by_text("BCE has memorised the labels that chance gave")).to_be_visible()
+    expect(printed.get_by_text(EXPLAINED)).to_be_visible()
+
+
+NEXT_ANSWER = """place => [...document.querySelectorAll(".tag_answer")].find(
+    each => place.closest(".cell").compareDocumentPosition(each) & 4)  // that follows it"""
 
 
 def test_each_answer_is_hidden_until_it_is_asked_for(watched, book):
@@ -317,13 +317,7 @@ def test_each_answer_is_hidden_until_it_is_asked_for(watched, book):
     for path in sorted((book / "notebooks").glob("*.html")):
         open_page(page, path.as_uri())
         for place in page.locator(".prediction").all():
-            cells = "each => each.closest('.cell')"
-            after = place.evaluate_handle(cells)
-            answer = page.evaluate_handle(
-                "cell => [...document.querySelectorAll('.tag_answer')].find("
-                "each => cell.compareDocumentPosition(each) & 4)",
-                after,
-            ).as_element()
+            answer = place.evaluate_handle(NEXT_ANSWER).as_element()
             assert not answer.is_visible()
             place.get_by_role("button").click()
             assert answer.is_visible()

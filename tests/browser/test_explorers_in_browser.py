@@ -6,42 +6,28 @@ Skipped where there is no Chromium or no playwright.
 
 from __future__ import annotations
 
+import functools
 import re
-from pydoc import locate
 
 import pytest
-
-from aslp_lib.course.live import FOLDER
+from explorers import NAMES, explorer_of
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 pytestmark = pytest.mark.slow
 
-NAMES = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.parent.glob("lessons/*/*.js"))
+made = functools.cache(lambda name: explorer_of(name)())
 ON_A_DESK = {"viewport": {"width": 1280, "height": 1000}}
 ON_A_TELEPHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
-def explorer_of(name: str) -> type:
-    """Return the class of an explorer, the only one that its module defines."""
-    module = locate(f"aslp_lib.course.lessons.{name}")
-    kinds = (one for one in vars(module).values() if isinstance(one, type))
-    return next(kind for kind in kinds if kind.__module__ == module.__name__)
-
-
-@pytest.fixture(scope="module")
-def explorers() -> dict:
-    return {}
-
-
 @pytest.fixture
-def opened(watched, page_of, explorers):
+def opened(watched, page_of):
     """Function that opens a page with an explorer, and returns the explorer's element."""
 
     def open_page(name: str, **options):
-        widget = explorers.setdefault(name, explorer_of(name)())
         page = watched(**options)
-        page.goto(page_of(widget))
+        page.goto(page_of(made(name)))
         place = page.locator(".live")
         expect(place.get_by_role("status")).not_to_be_empty()
         return page, place

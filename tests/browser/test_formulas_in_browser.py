@@ -99,15 +99,13 @@ def expected_loss(f, alpha, technique):
 
 def test_targets_and_losses(call):
     alphas, betas, posteriors = np.linspace(0, 1, 5), np.linspace(0, 2, 6), np.linspace(0, 1, 5)
-    f = np.linspace(0.01, 0.99, 20)
+    f, losses = np.linspace(0.01, 0.99, 20), "(t, fs) => fs.map((f) => crossEntropy(t, f))"
     for alpha, beta, pi in product(alphas, betas, posteriors):
         technique = Technique("any", beta)
         target = call("sc_bce.explorer", "minimiser", pi, alpha * beta)
         assert target == pytest.approx(minimiser(pi, alpha, technique).item(), abs=1e-6)
         foreground, background = (expected_loss(p, alpha, technique) for p in (f, 1 - f))
-        found = call(
-            "sc_bce.explorer", "(t, fs) => fs.map((f) => crossEntropy(t, f))", target, f.tolist()
-        )
+        found = call("sc_bce.explorer", losses, target, f.tolist())
         np.testing.assert_allclose(found, pi * foreground + (1 - pi) * background, rtol=1e-6)
     for target in (0, 1):
         assert call("sc_bce.explorer", "crossEntropy", target, target) == 0
@@ -187,9 +185,8 @@ def test_the_feedback_loop(call, setting):
 def test_quantiles_and_words(call):
     values = sorted(np.random.default_rng(0).random(37).tolist())
     for share in (0, 0.1, 0.5, 0.9, 1):
-        assert call("stability.explorer", "quantile", values, share) == pytest.approx(
-            np.quantile(values, share)
-        )
+        found = call("stability.explorer", "quantile", values, share)
+        assert found == pytest.approx(np.quantile(values, share))
     assert call("sc_bce.explorer", "describeGap", 0.0312) == "overconfident by 3.1 points"
     assert call("sc_bce.explorer", "describeGap", -0.0002) == "calibrated on average"
     assert call("sc_bce.explorer", "describeGap", -0.0149, 0) == "underconfident by 1 point"

@@ -110,10 +110,8 @@ def test_the_diagram_on_a_page_is_of_what_the_browser_keeps(watched, page_of, se
     )
     page.evaluate("document.dispatchEvent(new Event('aslp-prediction: '))")  # one was made here
     sync_api.expect(place).to_contain_text("you are overconfident")
-    name = "Your reliability diagram. Least confident (10): mean confidence 65 %"
-    sync_api.expect(place.get_by_role("img")).to_have_attribute(
-        "aria-label", re.compile(re.escape(name))
-    )
+    name = re.compile(r"reliability diagram\. Least confident \(10\): mean confidence 65 %")
+    sync_api.expect(place.get_by_role("img")).to_have_attribute("aria-label", name)
     assert place.locator("circle.over").count() == 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.wrong + serious(page) == []
@@ -151,14 +149,13 @@ def test_a_prediction_in_jupyterlab_by_keyboard(watched, run_in_lab, lab, seriou
     box.focus()
     page.keyboard.type("50")
     page.keyboard.press("ArrowUp")  # JupyterLab would move to another cell
-    expect(places.nth(0).get_by_role("status")).to_have_text(
-        "Add a confidence, and your prediction counts."
-    )
+    first, second = (places.nth(n).get_by_role("status") for n in range(2))
+    expect(first).to_have_text("Add a confidence, and your prediction counts.")
     page.keyboard.press("Tab")
     page.keyboard.type("80")
     run(1)
     words = "Answer: 44. You said 51 and were 80 % confident of being within ±10: inside."
-    expect(places.nth(0).get_by_role("status")).to_have_text(words, timeout=30_000)
+    expect(first).to_have_text(words, timeout=30_000)
     # The status changes before the prediction is recorded; the cell prints after it.
     printed = notebook.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")
     expect(printed).to_have_text(words, timeout=30_000)
@@ -174,7 +171,7 @@ def test_a_prediction_in_jupyterlab_by_keyboard(watched, run_in_lab, lab, seriou
     page.keyboard.type("60")
     run(3)
     words = "Answer: ASLP. You said ASLP and were 60 % confident: right."
-    expect(places.nth(1).get_by_role("status")).to_have_text(words, timeout=30_000)
+    expect(second).to_have_text(words, timeout=30_000)
     assert folds.evaluate_all("all => all.map(each => each.open)") == [True, True]
     run(4)
     expect(notebook.locator(".live").last).to_contain_text("All (2): mean confidence 70 %")

@@ -69,41 +69,28 @@ def entropy(q):
 
 DRAWN = {
     "ascent": (({"A": np.array([0.1, 0.2])}, 0.15), [[0.1, 0.2], [0.15, 0.15]]),
-    "envelope": (
-        ([0.2], HARD_INVERSION),
-        [
-            entropy(np.linspace(0.5, 1, 251))[::-1],
-            np.linspace(-np.log(0.8), np.log(2.5), 251),
-            [[0.2, entropy(0.8)]],
-        ],
-    ),
-    "steps_of_gains": (
-        ({0.5: [-1.0, 0.0, 1.0]},),
-        [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]],
-    ),
+    "envelope": (([0.2], HARD_INVERSION), [
+        entropy(np.linspace(0.5, 1, 251))[::-1], np.linspace(-np.log(0.8), np.log(2.5), 251),
+        [[0.2, entropy(0.8)]],
+    ]),
+    "steps_of_gains": (({0.5: [-1.0, 0.0, 1.0]},), [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]]),
     "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), [[[0.02, 0]]]),
-    "loss_over_logit": (  # at d = 1/2, the target is 3/4
-        ([0, 0.5], {"wrong": 0.25}),
-        [
-            np.logaddexp(0, LOGITS) - LOGITS,
-            np.logaddexp(0, -LOGITS) + LOGITS / 4,
-            1 / (1 + np.exp(-LOGITS)) - 3 / 4,
-            [[np.log(3), entropy(0.75)]],
-            [[np.log(3), 0]],
-            [[-np.log(3), 0], [-np.log(3), 1]],
-        ],
-    ),
-    "areas_of_images": (
-        (SHARES, {"as trained": LOW, "undone": HIGH}, 0.4),
-        [np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH], [[0, 20], [100, 80]]],
-    ),
-    "divisions": (  # the mean, and a bar
-        ({"A": np.array([0.04, 0.06, 0.06, 0.0612])},),
-        [[[5, 0], [5, 1]], [[5.53, 8]], [[6, 0], [6.25, 3]]],
-    ),
-    "paired_by_seed": (
-        ({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [[0.1, 0.3], [0.2, 0.1]]
-    ),
+    # At d = 1/2, the target is 3/4.
+    "loss_over_logit": (([0, 0.5], {"wrong": 0.25}), [
+        np.logaddexp(0, LOGITS) - LOGITS, np.logaddexp(0, -LOGITS) + LOGITS / 4,
+        1 / (1 + np.exp(-LOGITS)) - 3 / 4, [[np.log(3), entropy(0.75)]], [[np.log(3), 0]],
+        [[-np.log(3), 0], [-np.log(3), 1]],
+    ]),
+    "areas_of_images": ((SHARES, {"as trained": LOW, "undone": HIGH}, 0.4), [
+        np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH], [[0, 20], [100, 80]],
+    ]),
+    # The mean, and a bar.
+    "divisions": (({"A": np.array([0.04, 0.06, 0.06, 0.0612])},), [
+        [[5, 0], [5, 1]], [[5.53, 8]], [[6, 0], [6.25, 3]],
+    ]),
+    "paired_by_seed": (({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [
+        [0.1, 0.3], [0.2, 0.1],
+    ]),
     "differences_by_seed": (
         ({"BCE": np.array([-0.2, 0.4]), "constant alpha": np.array([-0.1, -0.3])}, "Brier score"),
         [[[0, -0.2], [1, 0.4]], [[0, -0.1], [1, -0.3]], [0, 0]],
@@ -122,80 +109,64 @@ DRAWN = {
         ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]}, "."),
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
-    "reliability_dots": (  # of predicted background, and of all pixels
-        ({"A": (RARE, "prediction"), "B": (RARE, "foreground")},),
-        [[50, 100], [[80, 70]], [0, 100], [[20, 30]]],
-    ),
-    "entropies": (
-        ({"easy": (0.9, 0.3), "hard": (0.5, 0.7)},),
-        [entropy(np.linspace(0.5, 1, 251)), [[0.9, 0.3]], [[0.5, 0.7]]],
-    ),
+    # Of predicted background, and of all pixels.
+    "reliability_dots": (({"A": (RARE, "prediction"), "B": (RARE, "foreground")},), [
+        [50, 100], [[80, 70]], [0, 100], [[20, 30]],
+    ]),
+    "entropies": (({"easy": (0.9, 0.3), "hard": (0.5, 0.7)},), [
+        entropy(np.linspace(0.5, 1, 251)), [[0.9, 0.3]], [[0.5, 0.7]],
+    ]),
     "predictions": ((SHAPES, [0], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
-    "paid_bills": (
-        ({"all": {"BCE": np.sqrt(COSTS)}}, "title"),
-        [np.sqrt(COSTS), [100, 100]],
-    ),
-    "excess_over_bound": (
-        ({"HI": [0.01, 0.02]}, {"HI": [0.03, 0.04]}),
-        [[0.01, 0.02], [0.03, 0.04], [0.01, 0.03], [0.02, 0.04]],
-    ),
-    "feedback_loop": (
-        (TRACE, "title"),
-        [BOUND, ALPHA[:, ORDER[2]], ALPHA[:, ORDER[26]], 100 * CONFIDENCE, 100 * ACCURACY,
-         np.c_[MARGINS, ALPHA[-1]]],
-    ),
+    "paid_bills": (({"all": {"BCE": np.sqrt(COSTS)}}, "title"), [np.sqrt(COSTS), [100, 100]]),
+    "excess_over_bound": (({"HI": [0.01, 0.02]}, {"HI": [0.03, 0.04]}), [
+        [0.01, 0.02], [0.03, 0.04], [0.01, 0.03], [0.02, 0.04],
+    ]),
+    "feedback_loop": ((TRACE, "title"), [
+        BOUND, ALPHA[:, ORDER[2]], ALPHA[:, ORDER[26]], 100 * CONFIDENCE, 100 * ACCURACY,
+        np.c_[MARGINS, ALPHA[-1]],
+    ]),
     "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
-    "alphas_of_images": (
-        (range(20), ALPHA, BOUND, {"A": 1, "B": 2}),
-        [ALPHA[:, 1], ALPHA[:, 2], BOUND],
-    ),
+    "alphas_of_images": ((range(20), ALPHA, BOUND, {"A": 1, "B": 2}), [
+        ALPHA[:, 1], ALPHA[:, 2], BOUND,
+    ]),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "chance": (({100: 2.0, 400: 1.0}, 1.0, 400), [[2, 1], [[100, 2], [400, 1]], [[400, 1]]]),
-    "in_fields": (  # accuracies of 60 and 80 %, confidence 80 %
-        ({"BCE": FIELDS, "ASLP (MC)": FIELDS},),
-        [[[60, 20], [80, 0]]],
-    ),
+    # Accuracies of 60 and 80 %, confidence 80 %.
+    "in_fields": (({"BCE": FIELDS, "ASLP (MC)": FIELDS},), [[[60, 20], [80, 0]]]),
     "plans": (
         ((pandas.DataFrame({"BCE": [50.0]}), pandas.DataFrame({"BCE": [60.0]})),
          {"BCE": (31, 61), "ASLP (MC), undone": (48, 48)}),
         [[[31, 61], [50, 60]], [[48, 48]]],
     ),
-    "over_epochs": (
-        ([row | {"loss": row["nll"]} for row in LOG], 2, 3),
-        [[0.3, 0.5], [80, 97], [90, 80]],
-    ),
-    "histograms": (  # nine pixels of margin 4, one of -2
-        (np.array([9, 1]), np.array([4.0, -2.0]), 2),
-        [90 * (BINS == 4) + 10 * (BINS == -2), 90 * (BINS == 2) + 10 * (BINS == -1)],
-    ),
+    "over_epochs": (([row | {"loss": row["nll"]} for row in LOG], 2, 3), [
+        [0.3, 0.5], [80, 97], [90, 80],
+    ]),
+    # Nine pixels of margin 4, one of -2.
+    "histograms": ((np.array([9, 1]), np.array([4.0, -2.0]), 2), [
+        90 * (BINS == 4) + 10 * (BINS == -2), 90 * (BINS == 2) + 10 * (BINS == -1),
+    ]),
     "paid_over_checks": (
         (np.array([0.1, 1]), np.array([0.9, 1]), 0.3, {"scaled": Bill(0.4, 0.6, 0.3)}),
         [[90, 100], [[30, 60]], [30, 30]],
     ),
-    "gaps": (
-        ({"all": (20, -5)}, "title"),
-        [[[20, 0], [-5, 0]], [[20, 0]], [[-5, 0]]],
-    ),
-    "alphas_over_epochs": (
-        ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
-        [BOUND, ALPHA[:, ORDER[2]] / 2],
-    ),
+    "gaps": (({"all": (20, -5)}, "title"), [[[20, 0], [-5, 0]], [[20, 0]], [[-5, 0]]]),
+    "alphas_over_epochs": (({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},), [
+        BOUND, ALPHA[:, ORDER[2]] / 2,
+    ]),
     "alphas_over_margins": (({"A": TRACE},), [np.c_[MARGINS, ALPHA[-1]]]),
-    "less_confidence": (  # two of the same pixel's labels agree with probability 0.8^2 + 0.2^2
-        (0.8,),
-        [np.linspace(80, 50, 101), [80, 80], np.linspace(100, 50, 101), [68, 68]],
-    ),
-    "mistakes": (
-        ({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},),
-        [DIM, EVERY_GREY / 255,
-         np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0)],
-    ),
+    # Two of the same pixel's labels agree with probability 0.8^2 + 0.2^2.
+    "less_confidence": ((0.8,), [
+        np.linspace(80, 50, 101), [80, 80], np.linspace(100, 50, 101), [68, 68],
+    ]),
+    "mistakes": (({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},), [
+        DIM, EVERY_GREY / 255,
+        np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0),
+    ]),
     "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
-    "areas": (
-        ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"),
-        [[[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]]],
-    ),
+    "areas": (({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"), [
+        [[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]],
+    ]),
     "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), [DIM[1:2] / 99]),
 }  # fmt: skip
 """Figure -> its arguments, and what it draws: heights of a line, points, ends, or an image."""

@@ -1,3 +1,5 @@
+"""Bills, pixel by pixel. test_exercises_by_hand.py tries every threshold for the lowest one."""
+
 import numpy as np
 import pytest
 import torch
@@ -11,28 +13,10 @@ def test_the_bill_is_the_sum_over_pixels():
     p = np.round(rng.random((3, 200)) * 4335) / 4335  # grey levels, so that counting rounds nothing
     label = (rng.random(p.shape) < p**2).astype(int)  # the probabilities are too high
     costs = bill(Counts.from_probabilities(torch.tensor(p), torch.tensor(label)), 4)
-    expected = paid = checked = 0.0
-    for says, is_so in zip(p.ravel(), label.ravel(), strict=True):
-        if says > 1 / 4:
-            expected, paid, checked = expected + 1, paid + 1, checked + 1
-        else:
-            expected, paid = expected + 4 * says, paid + 4 * is_so
+    checked = p > 1 / 4
+    expected = [np.where(checked, 1, 4 * cost).mean() for cost in (p, label)]
     # Two probabilities of one level are replaced by their mean.
-    np.testing.assert_allclose(costs, np.array([expected, paid, checked]) / p.size, rtol=1e-6)
-
-
-def test_the_lowest_bill_is_that_of_the_best_of_all_thresholds():
-    rng = np.random.default_rng(4)
-    p = np.round(rng.random((1, 500)) * 4335) / 4335
-    label = (rng.random(p.shape) < p**2).astype(int)
-    counts = Counts.from_probabilities(torch.tensor(p), torch.tensor(label))
-    for miss in (1.5, 5, 20):
-        found = [
-            (p > threshold).mean() + miss * (label * (p <= threshold)).mean()
-            for threshold in np.append(-1, p)
-        ]
-        assert lowest(counts, miss) == pytest.approx(min(found))
-        assert bill(counts, miss).paid >= lowest(counts, miss) - 1e-12
+    np.testing.assert_allclose(costs, [*expected, checked.mean()], rtol=1e-6)
 
 
 def test_no_threshold_divides_pixels_whose_logits_a_recalibration_made_equal():

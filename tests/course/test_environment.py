@@ -11,10 +11,10 @@ from aslp_lib.course.publishing import environment
 
 def install(folder, name, version, *lines):
     """Write the metadata that pip leaves of an installed package."""
+    head = "Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"
     info = folder / f"{name}-{version}.dist-info"
-    info.mkdir(parents=True)
-    head = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    (info / "METADATA").write_text("\n".join([*head, *lines]) + "\n")
+    info.mkdir()
+    (info / "METADATA").write_text("\n".join([*head, *lines, ""]))
 
 
 def test_this_machine_is_ready_and_the_notebook_prints_no_versions(elsewhere):
@@ -27,15 +27,9 @@ def test_this_machine_is_ready_and_the_notebook_prints_no_versions(elsewhere):
 
 @pytest.mark.fault
 def test_packages_that_are_missing_or_too_old(tmp_path, monkeypatch, capsys):
-    install(
-        tmp_path,
-        "aslp_lib",
-        "9",
-        "Requires-Dist: numpy<3,>=2",
-        "Requires-Dist: other-system; python_version < '3'",
-        "Requires-Dist: no-such-thing>=1.2; extra == 'course'",
-        "Requires-Dist: other-extra; extra == 'test'",
-    )
+    needed = "Requires-Dist: numpy<3,>=2", "Requires-Dist: no-such-thing>=1.2; extra == 'course'"
+    system = "Requires-Dist: other-system; python_version < '3'"
+    install(tmp_path, "aslp_lib", "9", *needed, system, "Requires-Dist: other-extra; extra == 'x'")
     install(tmp_path, "numpy", "1.26.4")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(environment, "PYTHON", (3, 99))

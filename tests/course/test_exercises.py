@@ -3,7 +3,9 @@
 import math
 import signal
 import time
+from dataclasses import replace
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -36,10 +38,9 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
         np.concatenate([np.ravel(value_of(answer, point)) for point in exercise.grid])
         for answer in answers
     ]
-    for i, first in enumerate(values):
-        assert np.isfinite(first).all()
-        for second in values[:i]:
-            assert np.abs(first - second).max() > 2 * exercise.tolerance
+    assert np.isfinite(values).all()
+    for first, second in combinations(values, 2):
+        assert np.abs(first - second).max() > 2 * exercise.tolerance
     assert exercise.hint not in exercise.mistakes and len(answers) >= 4
     for hint, mistake in exercise.mistakes.items():
         verdict = exercise.check(mistake if exercise.arguments else value_of(mistake, ()))
@@ -53,24 +54,24 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
 
 def an_exercise(**changes) -> Exercise:
     """Twice an array, unless `changes` say otherwise."""
-    asked = {
-        "name": "bill/doubled",
-        "title": "twice",
-        "question": "Twice x.",
-        "right": lambda x: 2 * x,
-        "tolerance": 1e-6,
-        "expects": "an array of shares",
-        "mistakes": {"That adds.": lambda x: x + 2},
-        "properties": {
+    doubled = Exercise(
+        name="bill/doubled",
+        title="twice",
+        question="Twice x.",
+        right=lambda x: 2 * x,
+        tolerance=1e-6,
+        expects="an array of shares",
+        mistakes={"That adds.": lambda x: x + 2},
+        properties={
             "Of zeros it is zero.": lambda f: (f(np.zeros(3)) == 0).all(),
             "The sign stays.": lambda f: (f(-np.ones(2)) < 0).all(),
         },
-        "hint": "Count again.",
-        "why": "Twice is twice.",
-        "solution": "def answer(x):\n    return 2 * x",
-        "grid": tuple((each,) for each in exercises.read_only([1.0, 3.0], [0.5, 7.0, 9.0])),
-    }
-    return Exercise(**{**asked, **changes})
+        hint="Count again.",
+        why="Twice is twice.",
+        solution="def answer(x):\n    return 2 * x",
+        grid=tuple((each,) for each in exercises.read_only([1.0, 3.0], [0.5, 7.0, 9.0])),
+    )
+    return replace(doubled, **changes)
 
 
 def raises_on_zeros(x):

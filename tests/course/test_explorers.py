@@ -10,23 +10,14 @@ from pydoc import locate
 
 import numpy as np
 import pytest
+from explorers import NAMES, explorer_of
 from matplotlib.text import Text
 
 from aslp_lib.course.lessons.confidence.explorer import Estimators
 from aslp_lib.course.lessons.label_perturbation.explorer import Plane
-from aslp_lib.course.live import FOLDER, RecordedExplorer
+from aslp_lib.course.live import RecordedExplorer
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics.counts import Counts
-
-
-def explorer_of(name):
-    """The class of an explorer, the only one that its module defines."""
-    module = locate(f"aslp_lib.course.lessons.{name}")
-    kinds = (one for one in vars(module).values() if isinstance(one, type))
-    return next(kind for kind in kinds if kind.__module__ == module.__name__)
-
-
-NAMES = sorted(f"{path.parent.name}.{path.stem}" for path in FOLDER.parent.glob("lessons/*/*.js"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -80,5 +71,4 @@ def test_recorded_explorers_need_neither_torch_nor_matplotlib():
     kinds = [explorer_of(name) for name in RECORDED]
     lines = [f"from {kind.__module__} import {kind.__name__} as kind; kind()" for kind in kinds]
     end = "import sys; assert not {'torch', 'matplotlib'} & {*sys.modules}"
-    code = "\n".join([*lines, end])
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", "\n".join([*lines, end])], check=True)

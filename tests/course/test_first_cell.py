@@ -1,6 +1,5 @@
 """The first cell of every notebook says how to get the library where the kernel lacks it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,19 +7,12 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from notebook_files import ROOT, cells
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 WITHOUT = ("aslp", "__editable__")
 """Beginnings of the names of what an installation of the library leaves."""
-
-
-def first_code(path: Path) -> str:
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-
-
-SOURCE = first_code(NOTEBOOKS[0])
+FIRST_CELLS = {cells(path, "code")[0].source for path in (ROOT / "notebooks").rglob("*.ipynb")}
+SOURCE = min(FIRST_CELLS)
 
 
 @pytest.fixture
@@ -35,10 +27,8 @@ def kernel(tmp_path):
 
     def run(code: str, **variables: str) -> str:
         environment = {**os.environ, "PYTHONPATH": str(packages), **variables}
-        command = [venv / "bin/python", "-c", code]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+        options = {"env": environment, "cwd": tmp_path, "capture_output": True, "text": True}
+        done = subprocess.run([venv / "bin/python", "-c", code], **options)
         assert done.returncode == 0, done.stderr
         return done.stdout.replace(str(venv), "VENV")
 
@@ -46,7 +36,7 @@ def kernel(tmp_path):
 
 
 def test_it_is_the_same_everywhere_and_silent_with_the_library(capsys):
-    assert {first_code(path) for path in NOTEBOOKS} == {SOURCE}
+    assert len(FIRST_CELLS) == 1
     exec(SOURCE, {})
     assert capsys.readouterr().out == ""
 

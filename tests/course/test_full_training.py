@@ -48,22 +48,22 @@ def test_the_whole_run_is_the_preset_alone(everything, monkeypatch):
 
 
 def test_several_cards_get_a_process_each_and_a_run_goes_on(tmp_path):
-    words = " ".join(command({"preset": "paper"}, tmp_path, gpus=4))
+    words = command({"preset": "paper"}, tmp_path, gpus=4)
     launcher = "torch.distributed.run --standalone --nproc-per-node 4"
-    assert words == f"python -m {launcher} -m aslp_lib train --resume {tmp_path}"
+    assert " ".join(words) == f"python -m {launcher} -m aslp_lib train --resume {tmp_path}"
 
 
 @pytest.mark.slow
 def test_a_rehearsal_trains_two_steps_and_leaves_nothing(tmp_path, capsys):
     """The settings are those of the lesson, except for a network that takes no time."""
     logs = full_training(tmp_path, tmp_path / "full", **TINY)
-    printed = capsys.readouterr().out
-    assert "A rehearsal, because this is missing: ASLP_FULL=1" in printed
-    assert f"DUTS-TR in {tmp_path}" in printed
-    assert "--preset paper --data shapes --weights None" in printed
-    assert len(printed.splitlines()) < 8
-    (row,) = logs["ASLP (MC)"]
-    assert f"ASLP (MC), epoch 1: loss {row['loss']:.2f}, accuracy" in printed
+    printed, (row,) = capsys.readouterr().out, logs["ASLP (MC)"]
+    for part in (
+        *("A rehearsal, because this is missing: ASLP_FULL=1", f"DUTS-TR in {tmp_path}"),
+        "--preset paper --data shapes --weights None",
+        f"ASLP (MC), epoch 1: loss {row['loss']:.2f}, accuracy",
+    ):
+        assert part in printed
     assert row["alpha_mean"] >= 0 and row["learning_rate"] == PRESETS["paper"].learning_rate
     assert not list(tmp_path.iterdir())
 
@@ -85,24 +85,22 @@ def test_a_whole_run_goes_on_where_it_stopped(everything, monkeypatch, capfd):
 
 @pytest.mark.fault
 def test_a_command_that_fails_is_quoted(monkeypatch, tmp_path):
-    def fails(words, **options):
-        return subprocess.CompletedProcess(words, 1, "begun\n", "no space left")
-
-    monkeypatch.setattr(subprocess, "run", fails)
+    failed = subprocess.CompletedProcess([], 1, "begun\n", "no space left")
+    monkeypatch.setattr(subprocess, "run", lambda words, **options: failed)
     with pytest.raises(RuntimeError, match=r"exit status 1; expected 0.*no space left"):
         full_training(tmp_path, tmp_path / "full")
 
 
 def test_labels_of_another_annotator_follow_the_posterior_shape_by_shape():
     data = Shapes("some", images=30, seed=1, size=24)
-    rng, mean = np.random.default_rng(0), np.zeros(data.posterior.shape)
+    rng, drawn = np.random.default_rng(0), []
     for _ in range(200):
         draw_labels(data, rng)
-        mask = data.masks[:, 0].numpy()
-        for labels, posterior in zip(mask, data.posterior, strict=True):
-            for value in np.unique(posterior):
-                assert np.ptp(labels[posterior == value]) == 0
-        mean += mask / 200
+        drawn.append(data.masks[:, 0].numpy().copy())
+    for labels, posterior in zip(np.stack(drawn, axis=1), data.posterior, strict=True):
+        for value in np.unique(posterior):
+            assert (np.ptp(labels[:, posterior == value], axis=1) == 0).all()
+    mean = np.mean(drawn, axis=0)
     assert mean[data.posterior == 0].max() == 0
     error = np.sqrt(data.posterior * (1 - data.posterior) / 200)
     assert (abs(mean - data.posterior) <= 5 * error + 1e-3).all()

@@ -12,6 +12,8 @@ from aslp_lib.data.nuclei import CLASSES
 from aslp_lib.experiments.seed_statistics import student_interval
 from aslp_lib.metrics import ClassCounts
 
+SCALED = "temperature_scaling"
+
 
 @pytest.fixture(scope="module")
 def tests():
@@ -40,10 +42,8 @@ def test_the_record_is_of_five_splits_and_of_the_labels_of_the_set(tests):
     assert len(table) == len(table[keys].drop_duplicates()) == 5 * 3 * len(VARIANTS)
     for part in ("test", "fluorescence"):
         shares = np.bincount(tests[part].labels.ravel()) / tests[part].labels.size
-        for name, share in zip(CLASSES, shares, strict=True):
-            np.testing.assert_allclose(
-                table[table["set"] == part][f"frequency_{name}"], share, atol=1e-6
-            )
+        recorded_shares = table[table["set"] == part][[f"frequency_{name}" for name in CLASSES]]
+        np.testing.assert_allclose(recorded_shares, [shares] * len(recorded_shares), atol=1e-6)
     total = sum(table[f"probability_{name}"] for name in CLASSES)
     np.testing.assert_allclose(total, 1, atol=1e-3)  # they are counted at grey levels
 
@@ -51,10 +51,9 @@ def test_the_record_is_of_five_splits_and_of_the_labels_of_the_set(tests):
 def test_the_shipped_network_is_that_of_the_first_split(tests):
     """Its mean probability of each class, up to the grey levels of the record."""
     z, _ = lesson.logits(recorded.load("bce", "nuclei3"), tests["test"])
-    for mean, name in zip(z.softmax(1).mean((0, 2, 3)), CLASSES, strict=True):
-        table = lesson.read()
-        row = table[(table.seed == 0) & (table["set"] == "test") & (table.recalibration == "none")]
-        assert abs(float(row[f"probability_{name}"].iloc[0]) - float(mean)) < 1e-3
+    row = lesson.read().set_index(["seed", "set", "recalibration"]).loc[(0, "test", "none")]
+    means = row[[f"probability_{name}" for name in CLASSES]].astype(float)
+    np.testing.assert_allclose(means, z.softmax(1).mean((0, 2, 3)), atol=1e-3)
 
 
 def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_interval():
@@ -77,36 +76,29 @@ def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_int
 def test_the_record_supports_the_lesson():
     """A temperature improves both ECEs and spoils the area of the boundary; offsets repair it."""
     for part in ("test", "fluorescence", "validation"):
-        trained, scaled = (
-            values("excess_boundary", part, k) for k in ("none", "temperature_scaling")
-        )
+        trained, scaled = (values("excess_boundary", part, kind) for kind in ("none", SCALED))
         assert (scaled > abs(trained) + 1).all()
-        errors = values("ece_boundary", part, "temperature_scaling")
-        np.testing.assert_allclose(errors, scaled, atol=0.2)  # nearly every bin promises too much
-    excess, table = values("excess_boundary", "fluorescence", "temperature_scaling"), lesson.read()
-    delivered = 100 * table[table["set"] == "fluorescence"].frequency_boundary.mean()
+        # Nearly every bin promises too much.
+        np.testing.assert_allclose(values("ece_boundary", part, SCALED), scaled, atol=0.2)
+    excess = values("excess_boundary", "fluorescence", SCALED)
+    delivered = values("frequency_boundary", "fluorescence", SCALED).mean()
     assert 1 + excess.min() / delivered > 1.6 and 1 + excess.mean() / delivered < 2
     for score in ("ece", "ece_boundary"):
-        trained, scaled = (values(score, "test", k) for k in ("none", "temperature_scaling"))
-        assert (scaled < 0.75 * trained).all()
+        assert (values(score, "test", SCALED) < 0.75 * values(score, "test", "none")).all()
     excess, error = (values(k, "test", "none").mean() for k in ("excess_boundary", "ece_boundary"))
     assert [round((error + sign * excess) / 2, 1) for sign in (-1, 1)] == [2.9, 3.1]
     for name in CLASSES:
         assert abs(values(f"excess_{name}", "validation", "vector_scaling")).max() < 0.01
     low, high = student_interval(values("excess_boundary", "test", "vector_scaling"))
     assert low < 0 < high
-    bills = {
-        part: [values("bill", part, kind) for kind in ("none", "vector_scaling")]
-        for part in ("test", "fluorescence")
-    }
-    trained, offsets = bills["test"]
+    trained, offsets = (values("bill", "test", kind) for kind in ("none", "vector_scaling"))
     assert (offsets < 0).sum() == 4 and round(offsets.mean()) == -6 and abs(trained).max() < 3
     assert (abs(offsets) > abs(trained)).sum() == 4
-    assert [round(bill.mean()) for bill in bills["fluorescence"]] == [-16, -3]
-    assert (abs(bills["fluorescence"][1]) < abs(bills["fluorescence"][0])).all()
+    trained, offsets = (values("bill", "fluorescence", kind) for kind in ("none", "vector_scaling"))
+    assert (round(trained.mean()), round(offsets.mean())) == (-16, -3)
+    assert (abs(offsets) < abs(trained)).all()
+    iou, accuracy = (values(score, "test", "none") for score in ("iou_boundary", "accuracy"))
     for kind in ("vector_scaling", "isotonic"):
         assert (values("predicted_boundary", "test", kind) < 5).all()
-        assert (
-            values("iou_boundary", "test", kind) < values("iou_boundary", "test", "none") - 3
-        ).all()
-        assert (values("accuracy", "test", kind) > values("accuracy", "test", "none") - 0.5).all()
+        assert (values("iou_boundary", "test", kind) < iou - 3).all()
+        assert (values("accuracy", "test", kind) > accuracy - 0.5).all()

@@ -1,14 +1,11 @@
 """Your own data: the laboratory's folder, and the lesson with a folder of the reader's own."""
 
-import json
 import re
-from contextlib import redirect_stdout
-from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from notebook_files import ROOT, cells
 from PIL import Image
 
 from aslp_lib.course import recorded
@@ -18,9 +15,9 @@ from aslp_lib.course.lessons.own_data.folder import laboratory
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Temperature
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "09_your_own_data.ipynb"
 NETWORK = recorded.load("bce", "nuclei")
 DATA = recorded.settings_of("nuclei").load_data()
+BLANK = np.zeros((24, 24))
 
 
 def field(stem):
@@ -50,19 +47,25 @@ def own(tmp_path):
     return tmp_path
 
 
+def write_lists(own, train, validation):
+    for name, stems in (("Train", train), ("Validation", validation)):
+        (own / f"own/{name}.txt").write_text("\n".join(stems))
+
+
+def count(own, unit=str):
+    return lesson.count(own / "own", own / "maps", unit, 128)
+
+
 def test_the_laboratory_s_folder_holds_the_crops_and_the_maps_of_its_network():
     root, maps = laboratory()
     assert "no problems" in lesson.check_data(root)
     counts, choosing = lesson.count(root, maps, field)
     assert (choosing.sum(), counts.independent, len(counts)) == (71, 16, 191)
     assert counts[choosing].independent == len(np.unique(DATA.validation.groups)) == 6
-    for part, crops in (
-        (counts[choosing], DATA.validation),
-        (counts[~choosing], DATA.tests["test"]),
-    ):
-        theirs = recorded.count(NETWORK, crops)
+    for chosen, crops in ((choosing, DATA.validation), (~choosing, DATA.tests["test"])):
+        part, theirs = counts[chosen], recorded.count(NETWORK, crops)
         assert part.pixels == theirs.pixels
-        mine = [image.pooled[1].sum() for image in (part[k : k + 1] for k in range(len(part)))]
+        mine = [part[[k]].pooled[1].sum() for k in range(len(part))]
         assert sorted(mine) == sorted(theirs.table[:, 1].sum(axis=1))
         levels = np.abs(np.cumsum(part.pooled - theirs.pooled, axis=1))
         assert levels.max() < 1e-3 * part.pixels
@@ -72,8 +75,7 @@ def test_the_laboratory_s_folder_holds_the_crops_and_the_maps_of_its_network():
 def test_check_data_finds_three_of_the_five_faults():
     root = lesson.faulty_folder()
     text = lesson.check_data(root)
-    problems = text.split("problem: ")[1:]
-    assert len(problems) == 3
+    _, *problems = text.split("problem: ")
     for problem, file in zip(problems, ("field001_11", "field001_12", "field001_13"), strict=True):
         assert file in problem
     fields = [{field(p.name) for p in root.glob(f"{part}/*/Image/*")} for part in ("Train", "Test")]
@@ -94,16 +96,14 @@ def test_pixels_without_a_label_must_be_named(own):
 
 def test_shares_at_a_threshold_are_those_of_a_loop():
     rng = np.random.default_rng(1)
-    maps, masks = rng.integers(0, 256, (5, 6, 6), np.uint8), rng.integers(0, 2, (5, 6, 6), np.uint8)
+    maps, masks = (rng.integers(0, end, (5, 6, 6), np.uint8) for end in (256, 2))
     masks[2] = 0
     counts = Counts.from_maps(maps, masks).with_columns(groups=[0, 0, 1, 1, 1])
-    share = [
-        ((f < 51) & (y == 1)).sum() / max(y.sum(), 1) for f, y in zip(maps, masks, strict=True)
-    ]
-    missed, checked, bill = lesson.at(counts, 0.2)
-    assert missed == pytest.approx((np.mean(share[:2]) + np.mean(share[2:])) / 2)
-    assert checked == pytest.approx((maps >= 51).mean())
-    assert bill == pytest.approx(((maps >= 51) + 10 * ((maps < 51) & (masks == 1))).mean())
+    missed = (maps < 51) & (masks == 1)
+    share = [miss.sum() / max(y.sum(), 1) for miss, y in zip(missed, masks, strict=True)]
+    mean_share = (np.mean(share[:2]) + np.mean(share[2:])) / 2
+    bill = ((maps >= 51) + 10 * missed).mean()
+    assert lesson.at(counts, 0.2) == pytest.approx((mean_share, (maps >= 51).mean(), bill))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
@@ -114,11 +114,8 @@ def test_pictures_of_missed_foreground_are_those_of_a_loop(own, temperature):
         f = np.clip(np.asarray(Image.open(own / f"maps/{stem}.png")) / 255, 1e-9, 1 - 1e-9)
         disc = np.asarray(Image.open(own / f"own/Test/lab/GT/{stem}.png")) == 255
         shares.append((1 / (1 + (1 / f - 1) ** (1 / temperature)) < 0.6)[disc].mean())
-    counts, fit = (
-        lesson.count(own / "own", own / "maps", str, 128)[0][:20],
-        Temperature(temperature),
-    )
-    images = fit.apply_counts(counts)
+    fit = Temperature(temperature)
+    images = fit.apply_counts(count(own)[0][:20])
     counted = lesson.missed_at(images, 0.6)
     np.testing.assert_allclose(counted, shares, atol=0.03)  # of rounded probabilities
     figure = lesson.missed_foreground(own / "own", own / "maps", fit, images, 0.6, 128)
@@ -131,42 +128,30 @@ def test_pictures_of_missed_foreground_are_those_of_a_loop(own, temperature):
 
 
 def test_half_of_the_units_choose_unless_a_list_names_them(own):
-    counts, choosing = lesson.count(own / "own", own / "maps", lambda stem: stem[:5], 128)
+    counts, choosing = count(own, lambda stem: stem[:5])
     assert counts.pixels < 24 * 24 * 24
     assert (counts[choosing].independent, counts[~choosing].independent) == (1, 2)
-    (own / "own/Train.txt").write_text("Train00\n")
-    (own / "own/Validation.txt").write_text("Train01\n")
-    save(own / "maps/Train01.png", np.zeros((24, 24)))
-    counts, choosing = lesson.count(own / "own", own / "maps", str, 128)
+    write_lists(own, ["Train00"], ["Train01"])
+    save(own / "maps/Train01.png", BLANK)
+    counts, choosing = count(own)
     assert [counts.names[k] for k in np.flatnonzero(choosing)] == ["Train01"]
 
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("another", "unit", "message"),
     [
-        (lambda own: save(own / "maps/other.png", np.zeros((24, 24))), "without a mask"),
-        (lambda own: save(own / "own/Test/b/GT/Test00.png", np.zeros((24, 24))), "several masks"),
-        (
-            lambda own: [
-                save(own / "maps/Train00.png", np.zeros((24, 24))),
-                (own / "own/Train.txt").write_text("Train00\n"),
-                (own / "own/Validation.txt").write_text("Train01\n"),
-            ],
-            "that trained a network",
-        ),
+        ("maps/other.png", str, "without a mask"),
+        ("own/Test/b/GT/Test00.png", str, "several masks"),
+        ("maps/Train00.png", str, "that trained a network"),
+        ("maps/Train01.png", lambda stem: "all", "number of units is 1; expected two or more"),
     ],
 )
-def test_maps_that_cannot_be_used_are_named(own, change, message):
-    change(own)
+def test_maps_that_cannot_be_used_are_named(own, another, unit, message):
+    write_lists(own, ["Train00"], ["Train01"])
+    save(own / another, BLANK)
     with pytest.raises(ValueError, match=message):
-        lesson.count(own / "own", own / "maps", str, 128)
-
-
-@pytest.mark.fault
-def test_one_unit_is_too_few(own):
-    with pytest.raises(ValueError, match="number of units is 1; expected two or more"):
-        lesson.count(own / "own", own / "maps", lambda stem: "all", 128)
+        count(own, unit)
 
 
 @pytest.mark.parametrize("validation", [(), ("Train01", "Train04")])
@@ -176,8 +161,7 @@ def test_without_maps_a_network_is_trained_and_sees_no_unit_of_another_image(
     """Only lists can hold out whole units, so that without them only test images have maps."""
     monkeypatch.setattr(held_out, "STEPS", 1)
     if validation:
-        (own / "own/Train.txt").write_text("Train00\nTrain02\n")
-        (own / "own/Validation.txt").write_text("\n".join(validation))
+        write_lists(own, ["Train00", "Train02"], validation)
     maps = lesson.maps(own / "own", None, 128)
     counts, _ = lesson.count(own / "own", maps, str, 128)
     assert sum(name.startswith("Test") for name in counts.names) == 24
@@ -187,8 +171,8 @@ def test_without_maps_a_network_is_trained_and_sees_no_unit_of_another_image(
 
 def lines_of_the_reader(own, maps):
     """The cells of the lesson that read the reader's folder, with its settings."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    notebook = ROOT / "notebooks" / "09_your_own_data.ipynb"
+    sources = [cell.source for cell in cells(notebook, "code")]
     words = "import numpy|PATH = None|lesson.folder|of_network|planned {|at\\(test|guess_missed ="
     wanted = re.compile(f"{words}|def promise|units in both")
     chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
@@ -202,13 +186,11 @@ def lines_of_the_reader(own, maps):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")  # two steps teach nothing
 @pytest.mark.parametrize("with_maps", [True, False])
-def test_the_lesson_reads_a_folder_of_the_reader(own, monkeypatch, with_maps):
+def test_the_lesson_reads_a_folder_of_the_reader(own, monkeypatch, capsys, with_maps):
     monkeypatch.setattr(held_out, "STEPS", 2)
     torch.manual_seed(0)
-    printed = StringIO()
-    with redirect_stdout(printed):
-        exec(lines_of_the_reader(own, own / "maps" if with_maps else None), {})
-    text = printed.getvalue()
+    exec(lines_of_the_reader(own, own / "maps" if with_maps else None), {})
+    text = capsys.readouterr().out
     assert "no problems in own" in text and "5 %: " in text
     assert "at least 19 are needed" in text and "units in both: none" in text
     assert "20 %: check where f >=" in text and "missed" in text

@@ -1,11 +1,8 @@
-"""The update, the loss and the bins of the release, against sums by hand and slow loops."""
+"""The bins of the release, against slow loops; test_release.py has its training."""
 
 import numpy as np
 import pytest
-import torch
-from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from aslp_lib import RELEASE, AdaptiveAlpha
 from aslp_lib.course.lessons.release import release_spans
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -62,32 +59,3 @@ def test_bins_are_those_of_a_slow_loop(seed, bins):
     gaps = np.abs(rows[:, 1] - rows[:, 2]).sum() / rows[:, 0].sum()
     assert spans.ece == pytest.approx(gaps)
     assert spans.times_counted == pytest.approx(rows[:, 0].sum() / maps.size)
-
-
-@pytest.mark.parametrize(
-    ("alpha", "accuracy", "ends"),
-    [
-        (0.03, 0.9, "free"),
-        (0.052, 0.9, "free"),
-        (0.2, 0.9, "below 0"),
-        (0.2495, 0.3, "at the limit"),
-    ],
-)
-def test_an_update_of_the_release_is_the_lesson_s_formula(alpha, accuracy, ends):
-    """With b = beta / 2; at 1 / (2 b) an alpha is set back by 0.01."""
-    generator = torch.Generator().manual_seed(0)
-    y = (torch.rand(1, 40, generator=generator) > 0.5).double()
-    z = 3 * (2 * y - 1) + torch.randn(1, 40, generator=generator, dtype=torch.float64)
-    f, b = z.sigmoid(), 2.0
-    cal = -(f.log() + (1 - f).log()).mean()
-    difference = cal - 2 * bce(z, y)
-    torch.testing.assert_close(difference, bce(z, 1 - y) - bce(z, y))
-    pull = min((1 - accuracy) - b * alpha, 0)
-    expected = alpha + 0.002 * (difference.item() / b + 2000 * pull)
-    assert (expected < 0, expected >= 1 / (2 * b)) == (ends == "below 0", ends == "at the limit")
-    expected = {"free": expected, "below 0": 0, "at the limit": 1 / (2 * b) - 0.01}[ends]
-    alphas = AdaptiveAlpha(1, RELEASE, warm_up=0, dynamics="release")
-    alphas.alpha.fill_(alpha)
-    alphas.observe(accuracy)
-    alphas.update(torch.tensor([0]), z, y)
-    assert alphas.alpha.item() == pytest.approx(expected, abs=1e-6)

@@ -31,8 +31,8 @@ def scores_of(counts, **confidences):
     return {name: getattr(calibration, name)(counts) for name in NAMES} | confidences
 
 
-def recorded_scores(outcome):
-    return scores_of(outcome.counts, ambiguous=outcome.ambiguous, background=outcome.background)
+def recorded_scores(found):
+    return scores_of(found.counts, ambiguous=found.ambiguous, background=found.background)
 
 
 def scores_of_maps(p, dataset):
@@ -48,14 +48,12 @@ def scores_of_maps(p, dataset):
 @pytest.mark.parametrize("data", RECORDED)
 def test_bce_at_a_temperature(data):
     dataset = recorded.settings_of(data).load_data().tests["test"]
-    logits = logits_of(recorded.load("bce", data), dataset)
+    logits, picks = logits_of(recorded.load("bce", data), dataset), RECORDED[data].picks["test"]
     for temperature in (1.0, 2.5, 8.0):
-        p = expit(logits / temperature)
-        found = perturbations.at_temperature(temperature, data=data)
+        p, found = expit(logits / temperature), perturbations.at_temperature(temperature, data=data)
         expected = scores_of_maps(p, dataset)
         assert recorded_scores(found) == pytest.approx(expected, abs=0.002, nan_ok=True)
-        picks = list(RECORDED[data].picks["test"])
-        np.testing.assert_allclose(found.maps, p[picks], atol=0.002)
+        np.testing.assert_allclose(found.maps, p[list(picks)], atol=0.002)
     unscaled = recorded_scores(perturbations.at_temperature(1.0, data=data))
     for targets in RECORDED[data].targets:  # 0 is BCE
         unperturbed = perturbations.at_perturbation(0.0, targets=targets, data=data)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, AdaptiveAlpha
 from aslp_lib.course.simulation import Population, simulate
@@ -10,32 +11,18 @@ QUIET = Population(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 """Margins that stand still from the first epoch on, and so does accuracy."""
 
 
-PAPER = Population()
-
-
-def run(population=PAPER, technique=HARD_INVERSION, rule="aslp_mc", epochs=60, **arguments):
-    return simulate(
-        AdaptiveAlpha(population.images, technique, rule, **arguments), population, epochs
-    )
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
+def run(population, technique=HARD_INVERSION, epochs=60, **arguments):
+    alphas = AdaptiveAlpha(population.images, technique, **arguments)
+    return simulate(alphas, population, epochs)
 
 
 @pytest.mark.usefixtures("double")
 def test_the_loop_is_the_stated_one():
     """The four statements and the explicit update, written again in numpy."""
     population = Population(images=5, flicker=0.0, accuracy=0.9, cost=0.3, response=0.7, rate=0.4)
-    trace = run(
-        population,
-        SOFT_INVERSION,
-        dynamics="release",
-        alpha_step_size=0.004,
-        constraint_weight=400.0,
-        epochs=40,
-    )
-    beta, pi = 1.5, sigmoid(trace.margins)
+    options = {"dynamics": "release", "alpha_step_size": 0.004, "constraint_weight": 400.0}
+    trace = run(population, SOFT_INVERSION, epochs=40, **options)
+    beta, pi = 1.5, expit(trace.margins)
     alpha, z, accuracy = np.zeros(5), np.zeros(5), None
     for epoch in range(40):
         strength = 0.7 * alpha * beta
@@ -50,8 +37,7 @@ def test_the_loop_is_the_stated_one():
         np.testing.assert_allclose(trace.alpha[epoch], alpha, atol=1e-9)
         np.testing.assert_allclose(trace.gradient[epoch], beta / 2 * z, atol=1e-9)
         assert trace.accuracy[epoch] == pytest.approx(accuracy, abs=1e-9)
-        sure = np.maximum(sigmoid(z), 1 - sigmoid(z)).mean()
-        assert trace.confidence[epoch] == pytest.approx(sure, abs=1e-9)
+        assert trace.confidence[epoch] == pytest.approx(expit(np.abs(z)).mean(), abs=1e-9)
     np.testing.assert_allclose(trace.bound, 2 * (1 - trace.accuracy) / beta)
 
 
@@ -100,11 +86,8 @@ def test_which_images_get_a_large_alpha_is_decided_by_the_step():
 @pytest.mark.parametrize("weight", [200.0, 2000.0])
 def test_at_the_fixed_point_alpha_exceeds_the_bound_by_its_gradient_over_lambda(technique, weight):
     trace = run(QUIET, technique, constraint_weight=weight, alpha_step_size=0.02, epochs=400)
-    sure = trace.margins > 0
-    beta = technique.beta
-    excess = trace.alpha[-1] - 2 * (1 - 0.95) / beta
-    margin = trace.margins[sure]
-    np.testing.assert_allclose(excess[sure], margin / weight, rtol=0.01, atol=1e-5)
+    excess, sure = trace.alpha[-1] - 2 * (1 - 0.95) / technique.beta, trace.margins > 0
+    np.testing.assert_allclose(excess[sure], trace.margins[sure] / weight, rtol=0.01, atol=1e-5)
 
 
 def test_alphas_of_other_images_are_refused():

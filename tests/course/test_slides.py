@@ -6,9 +6,8 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbconvert import SlidesExporter
+from notebook_files import NOTEBOOKS, ROOT
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 STARTS = {"slide", "subslide"}
 TYPES = STARTS | {"fragment", "notes", "skip"}
 
@@ -29,15 +28,12 @@ def test_each_cell_has_a_slide_type_and_each_notebook_has_slides(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS[:2], ids=lambda path: path.stem)
 def test_a_deck_shows_the_chosen_cells_without_code_and_describes_figures(path):
-    exporter = SlidesExporter(
-        template_file=str(ROOT / "docs" / "slides.html.j2"), exclude_input=True
-    )
-    page, _ = exporter.from_filename(path)
-    deck = BeautifulSoup(page, "html.parser")
-    chosen = [name for name, kind in slide_types(path).items() if kind != "skip"]
-    assert [cell["id"] for cell in deck.select(".jp-Cell")] == [f"cell-id={c}" for c in chosen]
-    assert len(deck.select(".slides > section > section")) == sum(
-        kind in STARTS for kind in slide_types(path).values()
-    )
+    template = str(ROOT / "docs" / "slides.html.j2")
+    page, _ = SlidesExporter(template_file=template, exclude_input=True).from_filename(path)
+    deck, types = BeautifulSoup(page, "html.parser"), slide_types(path)
+    chosen = [f"cell-id={name}" for name, kind in types.items() if kind != "skip"]
+    assert [cell["id"] for cell in deck.select(".jp-Cell")] == chosen
+    starts = sum(kind in STARTS for kind in types.values())
+    assert len(deck.select(".slides > section > section")) == starts
     assert not deck.select(".jp-CodeCell .jp-InputArea")
     assert {len(image["alt"]) > 20 for image in deck.select(".slides img")} == {True}

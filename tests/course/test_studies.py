@@ -24,10 +24,8 @@ def population(images=400, seed=0):
 
 
 def test_sums_of_fields_are_those_of_their_pixels():
-    grey = np.array(
-        [[204, 51], [230, 255], [102, 204]], np.uint8
-    )  # confidence 0.8 0.8 0.9 1 0.6 0.8
-    mask = np.array([[1, 1], [0, 1], [1, 0]], np.uint8)
+    grey = np.uint8([[204, 51], [230, 255], [102, 204]])  # confidence 0.8 0.8 0.9 1 0.6 0.8
+    mask = np.uint8([[1, 1], [0, 1], [1, 0]])
     counts = Counts.from_maps(grey[:, None], mask[:, None]).with_columns(groups=np.array([7, 3, 7]))
     pixels, error = by_field(counts)
     np.testing.assert_array_equal(pixels, [[0, 0, 0, 0, 2], [1, 0, 3, 0, 0]])
@@ -84,8 +82,6 @@ def test_a_table_shows_scores_and_paired_intervals():
     constant, perfect = (Counts(np.zeros((2, 2, 256), np.int64)) for _ in range(2))
     constant.table[:, 1, 204] = perfect.table[:, 1, 255] = 5  # Brier scores 0.04 and 0
     extra = difference(constant, perfect, calibration.brier, "+.2f")
-    *_, first, second = table(
-        ["", "pays", "more"], {"A": (55.1, extra), "B": (50.0, "")}
-    ).data.splitlines()
-    assert [cell.strip() for cell in first.split("|")[1:4]] == ["A", "55", "+0.04 to +0.04"]
-    assert [cell.strip() for cell in second.split("|")[1:4]] == ["B", "50", ""]
+    shown = table(["", "pays", "more"], {"A": (55.1, extra), "B": (50.0, "")}).data.splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in shown[-2:]]
+    assert cells == [["A", "55", "+0.04 to +0.04"], ["B", "50", ""]]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas
 import pytest
 from scipy.stats import t as student_t
-from scipy.stats import ttest_1samp
+from scipy.stats import ttest_rel
 
 from aslp_lib.course import contrasts, trial
 from aslp_lib.course.recorded import FOLDER
@@ -41,60 +41,49 @@ def records(data, seeds=range(100, 112), seed=0):
 @pytest.mark.parametrize("deviations", [(1, 1, 0), (1, 1, 1), (0, 1, 1), (1, 0, 0)])
 def test_without_a_true_difference_nuclei_reject_in_at_most_5_percent(deviations):
     """The larger p-value of two t-tests, one over seeds and one over fields, rejects in 9 %."""
-    of_seeds, of_fields, noise = deviations
-    rng, repeats = np.random.default_rng(2), 1000
-    tables = (
-        of_seeds * rng.normal(size=(10, 1))
-        + of_fields * rng.normal(size=(1, 10))
-        + noise * rng.normal(size=(10, 10))
-        for _ in range(repeats)
-    )
-    rejected = [contrasts.effect(pandas.DataFrame(table)).p_value <= 0.05 for table in tables]
-    assert np.mean(rejected) <= 0.05 + 4 * (0.05 * 0.95 / repeats) ** 0.5
+    rng, rejected, shapes = np.random.default_rng(2), [], ((10, 1), (1, 10), (10, 10))
+    for _ in range(1000):
+        table = sum(d * rng.normal(size=k) for d, k in zip(deviations, shapes, strict=True))
+        rejected.append(contrasts.effect(pandas.DataFrame(table)).p_value <= 0.05)
+    assert np.mean(rejected) <= 0.05 + 4 * (0.05 * 0.95 / 1000) ** 0.5
 
 
 def test_a_set_without_fields_is_tested_over_seeds_alone():
     frame = records("nuclei")
     change = trial.effects(frame, column=("ece", "none", "shifted"))["B_ES - B"]
     rows = frame[(frame["set"] == "shifted") & (frame.recalibration == "none") & (frame.arm == "B")]
-    values = (rows[rows.weights == w].sort_values("seed").ece.to_numpy() for w in ("best", "last"))
-    assert change.p_value == pytest.approx(ttest_1samp(np.subtract(*values), 0).pvalue)
+    by_seed = rows.pivot_table(values="ece", index="seed", columns="weights")
+    assert change.p_value == pytest.approx(ttest_rel(by_seed.best, by_seed["last"]).pvalue)
 
 
-def family(**changed):
-    """Eight effects with p-values of 0.9, or (mean, p-value, p-value of equivalence) by letter."""
-    values = dict.fromkeys("abcdefgh", (0.005, 0.9, 0.9)) | changed
-    return {
-        label: value and trial.Effect(value[0], -1, 1, *value[1:], 20)
-        for label, value in values.items()
-    }
+BETTER, SMALL = "better", "too small to matter"
 
 
 @pytest.mark.parametrize(
-    ("effect", "word"),
+    ("numbers", "words"),
     [
-        ((-0.02, 0.006, 0.9), "better"),  # 8 x 0.006 = 0.048
-        ((+0.02, 0.006, 0.9), "worse"),
-        ((-0.02, 0.007, 0.9), "not resolved"),  # 0.056
-        ((-0.004, 0.9, 0.006), "too small to matter"),
-        ((-0.004, 0.9, 0.007), "not resolved"),
-        ((-0.004, 0.001, 0.001), "too small to matter"),
-        (None, "not tested"),
+        ([(-0.02, 0.006, 0.9)], [BETTER]),  # 8 x 0.006 = 0.048
+        ([(-0.02, 0.007, 0.9)], []),  # 0.056
+        ([(-0.004, 0.001, 0.006)], [SMALL]),
+        ([(-0.004, 0.9, 0.007)], []),
+        # 8 x 0.001, 7 x 0.007 = 0.049, 6 x 0.009 = 0.054; what was not tested counts.
+        (
+            [(-0.05, 0.001, 0.9), (0.03, 0.007, 0.9), (0.03, 0.009, 0.9), None],
+            [BETTER, "worse", "not resolved", "not tested"],
+        ),
+        # The equivalences are a family of their own: 8 x 0.0072, whatever the differences are.
+        ([(-0.05, 0.001, 0.9), (0.0, 0.8, 0.006)], [BETTER, SMALL]),
+        ([(-0.05, 0.001, 0.9), (0.0, 0.8, 0.0072)], [BETTER]),
     ],
 )
-def test_a_verdict_follows_from_p_values_adjusted_for_eight_tests(effect, word):
-    words = trial.verdicts(family(c=effect))
-    assert words == dict.fromkeys("abdefgh", "not resolved") | {"c": word}
-
-
-def test_each_family_is_adjusted_by_holm_and_an_untested_contrast_counts():
-    clear = (-0.05, 0.001, 0.9)
-    # By Holm: 8 x 0.001, 7 x 0.007 = 0.049, 6 x 0.009 = 0.054.
-    words = trial.verdicts(family(a=clear, b=(0.03, 0.007, 0.9), c=(0.03, 0.009, 0.9), d=None))
-    assert [words[label] for label in "abcd"] == ["better", "worse", "not resolved", "not tested"]
-    # The equivalences are a family of their own: 8 x 0.006, whatever the differences are.
-    words = trial.verdicts(family(a=clear, b=(0.0, 0.8, 0.006), c=(0.0, 0.8, 0.0072)))
-    assert [words[label] for label in "abc"] == ["better", "too small to matter", "not resolved"]
+def test_verdicts_follow_from_p_values_adjusted_by_holm_for_eight_tests(numbers, words):
+    """Means, p-values and p-values of the equivalence; what is not given is not resolved."""
+    numbers = dict(enumerate([*numbers, *[(0.005, 0.9, 0.9)] * 8][:8]))
+    effects = {
+        label: values and trial.Effect(values[0], -1, 1, *values[1:], seeds=20)
+        for label, values in numbers.items()
+    }
+    assert [*trial.verdicts(effects).values()] == [*words, *["not resolved"] * 8][:8]
 
 
 PAIRS = ("B_ES - B", "L* - B", "C - L", "C - L*", "R - K", "M - B_ES", "C_ES - B_ES")
@@ -148,17 +137,13 @@ def test_the_primary_contrasts_are_computed_once_more_from_the_records(data, see
         assert (change.mean, change.p_value, change.equivalence) == pytest.approx(
             numbers, rel=1e-7, abs=1e-12
         )
-    differs, equal = (adjusted([numbers[k] for numbers in found.values()]) for k in (1, 2))
+    means, differs, equal = zip(*found.values(), strict=True)
     words = [
-        "too small to matter" if e <= 0.05
-        else "not resolved" if d > 0.05
-        else "better" if numbers[0] < 0
-        else "worse"
-        for numbers, d, e in zip(found.values(), differs, equal, strict=True)
-    ]  # fmt: skip
-    verdicts = trial.verdicts(family)
-    assert [verdicts[label] for label in PAIRS] == words
-    assert verdicts["M_h - R_h"] == "not tested"
+        SMALL if e <= 0.05 else "not resolved" if d > 0.05 else BETTER if mean < 0 else "worse"
+        for mean, d, e in zip(means, adjusted(differs), adjusted(equal), strict=True)
+    ]
+    words = dict(zip(PAIRS, words, strict=True)) | {"M_h - R_h": "not tested"}
+    assert trial.verdicts(family) == words
 
 
 @pytest.mark.parametrize("data", ["shapes", "nuclei"])
@@ -210,15 +195,15 @@ def test_memorisation_is_judged_by_intervals_around_half_of_bce_s_mean(sampled, 
 @pytest.mark.fault
 def test_errors_name_the_arm_and_the_seeds():
     frame = records("shapes", seeds=(100, 101))
-    with pytest.raises(ValueError, match=r"no records of arm K, weights last"):
-        trial.effects(frame[frame.arm != "K"])
-    with pytest.raises(ValueError, match="no records of arm R_h"):
-        trial.effects(frame[frame.arm != "R_h"])  # M_h was made, so R_h must be
-    undefined = frame.assign(nll=frame.nll.mask((frame.arm == "M") & (frame.seed == 101)))
-    with pytest.raises(ValueError, match=r"nll of M is undefined at the seeds \[101\]"):
-        trial.effects(undefined)
-    with pytest.raises(ValueError, match=r"the seeds are \[100, 101\] and \[101\]"):
-        trial.effects(frame[(frame.seed == 101) | (frame.arm != "K")])
+    undefined = frame.nll.mask((frame.arm == "M") & (frame.seed == 101))
+    for damaged, message in (
+        (frame[frame.arm != "K"], "no records of arm K, weights last"),
+        (frame[frame.arm != "R_h"], "no records of arm R_h"),  # M_h was made, so R_h must be
+        (frame.assign(nll=undefined), r"nll of M is undefined at the seeds \[101\]"),
+        (frame[(frame.seed == 101) | (frame.arm != "K")], r"seeds are \[100, 101\] and \[101\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            trial.effects(damaged)
 
 
 @pytest.mark.fault

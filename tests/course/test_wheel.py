@@ -1,6 +1,5 @@
 """The wheel is the course: built from the sdist, it runs in an empty folder, without the clone."""
 
-import json
 import os
 import re
 import subprocess
@@ -10,8 +9,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from notebook_files import NOTEBOOKS, ROOT, cells
 
-ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -56,13 +55,13 @@ def test_it_is_small_and_its_description_has_no_links_to_the_clone(wheel):
 def test_the_course_is_copied_from_it(run):
     assert run("-m", "aslp_lib", "check").endswith("ready\n")
     told = run("-m", "aslp_lib", "course", "here", "--no-open")
-    names = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    names = {path.name for path in NOTEBOOKS}
     assert {path.name for path in (run.folder / "here/notebooks").glob("*.ipynb")} == names
     assert told.count(": new\n") == len(names) + 1  # and the solutions
     for name in ("docs/glossary.md", "docs/nuclei.png", "examples/aslp.py", "LICENSE-text"):
         assert (run.folder / "here" / name).read_bytes() == (ROOT / name).read_bytes()
     for path in (run.folder / "here").rglob("*.ipynb"):
-        assert not any(cell.get("outputs") for cell in json.loads(path.read_text())["cells"])
+        assert not any(cell.outputs for cell in cells(path))
 
 
 def test_lessons_read_their_records_from_it(run):
