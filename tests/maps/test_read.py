@@ -178,7 +178,7 @@ REFUSED = {
     "12 bits": (tiff(scaled(4095, np.uint16), {258: 12}), "of 12 bits"),
     "signed numbers": (tiff(GREY, {339: 2}), "signed numbers"),
     "a TIFF without its last strip": (tiff(GREY, {278: 16}), "some of its pixels are missing"),
-    "a GIF of which one part is drawn": (GIF[:8] + b"\x40" + GIF[9:], "some of its pixels are mis"),
+    "a GIF of which one part is drawn": (GIF[:8] + b"\x40" + GIF[9:], "its pixels are missing"),
     "EXIF before and after the pixels": (with_last(*EXIF, saved(GREY, exif=TURNED)), "chunk eXIf"),
     "a JPEG cut off": (JPEG[:-40], "truncated"),
     "a progressive JPEG cut off": (saved(COLOURS, "JPEG", progressive=True)[:-40], "truncated"),

@@ -52,7 +52,7 @@ class Plane(Explorer):
         x, dose = np.linspace(0.05, 1, 191), ALPHA * beta
         bound, same = x >= 0.5, x >= dose / 2
         plane.fill_between(x[bound], 1 / x[bound], 2, color=GREY, alpha=0.3, linewidth=0)
-        plane.plot(x[bound], 1 / x[bound], color="black", label="dose 1, the bound")
+        plane.plot(x[bound], 1 / x[bound], color="black", label="dose 1, the limit")
         plane.plot(x[same], dose / x[same], "--", color=GREY, label=f"dose {dose:.1f}")
         yellow = OF_METHODS["label smoothing"]
         plane.plot([1, 1], [0, 1], color=yellow, lw=4, label="label smoothing")
@@ -64,7 +64,7 @@ class Plane(Explorer):
         panels.figure.set_label(
             f"A label map, its version perturbed by HI, and its expected targets at alpha = "
             f"{ALPHA:.2f}; and the plane of alpha and beta with the point ({ALPHA:.2f}, "
-            f"{beta:.2f}) on the curve of the dose {dose:.1f}, under the bound, a dose of 1. Label "
+            f"{beta:.2f}) on the curve of the dose {dose:.1f}, under the limit, a dose of 1. Label "
             "smoothing is the right edge up to beta = 1."
         )
         return panels.figure

@@ -14,21 +14,14 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 
-def confidence_over_dose(data: str, *others: str) -> Figure:
-    """Plot the confidence of label smoothing over the dose, with the mean accuracy of all doses.
-
-    Args:
-        data, others: names of data sets.
-    """
-    confidence, accuracy = {}, {}
-    for name in (data, *others):
-        networks = [at_perturbation(dose, data=name).counts for dose in PERTURBATIONS]
-        of = "" if name == data else f", {name}"
-        confidence[f"label smoothing{of}"] = [100 * calibration.confidence(c) for c in networks]
-        mean = np.mean([calibration.accuracy(counts) for counts in networks])
-        accuracy[f"accuracy{of}"] = 100 * float(mean)
-    panels, title = {"mean confidence, %": confidence}, f"Confidence over the dose, {data}"
-    return figures.curves(PERTURBATIONS, panels, "dose", title, across=accuracy, digits=".2g")
+def confidence_over_dose(data: str) -> Figure:
+    """Plot the confidence of label smoothing over the dose, with the mean accuracy of all doses."""
+    networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
+    confidence = [100 * calibration.confidence(counts) for counts in networks]
+    accuracy = 100 * float(np.mean([calibration.accuracy(counts) for counts in networks]))
+    panels = {"mean confidence, %": {"label smoothing": confidence}}
+    title, across = f"Confidence over the dose, {data}", {"accuracy": accuracy}
+    return figures.curves(PERTURBATIONS, panels, "dose", title, across=across, digits=".2g")
 
 
 def early_stopped(part: str) -> Counts:
