@@ -4,6 +4,7 @@ from aslp_lib.course.lessons import lazily
 
 __getattr__ = lazily(
     __name__,
+    by_temperature="bills",
     draw_labels="annotators",
     full_training="full",
     of_wrong_label="annotators",

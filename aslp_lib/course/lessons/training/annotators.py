@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from aslp_lib.course.recorded import SETTINGS
-from aslp_lib.course.recorded.epochs import EPOCHS, PICKS, levels, seen
+from aslp_lib.course.recorded.epochs import PICKS, seen
 from aslp_lib.data.shapes import Shapes
 
 
@@ -20,13 +20,12 @@ def draw_labels(dataset: Shapes, rng: np.random.Generator) -> None:
         mask[...] = labels[shape.reshape(posterior.shape)]
 
 
-def of_wrong_label(method: str, epoch: int) -> tuple[float, float]:
-    """Return a recorded network's mean P(y = 1) of a shape whose label is wrong, and its alpha.
+def of_wrong_label(method: str, epoch: int) -> float:
+    """Return a recorded network's mean P(y = 1) of a shape whose label is wrong.
 
     The true posterior of the shape is 0.96, and its label is background.
     """
     image = PICKS["train"][1]
     dataset: Any = SETTINGS.load_data().train
     shape = dataset.posterior[image] > 0.9
-    alpha = levels(method)[EPOCHS.index(epoch), image]
-    return float(seen(method, epoch, "train").maps[1][shape].mean()), float(alpha)
+    return float(seen(method, epoch, "train").maps[1][shape].mean())
