@@ -97,7 +97,7 @@ def feed(alphas, margin, times):
 @pytest.mark.claim(
     "alphas",
     "Alphas start at 0 and wait for 5 epochs",
-    "adaptive_alpha: Where does the feedback loop end?",
+    "adaptive_alpha: Which alphas rise first?",
 )
 def test_alphas_wait_for_the_warm_up():
     alphas = AdaptiveAlpha(2, P.HARD_INVERSION)
