@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from aslp_lib.course import recorded
 from aslp_lib.course.lessons.bill import bill
 from aslp_lib.evaluation import figures
-from aslp_lib.evaluation.figures.style import directions, new_figure
+from aslp_lib.evaluation.figures.style import PINK, new_figure
 from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Recalibrated, Temperature
@@ -37,11 +37,11 @@ def bills_figure() -> Figure:
     image.set_title("Tissue, with nuclei outlined")
     image.set_axis_off()
     key.set_axis_off()
-    orange, text = directions()[0], {"transform": key.transAxes, "in_layout": False}
+    text = {"transform": key.transAxes, "in_layout": False}
     key.text(0, 0.75, "A person checks each pixel that may", **text)
     key.text(0, 0.45, "belong to a nucleus. In 100 pixels:", **text)
     key.text(0, 0.1, "■ checks: 1 each", color=GREY, **text)
-    key.text(0.44, 0.1, f"■ missed pixels: {MISS} each", color=orange, **text)
+    key.text(0.44, 0.1, f"■ missed pixels: {MISS} each", color=PINK, **text)
     for above, below, (title, one) in zip(maps, bills, networks.items(), strict=True):
         _draw_map(above, recorded.maps(one, test)[IMAGE] / 255, test.mask(IMAGE) == 1)
         above.set_title(title)
@@ -50,20 +50,19 @@ def bills_figure() -> Figure:
 
 
 def _draw_map(axis: Axes, f: np.ndarray, nucleus: np.ndarray) -> None:
-    """Draw P(nucleus) in grey, with the pixels of nuclei that nobody checks in orange."""
+    """Draw P(nucleus) in grey, with the pixels of nuclei that nobody checks in pink."""
     axis.imshow(f, cmap="gray", vmin=0, vmax=1)
     missed = nucleus & (MISS * f <= 1)
-    axis.imshow(np.where(missed, 1.0, np.nan), cmap=ListedColormap([directions()[0]]))
+    axis.imshow(np.where(missed, 1.0, np.nan), cmap=ListedColormap([PINK]))
     axis.set_axis_off()
 
 
 def _draw_bills(axis: Axes, counts: Counts) -> None:
     """Draw the promised and the paid bill of 100 pixels, each as checks and misses."""
     costs = bill(counts, MISS)
-    orange = directions()[0]
     for row, (name, total) in enumerate({"promised": costs.expected, "paid": costs.paid}.items()):
         axis.barh(row, 100 * costs.checked, color=GREY)
-        axis.barh(row, 100 * (total - costs.checked), left=100 * costs.checked, color=orange)
+        axis.barh(row, 100 * (total - costs.checked), left=100 * costs.checked, color=PINK)
         axis.text(100 * total + 2, row, f"{100 * total:.0f}", va="center", weight="bold")
         axis.text(-2, row, name, ha="right", va="center")
     axis.set(xlim=(-36, 112), ylim=(1.5, -0.5))
