@@ -20,7 +20,7 @@ def confidence_and_accuracy(logs: Mapping[str, Log], best: float | None = None) 
 
     Args:
         logs: title of a panel -> rows of a training log. A title without ASLP is one of BCE.
-        best: highest accuracy that a network can reach, drawn as a line.
+        best: accuracy of deciding by the true posterior, drawn as a line.
     """
     figure, axes = new_panels(len(logs), 3.6, 3.4, sharey=True)
     notes = []
@@ -38,7 +38,7 @@ def confidence_and_accuracy(logs: Mapping[str, Log], best: float | None = None) 
         axis.set(xlim=(0, 1.14 * epoch[-1]), ylim=(50, 100), title=title)
         if best is not None:
             axis.axhline(100 * best, xmax=1 / 1.14, color=ink(), linestyle="-.", linewidth=1)
-            axis.text(0, 101 * best, " ceiling of accuracy", fontsize=9, va="bottom")
+            axis.text(0, 101 * best, " deciding by the true π", fontsize=9, va="bottom")
         ends = " and ".join(f"{curve[-1]:.1f}" for curve in curves.values())
         nearest = epoch[abs(confidence - accuracy).argmin()]
         notes.append(f"{title}: {ends} % ({points} points), nearest at epoch {nearest:.0f}")
