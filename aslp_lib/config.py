@@ -220,10 +220,10 @@ class Settings:
         """
         names = class_names(self.classes)
         if self.data in DATASETS:
-            own = CLASS_NAMES.get(self.data, ())
-            expected = f"{own}, those of {self.data}. Leave them out, or choose other data"
-            require("classes", names, names in ((), own), expected)
-            names = own
+            embedded = CLASS_NAMES.get(self.data, ())
+            expected = f"{embedded}, those of {self.data}. Leave them out, or choose other data"
+            require("classes", names, names in ((), embedded), expected)
+            names = embedded
         for name in BINARY_ONLY if names else ():
             value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
             expected = f"{default!r} with classes, because it is for an object and its background"

@@ -21,8 +21,8 @@ SCORED = ("ece", "class_ece", "gap", "nll", "brier", "accuracy", "mean_iou")
 class CalibrationOfClasses(Metric):
     """Calibration errors and other scores of K classes, in memory that does not grow.
 
-    torchmetrics' own `MulticlassCalibrationError` keeps the confidence of every pixel. Of several
-    processes, the sums are added.
+    torchmetrics' own `MulticlassCalibrationError` keeps the confidence of every pixel. The sums
+    of several processes are added.
 
     >>> metric = CalibrationOfClasses(3, names=("ece", "mean_iou"))
     >>> probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])

@@ -50,7 +50,7 @@ def test_printing_does_not_stop_a_command(elsewhere, closed):
 @pytest.mark.fault
 @pytest.mark.parametrize("flags", [[], ["-u"]], ids=["buffered", "unbuffered"])
 def test_a_command_goes_on_when_the_reader_of_its_output_ends(elsewhere, flags):
-    """As in `main_ASLP.py 2>&1 | head -1`."""
+    """The reader may end first, as in `main_ASLP.py 2>&1 | head -1`."""
     reader, writer = os.pipe()
     os.close(reader)
     assert run(COMMAND, *flags, stdout=writer, stderr=writer).returncode == 0

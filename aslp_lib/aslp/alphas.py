@@ -388,16 +388,16 @@ def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: 
     Torch would load what fits, and report the rest afterwards. A state without any entry of this
     module is left to torch, which reports the missing entries unless `strict=False` allows them.
     """
-    own = alphas.state_dict()
+    current = alphas.state_dict()
     saved = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
-    if not saved.keys() & own.keys():
+    if not saved.keys() & current.keys():
         return
     advice = "Load the whole state_dict of an AdaptiveAlpha of the same technique, rule, number of "
     advice += "classes and number of images."
-    layout, expected = ({k: tuple(v.shape) for k, v in each.items()} for each in (saved, own))
+    layout, expected = ({k: tuple(v.shape) for k, v in each.items()} for each in (saved, current))
     require("the layout of the alphas", layout, layout == expected, f"{expected}. {advice}")
     del state[f"{prefix}_extra_state"]  # torch would take it for an unexpected entry
-    ours, theirs = (each.pop("_extra_state").tolist() for each in (own, saved))
+    ours, theirs = (each.pop("_extra_state").tolist() for each in (current, saved))
     names = "[beta, noise], with which the alphas were learned,"
     require(names, theirs, theirs == ours, f"{ours}. {advice}")
     # Rounding in half precision may have moved an alpha beyond its limit.

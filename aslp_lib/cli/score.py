@@ -198,7 +198,7 @@ def _content(
 ) -> dict[str, Any]:
     """Return the content of the JSON file: by set and method, a record or a list with one per seed.
 
-    Of a single method on a single set, it is the record alone.
+    A single method on a single set has its record alone.
     """
     rows: dict[str, dict[str, Any]] = {}
     for name, label in [(name, label) for name, methods in seeds[0].items() for label in methods]:

@@ -110,8 +110,8 @@ def check_data(
     ignored = any(pixels[IGNORED] for pixels in drawn.values())
     if train:
         place, pixels = str(root / "Train"), drawn["Train"]
-        shown = bool(classes or pixels[1] or not pixels.any())
-        result.attempt(folders.require_object, place, ignore_index, ignored, shown)
+        has_object = bool(classes or pixels[1] or not pixels.any())
+        result.attempt(folders.require_object, place, ignore_index, ignored, has_object)
         number = sum(map(len, train.values()))
         expected = "two or more: one to train, one to validate. Add some."
         result.attempt(require, f"the number of images in {place}", number, number > 1, expected)

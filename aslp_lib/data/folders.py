@@ -195,13 +195,13 @@ def paper_layout(
     root = Path(root)
     folders, notes = _with_images(find_folders(root, "Train"))
     require_sets(root, "Train", folders)
-    found = {folder: find_images(folder / "Image") for folder in folders}
-    refuse_shared_stems(found)
+    images_of = {folder: find_images(folder / "Image") for folder in folders}
+    refuse_shared_stems(images_of)
     images, masks = dict[str, Path](), dict[str, Path]()
-    for folder, own in found.items():
-        of_folder = find_masks(folder, reading.get("classes"))
-        images |= own
-        masks |= {stem: of_folder[stem] for stem in own if stem in of_folder}
+    for folder, of_folder in images_of.items():
+        masks_of_folder = find_masks(folder, reading.get("classes"))
+        images |= of_folder
+        masks |= {stem: masks_of_folder[stem] for stem in of_folder if stem in masks_of_folder}
     place = f"{' and '.join(f'Train/{folder.name}' for folder in folders)} in {root}"
     lists = read_lists(root, images)
     tests, notes_on_tests = paper_tests(root, size, limit=limit, **reading)
@@ -328,12 +328,12 @@ def require_labels(ignore_index: int | None, dataset: ImageSet) -> None:
     def any_mask_has(label: int) -> bool:
         return any((dataset.mask(i) == label).any() for i in range(len(dataset)))
 
-    shown = bool(dataset.classes) or any_mask_has(1)
+    has_object = bool(dataset.classes) or any_mask_has(1)
     ignored = ignore_index is not None and any_mask_has(IGNORED)
-    require_object(f"the set {dataset.name}", ignore_index, ignored, shown)
+    require_object(f"the set {dataset.name}", ignore_index, ignored, has_object)
 
 
-def require_object(place: str, ignore_index: int | None, ignored: bool, shown: bool) -> None:
+def require_object(place: str, ignore_index: int | None, ignored: bool, has_object: bool) -> None:
     """Raise ValueError unless training masks of a place show an object and what is to be ignored.
 
     >>> require_object("mydata/Train", None, False, False)
@@ -341,9 +341,9 @@ def require_object(place: str, ignore_index: int | None, ignored: bool, shown: b
     ValueError: the number of masks with an object in mydata/Train is 0; expected one or more. \
 Store the object as 255.
     """
-    require_ignored_label(ignore_index, ignored, shown)
+    require_ignored_label(ignore_index, ignored, has_object)
     noun = f"the number of masks with an object in {place}"
-    require(noun, 0, shown, "one or more. Store the object as 255.")
+    require(noun, 0, has_object, "one or more. Store the object as 255.")
 
 
 def without_masks(folder: Path) -> bool:

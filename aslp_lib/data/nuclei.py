@@ -106,9 +106,9 @@ def nuclei(
 ) -> DataSplits:
     """Load the nuclei: 150 to 170 training crops, a validation set and five test sets.
 
-    The set `test` holds 120 crops of histology from 10 fields of view, whatever the seed. Of the
-    other 19 fields, `data_seed` draws 6 for validation. Tiles of a field resemble each other, so no
-    field is in two sets.
+    The set `test` holds 120 crops of histology from 10 fields of view, whatever the seed.
+    `data_seed` draws 6 of the other 19 fields for validation. Tiles of a field resemble each other,
+    so no field is in two sets.
 
     The other test sets are shifted. `fluorescence` and `rare_formats` (fluorescence of other
     experiments) are inverted, so that all sets show dark nuclei on a bright background.

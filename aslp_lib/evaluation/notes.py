@@ -12,7 +12,7 @@ from aslp_lib.metrics.float_levels import finite_logits
 FEW = 100
 """Number of images below which a note warns that the intervals are too narrow."""
 FEW_FOR_ECE = 50
-"""The same for intervals of the ECE of images without groups."""
+"""Number below which the note says so of the intervals of the ECE of images without groups."""
 RARE = 1e-3
 """Share of the pixels below which a class counts as not predicted."""
 STRAY = 1e-4
@@ -32,8 +32,8 @@ def facts(counts: AnyCounts) -> dict[str, float]:
     Returns:
         The shares of foreground in the masks and in the predictions; the share of the wrong pixels
         whose probability is exactly 0 or 1 (0 if no pixel is wrong); and the number of images, or
-        of groups of images. Of K classes, the background is the class that is predicted most, the
-        third fact is unknown, NaN, and there is the number K, "classes".
+        of groups of images. With K classes, the class that is predicted most takes the place of the
+        background, the third fact is unknown, NaN, and the number K is added as "classes".
     """
     if isinstance(counts, ClassCounts):
         confusion = counts.confusion.sum(axis=0)

@@ -152,7 +152,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
         sections.append(_section(name, methods, evaluation))
         conclusions[name] = [_conclusion(evaluation, name, label) for label in methods]
     pairs = sum(len(methods) - 1 for methods in evaluation.counts.values())
-    number = len(_judged(evaluation)) * pairs
+    number = len(_compared(evaluation)) * pairs
     individual = INDIVIDUAL.format(number) if number else ""
     note = (
         "A difference is the method's score minus that of the first one. "
@@ -175,7 +175,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
     )
 
 
-def _judged(evaluation: Evaluation) -> list[Score]:
+def _compared(evaluation: Evaluation) -> list[Score]:
     """Return the scores in which the verdict compares each method with the first one."""
     main = evaluation.columns(Visibility.MAIN)
     return [score for score in main if score.better in ("less", "more")]
@@ -191,8 +191,8 @@ def _conclusion(evaluation: Evaluation, name: str, label: str) -> Markup:
     if collapsed:
         text += f" Not compared, because {collapsed[0]} predicts one class."
     elif label != first:
-        judged = _judged(evaluation)
-        pairs = {s.name: evaluation.difference(name, label, first, s) for s in judged}
+        scores = _compared(evaluation)
+        pairs = {s.name: evaluation.difference(name, label, first, s) for s in scores}
         text += f" {verdict(first, pairs)}"
     return bold(label) + text
 
@@ -377,11 +377,11 @@ def _section(name: str, methods: dict[str, AnyCounts], evaluation: Evaluation) -
 def _class_figure(evaluation: Evaluation, name: str, method: str) -> Figure:
     """Draw the reliability diagrams of the classes with the most pixels."""
     counts, rows = {method: evaluation.counts[name][method]}, evaluation.of_classes[name, method]
-    shown = sorted(rows, key=lambda label: rows[label]["share"])[-FIGURES:]
+    largest = sorted(rows, key=lambda label: rows[label]["share"])[-FIGURES:]
     diagrams = {
         label: reliability_tables(counts, evaluation.bins, k)[method]
         for k, label in enumerate(rows)
-        if label in shown
+        if label in largest
     }
     return figures.class_diagrams(diagrams, method)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -265,8 +265,8 @@ class Evaluation:
             counts, ends = self.counts[name][method], {}
             if counts.independent > 1:
                 for score in self._with_intervals():
-                    found = self.interval(name, method, score)
-                    ends[score.name] = (found.low, found.high) if math.isfinite(found.low) else None
+                    _, low, high = astuple(self.interval(name, method, score))
+                    ends[score.name] = (low, high) if math.isfinite(low) else None
             records[name][method] = {
                 **{key: _finite(value) for key, value in self.scores[name][method].items()},
                 "images": len(counts),
@@ -311,8 +311,10 @@ class Evaluation:
             for key in names or self.known:
                 row[key] = _finite(self.scores[name][method][key])
                 if ALL_SCORES[key] in bounded:
-                    found = self.interval(name, method, ALL_SCORES[key])
-                    row |= {f"{key}_low": _finite(found.low), f"{key}_high": _finite(found.high)}
+                    _, low, high = map(
+                        _finite, astuple(self.interval(name, method, ALL_SCORES[key]))
+                    )
+                    row |= {f"{key}_low": low, f"{key}_high": high}
             rows.append(row)
         return rows
 

@@ -249,13 +249,13 @@ def collect(experiment: Experiment, file: Path, processes: int = 1) -> pd.DataFr
     ):
         known = records.read(file, experiment.settings) if file.exists() else NO_RECORDS
         data = experiment.data() if known.empty else _joined_data(file, experiment.data())
-        found = NO_RECORDS
+        collected = NO_RECORDS
         for of_run in compare(experiment, processes, known):
-            found = pd.concat([found, of_run], ignore_index=True)
-            joined = pd.concat([found, known], ignore_index=True)
+            collected = pd.concat([collected, of_run], ignore_index=True)
+            joined = pd.concat([collected, known], ignore_index=True)
             whole = joined[~records.keyed(joined).duplicated()]
             records.save(file, whole, experiment.settings, experiment.seeds, data)
-    return found
+    return collected
 
 
 def _joined_data(file: Path, current: records.Data) -> records.Data:
@@ -341,14 +341,14 @@ def recorded(
     sets = experiment.sets(training, data)
     kinds = experiment.recalibrations(training)
     asked = list(product((records.NONE, *kinds), sets))
-    found = {(row["recalibration"], row["set"]): row for row in known.to_dict("records")}
-    if missing := {name: sets[name] for kind, name in asked if (kind, name) not in found}:
+    rows = {(row["recalibration"], row["set"]): row for row in known.to_dict("records")}
+    if missing := {name: sets[name] for kind, name in asked if (kind, name) not in rows}:
         run = experiment.run(folder, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            found = _records(run, data, missing, kinds, progress=progress) | found
-    return pd.DataFrame([found[pair] for pair in asked])
+            rows = _records(run, data, missing, kinds, progress=progress) | rows
+    return pd.DataFrame([rows[pair] for pair in asked])
 
 
 def _options(training: Settings) -> dict[str, Any]:
@@ -385,7 +385,7 @@ def _records(
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
     fitted = load_recalibrations(settings, method, network, folder, kinds)
-    own = {"method": method, "options": _options(settings), "seed": settings.seed}
+    of_run = {"method": method, "options": _options(settings), "seed": settings.seed}
     last = read_log(folder.log)[-1]
     alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}
     rows = {}
@@ -394,7 +394,7 @@ def _records(
             part.cache()
         scored = _scored(network, part, settings, {records.NONE: None, **fitted})
         for kind, fields in scored.items():
-            identity = {"recalibration": kind, "set": name, **own}
+            identity = {"recalibration": kind, "set": name, **of_run}
             rows[kind, name] = {**identity, **fields, "seconds": seconds, **alphas}
     return rows
 

@@ -75,8 +75,8 @@ def paired_differences(
     band = _factor(score) * smallest
     axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
     notes = []
-    found = verdicts(list(differences.values()), smallest, score.better)
-    for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
+    words = verdicts(list(differences.values()), smallest, score.better)
+    for row, ((label, paired), verdict) in enumerate(zip(differences.items(), words, strict=True)):
         axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
         notes.append(f"{label}: {paired.text(score, '+')}, {verdict}")
     figure.set_label(

@@ -263,7 +263,7 @@ def one_per_seed(
     """
     selected = select(records[records["set"] == name], {method: options}, [recalibration])
     if selected.empty or selected.seed.duplicated().any():
-        choices = sorted({str(own) for own in records.options[records.method == method]})
+        choices = sorted(set(map(str, records.options[records.method == method])))
         raise ValueError(
             f"records of {method!r} with {recalibration!r} on {name!r} are not unique: there are "
             f"{len(selected)}; expected one per seed. Choose among the options "

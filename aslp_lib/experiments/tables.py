@@ -167,11 +167,11 @@ class SeedScores:
         compared: Compared = {}
         for score in scores:
             pairs = {k: paired_difference(methods[k], methods[first], score.name) for k in others}
-            found = {label: paired for label, paired in pairs.items() if paired is not None}
+            known = {label: paired for label, paired in pairs.items() if paired is not None}
             smallest = SMALLEST if score.visibility == Visibility.COMPARED else 0
-            words = verdicts(list(found.values()), smallest, score.better)
-            judged = zip(found.items(), words, strict=True)
-            compared[score.name] = {label: (paired, word) for (label, paired), word in judged}
+            words = verdicts(list(known.values()), smallest, score.better)
+            pairs_with_words = zip(known.items(), words, strict=True)
+            compared[score.name] = {k: (paired, word) for (k, paired), word in pairs_with_words}
         return compared
 
     def best(self, name: str, score: Score) -> str | None:
@@ -190,8 +190,8 @@ class SeedScores:
         costs = {k: part.assign(cost=score.cost(part[score.name])) for k, part in methods.items()}
         first, *others = sorted(costs, key=lambda label: costs[label].cost.mean())
         paired = [paired_difference(costs[label], costs[first], "cost") for label in others]
-        found = [difference for difference in paired if difference is not None]
-        return first if verdicts(found, smallest=0) == ["worse"] * len(others) else None
+        defined = [difference for difference in paired if difference is not None]
+        return first if verdicts(defined, smallest=0) == ["worse"] * len(others) else None
 
     def sentences(
         self, name: str, compared: Compared, scores: Sequence[Score] = COMPARED
@@ -208,13 +208,13 @@ class SeedScores:
             if _collapsed(records):
                 yield "Not compared", f", because it predicts one class: {label}."
         for score, verdict in product(scores, get_args(Verdict)):
-            found = [
+            texts = [
                 f"{label} ({paired.text(score, '+')})"
                 for label, (paired, its_verdict) in compared[score.name].items()
                 if its_verdict == verdict
             ]
-            if found:
-                yield f"{score.heading}, {verdict}", f", compared with {first}: {', '.join(found)}."
+            if texts:
+                yield f"{score.heading}, {verdict}", f", compared with {first}: {', '.join(texts)}."
 
     def table(self, name: str, columns: Sequence[Score] = COLUMNS) -> str:
         """Format the scores on a set as a Markdown table, with intervals over images.
@@ -234,25 +234,25 @@ class SeedScores:
             options: the chosen scores and digits.
         """
         columns = options.columns(self.columns(Visibility.TABLES))
-        judged = [score for score in options.columns(COMPARED) if score.better is not None]
+        scores = [score for score in options.columns(COMPARED) if score.better is not None]
         parts = []
         for name in self.methods:
-            found = self.sentences(name, self.compared(name, judged), judged)
-            parts += [self.table(name, columns), "\n".join(map("".join, found))]
-        if judged and any(len(methods) > 2 for methods in self.methods.values()):
+            sentences = self.sentences(name, self.compared(name, scores), scores)
+            parts += [self.table(name, columns), "\n".join(map("".join, sentences))]
+        if scores and any(len(methods) > 2 for methods in self.methods.values()):
             parts.append(INDIVIDUAL)
         return "\n\n".join(filter(None, parts))
 
     def caption(self, columns: Sequence[Score], intervals: bool) -> str:
         """Explain the cells of a table, and warn of what its notes are about."""
         parts = [part for methods in self.methods.values() for part in methods.values()]
-        shown = intervals and any(
+        with_intervals = intervals and any(
             math.isfinite(_means(part, score)[:2].sum(skipna=False))
             for part in parts
             for score in columns
         )
-        explanation = f"{MEANS}{INTERVALS if shown else ''}. {BOLD}"
-        return " ".join([explanation, *map(first_sentence, self.notes(intervals=shown))])
+        explanation = f"{MEANS}{INTERVALS if with_intervals else ''}. {BOLD}"
+        return " ".join([explanation, *map(first_sentence, self.notes(intervals=with_intervals))])
 
     def rows(self, names: Collection[str]) -> list[dict[str, object]]:
         """Return the rows of a CSV file by column.

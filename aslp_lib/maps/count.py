@@ -366,9 +366,9 @@ def _naming(path: Path, parts: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 def require_ignored(sets: Iterable[Any], reading: ReadOptions) -> None:
     """Raise ValueError if the grey level to ignore has no pixel in any set, or leaves no object."""
     sets = list(sets)
-    shown = bool(reading.classes) or any(c.table[:, 1].any() for c in sets)
+    has_object = bool(reading.classes) or any(c.table[:, 1].any() for c in sets)
     ignored = any(c.columns["ignored"].any() for c in sets if "ignored" in c.columns)
-    require_ignored_label(reading.ignore_index, ignored, shown)
+    require_ignored_label(reading.ignore_index, ignored, has_object)
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:

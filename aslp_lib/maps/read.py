@@ -36,7 +36,7 @@ class PNG(PngImageFile):
     once = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
     """Chunks that determine how a PNG looks. If one is repeated, Pillow uses the last one, and a
     viewer uses the first one or refuses the file."""
-    held = b""
+    last_byte = b""
     """Last byte of the compressed data that were read."""
 
     def _open(self) -> None:
@@ -58,10 +58,10 @@ class PNG(PngImageFile):
 
         Without it, the data have no end at which Pillow would stop before the last row.
         """
-        data = self.held
+        data = self.last_byte
         while len(data) < 2 and (more := super().load_read(read_bytes)):
             data += more
-        self.held = data[-1:]
+        self.last_byte = data[-1:]
         return data[:-1]
 
 
@@ -155,8 +155,8 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
             them, for masks that average several annotators. "refuse" also raises an error if the
             grey levels look like class indices or a label to ignore, see `is_binary`.
-        ignore_index: grey level of pixels to ignore, or their index in a palette. Of an image with
-            a palette, the indices are then read instead of the colours; and if all other pixels
+        ignore_index: grey level of pixels to ignore, or their index in a palette. If an image has
+            a palette, its indices are then read instead of its colours; and if all other pixels
             are 0 or 1, those are the labels, without a threshold. A grey palette that shows the
             background brighter than the object raises an error.
 
@@ -295,12 +295,12 @@ def _check_palette_order(
         )
 
 
-def require_ignored_label(ignore_index: int | None, ignored: bool, shown: bool) -> None:
+def require_ignored_label(ignore_index: int | None, ignored: bool, has_object: bool) -> None:
     """Raise ValueError if `ignore_index` marks no pixel of a set of masks, or all of the object.
 
     Args:
         ignored: a mask has such a pixel.
-        shown: a mask shows an object besides.
+        has_object: a mask shows an object besides.
     """
     if ignore_index is None:
         return
@@ -310,7 +310,7 @@ def require_ignored_label(ignore_index: int | None, ignored: bool, shown: bool) 
         "another grey level than the object's, because all other pixels of the masks are "
         f"background. Leave --ignore-index out if it is the object's; {CLASSES_ADVICE}."
     )
-    require(name, ignore_index, shown, expected)
+    require(name, ignore_index, has_object, expected)
 
 
 def is_binary(values: np.ndarray) -> bool:

@@ -65,9 +65,9 @@ def true_class_logit(logits: Tensor, labels: Tensor) -> Tensor:
     tensor([-2.])
     """
     if labels.dim() < logits.dim():
-        own = labels.unsqueeze(1)
-        others = logits.scatter(1, own, -torch.inf).logsumexp(dim=1)
-        return logits.gather(1, own).squeeze(1) - others
+        indices = labels.unsqueeze(1)
+        others = logits.scatter(1, indices, -torch.inf).logsumexp(dim=1)
+        return logits.gather(1, indices).squeeze(1) - others
     return torch.where(labels > 0.5, logits, -logits)
 
 

@@ -86,10 +86,10 @@ class EarlyStopping(KeptWeights[NoOptions]):
 
     The temperature is fitted anew after each epoch (`scaled_nll`), because a network that is
     temperature-scaled after training should be selected by what it scores then. For K classes, the
-    NLL as trained selects, because the counts hold no logits to scale. Of several equal
-    epochs, the first is kept. Training still runs to its last epoch, because the learning-rate
-    schedule depends on the number of epochs, and a later epoch may be better. The log is that of
-    the network in training.
+    NLL as trained selects, because the counts hold no logits to scale. If several epochs are equal,
+    the first is kept. Training still runs to its last epoch, because the learning-rate schedule
+    depends on the number of epochs, and a later epoch may be better. The log is that of the network
+    in training.
 
     Source: the criterion is that of Berta et al., arXiv 2501.19195, 2025.
     """

@@ -107,9 +107,9 @@ class Method(nn.Module, Generic[OptionsT]):
     The training loop calls the hooks of a method and knows no method by its name.
 
     State is held in buffers, so that it moves with `.to(device)` and is saved in every checkpoint.
-    Of several processes, each holds all of the state and calls the hooks with its own images. State
-    that follows from the weights or from the validation is the same in all of them. State of images
-    is shared in `after_validation`, as ASLP does.
+    With several processes, each holds all of the state and calls the hooks with its own images.
+    State that follows from the weights or from the validation is the same in all of them. State of
+    images is shared in `after_validation`, as ASLP does.
 
     >>> from aslp_lib.methods import METHODS
     >>> method = METHODS["focal"](images=2, options=METHODS["focal"].Options(gamma=2.0))

@@ -175,7 +175,7 @@ def ece(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
 def ece_of_bins(sums: ImageBins) -> np.ndarray:
     """Compute the ECE from sums over bins (..., bins), for all leading axes.
 
-    Of the bins of K classes side by side, it is the class-wise ECE, the mean ECE of the classes.
+    If the bins of K classes lie side by side, it is the class-wise ECE, the mean over the classes.
     Source: Kull et al., NeurIPS 2019; Nixon et al., CVPR Workshops 2019 ("static").
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))

@@ -207,10 +207,10 @@ def checked_batch(
     if ignore_index is not None:
         valid |= labels == ignore_index
     if not bool(valid.all()):
-        found = short_repr(torch.unique(labels[~valid]).tolist())
+        unknown = short_repr(torch.unique(labels[~valid]).tolist())
         advice = "Pass ignore_index if this label marks pixels to ignore"
         raise ValueError(
-            f"labels hold {found}; expected classes from 0 to {classes - 1}, as {name} have "
+            f"labels hold {unknown}; expected classes from 0 to {classes - 1}, as {name} have "
             f"{classes} channels. {advice}."
         )
     return values.detach().reshape(*shape[:2], pixels), labels

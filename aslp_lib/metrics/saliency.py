@@ -205,8 +205,8 @@ Source: Everingham et al., IJCV 2010 (PASCAL VOC).
 dice = ImageMean(_dice)
 """Dice coefficient (F1) of foreground at threshold 1/2, `2 TP / (2 TP + FP + FN)`.
 
-Threshold and images are those of `iou`. Of one image, it is `2 IoU / (1 + IoU)`; the means over
-images are not related in this way.
+Threshold and images are those of `iou`. For one image, it is `2 IoU / (1 + IoU)`; the means
+over images are not related in this way.
 
 Source: Dice, Ecology 1945.
 """

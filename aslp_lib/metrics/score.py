@@ -33,7 +33,7 @@ class Visibility(IntEnum):
     MAIN = 2
     """The table in the terminal and the first table of a report."""
     COMPARED = 3
-    """The same tables, with a further column of differences from the first method."""
+    """The tables of `MAIN`, with a further column of differences from the first method."""
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,10 @@ class Logistic(Recalibration):
             return (inputs * (share * f * (1 - f))) @ inputs.T
 
         start, options = np.array([1.0, 0.0]), {"gtol": 1e-13, "max_trust_radius": 1e6}
-        found = minimize(loss, start, jac=True, hess=hessian, method="trust-ncg", options=options)
+        fit = minimize(loss, start, jac=True, hess=hessian, method="trust-ncg", options=options)
         # The minimiser stops at a small gradient; where the minimum is flat, a last step is needed.
-        step = np.linalg.lstsq(hessian(found.x), loss(found.x)[1])[0]
-        return type(self)(*(found.x - step))
+        step = np.linalg.lstsq(hessian(fit.x), loss(fit.x)[1])[0]
+        return type(self)(*(fit.x - step))
 
     def transform(self, logits: Tensor) -> Tensor:
         """Compute `a z + b`; with a slope of 0, also of infinite logits."""

@@ -245,7 +245,7 @@ class Recalibration(nn.Module):
         """Return the counts of the recalibrated predictions.
 
         Floats keep their levels, whose logits change. Grey levels are replaced by
-        `recalibrated_grey_levels`. Of the columns, the result has names and groups, because others
+        `recalibrated_grey_levels`. The result keeps the columns of names and groups; the others
         need the pixels.
 
         >>> from aslp_lib.recalibration import Temperature

@@ -1,8 +1,8 @@
 """The training loop, for any training method, with a checkpoint after each epoch.
 
 In one process, a resumed training ends with the same weights, bit for bit: all random numbers
-derive from (seed, purpose, epoch), and the learning rate is a function of the step. Of several
-processes, each computes its share of every batch; accelerate averages the gradients
+derive from (seed, purpose, epoch), and the learning rate is a function of the step. With
+several processes, each computes its share of every batch; accelerate averages the gradients
 (DistributedDataParallel), and methods share what they keep per image after each epoch.
 """
 

@@ -24,8 +24,8 @@ def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> AnyCo
     They are `ClassCounts` if the set has classes, otherwise `Counts`.
 
     `settings.validate_at` selects logits at the size of the network's input, or 8-bit
-    maps at each image's own size. Of several processes, each counts an equal share of the images,
-    and all return the counts of the whole set.
+    maps at each image's own size. With several processes, each counts an equal share of the
+    images, and all return the counts of the whole set.
 
     >>> from aslp_lib import networks
     >>> settings = Settings(device="cpu", limit=4)

@@ -235,7 +235,7 @@ def test_logits_and_labels_of_any_dtype():
 
 
 def test_invalid_ids_that_are_not_read_leave_the_alpha_of_their_image(monkeypatch):
-    """As on other devices, where a check would synchronise the device."""
+    """On other devices, no value is read, because a check would synchronise them."""
     logits, ids, _ = batch()
     known = alpha_gradient(logits, ids, THREE)
     ids[0, 0, 0], ids[1, 0, 0] = 3, -1

@@ -32,7 +32,7 @@ from aslp_lib.training import checkpoints
 from aslp_lib.training.checkpoints import TrainingState
 
 CASES = int(os.environ.get("FUZZ_CASES", "0"))
-"""Of each reader in the long mode; 0 for the short one, whose cases are always the same."""
+"""Number of cases of each reader; 0 for the short run, whose cases are always the same."""
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -156,7 +156,7 @@ def test_sizes_that_differ_are_named(paper_root, kind, image, mask):
 
 
 def test_an_image_on_its_side_goes_with_its_upright_mask(paper_root):
-    """As a camera stores it, and says so in its EXIF."""
+    """Cameras store such images, and say so in the EXIF."""
     sod = paper_tests(paper_root, 32)[0]["SOD"]
     path, mask = sod.images[sod.stems[1]], sod.masks[sod.stems[1]]
     picture, exif = Image.open(path), Image.Exif()

@@ -109,7 +109,7 @@ def test_a_verdict_takes_the_whole_family_into_account():
 
 
 def test_rank_correlation_counts_pairs_in_the_same_order():
-    """Of four ways without ties, Spearman's coefficient is 1 - 6 sum d^2 / (4 * 15)."""
+    """For four methods without ties, Spearman's coefficient is 1 - 6 sum d^2 / (4 * 15)."""
     for order in itertools.permutations(range(4)):
         frame = pd.DataFrame({"set": "test", "seed": 0, "posterior_error": range(4)}, range(4))
         frame = frame.assign(**dict.fromkeys(RANKED, order))

@@ -20,7 +20,7 @@ from aslp_lib.metrics.structure import centroid
     st.sampled_from([0, 0.8, 1]), st.sampled_from([np.uint8, bool, np.int64]), st.integers(0, 99),
 )  # fmt: skip
 def test_any_map_is_counted_pixel_by_pixel(shape, share, saturated, dtype, seed):
-    """Of any shape, saturated or not, without foreground or without background."""
+    """Maps have any shape, are saturated or not, and may lack foreground or background."""
     rng = np.random.default_rng(seed)
     mask = (rng.random(shape) < share).astype(dtype)
     prediction = rng.integers(0, 256, shape, dtype=np.uint8)

@@ -198,7 +198,7 @@ def test_weights_of_another_training_are_not_used_and_their_maps_not_scored(
 
 
 class Overflows(DenseNetwork):
-    """Of the second image."""
+    """Network whose logits overflow at the second image."""
 
     def __init__(self):
         super().__init__()

@@ -20,7 +20,7 @@ ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if kind.needs != "images"]
 
 @st.composite
 def counts(draw):
-    """Of 1 to 3 images with 4 to 64 grey levels, some pixels in all."""
+    """Draw the counts of 1 to 3 images with 4 to 64 grey levels and some pixels."""
     levels = 4 * draw(st.integers(1, 16))
     shape = (draw(st.integers(1, 3)), 2, levels)
     table = draw(arrays(np.int64, shape, elements=st.integers(0, 9)))

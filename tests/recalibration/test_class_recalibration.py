@@ -57,7 +57,7 @@ def test_the_nll_is_the_minimum_that_scipy_finds_on_all_logits_at_once(case, kin
     rows, ids = z.movedim(1, -1).reshape(-1, classes), labels.flatten()
 
     def loss(parameters):
-        """Of inverse temperatures, and offsets if there are more parameters than one."""
+        """Compute the NLL for inverse temperatures, and for offsets if there are any."""
         at = torch.tensor(parameters, requires_grad=True)
         slopes, offsets = (*at.split(classes), 0.0)[:2]
         value = cross_entropy(slopes * rows + offsets, ids, ignore_index=IGNORED)
@@ -166,7 +166,7 @@ def test_log_odds_keep_their_digits():
 
 
 def test_isotonic_is_scikit_learn_s_of_each_class_normalised():
-    """Of tied logits, so that every level has one value."""
+    """Logits are tied, so that every level has one value."""
     z, labels = drawn(4)
     z = 3.0 * (z > 1)
     fitted = ClassIsotonic().fit_classes(batches(z, labels, 3))

@@ -50,7 +50,7 @@ def batch(name=""):
 
 
 def drawn(classes=4, shape=(12, 9), images=7, seed=0, ignored=0.0, absent=(), rounded=False):
-    """The same for K classes, with a bias; ignored pixels have the label 255."""
+    """Draw logits and labels of K classes, with a bias; ignored pixels have the label 255."""
     generator = torch.Generator().manual_seed(seed)
     z = 3 * torch.randn(images, classes, *shape, generator=generator, dtype=torch.float64)
     z = z.round() if rounded else z

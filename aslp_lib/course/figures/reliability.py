@@ -17,7 +17,7 @@ AXES: Mapping[Of, tuple[str, str, int]] = {
 }
 """What is predicted, its outcome, and the smallest prediction."""
 OF_A_CLASS = ("probability of the class, %", "frequency of the class, %", 0)
-"""The same for one of several classes."""
+"""Prediction, outcome and smallest prediction of one of several classes."""
 
 
 @themed

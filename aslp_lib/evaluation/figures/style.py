@@ -142,10 +142,10 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
             named = [c for name, c in known.items() if method.lower().startswith(name.lower())]
             used = {colour for colour, _ in looks_of.values()}
             looks_of[method] = (named[0], "-") if named and named[0] not in used else next(others)
-        colour, own = looks_of[method]
+        colour, usual = looks_of[method]
         taken = {line for other, line, _ in chosen.values() if other == colour}
-        wanted = (_line(change[0]) if change else own, *LINES)
-        chosen[label] = colour, next((x for x in wanted if x not in taken), own), next(marks)
+        wanted = (_line(change[0]) if change else usual, *LINES)
+        chosen[label] = colour, next((x for x in wanted if x not in taken), usual), next(marks)
     return chosen
 
 

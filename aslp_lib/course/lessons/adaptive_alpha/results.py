@@ -26,8 +26,8 @@ def mc_runs() -> pandas.DataFrame:
     """Read nine runs of MC with hard inversion, scored on the validation images that set the bound.
 
     Returns:
-        Of each run, the confidence of its targets and of the network, the accuracy, and the width
-        of the middle 80 % of its alphas.
+        A row per run: the confidence of its targets and of the network, the accuracy, and the
+        width of the middle 80 % of its alphas.
     """
     files = {"shapes": "techniques_shapes", "photographs": "comparison_photographs"}
     runs = {
