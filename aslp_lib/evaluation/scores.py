@@ -221,7 +221,7 @@ class Evaluation:
             left out.
         """
         rows = {k: row for k, row in self.scores[name].items() if not self.one_class(name, k)}
-        if score.better is None or len(rows) < 2:
+        if len(rows) < 2:
             return None
         best, *others = sorted(rows, key=lambda method: score.cost(rows[method][score.name]))
         differences = [self.difference(name, best, other, score, score.cost) for other in others]
