@@ -116,7 +116,7 @@ def gaps(parts: Mapping[str, tuple[float, float]], title: str) -> Figure:
             colour = directions()[int(gap < 0)] if abs(gap) > 0.5 else axis.get_facecolor()
             axis.plot(gap, row, mark, color=colour, markeredgecolor=ink(), ms=7)
     for mark, label in (("o", "as trained"), ("s", "scaled")):
-        axis.plot([], [], mark, color="none", markeredgecolor=ink(), ms=7, label=label)
+        axis.plot([], [], mark, color=BCE, markeredgecolor=ink(), ms=7, label=label)
     xlabel = "underconfident  ←  confidence minus accuracy, points  →  overconfident"
     axis.set(title=title, xlabel=xlabel, yticks=range(len(parts)), yticklabels=parts, xlim=(-5, 22))
     axis.invert_yaxis()
