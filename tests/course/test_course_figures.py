@@ -116,7 +116,11 @@ DRAWN = {
     "entropies": (({"easy": (0.9, 0.3), "hard": (0.5, 0.7)},), [
         entropy(np.linspace(0.5, 1, 251)), [[0.9, 0.3]], [[0.5, 0.7]],
     ]),
-    "predictions": ((SHAPES, [0], {"A": EVERY_GREY[None] / 255}), [EVERY_GREY / 255]),
+    # Dark pixels are pink.
+    "predictions": (
+        (SHAPES, [0], {"A": EVERY_GREY[None] / 255}, {"A": EVERY_GREY[None] < 9}, "dark"),
+        [EVERY_GREY / 255, np.where(EVERY_GREY < 9, 1, -1)],
+    ),
     "paid_bills": (({"all": {"BCE": np.sqrt(COSTS)}}, "title"), [np.sqrt(COSTS), [100, 100]]),
     "excess_over_bound": (({"HI": [0.01, 0.02]}, {"HI": [0.03, 0.04]}), [
         [0.01, 0.02], [0.03, 0.04], [0.01, 0.03], [0.02, 0.04],

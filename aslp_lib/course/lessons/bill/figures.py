@@ -21,8 +21,8 @@ def predictions(
     dataset: ImageSet,
     indices: Sequence[int],
     maps: Mapping[str, np.ndarray],
-    pink: Mapping[str, np.ndarray] | None = None,
-    meaning: str = "",
+    pink: Mapping[str, np.ndarray],
+    meaning: str,
 ) -> Figure:
     """Draw images beside predicted maps, all with the outline of the label.
 
@@ -32,7 +32,7 @@ def predictions(
         indices: indices of the images in the set.
         maps: label -> P(y=1) of the whole set.
         pink: label -> pixels of the whole set that are filled in the map.
-        meaning: what the filled pixels are; without any, a map has the median of its background.
+        meaning: what the filled pixels are.
     """
     figure = new_figure(2 * len(maps) + 2.8, 2 * len(indices) + 0.3)
     grid = figure.subplots(len(indices), len(maps) + 1, squeeze=False)
@@ -42,10 +42,8 @@ def predictions(
         mask = dataset.mask(i)
         for axis, (name, f) in zip(axes[1:], maps.items(), strict=True):
             grey = axis.imshow(f[i], cmap="gray", norm=PowerNorm(0.5, 0, 1))
-            note = f"background: {np.median(f[i][mask == 0]):.2f}"
-            if pink:
-                axis.imshow(np.ma.masked_equal(pink[name][i], 0), cmap=ListedColormap([PINK]))
-                note = f"{pink[name][i].sum()} {meaning}"
+            axis.imshow(np.ma.masked_equal(pink[name][i], 0), cmap=ListedColormap([PINK]))
+            note = f"{pink[name][i].sum()} {meaning}"
             axis.set_title(f"f of {name}\n{note}")
             notes.append(f"{name}, {note}")
         for axis in axes:
@@ -71,5 +69,6 @@ def paid_bills(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Fig
         COSTS, panels, "cost of a miss, in checks", title, across={"check everything": 100},
         digits=".0f", xscale="log", xticks=(5, 10, 20, 50), ylim=(0, 145),
     )  # fmt: skip
-    figure.axes[0].grid(axis="x", linewidth=0.5)
+    for axis in figure.axes:
+        axis.grid(axis="x", linewidth=0.5)
     return figure
