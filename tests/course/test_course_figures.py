@@ -81,8 +81,8 @@ DRAWN = {
         1 / (1 + np.exp(-LOGITS)) - 3 / 4, [[np.log(3), entropy(0.75)]], [[np.log(3), 0]],
         [[-np.log(3), 0], [-np.log(3), 1]],
     ]),
-    "areas_of_images": ((SHARES, {"as trained": LOW, "undone": HIGH}, 0.4), [
-        np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH], [[0, 20], [100, 80]],
+    "noise_kept": ((SHARES, {"bias": LOW, "gain": HIGH}), [
+        np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH],
     ]),
     # The mean, and a bar.
     "divisions": (({"A": np.array([0.04, 0.06, 0.06, 0.0612])},), [

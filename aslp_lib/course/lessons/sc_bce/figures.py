@@ -1,4 +1,4 @@
-"""Figures of SC-BCE: the loss over the logit, what less confidence corrects, and areas."""
+"""Figures of SC-BCE: the loss over the logit, what less confidence corrects, and noise."""
 
 from collections.abc import Mapping, Sequence
 
@@ -56,31 +56,24 @@ def loss_over_logit(doses: Sequence[float], pixels: Mapping[str, float]) -> Figu
 
 
 @themed
-def areas_of_images(truth: np.ndarray, readings: Mapping[str, np.ndarray], dose: float) -> Figure:
-    """Plot the area of foreground that a network finds in images over the true area.
-
-    A line in the first panel shows what a network that predicts the minimiser would find.
+def noise_kept(area: np.ndarray, kept: Mapping[str, np.ndarray]) -> Figure:
+    """Plot the share of its pixels' variance that the gradient of a weight keeps, by image.
 
     Args:
-        truth: (images,) share of foreground in the labels.
-        readings: title of the panel -> (images,) share that is found; as trained first.
-        dose: d = alpha*beta of the training.
+        area: (images,) share of foreground.
+        kept: name of the weight -> (images,) share of the variance.
     """
-    figure, axes = new_panels(len(readings), 3.3, 3.7, sharey=True)
-    ends, notes = np.array([0, 100]), []
-    for axis, (title, found) in zip(axes, readings.items(), strict=True):
-        axis.plot(100 * truth, 100 * found, "o", color=GREEN, ms=4, label="crop")
-        axis.plot(ends, ends, color=ink(), linewidth=0.8, label="correct")
-        axis.set(xlabel="area in the labels, %", title=title, xlim=(0, 80), ylim=(0, 80))
-        error = 100 * abs(found - truth).mean()
-        notes.append(f"{title} {100 * found.mean():.0f} %, mean error {error:.0f} points")
-    line = (1 - dose) * ends + 50 * dose
-    axes[0].plot(ends, line, color=GREEN, label="a network that predicts $f^*$")
-    axes[0].set_ylabel("area by the network, %")
-    legend_below(figure, axes[0])
+    figure, (axis,) = new_panels(1, 5.6, 3.6)
+    notes, looks = [], ({"color": ink(), "mfc": "none"}, {"color": GREEN})
+    for (name, shares), look in zip(kept.items(), looks, strict=True):
+        axis.plot(100 * area, 100 * shares, "o", ms=4, label=name, **look)
+        low, middle, high = 100 * shares.min(), 100 * shares.mean(), 100 * shares.max()
+        notes.append(f"{name}, from {low:.0f} to {high:.0f} %, on average {middle:.0f} %")
+    axis.set(xlabel="foreground in the labels, %", ylabel="variance kept, %", ylim=(-3, 103))
+    legend_below(figure, axis)
     figure.set_label(
-        f"Area found in {len(truth)} images over that of their labels, on average "
-        f"{100 * truth.mean():.0f} %: {'; '.join(notes)}."
+        f"Variance that the gradient of a weight keeps in {len(area)} images, over their share of "
+        f"foreground: {'; '.join(notes)}."
     )
     return figure
 
