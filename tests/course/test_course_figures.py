@@ -84,9 +84,13 @@ DRAWN = {
     "noise_kept": ((SHARES, {"bias": LOW, "gain": HIGH}), [
         np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH],
     ]),
-    # The mean, and a bar.
-    "divisions": (({"A": np.array([0.04, 0.06, 0.06, 0.0612])},), [
-        [[5, 0], [5, 1]], [[5.53, 8]], [[6, 0], [6.25, 3]],
+    # The promise, the mean, and a bar.
+    "draws": ((np.array([0.04, 0.06, 0.06, 0.0612]), 0.06), [
+        [[5, 0], [5, 1]], [[5.53, 6]], [[6, 0], [6.25, 3]],
+    ]),
+    # Crops, and means of fields.
+    "by_field": ((np.array([0.02, 0.2, 0.1]), np.array([1, 0, 0])), [
+        [[0, 2], [1, 20], [1, 10]], [[1, 15], [0, 2]],
     ]),
     "paired_by_seed": (({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [
         [0.1, 0.3], [0.2, 0.1],

@@ -1,4 +1,4 @@
-"""Figures of missed shares, and of the bill over the number of labelled fields."""
+"""Figures of missed shares by draw and by field, and of the bill over the labelled fields."""
 
 from collections.abc import Mapping
 
@@ -7,24 +7,6 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.curves import curves
 from aslp_lib.evaluation.figures.style import GREY, ink, new_figure, themed
-
-
-def missed_over_threshold(shares: np.ndarray, chosen: int, tempting: int) -> Figure:
-    """Plot mean missed shares over the threshold, of 100 images that choose and of new ones.
-
-    Args:
-        shares: missed share of each image at each grey level; the first 100 images choose.
-        chosen, tempting: grey levels of the threshold with and without the reserve.
-    """
-    f, new = np.maximum(np.arange(45) - 0.5, 0) / 255, 100 * shares[100:].mean(axis=0)
-    reserved = (100 * shares[:100].sum(axis=0) + 100) / 101
-    lines = {"1,000 new images": new[:45], "100 with the reserve": reserved[:45]}
-    points = {name: (f[chosen], values[chosen]) for name, values in lines.items()}
-    points["new images, tempting threshold"] = f[tempting], new[tempting]
-    return curves(
-        f, {"mean missed share, %": lines}, "threshold", "100 images choose, 1,000 new ones test",
-        points=points, across={"promise: 5 %": 5}, digits=".2g", xlim=(0, None), ylim=(0, None),
-    )  # fmt: skip
 
 
 def paid_over_labels(labelled: np.ndarray, paid: Mapping[str, np.ndarray]) -> Figure:
@@ -38,26 +20,50 @@ def paid_over_labels(labelled: np.ndarray, paid: Mapping[str, np.ndarray]) -> Fi
 
 
 @themed
-def divisions(missed: Mapping[str, np.ndarray], risk: float = 0.05) -> Figure:
-    """Plot histograms of the share that is missed on new images, one panel per kind of division.
+def draws(missed: np.ndarray, ours: float, risk: float = 0.05) -> Figure:
+    """Plot a histogram of what new images miss, over draws of the images that choose.
 
     Args:
-        missed: how the images are divided -> the mean missed share of each division.
+        missed: mean missed share of the new images of each draw.
+        ours: the same of the draw that we had, which is marked.
         risk: the promised share.
     """
-    figure = new_figure(6.6, 4.6)
-    axes = figure.subplots(len(missed), squeeze=False, sharex=True, sharey=True)[:, 0]
-    notes = []
-    for axis, (label, shares) in zip(axes, missed.items(), strict=True):
-        axis.hist(100 * shares, np.arange(1.5, 7.75, 0.25), color=GREY)
-        axis.axvline(100 * risk, color=ink(), linewidth=2)
-        axis.plot(100 * shares.mean(), 8, "v", color=axis.get_facecolor(), ms=9)
-        title = f"{label}: {100 * (shares > risk).mean():.0f} of 100 beyond {100 * risk:g} %"
-        axis.set(ylabel="divisions", title=title)
-        notes.append(f"{title}, mean {100 * shares.mean():.1f} %")
-    axes[-1].set(xlabel="missed on new images, %")
+    figure = new_figure(6.2, 2.9)
+    axis = figure.subplots()
+    axis.hist(100 * missed, np.arange(0.25, 10.5, 0.25), color=GREY)
+    for share, line, label in ((risk, "-", "promise"), (ours, ":", "our 100")):
+        axis.axvline(100 * share, color=ink(), linestyle=line, label=label)
+    axis.plot(100 * missed.mean(), 6, "v", color=axis.get_facecolor(), ms=9)
+    axis.set(xlabel="missed on new images, %", ylabel="draws", xlim=(0, 10))
+    axis.legend()
     figure.set_label(
-        f"Missed shares of {len(shares)} divisions. {'; '.join(notes)}. A line marks "
-        f"{100 * risk:g} %, a triangle the mean."
+        f"Missed shares of {len(missed)} draws, mean {100 * missed.mean():.1f} % (triangle): "
+        f"{100 * (missed > risk).mean():.0f} of 100 are beyond {100 * risk:g} %. Ours: "
+        f"{100 * ours:.1f} %."
+    )
+    return figure
+
+
+@themed
+def by_field(shares: np.ndarray, field: np.ndarray, risk: float = 0.05) -> Figure:
+    """Plot the missed share of each crop, one column per field, in the order of the fields' means.
+
+    Args:
+        shares: missed share of each crop.
+        field: number of the field of each crop.
+        risk: the promised share.
+    """
+    means = np.bincount(field, shares) / np.bincount(field)
+    place = np.argsort(np.argsort(means))
+    figure = new_figure(6.2, 2.9)
+    axis = figure.subplots()
+    axis.plot(place[field], 100 * shares, "o", color=GREY, ms=4)
+    axis.plot(place, 100 * means, "_", color=ink(), ms=14, mew=2.5)
+    axis.axhline(100 * risk, color=ink(), linestyle=":")
+    axis.set(xlabel="field", ylabel="missed, %", xticks=[])
+    figure.set_label(
+        f"Missed shares of {len(shares)} crops by field. Means of the fields: from "
+        f"{100 * means.min():.0f} to {100 * means.max():.0f} %. A dotted line marks "
+        f"{100 * risk:g} %."
     )
     return figure

@@ -197,15 +197,18 @@ def noise(counts: Counts, rng: np.random.Generator) -> Counts:
 
 
 def synthetic() -> tuple[np.ndarray, np.ndarray]:
-    """Return maps and masks of 1,100 shapes, uint8 (N, H, W); the first 100 are for choosing.
+    """Return maps (float32) and masks of 1,100 shapes, (N, H, W); the first 100 are for choosing.
 
     The first 100 images are the course's validation images, and the others are new. The maps are
     those of the shipped BCE network, temperature-scaled.
     """
-    network, known = recorded.load("bce"), recorded.settings_of("shapes").load_data().validation
-    fit = Temperature().fit(recorded.count(network, known))
-    sets = known, Shapes("new", 1000, seed=1)
-    scaled = Recalibrated(network, fit)
-    maps = [recorded.maps(scaled, images) for images in sets]
-    masks = [images.masks[:, 0].numpy() for images in sets]  # type: ignore[attr-defined]
-    return np.concatenate(maps), np.concatenate(masks)
+    settings, network = recorded.settings_of("shapes"), recorded.load("bce")
+    known, new = settings.load_data().validation, Shapes("new", 1000, seed=1)
+    scaled = Recalibrated(network, Temperature().fit(recorded.count(network, known)))
+    maps = [
+        by_name["f"]
+        for images in (known, new)
+        for _, by_name in predicted_maps(scaled, images, settings, {"f": None}, floats=True)
+    ]
+    masks = [images.masks[:, 0].numpy() for images in (known, new)]  # type: ignore[attr-defined]
+    return np.stack(maps), np.concatenate(masks)
