@@ -5,8 +5,7 @@ from aslp_lib.course.lessons.distribution_shift.laboratory import (
     PINK,
     area,
     decisions,
+    marked,
     median_temperatures,
-    nll_over_temperature,
-    redrawn,
     table_of_bills,
 )
