@@ -5,7 +5,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
-import pandas
 import pytest
 import torch
 from matplotlib.text import Text
@@ -21,6 +20,7 @@ from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
+from aslp_lib.metrics.bootstrap import Interval
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
@@ -46,7 +46,6 @@ SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 6
 SURE.table[0, :, 204] = 40, 60
 CALIBRATED = Counts(SURE.table.copy())
 CALIBRATED.table[0, :, 204] = 20, 80
-FIELDS = Counts.join([SURE, CALIBRATED])
 RARE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.2 for 100 pixels, 30 of them foreground
 RARE.table[0, :, 51] = 70, 30
 LOGITS = np.linspace(-4, 6, 201)
@@ -138,14 +137,16 @@ DRAWN = {
         ALPHA[:, 1], ALPHA[:, 2], BOUND,
     ]),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
-    "chance": (({100: 2.0, 400: 1.0}, 1.0, 400), [[2, 1], [[100, 2], [400, 1]], [[400, 1]]]),
-    # Accuracies of 60 and 80 %, confidence 80 %.
-    "in_fields": (({"BCE": FIELDS, "ASLP (MC)": FIELDS},), [[[60, 20], [80, 0]]]),
-    "plans": (
-        ((pandas.DataFrame({"BCE": [50.0]}), pandas.DataFrame({"BCE": [60.0]})),
-         {"BCE": (31, 61), "ASLP (MC), undone": (48, 48)}),
-        [[[31, 61], [50, 60]], [[48, 48]]],
+    "chance": ((np.array([0.5, 1.0]), {"BCE": 5.7}), [[[5.7, 0], [5.7, 1]]]),
+    "in_fields": (
+        ({"BCE": np.array([3.0, 1.0]), "ASLP (MC)": np.array([2.0, 4.0])}, "ECE, %", [1, 0]),
+        [[1, 3], [4, 2]],
     ),
+    "verdicts": (
+        ({"ECE": Interval(-2, -3, -1), "bill": Interval(0, -1, 1), "NLL": Interval(2, 1, 3)},),
+        [[[-2, 0]], [[-3, 0], [-1, 0]], [[2, 2]]],
+    ),
+    "seeds_and_fields": ((np.array([[0.1, -0.1], [0.2, 0.3]]),), [[[0.1, -0.1], [0.2, 0.3]]]),
     "over_epochs": (([row | {"loss": row["nll"]} for row in LOG], 2, 3), [
         [0.3, 0.5], [80, 97], [90, 80],
     ]),

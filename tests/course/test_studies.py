@@ -5,9 +5,7 @@ import pytest
 from aslp_lib.course.lessons.evaluation import (
     by_field,
     coverage_study,
-    difference,
     further_runs,
-    table,
 )
 from aslp_lib.course.recorded import FOLDER, read_arrays, settings_of
 from aslp_lib.metrics import calibration
@@ -76,12 +74,3 @@ def test_early_stopping_was_recorded_on_the_shipped_crops():
     for part, crops in (("validation", data.validation), ("test", data.tests["test"])):
         assert kept[part].sum(axis=1).tolist() == crops.masks.flatten().bincount().tolist()
     assert kept["epoch"] == 29  # as the lesson says
-
-
-def test_a_table_shows_scores_and_paired_intervals():
-    constant, perfect = (Counts(np.zeros((2, 2, 256), np.int64)) for _ in range(2))
-    constant.table[:, 1, 204] = perfect.table[:, 1, 255] = 5  # Brier scores 0.04 and 0
-    extra = difference(constant, perfect, calibration.brier, "+.2f")
-    shown = table(["", "pays", "more"], {"A": (55.1, extra), "B": (50.0, "")}).data.splitlines()
-    cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in shown[-2:]]
-    assert cells == [["A", "55", "+0.04 to +0.04"], ["B", "50", ""]]

@@ -1,15 +1,13 @@
-"""Figures of intervals, of chance, of scores in fields of view, and of bills."""
+"""Figures of intervals, of chance, of scores in fields of view, and of verdicts."""
 
 from collections.abc import Mapping
 
 import numpy as np
-import pandas
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, draw_legend, ink, legend_below, looks, themed
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, looks, themed
+from aslp_lib.metrics.bootstrap import Interval
 
 
 @themed
@@ -37,70 +35,73 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray]) -> Figu
 
 
 @themed
-def chance(means: Mapping[int, float], floor: float, worth: float) -> Figure:
-    """Plot the mean ECE of calibrated samples over their size, down to a noise floor.
-
-    Args:
-        means: number of independent pixels -> mean ECE, %.
-        floor: noise floor of a test set, %.
-        worth: number of independent pixels with this floor.
-    """
-    figure, (axis,) = new_panels(1, 5.2, 3.2, "Mean ECE of a calibrated network")
-    axis.loglog(*zip(*means.items(), strict=True), "-o", color=ink(), label="independent pixels")
-    axis.axhline(floor, color=GREY, linestyle="--", label="noise floor of our crops")
-    about = f"about {round(worth, -3):,.0f}"
-    axis.plot(worth, floor, "D", color=GREY, ms=9, label=about)
-    axis.set(xlabel="independent pixels", ylabel="mean ECE, %")
-    axis.set_xticks([*means], [f"{n:,}" for n in means])
-    axis.set_yticks([0.5, 1, 2, 3], ["0.5", "1", "2", "3"])
-    axis.minorticks_off()
+def chance(eces: np.ndarray, networks: Mapping[str, float]) -> Figure:
+    """Plot a histogram of the ECEs that chance makes, beside the ECEs of networks, all in %."""
+    figure, (axis,) = new_panels(1, 6.2, 2.8, "ECEs of a calibrated network on our fields")
+    axis.hist(eces, bins=np.arange(0, 7, 0.1), color=GREY, label="signs flipped at random")
+    for label, (colour, line, _) in looks(networks).items():
+        axis.axvline(networks[label], color=colour, linestyle=line, linewidth=2.5, label=label)
+    axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylabel="flips")
     legend_below(figure, axis)
-    falls = ", ".join(f"{value:.1f} % of {n:,}" for n, value in means.items())
-    figure.set_label(f"Mean ECE of independent pixels: {falls}; {floor:.1f} % (floor) of {about}.")
+    ends = ", ".join(f"{label} {value:.1f}" for label, value in networks.items())
+    figure.set_label(f"ECEs of chance, %: mean {eces.mean():.1f}, all below 3. Networks: {ends}.")
     return figure
 
 
 @themed
-def in_fields(networks: Mapping[str, Counts]) -> Figure:
-    """Plot the ECE of networks in single fields of view, over their mean accuracy."""
-    figure, (axis,) = new_panels(1, 5.2, 3.2, "ECE in each of ten fields of view")
-    fields = [[c[c.group_index == k] for k in range(c.independent)] for c in networks.values()]
-    accuracy = 100 * np.mean([[calibration.accuracy(c) for c in row] for row in fields], axis=0)
-    hardest, easiest, notes = accuracy.argmin(), accuracy.argmax(), []
-    for (label, (colour, _, mark)), row in zip(looks(networks).items(), fields, strict=True):
-        values = [100 * calibration.ece(c) for c in row]
-        axis.plot(accuracy, values, mark, color=colour, label=label, ms=8)
-        notes.append(f"{label} {values[hardest]:.1g} → {values[easiest]:.1g}")
-    axis.set(xlabel="accuracy in the field, mean of both, %", ylabel="ECE, %", ylim=(0, None))
+def in_fields(scores: Mapping[str, np.ndarray], name: str, order: np.ndarray) -> Figure:
+    """Plot a score of two networks in each field of view, and join the two.
+
+    Args:
+        scores: network -> its scores, one a field.
+        name: name of the score.
+        order: the fields from left to right.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 2.8, f"{name} in ten fields of view")
+    values = np.array([*scores.values()])[:, order]
+    axis.vlines(range(len(order)), *values, color=ink(), linewidth=0.8)
+    for (label, (colour, _, mark)), row in zip(looks(scores).items(), values, strict=True):
+        fill = "none" if label.endswith("scaled") else "full"
+        axis.plot(row, mark, color=colour, fillstyle=fill, mew=2, label=label, ms=8)
+    axis.set(xlabel="fields, the dearest for scaled BCE on the left", ylabel=name, xticks=[])
+    axis.set_ylim(0, 1.08 * values.max())
     legend_below(figure, axis)
-    figure.set_label(f"ECE, %, from the hardest to the easiest field: {', '.join(notes)}.")
+    ends = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(scores, values, strict=True))
+    figure.set_label(f"{name}, from the dearest to the cheapest field: {ends}.")
     return figure
 
 
 @themed
-def plans(
-    runs: tuple[pandas.DataFrame, pandas.DataFrame], shipped: Mapping[str, tuple[float, float]]
-) -> Figure:
-    """Plot paid over planned bills of 100 pixels, and the line on which the plan holds.
+def verdicts(differences: Mapping[str, Interval]) -> Figure:
+    """Plot intervals of ASLP minus BCE, in % of BCE's score, and say which network each favours."""
+    figure, (axis,) = new_panels(1, 7.4, 3.2, "ASLP (MC) minus BCE, as trained")
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    purple, notes = looks(["ASLP (MC)"])["ASLP (MC)"][0], []
+    for y, (score, found) in enumerate(differences.items()):
+        favours = "not resolved"
+        if found.excludes_zero:
+            favours = "ASLP better" if found.high < 0 else "BCE better"
+        colour = {"ASLP better": purple, "BCE better": ink()}.get(favours, GREY)
+        fill = "full" if found.excludes_zero else "none"
+        axis.hlines(y, found.low, found.high, color=colour, linewidth=2.5)
+        axis.plot(found.value, y, "D", color=colour, fillstyle=fill, mew=2, ms=8)
+        axis.text(1.02, y, favours, color=colour, transform=axis.get_yaxis_transform(), va="center")
+        notes.append(f"{score} {favours}")
+    axis.set(xlabel="difference, % of BCE's score", yticks=range(y + 1), yticklabels=differences)
+    axis.invert_yaxis()
+    figure.set_label(f"ASLP (MC) minus BCE, as trained: {', '.join(notes)}.")
+    return figure
 
-    Args:
-        runs: planned and paid bills of further runs, seeds x networks.
-        shipped: network -> planned and paid bill of the run that the laboratory has.
-    """
-    figure, (axis,) = new_panels(1, 7.4, 3.2, "Bills of 100 pixels")
-    axis.axline((50, 50), slope=1, color=ink(), linestyle="--", linewidth=1)
-    methods, notes = looks(dict.fromkeys(label.split(",")[0] for label in shipped)), []
-    for label, bill in shipped.items():
-        both = zip(bill, runs, strict=True)
-        planned, paid = (np.append(first, further.get(label, [])) for first, further in both)
-        colour, _, mark = methods[label.split(",")[0]]
-        fill = "full" if label in methods else "bottom" if "undone" in label else "none"
-        axis.plot(planned, paid, mark, color=colour, fillstyle=fill, mew=1.5, ms=8)
-        axis.scatter(*bill, s=200, facecolors="none", edgecolors=ink())
-        notes.append(f"{label} {planned.mean():.0f}, {paid.mean():.0f}")
-    for x, side in ((0.1, "costs more than planned"), (0.65, "costs less than planned")):
-        axis.text(x, 0.92, side, transform=axis.transAxes)
-    axis.set(xlabel="planned, checks", ylabel="paid, checks", ylim=(42, 66), aspect="equal")
-    draw_legend(figure, axis.lines, ["plan holds", *shipped], 2.6)
-    figure.set_label(f"Planned and paid bill, means of the runs: {'; '.join(notes)}.")
+
+@themed
+def seeds_and_fields(gain: np.ndarray) -> Figure:
+    """Show a difference for each seed and field of view, darker where it is larger."""
+    figure, (axis,) = new_panels(1, 5.2, 3.6, "What early stopping gains")
+    image = axis.imshow(gain, cmap="Greys", vmin=0, vmax=0.1)
+    for seed, field in np.argwhere(gain < 0):
+        axis.plot(field, seed, "x", color="black", ms=8)
+    axis.set(xlabel="field of view", ylabel="seed", xticks=[], yticks=[])
+    figure.colorbar(image, label="scaled NLL, nats lower")
+    fewer = (gain < 0).sum()
+    figure.set_label(f"Gain of each seed and field, {gain.mean():.3f} on average, {fewer} below 0.")
     return figure
