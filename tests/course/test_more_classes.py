@@ -91,10 +91,16 @@ def test_the_record_supports_the_lesson():
         assert abs(values(f"excess_{name}", "validation", "vector_scaling")).max() < 0.01
     low, high = student_interval(values("excess_boundary", "test", "vector_scaling"))
     assert low < 0 < high
-    trained, offsets = (values("bill", "test", kind) for kind in ("none", "vector_scaling"))
+    for score in ("ece", "ece_boundary"):  # vector scaling has the lowest of the three
+        for part in ("test", "fluorescence"):
+            offsets = values(score, part, "vector_scaling")
+            for kind in ("none", SCALED):
+                assert (offsets < 0.8 * values(score, part, kind)).all()
+    assert -0.05 < student_interval(values("plan", "test", "vector_scaling"))[1] < 0
+    trained, offsets = (values("plan", "test", kind) for kind in ("none", "vector_scaling"))
     assert (offsets < 0).sum() == 4 and round(offsets.mean()) == -6 and abs(trained).max() < 3
     assert (abs(offsets) > abs(trained)).sum() == 4
-    trained, offsets = (values("bill", "fluorescence", kind) for kind in ("none", "vector_scaling"))
+    trained, offsets = (values("plan", "fluorescence", kind) for kind in ("none", "vector_scaling"))
     assert (round(trained.mean()), round(offsets.mean())) == (-16, -3)
     assert (abs(offsets) < abs(trained)).all()
     iou, accuracy = (values(score, "test", "none") for score in ("iou_boundary", "accuracy"))

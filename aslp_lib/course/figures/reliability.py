@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import directions, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, directions, ink, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.top_label import Of
@@ -27,8 +27,8 @@ def reliability_dots(
     """Plot the frequency of the outcome in each bin over the bin's mean probability.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
-    says whether the bin is overconfident or underconfident in the predicted class, or, of one of
-    several classes, whether the class is promised too often or too rarely.
+    says whether the bin is overconfident or underconfident in the predicted class. The bars of one
+    of several classes are grey: below the diagonal, the class is promised too often.
 
     Args:
         panels: title -> counts, and which calibration is drawn: of two classes, top-label
@@ -38,7 +38,7 @@ def reliability_dots(
         leaders: say how many pixels the largest dot stands for.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
-    notes, verdicts = [], ("overconfident", "underconfident")
+    notes = []
     for axis, (title, (counts, of)) in zip(axes, panels.items(), strict=True):
         xlabel, ylabel, start = AXES.get(of, OF_A_CLASS)
         table = calibration.reliability(counts, of=of)
@@ -46,9 +46,7 @@ def reliability_dots(
         x, y, share = bins[:, (table.pixels > 0) & ~(bins[0] > end)]
         axis.plot([start, 100], [start, 100], "--", color=ink(), linewidth=1)
         under = (x < y) == (x >= 50)  # too low an f is too confident a background
-        if of not in AXES:
-            under, verdicts = x < y, ("promised too often", "promised too rarely")
-        colours = [directions()[int(k)] for k in under]
+        colours = [directions()[int(k)] for k in under] if of in AXES else GREY
         axis.vlines(x, x, y, colors=colours, linewidth=4)
         axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
@@ -72,7 +70,9 @@ def reliability_dots(
             f"{title}: {xlabel} and {ylabel}: {points}; {share[most]:.0f} % of the pixels are in "
             f"the bin of {x[most]:.0f} %"
         )
-    for height, name, colour in zip((0.9, 0.83), verdicts, directions(text=True), strict=True):
-        axes[0].text(0.04, height, name, color=colour, transform=axes[0].transAxes)
+    if any(of in AXES for _, of in panels.values()):
+        verdicts = zip(("overconfident", "underconfident"), directions(text=True), strict=True)
+        for height, (name, colour) in zip((0.9, 0.83), verdicts, strict=True):
+            axes[0].text(0.04, height, name, color=colour, transform=axes[0].transAxes)
     figure.set_label(f"Reliability diagrams. {'. '.join(notes)}.")
     return figure

@@ -12,12 +12,12 @@ from aslp_lib.course.recorded import FOLDER
 from aslp_lib.experiments.seed_statistics import student_interval
 
 VARIANTS: Mapping[str, str] = {
-    "none": "as trained",
-    "temperature_scaling": "temperature",
-    "vector_scaling": "vector scaling",
+    "as trained": "none",
+    "temperature": "temperature_scaling",
+    "vector scaling": "vector_scaling",
     "isotonic": "isotonic",
 }
-"""Recalibration in the record -> its label."""
+"""Label of a recalibration -> its name in the record."""
 PRICES: Mapping[str, float] = {"background": 0, "interior": 1, "boundary": 5}
 """Price of a pixel of each class."""
 
@@ -37,38 +37,43 @@ def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
 
     Args:
         quantity: a column of the record; `excess_NAME`, promised minus delivered share of a class;
-            or `bill`, by how much the price of the promised areas exceeds that of the delivered.
+            or `plan`, the price of the promised areas minus that of the delivered ones, the bill,
+            relative to the bill.
         part: name of the set.
-        recalibration: a key of `VARIANTS`.
+        recalibration: a name in the record, see `VARIANTS`.
     """
     record = read()
     rows = record[(record["set"] == part) & (record.recalibration == recalibration)]
     kind, _, name = quantity.partition("_")
-    if quantity == "bill":
-        promised, delivered = (
+    if quantity == "plan":
+        plan, bill = (
             sum(price * rows[f"{share}_{name}"] for name, price in PRICES.items())
             for share in ("probability", "frequency")
         )
-        return np.array(100 * (promised / delivered - 1))
+        return np.array(100 * (plan / bill - 1))
     if kind == "excess":
         return np.array(100 * (rows[f"probability_{name}"] - rows[f"frequency_{name}"]))
     return np.array(100 * rows[quantity])
 
 
-def over_splits(quantities: Mapping[str, tuple[str, str]], *recalibrations: str) -> Markdown:
+def over_splits(
+    quantities: Mapping[str, tuple[str, str]], *labels: str, digits: int = 1
+) -> Markdown:
     """Show the mean of quantities over the splits, with Student's 95 % interval.
 
     Args:
         quantities: heading -> name of the set, and quantity, see `values`.
-        recalibrations: keys of `VARIANTS` to show; all of them, unless given.
+        labels: keys of `VARIANTS` to show; all of them, unless given.
+        digits: number of decimal places.
     """
     rows = []
-    for recalibration in recalibrations or VARIANTS:
-        row = [VARIANTS[recalibration]]
+    for label in labels or VARIANTS:
+        row = [label]
         for part, quantity in quantities.values():
-            of_splits = values(quantity, part, recalibration)
+            of_splits = values(quantity, part, VARIANTS[label])
             low, high = student_interval(of_splits.tolist())
-            sign = "+" if quantity == "bill" or quantity.startswith("excess") else ""
-            row.append(f"{of_splits.mean():{sign}z.1f} [{low:{sign}z.1f}, {high:{sign}z.1f}]")
+            sign = "+" if quantity == "plan" or quantity.startswith("excess") else ""
+            style = f"{sign}z.{digits}f"
+            row.append(f"{of_splits.mean():{style}} [{low:{style}}, {high:{style}}]")
         rows.append(row)
     return table(["%", *quantities], rows)
