@@ -15,7 +15,6 @@ from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.course.lessons.bill.figures import COSTS
-from aslp_lib.course.lessons.release.bins import Spans
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import Effect
 from aslp_lib.data.shapes import Shapes
@@ -54,7 +53,6 @@ KEYS = ("epoch", "accuracy", "confidence", "nll", "scaled_nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 0.5, 1.0), (2, 0.9, 0.8, 0.3, 0.2, 2.0), (3, 0.8, 0.97, 0.5, 0.4, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
-SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 WORSE = Effect(0.02, 0.01, 0.03, p_value=0.0, equivalence=1.0, seeds=20)
@@ -171,7 +169,6 @@ DRAWN = {
         DIM, EVERY_GREY / 255,
         np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0),
     ]),
-    "overlapping_bins": ((SPANS, "title"), [[[0.5, 0.6], [0.8, 1.4]], [[0.6, 1.6], [0.8, 2.4]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
     "areas": (({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"), [
         [[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]],

@@ -1,4 +1,3 @@
 """How the authors' code differs from the paper."""
 
 from aslp_lib.course.lessons.release import figures
-from aslp_lib.course.lessons.release.bins import release_spans

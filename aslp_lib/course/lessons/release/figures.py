@@ -1,19 +1,17 @@
-"""Figures of simulated doses, of maps before and after normalisation, and of overlapping bins."""
+"""Figures of simulated doses, and of maps before and after normalisation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aslp_lib.course.figures import alphas_over_epochs
-from aslp_lib.course.figures.panels import new_panels, picture_grid
-from aslp_lib.course.lessons.release.bins import Spans
+from aslp_lib.course.figures.panels import picture_grid
 from aslp_lib.course.simulation import Trace
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import themed
 from aslp_lib.maps.write import min_max
 
 
@@ -58,35 +56,5 @@ def stretched_maps(
         f"{len(indices)} images of {dataset.name}, a column each: the image, the network's map, "
         "and the map after min-max normalisation; white is foreground. Fraction of pixels "
         f"predicted as foreground before and after: {'; '.join(notes)}."
-    )
-    return figure
-
-
-@themed
-def overlapping_bins(spans: Spans, title: str) -> Figure:
-    """Draw the confidences of each bin as a bar, in which the part that it shares is hatched.
-
-    The number beside a bar is the share of the pixels that the bin counts.
-    """
-    bins = np.arange(1, len(spans.high) + 1)
-    figure, (axis,) = new_panels(1, 6.4, 1.2 + 0.3 * len(bins), title)
-    low = np.maximum(spans.low, 0.5)  # the first bin begins at 0, but a confidence is at least 1/2
-    start = np.append(0.5, spans.high[:-1])
-    look: dict[str, Any] = {"edgecolor": ink(), "linewidth": 0.8}
-    label = "pixels of the bin itself"
-    axis.barh(bins, spans.high - start, left=start, color=GREY, label=label, **look)
-    label = "pixels of the bin before"
-    axis.barh(bins, start - low, left=low, color="none", hatch="///", label=label, **look)
-    for number, pixels in zip(bins, spans.pixels, strict=True):
-        axis.text(1.01, number, f"{100 * pixels / spans.total:.0f} %", va="center")
-    axis.set(xlim=(0.5, 1.06), ylim=(len(bins) + 0.6, 0.4), yticks=bins, ylabel="bin")
-    total = f"{100 * spans.times_counted:.0f} % in all"
-    label = f"confidence\n(right: share of the pixels that a bin counts, {total})"
-    axis.set(xticks=np.linspace(0.5, 1, 6), xlabel=label)
-    legend_below(figure, axis)
-    figure.set_label(
-        f"{title}: the confidences of each of {len(bins)} bins. Each after the first also counts "
-        f"pixels of the one before, so that a pixel is counted {spans.times_counted:.1f} times on "
-        "average."
     )
     return figure
