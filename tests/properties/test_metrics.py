@@ -16,7 +16,6 @@ from aslp_lib.metrics import SCORES, calibration, saliency, scores
 from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
-from aslp_lib.metrics.truth import against_posterior
 
 BINS = st.integers(1, 30)
 OF = st.sampled_from(["prediction", "foreground"])
@@ -313,23 +312,3 @@ def test_probabilities_are_counted_one_by_one_in_any_batches(p, levels, data):
     np.testing.assert_array_equal(found.counts.table, oracle)
     if oracle.any():
         assert found.compute() == pytest.approx(scores(Counts(oracle)), nan_ok=True)
-
-
-@pytest.mark.claim(
-    "scores",
-    "The posterior error is the sum of a calibration part and a grouping loss",
-    "evaluation: Which of the two scores should we believe?",
-)
-@given(maps(), st.data())
-def test_the_error_against_the_posterior_splits(drawn, data):
-    levels, _ = drawn
-    posterior = data.draw(arrays(np.float64, levels.shape, elements=st.floats(0, 1, width=32)))
-    p = levels / 255
-    total = ((p - posterior) ** 2).mean()
-    mean = np.empty_like(p)
-    for v in np.unique(levels):
-        mean[levels == v] = posterior[levels == v].mean()
-    parts = against_posterior(levels, posterior)
-    assert parts.total == pytest.approx(total, abs=1e-12)
-    assert parts.calibration == pytest.approx(((p - mean) ** 2).mean(), abs=1e-9)
-    assert parts.grouping == pytest.approx(((mean - posterior) ** 2).mean(), abs=1e-9)
