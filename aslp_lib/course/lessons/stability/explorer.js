@@ -88,8 +88,8 @@ function figure(area, population) {
   // Few ends of the axis of alpha, so that similar settings can be compared.
   const panels = [0.1, 0.2, 0.5, 1].map((top) => {
     const y = [[0, 2, 4, 6, 8, 10].map((v) => (v * 10 * top) / 100), "perturbation level alpha"];
-    const paths = plot("alphas of three images", [time, "epoch"], y, [["ink dashed", "bound"], ...names]);
-    const last = plot(`alphas after epoch ${epochs}`, [[-5, 0, 5, 10, 15], "margin of the image, nats"], y);
+    const paths = plot("alphas of three images", [time, "epoch"], y, [["ink thin", "bound"], ...names]);
+    const last = plot(`alphas after epoch ${epochs}`, [[-5, 0, 5, 10, 15], "margin with plain labels, nats"], y);
     return { top, paths, last };
   });
   const validation = plot("validation", [time, "epoch"], [[50, 75, 100], "% of the pixels"],
@@ -102,14 +102,14 @@ function figure(area, population) {
     const over = (value) => trace.map((state, i) => [i + 1, value(state)]);
     const tail = mean(trace.slice(-10).map((state) => mean(state.alpha)));
     paths.begin(`In the last 10 epochs the mean alpha is ${tail.toFixed(2)}, the bound ${bound.toFixed(2)}.`);
-    paths.line(over((state) => state.bound), "ink dashed thin");
+    paths.line(over((state) => state.bound), "ink thin");
     Object.values(examples).forEach((image, i) => paths.line(over((state) => state.alpha[image]), looks[i]));
     validation.begin(`At the end, confidence ${percent(confidence, 0)} and accuracy ${percent(accuracy, 0)}.`);
     validation.line(over((state) => 100 * state.confidence), "green");
     validation.line(over((state) => 100 * state.accuracy), "ink dotted");
     last.begin(`The bound is ${bound.toFixed(2)}.`);
     last.dots(Array.from(alpha, (value, i) => [margins[i], value]), "green");
-    last.line([[-5, bound], [15, bound]], "ink dashed thin");
+    last.line([[-5, bound], [15, bound]], "ink thin");
     const { rule, dynamics, step, weight, beta } = setting;
     const oscillates = rule === "aslp_mc" && dynamics === "release" && (step * weight * beta) / 2 >= 2 - 1e-9;
     const digits = oscillates ? 0 : 1;

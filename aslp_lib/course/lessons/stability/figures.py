@@ -54,7 +54,7 @@ def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
         axis.axhline(traces[title].bound[-1], color=ink(), linewidth=1)
         axis.plot(traces[title].margins, alpha, ".", color=ASLP, markersize=5 if is_small else 2)
         seaborn.rugplot(y=alpha, ax=axis, color=ASLP, alpha=0.3 if is_small else 0.03, height=0.04)
-        axis.set(xlabel="margin of the image, nats", title=title)
+        axis.set(xlabel="margin with plain labels, nats", title=title)
     all_alphas = np.concatenate([*alphas.values()])
     low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
     # The axis starts at 0, unless that would leave half of it empty.
@@ -73,17 +73,17 @@ def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
 def excess_over_bound(
     excess: Mapping[str, Sequence[float]], predicted: Mapping[str, Sequence[float]]
 ) -> Figure:
-    """Plot the excess of the alphas over MC's bound and its prediction, joined for each run.
+    """Plot the excess of the alphas over MC's bound and its predicted maximum, joined for each run.
 
     Args:
         excess: technique -> mean alpha minus the bound, one per seed.
-        predicted: technique -> the prediction for the same seeds.
+        predicted: technique -> the largest predicted excess for each of these seeds.
     """
     figure, (axis,) = new_panels(1, 5.6, 3.6)
     notes = []
     for place, name in enumerate(excess):
         ends = place - 0.2, place + 0.2
-        looks = ("o", ASLP, "measured, one per run"), ("D", GREY, "predicted")
+        looks = ("o", ASLP, "measured, one per run"), ("D", GREY, "largest predicted")
         for end, values, look in zip(ends, (excess[name], predicted[name]), looks, strict=True):
             mark, colour, label = look
             label = label if place == 0 else ""
@@ -98,7 +98,7 @@ def excess_over_bound(
     axis.set(xticks=range(len(excess)), xticklabels=excess, xlim=(-0.5, len(excess) - 0.3))
     axis.legend(loc="upper right", ncols=2)
     figure.set_label(
-        "Alpha minus the bound, measured and predicted for each run. Means over the runs: "
+        "Alpha minus the bound, measured and largest predicted for each run. Means over the runs: "
         f"{'; '.join(notes)}."
     )
     return figure
@@ -119,7 +119,7 @@ def feedback_loop(trace: Trace, title: str) -> Figure:
     time = ("epoch", (0, epochs // 2, epochs))
     alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
     left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: three images")
-    left.plot(epoch, trace.bound, "--", color=ink(), linewidth=1, label="bound")
+    left.plot(epoch, trace.bound, color=ink(), linewidth=1, label="bound")
     for name, (colour, line, _) in looks(trace.examples).items():
         left.plot(epoch, trace.alpha[:, trace.examples[name]], line, color=colour, label=name)
     is_high = trace.alpha[-10:].mean() > top / 2
@@ -129,10 +129,10 @@ def feedback_loop(trace: Trace, title: str) -> Figure:
     middle.plot(epoch, 100 * trace.confidence, color=ASLP, label="confidence")
     middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
     middle.legend(loc="lower right")
-    nats = ("reachable margin, nats", (-5, 5, 15))
+    nats = ("margin with plain labels, nats", (-5, 5, 15))
     right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"all images, epoch {epochs}")
     right.plot(trace.margins, trace.alpha[-1], ".", color=ASLP, markersize=3)
-    right.axhline(trace.bound[-1], color=ink(), linestyle="--", linewidth=1)
+    right.axhline(trace.bound[-1], color=ink(), linewidth=1)
     panels.figure.set_label(
         f"{title}. Alphas of three images over {epochs} epochs with their bound, in the last 10 "
         f"with a mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
