@@ -84,7 +84,7 @@ function describeAlphas(trace, tail, oscillates) {
 
 function figure(area, population) {
   const { margins, examples } = population, epochs = population.noise.length, time = [0, epochs / 2, epochs];
-  const looks = ["grey", "green dashed", "pink"], names = Object.keys(examples).map((name, i) => [looks[i], name]);
+  const looks = ["purple", "brown dashed", "pink"], names = Object.keys(examples).map((name, i) => [looks[i], name]);
   // Few ends of the axis of alpha, so that similar settings can be compared.
   const panels = [0.1, 0.2, 0.5, 1].map((top) => {
     const y = [[0, 2, 4, 6, 8, 10].map((v) => (v * 10 * top) / 100), "perturbation level alpha"];
@@ -93,7 +93,7 @@ function figure(area, population) {
     return { top, paths, last };
   });
   const validation = plot("validation", [time, "epoch"], [[50, 75, 100], "% of the pixels"],
-    [["green", "confidence"], ["ink dotted", "accuracy"]]);
+    [["purple", "confidence"], ["ink dotted", "accuracy"]]);
   return (setting) => {
     const trace = simulate(setting, population), { alpha, accuracy, confidence, bound } = trace[epochs - 1];
     const largest = Math.max(...trace.map((state) => Math.max(...state.alpha)));
@@ -105,10 +105,10 @@ function figure(area, population) {
     paths.line(over((state) => state.bound), "ink thin");
     Object.values(examples).forEach((image, i) => paths.line(over((state) => state.alpha[image]), looks[i]));
     validation.begin(`At the end, confidence ${percent(confidence, 0)} and accuracy ${percent(accuracy, 0)}.`);
-    validation.line(over((state) => 100 * state.confidence), "green");
+    validation.line(over((state) => 100 * state.confidence), "purple");
     validation.line(over((state) => 100 * state.accuracy), "ink dotted");
     last.begin(`The bound is ${bound.toFixed(2)}.`);
-    last.dots(Array.from(alpha, (value, i) => [margins[i], value]), "green");
+    last.dots(Array.from(alpha, (value, i) => [margins[i], value]), "purple");
     last.line([[-5, bound], [15, bound]], "ink thin");
     const { rule, dynamics, step, weight, beta } = setting;
     const oscillates = rule === "aslp_mc" && dynamics === "release" && (step * weight * beta) / 2 >= 2 - 1e-9;
