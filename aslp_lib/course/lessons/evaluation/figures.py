@@ -35,16 +35,21 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray]) -> Figu
 
 
 @themed
-def chance(eces: np.ndarray, networks: Mapping[str, float]) -> Figure:
-    """Plot a histogram of the ECEs that chance makes, beside the ECEs of networks, all in %."""
-    figure, (axis,) = new_panels(1, 6.2, 2.8, "ECEs of a calibrated network on our fields")
-    axis.hist(eces, bins=np.arange(0, 7, 0.1), color=GREY, label="signs flipped at random")
+def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Figure:
+    """Plot histograms of the ECEs that chance makes, beside the ECEs of the networks, all in %."""
+    figure, (axis,) = new_panels(1, 6.2, 2.8, "ECEs by chance, and of the networks")
+    notes = []
     for label, (colour, line, _) in looks(networks).items():
+        axis.hist(
+            eces[label], np.arange(0, 7, 0.1), color=colour, alpha=0.5, label=f"{label}, flips"
+        )
         axis.axvline(networks[label], color=colour, linestyle=line, linewidth=2.5, label=label)
+        notes.append(
+            f"{label} {networks[label]:.1f}, by chance {eces[label].mean():.1f} on average"
+        )
     axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylabel="flips")
     legend_below(figure, axis)
-    ends = ", ".join(f"{label} {value:.1f}" for label, value in networks.items())
-    figure.set_label(f"ECEs of chance, %: mean {eces.mean():.1f}, all below 3. Networks: {ends}.")
+    figure.set_label(f"ECEs, %: {'; '.join(notes)}, and always below 3.")
     return figure
 
 
@@ -76,15 +81,14 @@ def verdicts(differences: Mapping[str, Interval]) -> Figure:
     """Plot intervals of ASLP minus BCE, in % of BCE's score, and say which network each favours."""
     figure, (axis,) = new_panels(1, 7.4, 3.2, "ASLP (MC) minus BCE, as trained")
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
-    purple, notes = looks(["ASLP (MC)"])["ASLP (MC)"][0], []
-    for y, (score, found) in enumerate(differences.items()):
-        favours = "not resolved"
-        if found.excludes_zero:
-            favours = "ASLP better" if found.high < 0 else "BCE better"
-        colour = {"ASLP better": purple, "BCE better": ink()}.get(favours, GREY)
-        fill = "full" if found.excludes_zero else "none"
-        axis.hlines(y, found.low, found.high, color=colour, linewidth=2.5)
-        axis.plot(found.value, y, "D", color=colour, fillstyle=fill, mew=2, ms=8)
+    colours, notes = {name: look[0] for name, look in looks(["ASLP", "BCE"]).items()}, []
+    for y, (score, interval) in enumerate(differences.items()):
+        favours, colour, fill = "not resolved", ink(), "none"
+        if interval.excludes_zero:
+            better = "ASLP" if interval.high < 0 else "BCE"
+            favours, colour, fill = f"{better} better", colours[better], "full"
+        axis.hlines(y, interval.low, interval.high, color=colour, linewidth=2.5)
+        axis.plot(interval.value, y, "D", color=colour, fillstyle=fill, mew=2, ms=8)
         axis.text(1.02, y, favours, color=colour, transform=axis.get_yaxis_transform(), va="center")
         notes.append(f"{score} {favours}")
     axis.set(xlabel="difference, % of BCE's score", yticks=range(y + 1), yticklabels=differences)
@@ -96,11 +100,12 @@ def verdicts(differences: Mapping[str, Interval]) -> Figure:
 @themed
 def seeds_and_fields(gain: np.ndarray) -> Figure:
     """Show a difference for each seed and field of view, darker where it is larger."""
-    figure, (axis,) = new_panels(1, 5.2, 3.6, "What early stopping gains")
+    gain = gain[:, gain.mean(axis=0).argsort()[::-1]]
+    figure, (axis,) = new_panels(1, 4.2, 3.6, "What early stopping gains")
     image = axis.imshow(gain, cmap="Greys", vmin=0, vmax=0.1)
     for seed, field in np.argwhere(gain < 0):
         axis.plot(field, seed, "x", color="black", ms=8)
-    axis.set(xlabel="field of view", ylabel="seed", xticks=[], yticks=[])
+    axis.set(xlabel="fields, sorted by mean gain", ylabel="seed", xticks=[], yticks=[])
     figure.colorbar(image, label="scaled NLL, nats lower")
     fewer = (gain < 0).sum()
     figure.set_label(f"Gain of each seed and field, {gain.mean():.3f} on average, {fewer} below 0.")

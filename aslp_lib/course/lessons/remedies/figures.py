@@ -112,10 +112,10 @@ def gaps(parts: Mapping[str, tuple[float, float]], title: str) -> Figure:
     axis.axvline(0, color=ink(), linewidth=1)
     for row, pair in enumerate(parts.values()):
         axis.plot(pair, [row, row], color=BCE, linewidth=1.5, zorder=1)
-        for gap, mark in zip(pair, "os", strict=True):
+        for gap, mark in zip(pair, "s^", strict=True):
             colour = directions()[int(gap < 0)] if abs(gap) > 0.5 else axis.get_facecolor()
             axis.plot(gap, row, mark, color=colour, markeredgecolor=ink(), ms=7)
-    for mark, label in (("o", "as trained"), ("s", "scaled")):
+    for mark, label in (("s", "as trained"), ("^", "scaled")):
         axis.plot([], [], mark, color=BCE, markeredgecolor=ink(), ms=7, label=label)
     xlabel = "underconfident  ←  confidence minus accuracy, points  →  overconfident"
     axis.set(title=title, xlabel=xlabel, yticks=range(len(parts)), yticklabels=parts, xlim=(-5, 22))
