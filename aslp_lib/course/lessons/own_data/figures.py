@@ -30,7 +30,7 @@ def draws(missed: np.ndarray, ours: float, risk: float = 0.05) -> Figure:
     """
     figure = new_figure(6.2, 2.9)
     axis = figure.subplots()
-    axis.hist(100 * missed, np.arange(0.25, 10.5, 0.25), color=GREY)
+    axis.hist(100 * missed, [*np.arange(0.25, 10.5, 0.25)], color=GREY)
     for share, line, label in ((risk, "-", "promise"), (ours, ":", "our 100")):
         axis.axvline(100 * share, color=ink(), linestyle=line, label=label)
     axis.plot(100 * missed.mean(), 6, "v", color=axis.get_facecolor(), mec=ink(), ms=10)
