@@ -216,7 +216,7 @@ LESSON = "notebooks/01_confidence_and_calibration.html"
 """A page with six predictions and the learner's diagram."""
 SHOWN = "expected accuracy if labelled again: 88 %"
 """Text of an answer's cell on that page."""
-EXPLAINED = "BCE has memorised the labels that chance gave"
+EXPLAINED = "BCE has memorised random labels"
 """Text of the explanation of that answer."""
 
 
