@@ -40,6 +40,7 @@ def curves(
     across: Mapping[str, float] = NONE,
     upright: Mapping[str, float] = NONE,
     digits: str = ".3g",
+    solid: bool = False,
     **options: Any,
 ) -> Figure:
     """Plot curves over a common variable, with one panel per quantity.
@@ -54,6 +55,7 @@ def curves(
         points: label -> x and y of an open mark; that of a curve has the curve's look.
         across, upright: label -> place of a horizontal or vertical line of reference.
         digits: format of the values in the alt text.
+        solid: draw all curves solid, because dashes stand for a temperature.
         options: properties of the axes, see `Axes.set`.
     """
     figure, axes = new_panels(len(panels), 6.2 if len(panels) == 1 else 4.2, 3.4, title)
@@ -66,7 +68,7 @@ def curves(
             mean, *band = np.atleast_2d(values)
             colour, line, mark = look[name]
             style = {"marker": mark if len(x) <= MARKED else "", "markevery": max(1, len(x) // 8)}
-            axis.plot(x, mean, line, color=colour, label=name, **style)
+            axis.plot(x, mean, "-" if solid else line, color=colour, label=name, **style)
             shown = mean if len(mean) <= FEW else mean[[0, -1]]
             text = f"{name} {' → '.join(f'{value:z{digits}}' for value in shown)}"
             if band:

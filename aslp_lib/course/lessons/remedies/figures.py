@@ -68,11 +68,10 @@ def temperatures(
 ) -> Figure:
     """Draw the NLL of sets over temperatures, with the lowest of each: set -> temperature, NLL."""
     return curves(
-        values, {"NLL, nats per pixel": {f"BCE, {name}": line for name, line in nll.items()}},
-        "temperature T", "NLL of one network on three sets",
-        points={f"BCE, {name}": place for name, place in lowest.items()},
-        upright={"T = 1": 1}, digits=".2g", xscale="log", xticks=(0.25, 0.5, 1, 2, 4, 8, 16),
-        yscale="log", yticks=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
+        values, {"NLL, nats per pixel": nll}, "temperature T", "NLL of one network on three sets",
+        points=lowest, upright={"T = 1": 1}, digits=".2g", solid=True, xscale="log",
+        xticks=(0.25, 0.5, 1, 2, 4, 8, 16), yscale="log",
+        yticks=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
     )  # fmt: skip
 
 
