@@ -139,6 +139,7 @@ def test_features_are_standardised_over_clean_images_and_held_to_the_range_of_al
     ends = np.quantile(every, [0.005, 0.995], axis=0)
     np.testing.assert_allclose([lowest, highest], ends, atol=0.02)
     unlike = map_features(np.full((1, 9), -1e4))
+    assert unlike[0, -1] == 6  # |z|, clipped
     inside = means + deviations * np.clip((unlike - means) / deviations, lowest, highest)
     np.testing.assert_allclose(levels_of(fitted, unlike), levels_of(fitted, inside))
 

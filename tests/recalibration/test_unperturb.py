@@ -180,3 +180,8 @@ def test_no_dose_of_a_grid_is_better_than_the_fit(seed):
     found, _, nll = best_dose(share, margins)
     assert nll == pytest.approx(profile(found, share, margins), abs=1e-7)
     assert nll <= min(profile(d, share, margins) for d in np.geomspace(1e-4, 0.9, 40)) + 1e-5
+
+
+def test_the_summary_says_where_doses_differ():
+    assert Unperturb(0.3).summary() == "d = 0.300, not fitted"
+    assert Unperturb(0.3, 1.0).summary().endswith("whose standard deviation is 1.000")
