@@ -56,7 +56,8 @@ def risk_control_threshold(counts: Counts, risk: float = 0.05) -> float:
             bound.
     """
     require("risk", risk, 0 < risk < 1, "a number between 0 and 1")
-    units, least = counts.independent, math.ceil(1 / risk - 1 - 1e-9)
+    units = counts.independent
+    least = math.ceil(1 / risk - 1 - 1e-9)  # 1 / (1 / 49) rounds to more than 49
     expected = f"{least} or more for a risk of {risk:g}, because one new unit in {least} + 1 counts"
     require("the number of images or groups of images", units, units >= least, expected)
     bounds = (missed_shares(counts).sum(axis=0) + 1) / (units + 1)
