@@ -75,6 +75,8 @@ CONTENTS = {
 
 include_patterns = ["README.md", *(pattern for chapter in CONTENTS.values() for pattern in chapter)]
 include_patterns.append("docs/api/*.rst")  # which autosummary makes, a page for each folder
+for page in Path(__file__).parent.glob("api/*.rst"):
+    page.unlink()  # of an earlier build; it may name modules that have left
 exclude_patterns = [".*", "build", "runs", "my-course"]
 
 extensions = [
