@@ -219,9 +219,9 @@ def test_curves_have_bands_marks_and_lines_of_reference():
         upright={"here": 2}, xscale="log", xticks=(1, 10),
     )  # fmt: skip
     first, second = figure.axes
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["A", "P", "here", "zero", "B"]
-    colours = [line.get_color() for line in (first.lines[0], second.lines[1], first.lines[1])]
+    labels = [[text.get_text() for text in axis.texts] for axis in (first, second)]
+    assert labels == [["here", "P"], ["here", "P", "zero", "B", "A"]]  # at the ends, from below
+    colours = [line.get_color() for line in (first.lines[0], second.lines[1], first.lines[3])]
     assert len(set(colours)) == 1
     band = first.collections[0].get_paths()[0].vertices
     assert {(1, 2), (1, 4), (10, 3), (10, 6)} <= set(map(tuple, band.tolist()))

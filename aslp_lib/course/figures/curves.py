@@ -2,31 +2,67 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.simulation import Trace
-from aslp_lib.evaluation.figures.style import (
-    draw_legend,
-    ink,
-    legend_below,
-    looks,
-    plain,
-    themed,
-)
+from aslp_lib.evaluation.figures.style import ink, looks, plain, themed
 
 MARKED = 40
-"""Curves of more values are drawn without marks."""
+"""Curves of more values, and constants, are drawn without marks."""
 FEW = 5
 """Longer curves are described by their ends."""
-LINE = 28
-"""Number of characters in a line of the legend."""
+LINE = 20
+"""Number of characters in a line of a label."""
+SIZE = 9.3
+"""Size of the labels of lines and marks, in points."""
 NONE: Mapping[str, Any] = {}
+
+
+def label_ends(axis: Axes, lines: Sequence[Line2D]) -> None:
+    """Write the label of each line beside its right end, so that no legend need be looked up.
+
+    Labels that would overlap are moved apart, by as little as possible; a sample of the line
+    before each says which line it names.
+
+    >>> figure, (axis,) = new_panels(1, 4, 3)
+    >>> label_ends(axis, axis.plot([0, 1], [[0, 1], [0.01, 1]], label=["first", "second"]))
+    >>> first, second = (text.get_position()[1] for text in axis.texts)
+    >>> bool(second - first > 0.1)
+    True
+
+    Args:
+        axis: axes whose limits do not change any more.
+        lines: some of its lines; the last value of each is finite.
+    """
+    figure = cast(Figure, axis.figure)
+    columns = axis.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+    inch = 1 / (figure.get_figwidth() / columns - 1), 1 / (figure.get_figheight() - 1)
+    labels = [plain(str(line.get_label()), LINE) for line in lines]
+    to_axes = axis.transScale + axis.transLimits
+    values = [np.asarray(line.get_ydata(), float)[-1] for line in lines]
+    ends = to_axes.transform(np.reshape([(1, value) for value in values], (-1, 2)))[:, 1]
+    order = np.argsort(ends, kind="stable")
+    heights = np.array([0.17 * (1 + label.count("\n")) * inch[1] for label in labels])[order]
+    # The least movement that leaves every label its height.
+    offsets = np.cumsum(heights) - heights / 2
+    places = isotonic_regression(ends[order].clip(0, 1) - offsets).x + offsets
+    for place, number in zip(places, order, strict=True):
+        sample = Line2D([1 + x * inch[0] for x in (0.08, 0.24, 0.4)], [place] * 3)
+        sample.update_from(lines[number])
+        sample.set(transform=axis.transAxes, clip_on=False, label="_sample", markevery=[1])
+        axis.add_line(sample)
+        axis.text(
+            1 + 0.46 * inch[0], place, labels[number], transform=axis.transAxes, va="center",
+            fontsize=SIZE,
+        )  # fmt: skip
 
 
 @themed
@@ -45,7 +81,7 @@ def curves(
 ) -> Figure:
     """Plot curves over a common variable, with one panel per quantity.
 
-    A label has one look in all panels, and one entry in the legend.
+    A curve has one look in all panels, and its label at its right end in the last of them.
 
     Args:
         x: values of the variable.
@@ -58,16 +94,19 @@ def curves(
         solid: draw all curves solid, because dashes stand for a temperature.
         options: properties of the axes, see `Axes.set`.
     """
-    figure, axes = new_panels(len(panels), 6.2 if len(panels) == 1 else 4.2, 3.4, title)
+    labelled = {name: ylabel for ylabel, lines in panels.items() for name in (*lines, *across)}
+    longest = min(LINE, max(map(len, labelled)))
+    width = (5.2 if len(panels) == 1 else 3.7) + (0.5 + 0.075 * longest) / len(panels)
+    figure, axes = new_panels(len(panels), width, 3.4, title)
     look = looks(dict.fromkeys([*itertools.chain(*panels.values()), *points]))
-    legend: dict[str, Artist] = {}
     notes = []
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         ends = []
         for name, values in lines.items():
             mean, *band = np.atleast_2d(values)
             colour, line, mark = look[name]
-            style = {"marker": mark if len(x) <= MARKED else "", "markevery": max(1, len(x) // 8)}
+            few = len(x) <= MARKED and np.ptp(mean) > 0
+            style = {"marker": mark if few else "", "markevery": max(1, len(x) // 8)}
             axis.plot(x, mean, "-" if solid else line, color=colour, label=name, **style)
             shown = mean if len(mean) <= FEW else mean[[0, -1]]
             text = f"{name} {' → '.join(f'{value:z{digits}}' for value in shown)}"
@@ -76,23 +115,25 @@ def curves(
                 text += f" [{band[0][-1]:z{digits}} to {band[1][-1]:z{digits}}]"
             ends.append(text)
         notes.append(f"{ylabel}: {', '.join(ends)}".replace("\n", " "))
+        dashes = itertools.cycle((":", "--"))
+        for name, place in upright.items():
+            axis.axvline(place, color=ink(), linestyle=next(dashes), linewidth=1)
+            over = axis.get_xaxis_transform()
+            axis.text(place, 1.01, plain(name, LINE), transform=over, ha="center", fontsize=SIZE)
+        for name, place in across.items():
+            axis.axhline(place, color=ink(), linestyle=next(dashes), linewidth=1, label=name)
         for name, point in points.items():
             colour, _, mark = look[name]
-            axis.plot(*point, mark, color=colour, label=name, fillstyle="none", ms=9, mew=1.6)
-        dashes = itertools.cycle((":", "--"))
-        for draw, places in ((axis.axvline, upright), (axis.axhline, across)):
-            for name, place in places.items():
-                draw(place, color=ink(), linestyle=next(dashes), linewidth=1, label=name)
+            axis.plot(*point, mark, color=colour, fillstyle="none", ms=9, mew=1.6)
+            if name not in lines:
+                beside: Any = {"xytext": (-8, -4), "textcoords": "offset points", "ha": "right"}
+                axis.annotate(plain(name, LINE), point, fontsize=SIZE, va="top", **beside)
         axis.set(xlabel=xlabel, ylabel=ylabel, **options)
         for ticks, scale in (("xticks", axis.xaxis), ("yticks", axis.yaxis)):
             if ticks in options:
                 scale.set_major_formatter("{x:g}")
                 axis.minorticks_off()
-        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            legend.setdefault(label, handle)
-    labels = [plain(label, LINE) for label in legend]
-    longest = min(LINE, max(map(len, legend)))
-    draw_legend(figure, [*legend.values()], labels, 0.6 + 0.08 * longest)
+        label_ends(axis, [x for x in axis.lines if labelled.get(str(x.get_label())) == ylabel])
     marked = [f"{name} at {a:{digits}}, {b:{digits}}" for name, (a, b) in points.items()]
     marked += [f"{name} at {place:.3g}" for name, place in (*upright.items(), *across.items())]
     low, high = (np.format_float_positional(float(f"{end:.3g}"), trim="-") for end in (x[0], x[-1]))
@@ -126,7 +167,7 @@ def alphas_over_epochs(traces: Mapping[str, Trace]) -> Figure:
         notes.append(f"{title}: in the last 10 epochs they {state}, bound {trace.bound[-1]:.3f}")
     top = max(trace.alpha.max() for trace in traces.values())
     panels[0].set(ylabel="perturbation level alpha", ylim=(0, 1.1 * top))
-    legend_below(figure, panels[0])
+    label_ends(panels[-1], panels[-1].lines)
     figure.set_label(
         f"Alphas of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
     )

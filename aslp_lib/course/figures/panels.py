@@ -89,7 +89,7 @@ def pictures(
 
 def outline(axis: Axes, mask: np.ndarray) -> None:
     """Draw the outline of a label, in black on white, which stands out against any colour."""
-    for colour, width in (("white", 3), ("black", 1)):
+    for colour, width in (("white", 2), ("black", 0.8)):
         axis.contour(mask, [0.5], colors=colour, linewidths=width)
 
 

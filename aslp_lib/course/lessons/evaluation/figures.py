@@ -40,15 +40,15 @@ def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Fig
     figure, (axis,) = new_panels(1, 6.2, 2.8, "ECEs by chance, and of the networks")
     notes = []
     for label, (colour, line, _) in looks(networks).items():
-        axis.hist(
-            eces[label], np.arange(0, 7, 0.1), color=colour, alpha=0.5, label=f"{label}, flips"
-        )
-        axis.axvline(networks[label], color=colour, linestyle=line, linewidth=2.5, label=label)
+        axis.hist(eces[label], np.arange(0, 7, 0.1), color=colour, alpha=0.5)
+        axis.axvline(networks[label], color=colour, linestyle=line, linewidth=2.5)
+        top = axis.get_xaxis_transform()
+        axis.text(networks[label], 1.01, label, transform=top, ha="center", va="bottom")
         notes.append(
             f"{label} {networks[label]:.1f}, by chance {eces[label].mean():.1f} on average"
         )
     axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylabel="flips")
-    legend_below(figure, axis)
+    axis.text(1, 0.6, "by chance alone", transform=top)
     figure.set_label(f"ECEs, %: {'; '.join(notes)}, and always below 3.")
     return figure
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.bill.decision import Bill
-from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
 
 Array = NDArray[np.float64]
 BCE = OF_METHODS["BCE"]
@@ -114,12 +114,11 @@ def gaps(parts: Mapping[str, tuple[float, float]], title: str) -> Figure:
         for gap, mark in zip(pair, "s^", strict=True):
             colour = directions()[int(gap < 0)] if abs(gap) > 0.5 else axis.get_facecolor()
             axis.plot(gap, row, mark, color=colour, markeredgecolor=ink(), ms=7)
-    for mark, label in (("s", "as trained"), ("^", "scaled")):
-        axis.plot([], [], mark, color=BCE, markeredgecolor=ink(), ms=7, label=label)
+    for gap, label in zip(next(iter(parts.values())), ("as trained", "scaled"), strict=True):
+        axis.text(gap, -0.4, label, ha="center", va="bottom")
     xlabel = "underconfident  ←  confidence minus accuracy, points  →  overconfident"
     axis.set(title=title, xlabel=xlabel, yticks=range(len(parts)), yticklabels=parts, xlim=(-5, 22))
-    axis.invert_yaxis()
-    legend_below(figure, axis)
+    axis.set_ylim(len(parts) - 0.5, -1.2)
     notes = [f"{label} {before:+z.0f} → {after:+z.0f}" for label, (before, after) in parts.items()]
     figure.set_label(
         f"{title}: confidence minus accuracy in points, before → after. {'; '.join(notes)}."

@@ -12,7 +12,6 @@ from aslp_lib.evaluation.figures.style import (
     OF_METHODS,
     directions,
     ink,
-    legend_below,
     themed,
 )
 
@@ -66,11 +65,11 @@ def noise_kept(area: np.ndarray, kept: Mapping[str, np.ndarray]) -> Figure:
     figure, (axis,) = new_panels(1, 5.6, 3.6)
     notes, looks = [], ({"color": ink(), "mfc": "none"}, {"color": GREEN})
     for (name, shares), look in zip(kept.items(), looks, strict=True):
-        axis.plot(100 * area, 100 * shares, "o", ms=4, label=name, **look)
+        axis.plot(100 * area, 100 * shares, "o", ms=4, **look)
+        axis.text(103 * area.max(), 100 * shares[area.argmax()], name, va="center")
         low, middle, high = 100 * shares.min(), 100 * shares.mean(), 100 * shares.max()
         notes.append(f"{name}, from {low:.0f} to {high:.0f} %, on average {middle:.0f} %")
     axis.set(xlabel="foreground in the labels, %", ylabel="variance kept, %", ylim=(-3, 103))
-    legend_below(figure, axis)
     figure.set_label(
         f"Variance that the gradient of a weight keeps in {len(area)} images, over their share of "
         f"foreground: {'; '.join(notes)}."
@@ -92,24 +91,30 @@ def less_confidence(posterior: float) -> Figure:
     dose, agreement = np.linspace(0, 1, 101), posterior**2 + (1 - posterior) ** 2
     figure, axes = new_panels(2, 4.2, 3.8, sharey=True)
     kinds = ("generalises", posterior, posterior), ("memorises", 1, agreement)
-    notes, verdicts = [], ("overconfident", "underconfident")
+    notes, over_and_under = [], ("overconfident", "underconfident")
     for axis, (kind, start, share) in zip(axes, kinds, strict=True):
         confidence, accuracy = 100 * ((1 - dose) * start + dose / 2), 100 * share
         best = (start - share) / (start - 1 / 2)
-        axis.plot(dose, confidence, color=ink(), linewidth=2.5, label="confidence")
-        axis.plot([0, 1], [accuracy] * 2, color=ink(), linewidth=1, label="accuracy")
+        axis.plot(dose, confidence, color=ink(), linewidth=2.5)
+        axis.plot([0, 1], [accuracy] * 2, color=ink(), linewidth=1)
+        axis.text(1, accuracy + 0.8, "accuracy", ha="right")
+        axis.text(0.6, confidence[60] - 1, "confidence", ha="right", va="top")
         axis.plot(best, accuracy, "o", color=ink(), ms=8, clip_on=False)
-        axis.text(best + 0.03, accuracy + 1.5, f"calibrated at d = {best:.2g}")
+        axis.text(best + 0.03, accuracy + 0.8, f"calibrated at d = {best:.2g}")
         wrong = confidence > accuracy, confidence < accuracy
-        for where, colour, label in zip(wrong, directions(), verdicts, strict=True):
-            options = {"interpolate": True, "color": colour, "alpha": 0.6, "label": label}
+        for where, colour, verdict in zip(wrong, directions(), over_and_under, strict=True):
+            options = {"interpolate": True, "color": colour, "alpha": 0.6}
             axis.fill_between(dose, confidence, accuracy, where, **options)
+            if where.any():
+                widest = np.abs(confidence - accuracy)[where].argmax()
+                side = "left" if verdict == "overconfident" else "right"
+                x, y = dose[where][widest], (confidence[where][widest] + 4 * accuracy) / 5
+                axis.text(0.02 + 0.96 * x, y, verdict, ha=side, va="center")
         axis.set(xlabel="dose d", title=f"a network that {kind}", xlim=(0, 1), ylim=(50, 101))
         notes.append(
             f"A network that {kind} has an accuracy of {accuracy:.0f} % and, at first, a "
             f"confidence of {100 * start:.0f} %; the two are equal at d = {best:.2f}"
         )
     axes[0].set_ylabel("confidence, accuracy, %")
-    legend_below(figure, axes[1])
     figure.set_label(f"Two lines over the dose d, at pi = {posterior:g}. {'. '.join(notes)}.")
     return figure
