@@ -1,4 +1,4 @@
-"""Bills, pixel by pixel. test_exercises_by_hand.py tries every threshold for the lowest one."""
+"""Bills, pixel by pixel."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,13 @@ def test_the_bill_is_the_sum_over_pixels():
     expected = [np.where(checked, 1, 4 * cost).mean() for cost in (p, label)]
     # Two probabilities of one level are replaced by their mean.
     np.testing.assert_allclose(costs, [*expected, checked.mean()], rtol=1e-6)
+
+
+def test_the_lowest_bill_is_that_of_the_best_threshold():
+    grey, label = np.uint8([[100, 100, 101, 102, 102, 103]]), np.uint8([[0, 1, 0, 0, 1, 1]])
+    for miss in (1.5, 2.0, 3.0, 8.0):
+        paid = [np.where(grey > t, 1, miss * label).mean() for t in range(99, 104)]
+        assert lowest(Counts.from_map(grey, label), miss) == pytest.approx(min(paid))
 
 
 def test_no_threshold_divides_pixels_whose_logits_a_recalibration_made_equal():
