@@ -81,13 +81,19 @@ DRAWN = {
     "noise_kept": ((SHARES, {"bias": LOW, "gain": HIGH}), [
         np.c_[100 * SHARES, 100 * LOW], np.c_[100 * SHARES, 100 * HIGH],
     ]),
+    # Without and with the reserve, and the promise.
+    "reserves": ((np.array([0, 0.1, 0.2]), {19: np.array([0, 0.04, 0.1])}), [
+        [0, 4, 10], [5, 8.8, 14.5], [5, 5], [[0, 5]], [[0.1, 5]],
+    ]),
     # The promise, the mean, and a bar.
     "draws": ((np.array([0.04, 0.06, 0.06, 0.0612]), 0.06), [
-        [[5, 0], [5, 1]], [[5.53, 6]], [[6, 0], [6.25, 3]],
+        [[5, 0], [5, 1]], [[5.53, 0]], [[6, 0], [6.25, 3]],
     ]),
-    # Crops, and means of fields.
-    "by_field": ((np.array([0.02, 0.2, 0.1]), np.array([1, 0, 0])), [
-        [[0, 2], [1, 20], [1, 10]], [[1, 15], [0, 2]],
+    "crops_or_fields": (({"A": np.array([0.04, 0.06]), "B": np.array([0.02, 0.02])},), [
+        [[5, 0]], [[2, 0]], [[6, 0], [6.25, 1]], [[2, 0], [2.25, 2]],
+    ]),
+    "checked_over_units": ((np.arange(19, 121), np.linspace(1, 0.4, 102), 0.3), [
+        np.linspace(100, 40, 102), [30, 30], [[19, 100]],
     ]),
     "paired_by_seed": (({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [
         [0.1, 0.3], [0.2, 0.1],

@@ -72,23 +72,6 @@ def test_the_laboratory_s_folder_holds_the_crops_and_the_maps_of_its_network():
 
 
 @pytest.mark.fault
-def test_check_data_finds_three_of_the_five_faults():
-    root = lesson.faulty_folder()
-    text = lesson.check_data(root)
-    _, *problems = text.split("problem: ")
-    for problem, file in zip(problems, ("field001_11", "field001_12", "field001_13"), strict=True):
-        assert file in problem
-    fields = [{field(p.name) for p in root.glob(f"{part}/*/Image/*")} for part in ("Train", "Test")]
-    assert fields == [{"field001", "field019"}, {"field019"}]
-    assert str(root.parent) not in text and max(map(len, text.splitlines())) <= 76
-    swapped, correct = (
-        [np.asarray(Image.open(place / f"GT/field001_{k}.png")) for k in (14, 15)]
-        for place in (root / "Train/lab", laboratory()[0] / "Test/nuclei")
-    )
-    np.testing.assert_array_equal(swapped, correct[::-1])
-
-
-@pytest.mark.fault
 def test_pixels_without_a_label_must_be_named(own):
     assert "problem" in lesson.check_data(own / "own")
     assert "no problems" in lesson.check_data(own / "own", 128)
@@ -102,8 +85,7 @@ def test_shares_at_a_threshold_are_those_of_a_loop():
     missed = (maps < 51) & (masks == 1)
     share = [miss.sum() / max(y.sum(), 1) for miss, y in zip(missed, masks, strict=True)]
     mean_share = (np.mean(share[:2]) + np.mean(share[2:])) / 2
-    bill = ((maps >= 51) + 10 * missed).mean()
-    assert lesson.at(counts, 0.2) == pytest.approx((mean_share, (maps >= 51).mean(), bill))
+    assert lesson.at(counts, 0.2) == pytest.approx((mean_share, (maps >= 51).mean()))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
@@ -173,7 +155,7 @@ def lines_of_the_reader(own, maps):
     """The cells of the lesson that read the reader's folder, with its settings."""
     notebook = ROOT / "notebooks" / "09_your_own_data.ipynb"
     sources = [cell.source for cell in cells(notebook, "code")]
-    words = "import numpy|PATH = None|lesson.folder|of_network|planned {|at\\(test|guess_missed ="
+    words = "import numpy|PATH = None|lesson.folder|of_network|at\\(test"
     wanted = re.compile(f"{words}|def promise|units in both")
     chosen = [s for s in sources if wanted.search(s) and "assert" not in s]
     text = "\n".join(chosen).replace("PATH = None", f"PATH = {str(own / 'own')!r}")

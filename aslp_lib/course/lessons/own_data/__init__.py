@@ -1,7 +1,7 @@
 """From a laboratory's folder, or the reader's own, to a threshold with a guarantee."""
 
 from aslp_lib.course.lessons.own_data import figures
-from aslp_lib.course.lessons.own_data.folder import check_data, faulty_folder, files, folder, pairs
+from aslp_lib.course.lessons.own_data.folder import check_data, files, folder, pairs
 from aslp_lib.course.lessons.own_data.held_out import (
     at,
     at_levels,
@@ -11,6 +11,5 @@ from aslp_lib.course.lessons.own_data.held_out import (
     missed_foreground,
     noise,
     nuclei,
-    of_method,
     synthetic,
 )

@@ -1,22 +1,54 @@
-"""Figures of missed shares by draw and by field, and of the bill over the labelled fields."""
+"""Figures of the reserve, of missed shares over many draws, and of the checks by labelled units."""
 
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.curves import curves
+from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import GREY, ink, new_figure, themed
 
+END = 0.25
+"""Largest threshold that `reserves` draws."""
 
-def paid_over_labels(labelled: np.ndarray, paid: Mapping[str, np.ndarray]) -> Figure:
-    """Plot what 100 pixels cost over the number of fields that are labelled first."""
-    lowest = {name: (labelled[bills.argmin()], bills.min()) for name, bills in paid.items()}
-    return curves(
-        labelled, {"paid for 100 pixels": paid}, "fields labelled first",
-        "1,000 fields, at most 5 % missed", points=lowest, across={"check everything": 100},
-        digits=".0f", xlim=(0, None), ylim=(40, 105),
-    )  # fmt: skip
+
+@themed
+def reserves(
+    thresholds: np.ndarray, missed: Mapping[int, np.ndarray], risk: float = 0.05
+) -> Figure:
+    """Plot what images miss over the threshold, without and with the reserve for the next image.
+
+    Args:
+        thresholds: the thresholds, from 0.
+        missed: number of images -> their mean missed share at each threshold, one panel each.
+        risk: the promised share.
+    """
+    title = "The fewer images, the larger the reserve"
+    figure, axes = new_panels(len(missed), 3.9, 3.3, title, sharey=True)
+    notes = []
+    for axis, (images, shares) in zip(axes, missed.items(), strict=True):
+        reserved = (images * shares + 1) / (images + 1)
+        axis.axhline(100 * risk, color=ink(), linestyle=":", linewidth=1)
+        for values, colour in ((shares, GREY), (reserved, ink())):
+            axis.plot(thresholds, 100 * values, color=colour)
+            k = np.flatnonzero(values <= risk).max()
+            axis.plot(thresholds[k], 100 * risk, "o", color=colour, ms=8, zorder=5)
+        half = np.searchsorted(thresholds, END / 2)
+        axis.annotate(
+            f"with a reserve\nof {100 / (images + 1):.0f} %", (END / 2, 100 * reserved[half]),
+            (-6, 6), textcoords="offset points", ha="right",
+        )  # fmt: skip
+        axis.annotate(
+            f"the {images} alone", (END / 2, 100 * shares[half]), (6, -6),
+            textcoords="offset points", ha="left", va="top", color=GREY,
+        )  # fmt: skip
+        axis.set(xlabel="threshold", xlim=(0, END), ylim=(0, 16), title=f"{images} images choose")
+        notes.append(f"{images} images choose {thresholds[k]:.2f}")
+    axes[0].set(ylabel="missed, %")
+    axes[0].text(0.99 * END, 100 * risk + 0.2, "promise", ha="right")
+    figure.set_label(f"{title}. With the reserve, {', '.join(notes)}.")
+    return figure
 
 
 @themed
@@ -25,45 +57,93 @@ def draws(missed: np.ndarray, ours: float, risk: float = 0.05) -> Figure:
 
     Args:
         missed: mean missed share of the new images of each draw.
-        ours: the same of the draw that we had, which is marked.
+        ours: the same share of the draw that we had, which is marked.
         risk: the promised share.
     """
-    figure = new_figure(6.2, 2.9)
-    axis = figure.subplots()
-    axis.hist(100 * missed, [*np.arange(0.25, 10.5, 0.25)], color=GREY)
-    for share, line, label in ((risk, "-", "promise"), (ours, ":", "our 100")):
-        axis.axvline(100 * share, color=ink(), linestyle=line, label=label)
-    axis.plot(100 * missed.mean(), 6, "v", color=axis.get_facecolor(), mec=ink(), ms=10)
-    axis.set(xlabel="missed on new images, %", ylabel="draws", xlim=(0, 10))
-    axis.legend()
+    title = "On average, the promise is kept"
+    figure, (axis,) = new_panels(1, 6.2, 2.8, title)
+    beyond = f"{100 * (missed > risk).mean():.0f} of 100 draws"
+    mean = _histogram(axis, missed, "100 images choose", f"{beyond}\nmiss more", risk)
+    axis.annotate(
+        "our draw", (100 * ours, 0), (100 * ours, 0.45), ha="center",
+        xycoords=("data", "axes fraction"),
+        arrowprops={"arrowstyle": "->", "color": ink(), "linewidth": 1},
+    )  # fmt: skip
+    axis.set(xlabel="missed by the new images, %")
     figure.set_label(
-        f"Missed shares of {len(missed)} draws, mean {100 * missed.mean():.1f} % (triangle): "
-        f"{100 * (missed > risk).mean():.0f} of 100 are beyond {100 * risk:g} %. Ours: "
-        f"{100 * ours:.1f} %."
+        f"{title}: over {len(missed)} draws, new images miss {mean:.1f} %; in {beyond}, they miss "
+        f"more than {100 * risk:g} %. Ours: {100 * ours:.1f} %."
     )
     return figure
 
 
 @themed
-def by_field(shares: np.ndarray, field: np.ndarray, risk: float = 0.05) -> Figure:
-    """Plot the missed share of each crop, one column per field, in the order of the fields' means.
+def crops_or_fields(missed: Mapping[str, np.ndarray], risk: float = 0.05) -> Figure:
+    """Plot histograms of what the others miss, one below the other, to compare their widths.
 
     Args:
-        shares: missed share of each crop.
-        field: number of the field of each crop.
+        missed: who chooses -> mean missed share of the others in each draw.
         risk: the promised share.
     """
-    means = np.bincount(field, shares) / np.bincount(field)
-    place = np.argsort(np.argsort(means))
-    figure = new_figure(6.2, 2.9)
-    axis = figure.subplots()
-    axis.plot(place[field], 100 * shares, "o", color=GREY, ms=4)
-    axis.plot(place, 100 * means, "_", color=ink(), ms=14, mew=2.5)
-    axis.axhline(100 * risk, color=ink(), linestyle=":")
-    axis.set(xlabel="field", ylabel="missed, %", xticks=[])
+    title = "Whole fields spread further"
+    figure = new_figure(6.6, 4.1, title)
+    axes = figure.subplots(len(missed), 1, sharex=True, sharey=True)
+    notes = []
+    for axis, (who, shares) in zip(axes, missed.items(), strict=True):
+        spread = f"standard deviation\n{100 * shares.std():.1f} points"
+        mean = _histogram(axis, shares, who, spread, risk)
+        notes.append(f"{who}: mean {mean:.1f} %, {spread}".replace("\n", " "))
+    axes[-1].set(xlabel="missed by the others, %")
+    figure.set_label(f"{title}. {'; '.join(notes)}.")
+    return figure
+
+
+def _histogram(axis: Axes, missed: np.ndarray, who: str, said: str, risk: float) -> float:
+    """Draw missed shares, darker beyond the promise, with two notes, and return their mean in %."""
+    counts, edges = np.histogram(100 * missed, np.arange(0.25, 10.5, 0.25))
+    for count, edge in zip(counts, edges, strict=False):
+        opaque = 1 if edge >= 100 * risk else 0.4
+        axis.bar(edge, count, 0.25, align="edge", color=GREY, alpha=opaque)
+    axis.axvline(100 * risk, color=ink(), linewidth=1.5)
+    mean = 100 * float(missed.mean())
+    axis.plot(mean, 0, "^", color=ink(), ms=9, clip_on=False, zorder=5)
+    for x, text, side in ((0.02, f"{who}\nmean {mean:.1f} %", "left"), (0.98, said, "right")):
+        axis.text(x, 0.95, text, ha=side, va="top", transform=axis.transAxes)
+    axis.annotate(
+        "promise", (100 * risk, 1), (4, 0), xycoords=("data", "axes fraction"),
+        textcoords="offset points", va="top",
+    )  # fmt: skip
+    axis.set(xlim=(0, 10), yticks=[])
+    axis.spines["left"].set_visible(False)
+    return mean
+
+
+@themed
+def checked_over_units(units: np.ndarray, checked: np.ndarray, all_known: float) -> Figure:
+    """Plot how many of 100 pixels a promise checks, over the number of fields that choose.
+
+    Args:
+        units: numbers of fields, increasing; the smallest is the least that allows the promise.
+        checked: share of the pixels that each of them checks.
+        all_known: the share if the mean of all fields were known.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 3.3, "The promise becomes cheaper with every field")
+    axis.axvspan(0, units[0], color=GREY, alpha=0.2, linewidth=0)
+    axis.text(units[0] / 2, 70, "no promise", rotation=90, ha="center", va="center")
+    axis.plot(units, 100 * checked, color=ink())
+    axis.axhline(100 * all_known, color=ink(), linestyle=":", linewidth=1)
+    axis.text(units[-1], 100 * all_known - 3, "all fields known", ha="right", va="top")
+    notes = []
+    for number in (units[0], 50, 100):
+        y = 100 * checked[np.searchsorted(units, number)]
+        axis.plot(number, y, "o", color=ink(), ms=7, clip_on=False, zorder=5)
+        label = f"{number} fields: {y:.0f}"
+        axis.annotate(label, (number, y), (8, 8), textcoords="offset points", va="center")
+        notes.append(label)
+    axis.set(xlabel="fields that choose", ylabel="checked, of 100 pixels")
+    axis.set(xlim=(0, units[-1]), ylim=(0, 105))
     figure.set_label(
-        f"Missed shares of {len(shares)} crops by field. Means of the fields: from "
-        f"{100 * means.min():.0f} to {100 * means.max():.0f} %. A dotted line marks "
-        f"{100 * risk:g} %."
+        f"Checked, of 100 pixels, {', '.join(notes)}; the curve falls to "
+        f"{100 * all_known:.0f} if all fields are known."
     )
     return figure

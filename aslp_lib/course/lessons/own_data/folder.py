@@ -1,7 +1,7 @@
 """The folder of the lesson: the reader's own, or one that is written as a laboratory hands it over.
 
 The laboratory's folder holds the embedded crops of nuclei in the documented layout, with maps of
-its network. A copy of a few crops has planted faults.
+its network.
 """
 
 import atexit
@@ -76,29 +76,6 @@ def folder(path: str | Path | None) -> Path:
     return laboratory()[0] if path is None else Path(path).expanduser()
 
 
-def faulty_folder() -> Path:
-    """Write twelve crops of the laboratory, with five faults, and return the folder.
-
-    The first training crop has no mask, the mask of the second is twice as large as its image, and
-    the first test crop is a copy of the third training crop. The masks of the fourth and the fifth
-    are exchanged, and crops of the last field of the training set are also in the test set.
-    """
-    source, root = laboratory()[0] / "Test/nuclei", new_folder() / "copy"
-    stems = sorted(find_images(source / "Image"))[10:22]
-    images, masks = (
-        [read_map(source / kind / f"{stem}.png") for stem in stems] for kind in ("Image", "GT")
-    )
-    masks[1] = masks[1].repeat(2, axis=0).repeat(2, axis=1)
-    images[8] = images[2]
-    masks[3], masks[4] = masks[4], masks[3]
-    for index, stem in enumerate(stems):
-        place = root / ("Train/lab" if index < 8 else "Test/lab")
-        _save(place / f"Image/{stem}.png", images[index])
-        _save(place / f"GT/{stem}.png", masks[index])
-    (root / f"Train/lab/GT/{stems[0]}.png").unlink()
-    return root
-
-
 def check_data(root: Path, ignore_index: int | None = None) -> str:
     """Run the command `check-data` on a folder, and return its lines, wrapped, without the root."""
     options = [] if ignore_index is None else ["--ignore-index", str(ignore_index)]
@@ -115,16 +92,14 @@ def files(root: Path, pattern: str) -> dict[str, Path]:
     return {stem: path for place in places for stem, path in find_images(place).items()}
 
 
-def pairs(root: Path, *stems: str) -> Figure:
-    """Show training images, and below them with the outlines of their masks.
+def pairs(root: Path) -> Figure:
+    """Show eight training images, and below them with the outlines of their masks.
 
-    Args:
-        root: folder in the layout of docs/own_folders.md.
-        stems: names of the images; without any, eight are evenly spaced in the order of names.
+    The images are evenly spaced in the order of their names.
     """
     images, masks = files(root, "Train/*/Image"), files(root, "Train/*/GT")
     matched = sorted(images.keys() & masks)
-    some = stems or matched[:: max(1, len(matched) // 8)][:8]
+    some = matched[:: max(1, len(matched) // 8)][:8]
     photographs = [read_image(images[stem]) / 255 for stem in some]
     rows = {"image": photographs, "with its mask": photographs}
     figure = pictures(rows, "Below, with the outline of its mask.", [plain(x, 14) for x in some])

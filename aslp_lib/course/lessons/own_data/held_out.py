@@ -111,14 +111,12 @@ def count(
 
 
 class At(NamedTuple):
-    """What a threshold misses, and what it costs; arrays if at each grey level."""
+    """What a threshold misses, and how much it checks; arrays if at each grey level."""
 
     missed: Any
     """Share of the foreground that is missed, a mean over units."""
     checked: Any
     """Share of the pixels, of all images together, that are checked."""
-    bill: Any
-    """Cost per pixel, if a check costs 1 and a missed pixel 10."""
 
 
 def missed_at(counts: Counts, threshold: float) -> np.ndarray:
@@ -127,14 +125,13 @@ def missed_at(counts: Counts, threshold: float) -> np.ndarray:
 
 
 def at_levels(counts: Counts) -> At:
-    """Return what is missed, checked and paid if pixels from each grey level on are checked."""
-    below = np.pad(np.cumsum(counts.grey.pooled, axis=1), ((0, 0), (1, 0))) / counts.pixels
-    checked = 1 - below.sum(axis=0)
-    return At(missed_shares(counts).mean(axis=0), checked, checked + 10 * below[1])
+    """Return what is missed and checked if pixels from each grey level on are checked."""
+    below = np.append(0, np.cumsum(counts.grey.pooled.sum(axis=0))) / counts.pixels
+    return At(missed_shares(counts).mean(axis=0), 1 - below)
 
 
 def at(counts: Counts, threshold: float) -> At:
-    """Return what is missed, checked and paid if pixels from a threshold on are checked."""
+    """Return what is missed and checked if pixels from a threshold on are checked."""
     level = _level(counts, threshold)
     return At(*(float(values[level]) for values in at_levels(counts)))
 
@@ -175,18 +172,13 @@ def missed_foreground(
         rows["image"].append(read_image(photographs[stem]) / 255)
         coloured = np.where(missed[..., None], to_rgb(PINK), 1.0 * foreground[..., None])
         rows["foreground"].append(coloured)
-    return pictures(rows, "White foreground is checked, pink foreground is missed.", titles, 2.2)
+    return pictures(rows, "White foreground is checked, pink foreground is missed.", titles, 1.8)
 
 
 def nuclei() -> tuple[Counts, np.ndarray]:
     """Count the laboratory's maps as `count` does, with fields of view as units."""
     root, its_maps = laboratory()
     return count(root, its_maps, lambda stem: stem.split("_")[0])
-
-
-def of_method(method: str) -> Counts:
-    """Count the crops of `nuclei` with another shipped network, as trained, by field of view."""
-    return Counts.join(recorded.on_nuclei(method))
 
 
 def noise(counts: Counts, rng: np.random.Generator) -> Counts:
