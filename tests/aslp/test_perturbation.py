@@ -10,7 +10,7 @@ from aslp_lib.aslp import theory
 @pytest.mark.claim(
     "labels",
     "Perturbed labels are p(y, beta) = (1 - beta) y + beta/2",
-    "label_perturbation: One formula makes three techniques",
+    "label_perturbation: How much perturbation does a label survive?",
     numbers="HI 1 / 0, SI 0.75 / 0.25, M 0.5 / 0.5",
 )
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_expected_confidence():
 @pytest.mark.claim(
     "labels",
     "The four techniques HI, SI, M and DM have fixed perturbation strengths beta",
-    "label_perturbation: One formula makes three techniques",
+    "label_perturbation: How much perturbation does a label survive?",
     numbers="HI 2, SI 1.5, M 1, DM 1",
 )
 def test_the_techniques_by_name():

@@ -98,10 +98,14 @@ DRAWN = {
     "paired_by_seed": (({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [
         [0.1, 0.3], [0.2, 0.1],
     ]),
-    "differences_by_seed": (
-        ({"BCE": np.array([-0.2, 0.4]), "constant alpha": np.array([-0.1, -0.3])}, "Brier score"),
-        [[[0, -0.2], [1, 0.4]], [[0, -0.1], [1, -0.3]], [0, 0]],
+    # In %, where the second method has no dose.
+    "confidence_of_kinds": (
+        (np.array([0.1, 0.2]), {"A": np.array([[0.9, 0.8], [0.7, 0.6]]), "B": np.array([0.5, 1])}),
+        [[90, 70], [80, 60], [50, 50], [100, 100]],
     ),
+    "confidence_over_dose": (((0.1, 0.2), np.array([90.0, 70]), np.array([85.0, 86])), [
+        [[0.1, 90], [0.2, 70]], [[0.1, 85], [0.2, 86]],
+    ]),
     "confidence_and_accuracy": (({"BCE": LOG},), [[60, 80, 97], [70, 90, 80]]),
     "plan_and_bill": (
         ({"BCE": dict.fromkeys(range(1, 21), Bill(0.4, 0.6, 0.3))}, {"BCE": [12]}),
@@ -179,7 +183,11 @@ DRAWN = {
     "areas": (({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"), [
         [[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]],
     ]),
-    "targets_over_epochs": (({"A": DIM[0], "B": DIM[1] / 99},), [DIM[1:2] / 99]),
+    # Differences from the last, and their mean.
+    "targets_and_scores": (
+        ({"A": DIM[0], "B": DIM[1] / 99}, {"A": np.array([0.2, 0.4]), "B": np.array([0.1, 0.6])}),
+        [DIM[1:2] / 99, [[0.1, 0], [-0.2, 0]], [[-0.05, 0]], [[0, 1], [0, 1]]],
+    ),
 }  # fmt: skip
 """Figure -> its arguments, and what it draws: heights of a line, points, ends, or an image."""
 

@@ -3,5 +3,13 @@
 from aslp_lib.course.lessons import lazily
 
 __getattr__ = lazily(
-    __name__, bills="results", confidence_over_dose="results", early_stopped="results"
+    __name__,
+    DOSES="results",
+    bills="results",
+    early_stopped="results",
+    known_confidence="results",
+    over_dose="results",
+    scores_of_techniques="results",
+    smoothed="results",
+    targets_of_techniques="results",
 )

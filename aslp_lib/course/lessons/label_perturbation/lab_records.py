@@ -82,10 +82,10 @@ def picture() -> Figure:
     maps = {"π": known["posterior"], "BCE": perturbations.at_perturbation(0.0).maps[index]}
     for name, targets in (("label smoothing", "expected"), ("constant alpha", "sampled")):
         f = perturbations.at_perturbation(dose, targets=targets).maps[index]
-        maps |= {name: f, f"{name}, undone": ((f - dose / 2) / (1 - dose)).clip(0, 1)}
+        maps[f"{name}, undone"] = ((f - dose / 2) / (1 - dose)).clip(0, 1)
     shape = known["posterior"] > 0.7
     titles = [
         f"{name}: {values[shape].mean():.2f}".replace(", ", ",\n") for name, values in maps.items()
     ]
-    words = f"Maps of f from black (0) to white (1), with means on the bright shape; dose {dose:g}."
-    return pictures({"": [known["images"], *maps.values()]}, words, ["image", *titles], side=1.4)
+    words = f"Maps from black (0) to white (1), with means on the bright shape; dose {dose:g}."
+    return pictures({"": [known["images"], *maps.values()]}, words, ["image", *titles], side=1.9)

@@ -1,27 +1,51 @@
-"""Results of networks trained on perturbed labels: confidence over the dose, and bills."""
+"""Results of networks trained on perturbed labels: confidence over the dose, scores and bills."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import torch
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from aslp_lib.course import figures
-from aslp_lib.course.lessons.bill.decision import bill, lowest
+from aslp_lib.aslp.perturbation import (
+    HARD_INVERSION,
+    MODERATION,
+    SOFT_INVERSION,
+    sampled_targets,
+)
+from aslp_lib.course import figures, recorded
+from aslp_lib.course.lessons.bill.decision import bill
+from aslp_lib.course.lessons.label_perturbation.figures import confidence_over_dose
 from aslp_lib.course.recorded import read_arrays
-from aslp_lib.course.recorded.perturbations import PERTURBATIONS, at_perturbation
+from aslp_lib.course.recorded.perturbations import PERTURBATIONS, at_perturbation, at_temperature
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import Temperature
+
+Array = NDArray[np.float64]
+DOSES = np.array(PERTURBATIONS)
+"""Doses of the networks whose predictions are recorded."""
+DOSE = 0.2
+"""Dose of the techniques that are compared."""
+TECHNIQUES = HARD_INVERSION, SOFT_INVERSION, MODERATION
+SMOOTHING = "label smoothing"
 
 
-def confidence_over_dose(data: str) -> Figure:
-    """Plot the confidence of label smoothing over the dose, with the mean accuracy of all doses."""
+def over_dose(data: str) -> Figure:
+    """Plot the confidence and the accuracy of label smoothing over the dose."""
     networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
-    confidence = [100 * calibration.confidence(counts) for counts in networks]
-    accuracy = 100 * float(np.mean([calibration.accuracy(counts) for counts in networks]))
-    panels = {"mean confidence, %": {"label smoothing": confidence}}
-    title, across = f"Confidence over the dose, {data}", {"accuracy": accuracy}
-    return figures.curves(PERTURBATIONS, panels, "dose", title, across=across, digits=".2g")
+    confidence, accuracy = (
+        100 * np.array([measure(counts) for counts in networks])
+        for measure in (calibration.confidence, calibration.accuracy)
+    )
+    return confidence_over_dose(PERTURBATIONS, confidence, accuracy)
+
+
+def smoothed(dose: float) -> Counts:
+    """Return the counts of label smoothing on the test crops of nuclei."""
+    return at_perturbation(dose, data="nuclei").counts
 
 
 def early_stopped(part: str) -> Counts:
@@ -34,6 +58,60 @@ def early_stopped(part: str) -> Counts:
 
 
 def bills(networks: Mapping[str, Counts]) -> Markdown:
-    """Show the bills for 100 pixels if a miss costs 10, and what the best threshold would pay."""
-    rows = {name: (*bill(c, miss=10), lowest(c, miss=10)) for name, c in networks.items()}
-    return figures.percentages(("of 100 pixels", "planned", "paid", "checked", "at best"), rows)
+    """Show what was planned and paid for 100 pixels, and how many are checked, at a miss of 10."""
+    rows = {name: bill(counts, miss=10) for name, counts in networks.items()}
+    return figures.percentages(("of 100 pixels", "planned", "paid", "checked"), rows)
+
+
+def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
+    """Sample the targets of a foreground pixel at the dose 0.2: technique -> (epochs,)."""
+    generator = torch.Generator().manual_seed(68)
+    targets = {}
+    for technique in TECHNIQUES:
+        alpha = DOSE / technique.beta
+        drawn = sampled_targets(torch.ones(epochs), alpha, technique, generator)
+        targets[technique.name] = drawn.double().numpy()
+    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2)}
+
+
+def scores_of_techniques() -> dict[str, Array]:
+    """Return the scaled Brier scores on shapes at the dose 0.2: technique -> (seeds,)."""
+    options: dict[str, dict[str, Any]] = {
+        technique.name: {
+            "method": "constant_alpha",
+            "technique": technique.name,
+            "alpha": round(DOSE / technique.beta, 6),
+        }
+        for technique in TECHNIQUES
+    }
+    options[SMOOTHING] = {"method": "label_smoothing", "epsilon": DOSE}  # epsilon is its dose
+    chosen = {"recalibration": "temperature_scaling"}
+    return {
+        name: recorded.runs("techniques_shapes", "test", **chosen, **option).brier.to_numpy()
+        for name, option in options.items()
+    }
+
+
+def known_confidence() -> dict[str, Array]:
+    """Return mean confidences on shapes, on background and on ambiguous pixels.
+
+    Returns:
+        Bayes-optimal, BCE and scaled BCE -> (2,); label smoothing and constant alpha, as trained at
+        each of `DOSES` -> (13, 2).
+    """
+    shapes = recorded.SETTINGS.load_data()
+    test: Any = shapes.tests["test"]
+    posterior = test.posterior
+    optimal, ambiguous = np.maximum(posterior, 1 - posterior), abs(posterior - 0.5) < 0.25
+    means = {"Bayes-optimal": [optimal[posterior == 0].mean(), optimal[ambiguous].mean()]}
+    scaling = Temperature().fit(recorded.count(recorded.load("bce"), shapes.validation))
+    for name, outcome in (
+        ("BCE", at_perturbation(0)),
+        ("BCE, scaled", at_temperature(scaling.value.item())),
+    ):
+        means[name] = [outcome.background, outcome.ambiguous]
+    confidences = {name: np.array(pair) for name, pair in means.items()}
+    for name, targets in ((SMOOTHING, "expected"), ("constant alpha", "sampled")):
+        outcomes = [at_perturbation(dose, targets=targets) for dose in PERTURBATIONS]
+        confidences[name] = np.array([(x.background, x.ambiguous) for x in outcomes])
+    return confidences
