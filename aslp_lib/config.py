@@ -369,6 +369,7 @@ PAPER = Settings(
 PRESETS = {
     "demo": Settings(),
     "nuclei": Settings(data="nuclei", size=64),
+    "nuclei_augmented": Settings(data="nuclei", size=64, augment=True),
     "nuclei3": Settings(data="nuclei3", size=64),
     "small": Settings(
         data="Dataset",
@@ -397,7 +398,9 @@ PRESETS = {
 
 - `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
 - `nuclei`: the real data set nuclei, at the size of its images; else as `demo`.
-- `nuclei3`: the same images with three classes, background, interior and boundary.
+- `nuclei_augmented`: the same with random flips, crops and rotations, as networks are usually
+  trained.
+- `nuclei3`: the images of nuclei with three classes, background, interior and boundary.
 - `small`: photographs in folders, with a small network and small images; minutes on a CPU.
 - `paper`: the network, images and training of the paper, for a GPU.
 - `release`: `paper` with the choices in which the authors' code differs from it, for comparison;
@@ -417,8 +420,7 @@ def default_preset(data: str | None = None) -> str:
     >>> default_preset("nuclei"), default_preset("mydata")
     ('nuclei', 'small')
     """
-    embedded = {preset.data: name for name, preset in PRESETS.items() if preset.data in DATASETS}
-    if data in embedded:
-        return embedded[data]
+    if data in DATASETS:  # the first of its presets
+        return next(name for name, preset in PRESETS.items() if preset.data == data)
     photographs = data is not None or any(Path("Dataset", "Train").glob("[!.]*/Image"))
     return "small" if photographs else "demo"

@@ -2,8 +2,8 @@
 
 `python -m aslp_lib.course.recorded` (or `make weights`) makes them again, with the presets of the
 embedded data sets: on `shapes` plain BCE, ASLP with its default rule and the measured-gap
-extension, on `nuclei` plain BCE, a constant alpha and ASLP, and on `nuclei3` plain BCE and ASLP.
-Names of data sets as arguments restrict it to those.
+extension, on `nuclei` plain BCE, a constant alpha and ASLP, plain BCE with augmentation, too, and
+on `nuclei3` plain BCE and ASLP. Names of `SHIPPED` as arguments restrict it to those.
 """
 
 import io
@@ -37,16 +37,17 @@ METHODS: tuple[str, ...] = ("bce", "aslp_mc", "aslp_gap")
 SHIPPED: Mapping[str, tuple[str, ...]] = {
     "shapes": METHODS,
     "nuclei": ("bce", "constant_alpha", "aslp_mc"),
+    "nuclei_augmented": ("bce",),
     "nuclei3": ("bce", "aslp_mc"),
 }
-"""Embedded data set -> methods whose networks are shipped."""
+"""Embedded data set or preset -> methods whose networks are shipped."""
 SETTINGS = PRESETS["demo"]
 
 
 def settings_of(data: str) -> Settings:
-    """Return the settings of the shipped networks of one of the data sets in `SHIPPED`."""
+    """Return the settings of the shipped networks of one of the names in `SHIPPED`."""
     position("data", data, SHIPPED)
-    return PRESETS[default_preset(data)]
+    return PRESETS[data if data in PRESETS else default_preset(data)]
 
 
 def load(method: str, data: str = "shapes") -> nn.Module:
@@ -61,7 +62,7 @@ def load(method: str, data: str = "shapes") -> nn.Module:
 
 
 def networks(*methods: str, data: str = "shapes") -> dict[str, nn.Module]:
-    """Load networks, by default all of a data set: label of the method -> network."""
+    """Load networks, by default all of a name in `SHIPPED`: label of the method -> network."""
     return {METHOD_LABELS[method]: load(method, data) for method in methods or SHIPPED[data]}
 
 
@@ -70,9 +71,9 @@ def count(network: nn.Module, dataset: ImageSet) -> Counts:
     return cast(Counts, validate(network, dataset, SETTINGS))  # they have two classes
 
 
-def on_nuclei(method: str) -> list[Counts]:
+def on_nuclei(method: str, preset: str = "nuclei") -> list[Counts]:
     """Count the predictions of a network on the validation and the test crops of `nuclei`."""
-    data, network = settings_of("nuclei").load_data(), load(method, "nuclei")
+    data, network = settings_of(preset).load_data(), load(method, preset)
     return [count(network, part) for part in (data.validation, data.tests["test"])]
 
 
@@ -87,7 +88,7 @@ def weights_file(method: str, data: str = "shapes") -> Path:
 
 
 def how_file(data: str) -> str:
-    """Return the name of the file that says how the networks of a data set were made."""
+    """Return the name of the file that says how the networks of `data` were made."""
     return "how.json" if data == "shapes" else f"{data}.json"
 
 
