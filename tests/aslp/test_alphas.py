@@ -40,7 +40,7 @@ def test_gradient_is_the_difference_of_the_two_losses(technique):
 @pytest.mark.claim(
     "release",
     "The authors' gradient in alpha is smaller than that of the paper's figure",
-    "release: 2. The growth of alpha",
+    "release: 1. A line that divides",
     numbers="0.25 of the gradient at its default",
 )
 @pytest.mark.parametrize("scale", [1, 8], ids=["small", "beyond 16.1"])

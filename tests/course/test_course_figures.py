@@ -180,8 +180,21 @@ DRAWN = {
         np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0),
     ]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
-    "areas": (({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], "rest", "cell"), [
-        [[80, 0]], [[70, 1]], [[75, 0], [75, 1]], [[30, 1]],
+    "switched_targets": (({"A": [1, -1.0, 1, 1]}, "title"), [[1, -1, 1, 1], [0.5, 0.5]]),
+    # Accuracy, and what confidence lacks of it.
+    "promise_and_accuracy": (({"A": (0.8, 0.9, 0.2)}, "title"), [
+        [[0, -0.3], [90, 0.3]], [[80, -0.11], [90, 0.11]], [[80, -0.3], [80, 0.3]],
+    ]),
+    "errors_of_bins": (({"A": [-2.0, *[0.5] * 9]}, "p, %", "title"), [
+        [[1, 0], [9, -2]], [[91, 0], [99, 0.5]],
+    ]),
+    # The rows of two classes, a gap, and those of the next label.
+    "areas": (
+        ({"A": [80.0, 20.0], "B": [70.0, 30.0]}, [75.0, 25.0], ["rest", "cell"], "title"),
+        [[[0, -0.4], [5, 0.4]], [[0, 0.6], [-5, 1.4]], [[0, 2.6], [-5, 3.4]]],
+    ),
+    "plans": (({"set": {"A": [1.0, 3.0], "B": [-5.0]}}, "title"), [
+        [[1, 0], [3, 0]], [[2, -0.25], [2, 0.25]], [[-5, 1]],
     ]),
     # Differences from the last, and their mean.
     "targets_and_scores": (

@@ -42,7 +42,7 @@ def ece_of_bins(rows):
 @pytest.mark.claim(
     "release",
     "The authors' bins of equal mass count some pixels twice",
-    "release: Files",
+    "release: 4. What would have found them?",
 )
 def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
     counts = Counts.from_map(*FOUR)

@@ -55,7 +55,7 @@ def test_maps_in_files_and_in_memory_are_raw_probabilities_at_the_image_s_size(s
 @pytest.mark.claim(
     "release",
     "The authors' min-max normalisation of maps changes calibration",
-    "release: 4. The saved maps",
+    "release: 3. A map that is stretched",
 )
 def test_maps_stretched_as_the_release_did(sod, tmp_path):
     settings = replace(SETTINGS, min_max_maps=True)

@@ -32,7 +32,7 @@ def test_the_settings_know_every_schedule():
 @pytest.mark.claim(
     "release",
     "The authors' learning rate decays faster than documented",
-    "release: Schedule",
+    "release: 4. What would have found them?",
     numbers="5.4e-06 in epoch 30, documented 2.26e-05",
 )
 def test_the_release_s_schedule_compounds():

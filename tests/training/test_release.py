@@ -141,7 +141,7 @@ CASES = {
     "release",
     "The preset `release` computes the targets, alphas and weights of a reference "
     "implementation, written from the facts of the authors' code, in float64",
-    "release: 3. The step of alpha",
+    "release: 4. What would have found them?",
 )
 @pytest.mark.fault
 @pytest.mark.parametrize("case", CASES)

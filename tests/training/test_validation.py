@@ -93,7 +93,7 @@ def test_accuracy_and_confidence_are_those_of_all_pixels_of_the_8_bit_maps(
 @pytest.mark.claim(
     "release",
     "With grey masks, the authors' accuracy is not the fraction of correct pixels",
-    "release: The accuracy that sets the bound",
+    "release: 4. What would have found them?",
 )
 def test_the_images_own_size_and_grey_pixels_make_a_difference(folder):
     part = dataset(folder)

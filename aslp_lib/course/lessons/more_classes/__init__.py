@@ -2,4 +2,4 @@
 
 from aslp_lib.course.lessons.more_classes import figures
 from aslp_lib.course.lessons.more_classes.predicted import logits
-from aslp_lib.course.lessons.more_classes.splits import PRICES, over_splits, read
+from aslp_lib.course.lessons.more_classes.splits import PRICES, of_splits, over_splits, read

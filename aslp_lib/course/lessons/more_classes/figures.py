@@ -1,34 +1,36 @@
-"""Figures of the three classes: maps, decisions, and promised and delivered areas."""
+"""Figures of the three classes: maps, decisions, errors of bins, areas, and plans."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import MARKS, OF_METHODS, ink, legend_below, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
+
+SHADES = np.array([1, 0.7, 0])
+"""Grey of a pixel of background, interior and boundary."""
 
 
 def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
-    """Show an image with the labels and the probabilities of each class.
+    """Show an image, its label, and the probability of each class.
 
     Args:
         dataset: set of the image.
         index: index of the image in the set.
         probabilities: probabilities of all images, (N, K, H, W).
     """
-    p, labels = probabilities[index].numpy(), dataset.labels[index]
-    rows = {
-        "label": [dataset.crops[index] / 255, *(labels == k for k in range(len(p)))],
-        "network": [p.max(axis=0), *p],
-    }
+    row = [dataset.crops[index] / 255, SHADES[dataset.labels[index]], *probabilities[index].numpy()]
+    titles = ["image", "label", *(f"p of the {name}" for name in dataset.classes)]
     note = (
-        "White is 1, black is 0. Labels are black or white; the maps of the network are grey where "
-        "classes share the probability, and its confidence is grey there, too."
+        "In the label, boundaries are black, interiors grey, and the background white. In the maps "
+        "of the probabilities, 1 is white and 0 is black."
     )
-    return pictures(rows, note, ["image,\nconfidence", *dataset.classes], side=1.6)
+    return pictures({"": row}, note, titles, side=1.8)
 
 
 def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) -> Figure:
@@ -39,36 +41,127 @@ def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) ->
         index: index of the image in the set.
         classes: title -> the class of each pixel of all images, (N, H, W).
     """
-    shades = np.array([1, 0.7, 0])
-    row = [dataset.crops[index] / 255, *(shades[maps[index]] for maps in classes.values())]
+    row = [dataset.crops[index] / 255, *(SHADES[maps[index]] for maps in classes.values())]
     note = "Boundaries are black, interiors grey, and the background white."
     return pictures({"": row}, note, ["image", *classes], side=2)
 
 
+def _colours(errors: Sequence[float]) -> list[str]:
+    """Return the colour of promised too much, or of promised too little, for each error."""
+    over, under = directions()
+    return [over if error > 0 else under for error in errors]
+
+
+def _directions(axis: Axes, places: Sequence[tuple[float, float]], *names: str) -> None:
+    """Write the two directions of error in their colours."""
+    for place, name, colour in zip(places, names, directions(text=True), strict=True):
+        axis.text(*place, name, color=colour, ha="center", transform=axis.transAxes)
+
+
+@themed
+def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> Figure:
+    """Draw promised minus delivered pixels of each of ten bins, on one scale in all panels.
+
+    The title of a panel has the ECE, the sum of the lengths of the bars, and the error of the area,
+    the sum of the bars.
+
+    Args:
+        panels: label -> promised minus delivered pixels of each bin, in pixels of 100.
+        xlabel: name of the probability.
+        title: title of the figure.
+    """
+    figure, axes = new_panels(len(panels), 4.2, 3.9, title, sharey=True)
+    notes = []
+    for axis, (label, values) in zip(axes, panels.items(), strict=True):
+        errors = np.asarray(values, dtype=float)
+        axis.bar(np.arange(5, 100, 10), errors, 8, color=_colours(errors.tolist()))
+        axis.axhline(0, color=ink(), linewidth=1)
+        axis.set(xlabel=xlabel, xticks=range(0, 101, 20))
+        axis.set_title(f"{label}\nECE {abs(errors).sum():.1f}, area {errors.sum():+.1f}")
+        heights = ", ".join(f"{error:+z.1f}" for error in errors)
+        notes.append(f"{label}: {heights}; ECE {abs(errors).sum():.1f}, area {errors.sum():+.1f}")
+    axes[0].set_ylabel("promised − delivered,\npixels of 100")
+    _directions(axes[0], [(0.6, 0.93), (0.45, 0.2)], "promised too much", "promised too little")
+    figure.set_label(
+        f"{title}: promised minus delivered pixels of 100 in ten bins of the {xlabel}. "
+        f"{'. '.join(notes)}."
+    )
+    return figure
+
+
 @themed
 def areas(
-    promised: Mapping[str, Sequence[float]], delivered: Sequence[float], *names: str
+    promised: Mapping[str, ArrayLike],
+    delivered: ArrayLike,
+    names: Sequence[str],
+    title: str,
 ) -> Figure:
-    """Draw the promised area of each class beside the delivered one, with a panel per class.
-
-    Each axis ends at 1.7 times the delivered area, or at 100, so that relative errors compare.
+    """Draw promised minus delivered area of each class, a bar each, in one group for each label.
 
     Args:
         promised: label -> promised area of each class, in pixels of 100.
         delivered: delivered area of each class.
         names: names of the classes.
+        title: title of the figure.
     """
-    height = 1.1 + 0.35 * len(promised)
-    figure, axes = new_panels(len(names), 2.5, height, sharey=True)
+    errors = np.array([np.asarray(area) for area in promised.values()]) - np.asarray(delivered)
+    classes = len(names)
+    rows = (np.arange(len(promised))[:, None] * (classes + 1) + np.arange(classes)).ravel()
+    figure, (axis,) = new_panels(1, 7, 0.9 + 0.28 * len(promised) * (classes + 1), title)
+    axis.barh(rows, errors.ravel(), 0.8, color=_colours(errors.ravel().tolist()))
+    axis.axvline(0, color=ink(), linewidth=1)
+    for row, error in zip(rows, errors.ravel(), strict=True):
+        place = (4 if error > 0 else -4, 0)
+        axis.annotate(
+            f"{error:+.1f}".replace("-", "−"), (error, row), place, textcoords="offset points",
+            ha="left" if error > 0 else "right", va="center", fontsize=9,
+        )  # fmt: skip
+    end = 1.3 * abs(errors).max()
+    axis.set(
+        yticks=rows, yticklabels=[*names] * len(promised), xlim=(-end, end),
+        xlabel="promised − delivered area, pixels of 100",
+    )  # fmt: skip
+    axis.set_ylim(rows[-1] + 0.7, -1.6)  # room for the two directions
+    axis.tick_params(axis="y", length=0)
+    for group, label in zip(rows[classes // 2 :: classes], promised, strict=True):
+        axis.text(1.02, group, label, va="center", transform=axis.get_yaxis_transform())
+    _directions(axis, [(0.78, 0.95), (0.22, 0.95)], "promised too much", "promised too little")
+    parts = [
+        f"{label}: " + ", ".join(f"{name} {e:+.1f}" for name, e in zip(names, row, strict=True))
+        for label, row in zip(promised, errors, strict=True)
+    ]
+    figure.set_label(f"{title}: promised minus delivered, in pixels of 100. {'; '.join(parts)}.")
+    return figure
+
+
+@themed
+def plans(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
+    """Draw plan minus bill of several networks, a dot each, and their mean, on one scale.
+
+    Args:
+        panels: name of the set -> label -> plan minus bill of each network, in % of the bill.
+        title: title of the figure.
+    """
+    rows = max(map(len, panels.values()))
+    figure, axes = new_panels(len(panels), 4.2, 1.3 + 0.42 * rows, title, sharex=True, sharey=True)
     notes = []
-    for k, (axis, name) in enumerate(zip(axes, names, strict=True)):
-        for row, (area, mark) in enumerate(zip(promised.values(), MARKS, strict=False)):
-            axis.plot(area[k], row, mark, color=OF_METHODS["BCE"], ms=9, mec=ink(), zorder=3)
-        axis.axvline(delivered[k], color=ink(), linestyle="--", linewidth=1, label="delivered")
-        axis.set(title=name, xlim=(0, min(1.7 * delivered[k], 100)), xlabel="area, pixels of 100")
-        parts = ", ".join(f"{label} {area[k]:.1f}" for label, area in promised.items())
-        notes.append(f"{name}: {parts}, delivered {delivered[k]:.1f}")
-    axes[0].set(yticks=range(len(promised)), yticklabels=promised, ylim=(len(promised) - 0.5, -0.5))
-    legend_below(figure, axes[0])
-    figure.set_label(f"Promised area of each class, in pixels of 100. {'; '.join(notes)}.")
+    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+        for row, (label, values) in enumerate(lines.items()):
+            errors = np.asarray(values, dtype=float)
+            at = np.full(len(errors), row, dtype=float)
+            axis.plot(errors, at, "o", color=OF_METHODS["BCE"], ms=6, alpha=0.7)
+            axis.plot([errors.mean()] * 2, [row - 0.25, row + 0.25], color=ink(), linewidth=2)
+            mean = f"{errors.mean():+.0f} %" if abs(errors.mean()) >= 0.5 else "0 %"
+            axis.text(
+                errors.mean(), row - 0.3, mean.replace("-", "−"), ha="center", fontsize=9,
+                bbox={"color": axis.get_facecolor(), "pad": 0.5},
+            )  # fmt: skip
+            notes.append(
+                f"{name}, {label}: {errors.min():+.0f} to {errors.max():+.0f}, mean {mean}"
+            )
+        axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+        axis.set(title=name, xlabel="plan − bill, % of the bill")
+    labels = [*next(iter(panels.values()))]
+    axes[0].set(yticks=range(rows), yticklabels=labels, ylim=(rows - 0.5, -0.7))
+    figure.set_label(f"{title}: plan minus bill, in % of the bill. {'; '.join(notes)}.")
     return figure

@@ -56,6 +56,11 @@ def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
     return np.array(100 * rows[quantity])
 
 
+def of_splits(quantity: str, part: str, *labels: str) -> dict[str, np.ndarray]:
+    """Return a quantity of each split, see `values`, under the labels of recalibrations."""
+    return {label: values(quantity, part, VARIANTS[label]) for label in labels}
+
+
 def over_splits(
     quantities: Mapping[str, tuple[str, str]], *labels: str, digits: int = 1
 ) -> Markdown:
@@ -70,10 +75,10 @@ def over_splits(
     for label in labels or VARIANTS:
         row = [label]
         for part, quantity in quantities.values():
-            of_splits = values(quantity, part, VARIANTS[label])
-            low, high = student_interval(of_splits.tolist())
+            of_each = values(quantity, part, VARIANTS[label])
+            low, high = student_interval(of_each.tolist())
             sign = "+" if quantity == "plan" or quantity.startswith("excess") else ""
             style = f"{sign}z.{digits}f"
-            row.append(f"{of_splits.mean():{style}} [{low:{style}}, {high:{style}}]")
+            row.append(f"{of_each.mean():{style}} [{low:{style}}, {high:{style}}]")
         rows.append(row)
     return table(["%", *quantities], rows)

@@ -1,34 +1,43 @@
-"""Figures of simulated doses, and of maps before and after normalisation."""
+"""Figures of switched targets, of maps before and after normalisation, and of their scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from aslp_lib.course.figures import alphas_over_epochs
-from aslp_lib.course.figures.panels import picture_grid
-from aslp_lib.course.simulation import Trace
+from aslp_lib.course.figures.panels import LIGHT_GREY, new_panels, picture_grid
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, themed
 from aslp_lib.maps.write import min_max
 
 
-def doses(traces: Mapping[str, tuple[Trace, float]]) -> Figure:
-    """Plot the doses of three images over the epochs with their bound, one panel per simulation.
+@themed
+def switched_targets(panels: Mapping[str, ArrayLike], title: str) -> Figure:
+    """Draw the target of a foreground pixel in each epoch, with its mean, on one scale.
 
     Args:
-        traces: label -> the simulation and the beta of its technique.
+        panels: label -> the target in each epoch.
+        title: title of the figure.
     """
-    figure = alphas_over_epochs(
-        {
-            name: replace(trace, alpha=beta * trace.alpha, bound=beta * trace.bound)
-            for name, (trace, beta) in traces.items()
-        }
-    )
-    figure.axes[0].set_ylabel("dose, alpha * beta")
-    figure.set_label(str(figure.get_label()).replace("Alphas", "Doses", 1))
+    figure, axes = new_panels(len(panels), 4.2, 3, title, sharey=True)
+    notes = []
+    for axis, (label, values) in zip(axes, panels.items(), strict=True):
+        targets = np.asarray(values, dtype=float)
+        mean, epochs = targets.mean(), np.arange(1, len(targets) + 1)
+        axis.axhspan(-1.3, 0, color=GREY, alpha=0.25, linewidth=0)
+        axis.plot(epochs, targets, "o", color=OF_METHODS["ASLP"], ms=5, clip_on=False)
+        axis.axhline(mean, color=ink(), linestyle="--", linewidth=1)
+        axis.text(epochs[-1], mean - 0.06, f"mean {mean:.1f}", ha="right", va="top")
+        axis.set(title=label, xlabel="epoch", ylim=(-1.3, 1.2))
+        perturbed = targets < 1
+        notes.append(
+            f"{label}: 1, but {targets[perturbed][0]:.0f} in {perturbed.sum()} of {len(targets)} "
+            f"epochs, mean {mean:.1f}"
+        )
+    axes[0].set_ylabel("target of a foreground pixel")
+    axes[0].text(1, -0.65, "no probability", va="center")
+    figure.set_label(f"{title}. {'; '.join(notes)}.")
     return figure
 
 
@@ -57,4 +66,35 @@ def stretched_maps(
         "and the map after min-max normalisation; white is foreground. Fraction of pixels "
         f"predicted as foreground before and after: {'; '.join(notes)}."
     )
+    return figure
+
+
+@themed
+def promise_and_accuracy(rows: Mapping[str, tuple[float, float, float]], title: str) -> Figure:
+    """Draw confidences beside accuracies, with the gap between them and the ECE.
+
+    Args:
+        rows: label -> confidence, accuracy and ECE, as fractions.
+        title: title of the figure.
+    """
+    figure, (axis,) = new_panels(1, 7, 1 + 0.6 * len(rows), title)
+    notes = []
+    for row, (label, fractions) in enumerate(rows.items()):
+        confidence, accuracy, ece = (100 * value for value in fractions)
+        axis.barh(row, accuracy, 0.6, color=LIGHT_GREY)
+        axis.text(1, row, f"accuracy {accuracy:.0f} %", va="center", color="black")
+        colour = directions()[int(confidence < accuracy)]
+        axis.barh(row, accuracy - confidence, 0.22, left=confidence, color=colour)
+        axis.plot([confidence] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
+        axis.text(confidence - 1, row, f"confidence {confidence:.0f} %", ha="right", va="center",
+                  color="black")  # fmt: skip
+        axis.text(101, row, f"ECE {ece:.0f} %", va="center")
+        notes.append(
+            f"{label}: confidence {confidence:.0f}, accuracy {accuracy:.0f}, ECE {ece:.0f}"
+        )
+    axis.set(
+        yticks=range(len(rows)), yticklabels=rows, xlim=(0, 100), xlabel="mean over all pixels, %"
+    )
+    axis.invert_yaxis()
+    figure.set_label(f"{title}, in %. {'; '.join(notes)}.")
     return figure
