@@ -213,10 +213,10 @@ def test_the_explorers_of_a_page_opened_as_a_file(watched, book, lesson):
 
 
 LESSON = "notebooks/01_confidence_and_calibration.html"
-"""A page with six predictions and the learner's diagram."""
-SHOWN = "expected accuracy if labelled again: 88 %"
+"""A page with five predictions and the learner's diagram."""
+SHOWN = "predicted background: confidence 87 %, accuracy 90 %"
 """Text of an answer's cell on that page."""
-EXPLAINED = "BCE has memorised random labels"
+EXPLAINED = "Slight underconfidence on five times as much background"
 """Text of the explanation of that answer."""
 
 
@@ -237,7 +237,7 @@ def lesson(watched, book):
     return open_file
 
 
-def question(page, words="What is BCE's accuracy on its training images?"):
+def question(page, words="What is the accuracy where measured gap predicts foreground?"):
     return page.locator(".prediction", has_text=words)
 
 
@@ -246,17 +246,17 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     place, answer = question(page), page.locator("main").get_by_text(SHOWN).first
     expect(answer).to_be_hidden()
     place.get_by_label("Your number (50 to 100 %)").focus()
-    page.keyboard.type("95")
+    page.keyboard.type("70")
     page.keyboard.press("Tab")
     page.keyboard.type("60")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    words = "Answer: 99 %. You said 95 % and were 60 % confident of being within ±5: inside."
+    words = "Answer: 66 %. You said 70 % and were 60 % confident of being within ±5: inside."
     expect(place.get_by_role("status")).to_have_text(words)
     expect(place.get_by_role("status")).to_be_focused()
     expect(answer).to_be_visible()
     expect(page.get_by_text(EXPLAINED)).to_be_visible()
-    assert page.get_by_text("yet it does not find a single nucleus").is_hidden()
+    assert page.get_by_text("It errs by 0.73 on 27 % of the pixels").is_hidden()
     # Whatever else is in the storage.
     keep = "([key, value]) => localStorage.setItem('aslp-prediction: ' + key, value)"
     for n in range(12):
@@ -300,7 +300,7 @@ def test_without_storage_an_answer_is_compared_but_not_kept(watched, expect, boo
 def test_without_javascript_and_on_paper_the_whole_page_can_be_read(lesson, expect):
     bare, printed = lesson(java_script_enabled=False), lesson()
     expect(bare.get_by_text(SHOWN).first).to_be_visible()
-    expect(bare.get_by_text("Your prediction. What is BCE's accuracy on")).to_be_visible()
+    expect(bare.get_by_text("Your prediction. What is the accuracy where")).to_be_visible()
     printed.emulate_media(media="print")
     printed.evaluate("dispatchEvent(new Event('beforeprint'))")
     expect(printed.get_by_text(SHOWN).first).to_be_visible()

@@ -166,11 +166,6 @@ def test_a_run_is_played_silently(opened):
 
 
 def test_controls_without_effect_are_disabled(opened):
-    _, place = opened("confidence.explorer", **ON_A_DESK)
-    bins = place.get_by_role("slider", name="bins")
-    expect(bins).to_be_enabled()
-    place.get_by_text("ECE sweep").click()
-    expect(bins).to_be_disabled()
     _, place = opened("stability.explorer", **ON_A_DESK)
     place.get_by_text("measured gap (an extension)").click()
     for option in ("stable (proximal step)", "5000"):

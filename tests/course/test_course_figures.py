@@ -175,10 +175,8 @@ DRAWN = {
     "less_confidence": ((0.8,), [
         np.linspace(80, 50, 101), [80, 80], np.linspace(100, 50, 101), [68, 68],
     ]),
-    "mistakes": (({"a": [(DIM, EVERY_GREY > 9, EVERY_GREY / 255)]},), [
-        DIM, EVERY_GREY / 255,
-        np.select([EVERY_GREY > 127, EVERY_GREY > 25, EVERY_GREY > 9], [0, 2, 3], default=0),
-    ]),
+    # 20 promised, 30 made.
+    "mistakes": (({"A": RARE}, 35), [[[75, 20], [75, 30]], [[75, 30]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
     "switched_targets": (({"A": [1, -1.0, 1, 1]}, "title"), [[1, -1, 1, 1], [0.5, 0.5]]),
     # Accuracy, and what confidence lacks of it.

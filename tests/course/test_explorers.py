@@ -13,7 +13,7 @@ import pytest
 from explorers import NAMES, explorer_of
 from matplotlib.text import Text
 
-from aslp_lib.course.lessons.confidence.explorer import Estimators
+from aslp_lib.course.lessons.confidence.explorer import Bins
 from aslp_lib.course.lessons.label_perturbation.explorer import Plane
 from aslp_lib.course.live import RecordedExplorer
 from aslp_lib.evaluation.figures import alt
@@ -38,7 +38,7 @@ def test_what_is_committed_is_a_text_and_a_picture(name):
 
 def test_explorers_of_own_data():
     counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    widget = Estimators({"mine": counts})
+    widget = Bins({"mine": counts})
     assert widget.values["which"] == "mine"
     table = widget.records["mine"]
     assert sum(table["pixels"]) == 4 and sum(table["correct"]) == 3

@@ -1,96 +1,76 @@
 // @ts-check
-// Estimators of the calibration error, drawn in a reliability diagram.
+// The calibration error of bins of equal width: a reliability diagram, and mistakes beside it.
 
-/** Sums over all pixels up to each confidence: [confidence, pixels, their confidence, correct]. */
-function runningSums(/** @type {Outcomes} */ table) {
-  const sums = [[0, 0, 0, 0]];
-  for (let i = 0; i < table.pixels.length; i++) {
-    if (!table.pixels[i]) continue;
-    const [, pixels, confidence, correct] = sums[sums.length - 1], value = level(table, i) / table.top;
-    sums.push([value, pixels + table.pixels[i], confidence + table.pixels[i] * value, correct + table.correct[i]]);
-  }
-  return sums;
-}
-
-/** Reliability diagram of bins of equal mass; a confidence at the edge of two bins is split. */
-function equalMass(table, count, sums = runningSums(table)) {
-  const all = sums[sums.length - 1][1], pixels = all / count;
-  let k = 1;
-  const edges = Array.from({ length: count + 1 }, (_, edge) => {
-    const rank = Math.min(edge * pixels, all);
-    while (sums[k][1] < rank) k++;
-    const [before, after] = [sums[k - 1], sums[k]], part = (rank - before[1]) / (after[1] - before[1]);
-    return [after[0], ...[2, 3].map((column) => before[column] + part * (after[column] - before[column]))];
-  });
-  return averaged(edges.slice(1).map(([high, confidence, correct], i) => {
-    const [low, confidenceBelow, correctBelow] = edges[i];
-    const sums = { pixels, confidence: confidence - confidenceBelow, accuracy: correct - correctBelow };
-    return { ...emptyBin(low, high), ...sums };
-  }));
-}
-
-/** Diagram of the most bins of equal mass up to which the accuracy never falls. */
-function sweep(table) {
-  const sums = runningSums(table);
-  let found = equalMass(table, 1, sums);
-  for (let count = 2; count < sums.length; count++) {
-    const bins = equalMass(table, count, sums);
-    if (bins.some(({ accuracy }, i) => i > 0 && accuracy < bins[i - 1].accuracy - 1e-12)) break;
-    found = bins;
-  }
-  return found;
-}
-
-/** Squared error minus the variance of the accuracies; may be negative. */
-const squaredErrorDebiased = (bins) => overPixels(bins, ({ pixels, accuracy, gap }) =>
-  gap ** 2 - (pixels > 1 ? (accuracy * (1 - accuracy)) / (pixels - 1) : 0));
-
-const mce = (bins) => Math.max(...bins.map(({ gap }) => Math.abs(gap)));
-
-/** Title and estimate; bins, which of them count, and a remark, unless they are those of the ECE. */
-const ESTIMATORS = {
-  ece: { title: "ECE, bins of equal width", value: ece },
-  equalMass: { title: "ECE, bins of equal mass", value: ece, binsOf: equalMass },
-  sweep: { title: "ECE sweep", value: ece, binsOf: sweep,
-    remark: () => " The sweep selects the number of bins, so the slider has no effect." },
-  debiased: { title: "debiased error (rms)", value: (bins) => Math.sqrt(Math.max(squaredErrorDebiased(bins), 0)),
-    remark: (bins) => " The unbiased estimate is its square, " +
-      `${squaredErrorDebiased(bins).toFixed(5)}, which may be negative.` },
-  oe: { title: "overconfidence error OE", value: oe, counts: ({ gap }) => gap > 0,
-    remark: () => " Only bins whose confidence exceeds their accuracy count." },
-  mce: { title: "maximum error MCE", value: mce, counts: ({ gap }, bins) => Math.abs(gap) === mce(bins),
-    remark: () => " Only the bin with the largest gap counts, however few pixels it has." },
+const MOST_BINS = 50;
+const MEASURES = {
+  ece: { title: "ECE", value: ece, counts: (_bin) => true, remark: "" },
+  oe: { title: "OE", value: oe, counts: ({ gap }) => gap > 0, remark: " It ignores underconfident bins, drawn thin." },
 };
 
+/** Write a word into a figure, in the colour of a direction. */
+const write = (frame, y, words, look) =>
+  frame.node.querySelector("svg").append(svg("text", { x: 64, y, style: `fill: var(--${look})` }, words));
+
+/** Ticks of the accuracy: 50 to 100, or from below, where a bin of any number of bins has less. */
+function accuracies(tables) {
+  const of = (table) => Array.from({ length: MOST_BINS }, (_, k) => reliability(table, k + 1)).flat();
+  const all = Object.values(tables).flatMap(of).filter(({ pixels }) => pixels);
+  const lowest = 10 * Math.floor(10 * Math.min(0.5, ...all.map(({ accuracy }) => accuracy)));
+  return Array.from({ length: (100 - lowest) / 10 + 1 }, (_, k) => lowest + 10 * k);
+}
+
+/** Ticks of the mistakes in 100 pixels, up to those of all pixels in one bin. */
+function mistakes(tables) {
+  const whole = Object.values(tables).map((table) => reliability(table, 1)[0]);
+  const most = 100 * Math.max(...whole.map(({ confidence, accuracy }) => 1 - Math.min(confidence, accuracy)));
+  const step = most > 12 ? 10 : 2;
+  return Array.from({ length: Math.ceil(most / step) + 1 }, (_, k) => step * k);
+}
+
 function figure(area, tables) {
-  const gaps = diagram("reliability diagram", [["grey thin", "thin: not counted"]]);
-  const shares = plot("where the pixels are", [CONFIDENCES, "confidence"], [[0, 25, 50, 75, 100], "% of the pixels"]);
-  area.append(gaps.node, shares.node);
-  return ({ which, estimator, bins: count }) => {
-    const { title, value, binsOf = reliability, counts = () => true, remark = () => "" } = ESTIMATORS[estimator];
-    const bins = binsOf(tables[which], count), full = bins.filter(({ pixels }) => pixels);
-    gaps.draw(bins, { newTitle: `${which}: ${title}`, shares: false, counts: (bin) => counts(bin, bins) });
-    shares.begin(full.map((bin) => `Confidence ${percent(bin.confidence, 0)}: ${percent(bin.share)}.`).join(" "));
-    for (const { confidence, share } of full) {
-      shares.line([[confidence, 0], [confidence, 100 * share]], "grey");
-      shares.dot(confidence, 100 * share, "ink", 2.5);
+  const x = [[50, 60, 70, 80, 90, 100], "confidence, %"];
+  const gaps = plot("reliability diagram", x, [accuracies(tables), "accuracy, %"]);
+  const parts = plot("mistakes", x, [mistakes(tables), "mistakes in 100 pixels"]);
+  write(gaps, 42, "overconfident", "over");
+  write(gaps, 58, "underconfident", "under");
+  write(parts, 42, "more than promised", "over");
+  write(parts, 58, "fewer than promised", "under");
+  area.append(gaps.node, parts.node);
+  return ({ which, measure, bins: count }) => {
+    const { title, value, counts, remark } = MEASURES[measure];
+    const bins = reliability(tables[which], count), full = bins.filter(({ pixels }) => pixels);
+    gaps.begin(describeBins(bins), `${which}: reliability diagram`);
+    gaps.line([[50, 50], [100, 100]], "ink thin dashed");
+    parts.begin(full.map(({ low, high, share, confidence, accuracy }) =>
+      `Confidence ${percent(low, 0)} to ${percent(high, 0)}: ${(100 * share * (1 - confidence)).toFixed(1)} promised, ` +
+      `${(100 * share * (1 - accuracy)).toFixed(1)} made.`).join(" "), `mistakes: ${title} ${percent(value(bins))}`);
+    for (const bin of full) {
+      const look = `${bin.gap > 0 ? "over" : "under"} ${counts(bin) ? "thick" : "thin"}`;
+      const [c, a] = [100 * bin.confidence, 100 * bin.accuracy];
+      gaps.line([[c, c], [c, a]], look);
+      gaps.dot(c, a, "ink", 0.65 * Math.sqrt(12 + 150 * bin.share));
+      const low = Math.max(100 * bin.low, 50), high = 100 * bin.high, edge = (high - low) / 4;
+      const [promised, made] = [bin.share * (100 - c), bin.share * (100 - a)], middle = (low + high) / 2;
+      parts.line([[middle, promised], [middle, made]], look);
+      parts.line([[low + edge, promised], [high - edge, promised]], "ink thin");
+      parts.dot(middle, made, "ink", count > 20 ? 2.5 : 4);
     }
     const occupied = full.length === bins.length ? "" : ` (${full.length} of them with pixels)`;
     const [{ confidence, accuracy, gap }] = reliability(tables[which], 1);
     return `${which}: ${title}, ${bins.length} ${bins.length === 1 ? "bin" : "bins"}${occupied}: ` +
-      `${percent(value(bins), 2)}.${remark(bins)} Mean confidence ${percent(confidence)}, ` +
+      `${percent(value(bins), 2)}.${remark} Mean confidence ${percent(confidence)}, ` +
       `accuracy ${percent(accuracy)}: ${describeGap(gap)}.`;
   };
 }
 
 function render(/** @type {Context} */ context) {
-  const labels = Object.keys(context.model.get("records"));
+  const options = Object.keys(context.model.get("records")).map((label) => [label, label]);
   const controls = {
-    which: { label: "predictions", options: labels.map((label) => [label, label]) },
-    estimator: { label: "estimator", options: Object.entries(ESTIMATORS).map(([name, { title }]) => [name, title]) },
-    bins: { label: "bins", min: 1, max: 50, step: 1 },
+    which: { label: "network", options },
+    measure: { label: "measure", options: Object.entries(MEASURES).map(([name, { title }]) => [name, title]) },
+    bins: { label: "bins", min: 1, max: MOST_BINS, step: 1 },
   };
-  return explorer(context, { controls, figure, idle: ({ estimator }) => (estimator === "sweep" ? ["bins"] : []) });
+  return explorer(context, { controls, figure });
 }
 
 export default { render };

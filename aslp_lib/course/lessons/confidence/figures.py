@@ -1,61 +1,85 @@
-"""Figure of mistakes."""
+"""Figure of the mistakes that confidences promise, and of those that are made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.colors import ListedColormap
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from aslp_lib.course.figures.panels import outline
-from aslp_lib.evaluation.figures.style import PINK, draw_legend, new_figure, themed
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import directions, ink, themed
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.calibration import Reliability
+from aslp_lib.metrics.counts import Counts
 
-Example = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Grey levels of an image, its mask in {0, 1}, and predicted P(y=1), each (H, W) or (H, W, 3)."""
+WORDS = "more than promised: overconfident", "fewer than promised: underconfident"
 
-KINDS = "false foreground", "missed, f > 1/10", "missed, f ≤ 1/10: not checked"
-GREYS = "#CCCCCC", "#858585"
-"""Colours of the kinds that are checked; the kind that is not is pink, as in the bill."""
+
+def draw_mistakes(axis: Axes, table: Reliability, top: float) -> str:
+    """Draw the mistakes of each bin as a dash (promised) and a dot (made), joined by a bar.
+
+    Bars have the colour of their direction, and their length is written beside them. The two marks
+    of the largest bin are named.
+
+    Args:
+        top: end of the vertical axis, in mistakes per 100 pixels.
+
+    Returns:
+        a description in words.
+    """
+    full = table.pixels > 0
+    share = 100 * table.share[full]
+    promised, made = share * (1 - np.array([table.confidence, table.accuracy])[:, full])
+    left, right = 100 * table.edges[:-1][full], 100 * table.edges[1:][full]
+    under, middle = (made <= promised).astype(int), (left + right) / 2
+    axis.vlines(middle, promised, made, colors=[directions()[k] for k in under], linewidth=4)
+    axis.hlines(promised, middle - 2.5, middle + 2.5, color=ink(), linewidth=1.2)
+    axis.plot(middle, made, "o", color=ink(), markersize=5)
+    notes = []
+    for k, x in enumerate(middle):
+        of_most = k == share.argmax()
+        texts = [(f"{made[k] - promised[k]:+.1f}".replace("-", "−"), max(promised[k], made[k]))]
+        if of_most:
+            texts = [(texts[0][0], (promised[k] + made[k]) / 2)]
+            texts += [
+                (f"made {made[k]:.1f}", made[k]),
+                (f"promised {promised[k]:.1f}", promised[k]),
+            ]
+        for colour, (text, height) in zip(
+            (directions(text=True)[under[k]], ink(), ink()), texts, strict=False
+        ):
+            axis.annotate(
+                text, (x + 2.8 * of_most, height), (4, 0) if of_most else (0, 6), color=colour,
+                textcoords="offset points", ha="left" if of_most else "center",
+                va="center" if of_most else "bottom",
+            )  # fmt: skip
+        between = f"confidence {left[k]:.0f} to {right[k]:.0f} %"
+        notes.append(f"{between}: {promised[k]:.1f} promised, {made[k]:.1f} made")
+    present = [k for k in (0, 1) if k in under]
+    for line, k in enumerate(present):
+        axis.text(
+            0.03, 0.95 - 0.09 * line, WORDS[k], color=directions(text=True)[k], va="top",
+            transform=axis.transAxes,
+        )  # fmt: skip
+    axis.set(xlim=(50, 100), ylim=(0, top), xlabel="confidence, %")
+    axis.set_ylabel("mistakes in 100 pixels")
+    axis.text(1.25, 0, " ", transform=axis.transAxes)  # room for the names
+    return "; ".join(notes)
 
 
 @themed
-def mistakes(sets: Mapping[str, Sequence[Example]]) -> Figure:
-    """Draw images above their predictions and above the mistakes, of several sets side by side.
-
-    An image has the outline of its label. A mistake is coloured by its kind. Correct pixels are
-    white.
+def mistakes(panels: Mapping[str, Counts], top: float = 6.5) -> Figure:
+    """Plot the mistakes in 100 pixels, promised and made, over the confidence of their bin.
 
     Args:
-        sets: name of the set -> its examples.
+        panels: title -> counts.
+        top: end of the vertical axis, the same for all panels.
     """
-    examples = [example for several in sets.values() for example in several]
-    figure = new_figure(1.35 * len(examples) + 0.8, 4.7)
-    grid = figure.subplots(3, len(examples), squeeze=False)
-    colours = *GREYS, PINK
-    for axes, (image, mask, p) in zip(grid.T, examples, strict=True):
-        axes[0].imshow(image, cmap="gray", vmin=0, vmax=255)
-        outline(axes[0], mask)
-        axes[1].imshow(p, cmap="gray", vmin=0, vmax=1)
-        kind = np.where(p >= 0.5, 1, np.where(p > 0.1, 2, 3)) * ((p >= 0.5) != mask)
-        axes[2].imshow(kind, cmap=ListedColormap(["white", *colours]), vmin=0, vmax=3)
-    for axis in grid.flat:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(True)  # white maps would dissolve into the page
-    for axis, name in zip(
-        grid[:, 0], ("image\nand label", "predicted\nP(y=1), f", "mistakes"), strict=True
-    ):
-        axis.set_ylabel(name, rotation=0, ha="right", va="center")
-    draw_legend(figure, [Patch(color=colour) for colour in colours], KINDS, 2.5)
-    notes, first = [], 0
-    for name, several in sets.items():
-        grid[0, first].set_title(name, loc="left")
-        p, mask = (np.stack([example[k] for example in several]) for k in (2, 1))
-        wrong = (p >= 0.5) != mask
-        confidence = np.maximum(p, 1 - p)[wrong].mean()
-        notes.append(f"{name}: the mean confidence of mistakes is {100 * confidence:.0f} %")
-        first += len(several)
-    figure.set_label(
-        "Images with the outline of their label, predicted P(y=1), and wrong pixels, coloured by "
-        f"kind: {'; '.join(KINDS)}. {'; '.join(notes)}."
-    )
+    figure, axes = new_panels(len(panels), 5, 3.3)
+    notes = []
+    for axis, (title, counts) in zip(axes, panels.items(), strict=True):
+        words = draw_mistakes(axis, calibration.reliability(counts), top)
+        axis.set_title(title)
+        notes.append(f"{title}, {words}")
+    figure.set_label(f"Mistakes in 100 pixels. {'. '.join(notes)}.")
     return figure
