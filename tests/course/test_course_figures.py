@@ -120,10 +120,7 @@ DRAWN = {
         ({"image": [np.ones((4, 4, 3)) / 2], "label": [np.eye(4)]}, "."),
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
-    # Of predicted background, and of all pixels.
-    "reliability_dots": (({"A": (RARE, "prediction"), "B": (RARE, "foreground")},), [
-        [50, 100], [[80, 70]], [0, 100], [[20, 30]],
-    ]),
+    "reliability_dots": (({"A": RARE},), [[0, 100], [[20, 30]]]),
     "entropies": (({"easy": (0.9, 0.3), "hard": (0.5, 0.7)},), [
         entropy(np.linspace(0.5, 1, 251)), [[0.9, 0.3]], [[0.5, 0.7]],
     ]),
@@ -258,7 +255,7 @@ def test_curves_have_bands_marks_and_lines_of_reference():
 
 
 def test_an_enlarged_corner_has_only_its_own_pixels():
-    figure = FIGURES["reliability_dots"]({"A": (Counts(RARE.table + SURE.table), "foreground")}, 30)
+    figure = FIGURES["reliability_dots"]({"A": Counts(RARE.table + SURE.table)}, 30)
     dots = figure.axes[0].collections[1].get_offsets()
     np.testing.assert_allclose(np.asarray(dots), [[20, 30]], rtol=1e-6)
     notes = [text.get_text() for text in figure.axes[0].texts]

@@ -5,12 +5,10 @@ import pytest
 import torch
 
 from aslp_lib.course import recorded
-from aslp_lib.course.figures import reliability_dots
 from aslp_lib.course.lessons import more_classes as lesson
 from aslp_lib.course.lessons.more_classes.splits import VARIANTS, values
 from aslp_lib.data.nuclei import CLASSES
 from aslp_lib.experiments.seed_statistics import student_interval
-from aslp_lib.metrics import ClassCounts
 
 SCALED = "temperature_scaling"
 
@@ -27,13 +25,6 @@ def test_logits_are_those_of_each_image(tests):
         alone = network(pink.images[3:4])[0].double()
     torch.testing.assert_close(z[3], alone, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(y, pink.labels)
-
-
-def test_the_reliability_of_a_class_is_that_of_the_class_against_the_rest():
-    probabilities = torch.tensor([[[0.7, 0.2], [0.2, 0.2], [0.1, 0.6]]])  # two pixels
-    counts = ClassCounts.from_probabilities(probabilities, torch.tensor([[0, 2]]))
-    dots = reliability_dots({"third class": (counts, 2)}).axes[0].collections[1].get_offsets()
-    np.testing.assert_allclose(dots, [[10, 0], [60, 100]], atol=0.02)  # counted at grey levels
 
 
 def test_the_record_is_of_five_splits_and_of_the_labels_of_the_set(tests):

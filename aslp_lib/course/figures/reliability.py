@@ -1,4 +1,4 @@
-"""Reliability diagrams of dots and bars, of the predicted class or of P(y=1)."""
+"""Reliability diagrams of dots and bars, of P(y=1)."""
 
 from collections.abc import Mapping
 
@@ -6,51 +6,38 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, directions, ink, themed
+from aslp_lib.evaluation.figures.style import directions, ink, themed
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.classes import AnyCounts
-from aslp_lib.metrics.top_label import Of
-
-AXES: Mapping[Of, tuple[str, str, int]] = {
-    "prediction": ("confidence max(f, 1 − f), %", "accuracy, %", 50),
-    "foreground": ("predicted P(y=1), f, %", "share of foreground, %", 0),
-}
-"""What is predicted, its outcome, and the smallest prediction."""
-OF_A_CLASS = ("probability of the class, %", "frequency of the class, %", 0)
-"""Prediction, outcome and smallest prediction of one of several classes."""
+from aslp_lib.metrics.counts import Counts
 
 
 @themed
 def reliability_dots(
-    panels: Mapping[str, tuple[AnyCounts, Of]], end: float = 100, leaders: bool = True
+    panels: Mapping[str, Counts], end: float = 100, leaders: bool = True
 ) -> Figure:
-    """Plot the frequency of the outcome in each bin over the bin's mean probability.
+    """Plot the share of foreground in each bin over the bin's mean f.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
-    says whether the bin is overconfident or underconfident in the predicted class. The bars of one
-    of several classes are grey: below the diagonal, the class is promised too often.
+    says whether the bin is overconfident or underconfident in the predicted class.
 
     Args:
-        panels: title -> counts, and which calibration is drawn: of two classes, top-label
-            calibration, of the prediction, or class-wise calibration, of the foreground; of more
-            classes, class-wise calibration of the class with a number.
+        panels: title -> counts.
         end: end of both axes in %, below 100 to enlarge the corner of small probabilities.
         leaders: say how many pixels the largest dot stands for.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes = []
-    for axis, (title, (counts, of)) in zip(axes, panels.items(), strict=True):
-        xlabel, ylabel, start = AXES.get(of, OF_A_CLASS)
-        table = calibration.reliability(counts, of=of)
+    for axis, (title, counts) in zip(axes, panels.items(), strict=True):
+        table = calibration.reliability(counts, of="foreground")
         bins = 100 * np.array([table.confidence, table.accuracy, table.share])
         x, y, share = bins[:, (table.pixels > 0) & ~(bins[0] > end)]
-        axis.plot([start, 100], [start, 100], "--", color=ink(), linewidth=1)
+        axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
         under = (x < y) == (x >= 50)  # too low an f is too confident a background
-        colours = [directions()[int(k)] for k in under] if of in AXES else GREY
+        colours = [directions()[int(k)] for k in under]
         axis.vlines(x, x, y, colors=colours, linewidth=4)
         axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
-        axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
-        axis.set(xlim=(start, end), ylim=(start, 1.02 * end))
+        axis.set(xlabel="predicted P(y=1), f, %", ylabel="share of foreground, %", title=title)
+        axis.set(xlim=(0, end), ylim=(0, 1.02 * end))
         most = share.argmax()
         size = f"{share[most]:.0f} % of\nthe pixels"
         place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
@@ -67,12 +54,11 @@ def reliability_dots(
         digits = int(end < 100)
         points = ", ".join(f"{a:.{digits}f} and {b:.{digits}f}" for a, b in zip(x, y, strict=True))
         notes.append(
-            f"{title}: {xlabel} and {ylabel}: {points}; {share[most]:.0f} % of the pixels are in "
-            f"the bin of {x[most]:.0f} %"
+            f"{title}: mean f and share of foreground, %: {points}; {share[most]:.0f} % of the "
+            f"pixels are in the bin of {x[most]:.0f} %"
         )
-    if any(of in AXES for _, of in panels.values()):
-        verdicts = zip(("overconfident", "underconfident"), directions(text=True), strict=True)
-        for height, (name, colour) in zip((0.9, 0.83), verdicts, strict=True):
-            axes[0].text(0.04, height, name, color=colour, transform=axes[0].transAxes)
+    verdicts = zip(("overconfident", "underconfident"), directions(text=True), strict=True)
+    for height, (name, colour) in zip((0.9, 0.83), verdicts, strict=True):
+        axes[0].text(0.04, height, name, color=colour, transform=axes[0].transAxes)
     figure.set_label(f"Reliability diagrams. {'. '.join(notes)}.")
     return figure
