@@ -65,7 +65,12 @@ def entropy(q):
 
 
 DRAWN = {
-    "ascent": (({"A": np.array([0.1, 0.2])}, 0.15), [[0.1, 0.2], [0.15, 0.15]]),
+    "ascent": (({"A": np.array([0.1, 0.2])}, np.array([0.0, 0.1]), 0.15), [
+        [0.1, 0.2], [0.0, 0.1], [0.15, 0.15],
+    ]),
+    "hunches": ((np.array([76, 96]), np.array([0.4, 0.4]), np.array([0.5, 0.3])), [
+        [0.4, 0.4], [0.5, 0.3], [[76, 0.4], [76, 0.5]],
+    ]),
     "envelope": (([0.2], HARD_INVERSION), [
         entropy(np.linspace(0.5, 1, 251))[::-1], np.linspace(-np.log(0.8), np.log(2.5), 251),
         [[0.2, entropy(0.8)]],
@@ -121,8 +126,8 @@ DRAWN = {
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
     "reliability_dots": (({"A": RARE},), [[0, 100], [[20, 30]]]),
-    "entropies": (({"easy": (0.9, 0.3), "hard": (0.5, 0.7)},), [
-        entropy(np.linspace(0.5, 1, 251)), [[0.9, 0.3]], [[0.5, 0.7]],
+    "entropies": (({"easy": (0.9, 0.3), "hard": (0.5, 0.7)}, "title"), [
+        entropy(np.linspace(0.5, 1, 251)), [[90, 0.3]], [[50, 0.7]],
     ]),
     # Dark pixels are pink.
     "predictions": (
@@ -130,11 +135,11 @@ DRAWN = {
         [EVERY_GREY / 255, np.where(EVERY_GREY < 9, 1, -1)],
     ),
     "paid_bills": (({"all": {"BCE": np.sqrt(COSTS)}}, "title"), [np.sqrt(COSTS), [100, 100]]),
-    "excess_over_bound": (({"HI": [0.01, 0.02]}, {"HI": [0.03, 0.04]}), [
-        [0.01, 0.02], [0.03, 0.04], [0.01, 0.03], [0.02, 0.04],
+    "lists_over_epochs": (([1, 2], {"A": [3.0, 4.0]}, {"chance": 1.0}, "hits", "title"), [
+        [[1, 3], [2, 4]], [1, 1],
     ]),
     "feedback_loop": ((TRACE, "title"), [
-        BOUND, ALPHA[:, ORDER[2]], ALPHA[:, ORDER[26]], 100 * CONFIDENCE, 100 * ACCURACY,
+        BOUND, ALPHA[:, ORDER[14]], 100 * CONFIDENCE, 100 * ACCURACY,
         np.c_[MARGINS, ALPHA[-1]],
     ]),
     "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
@@ -167,6 +172,7 @@ DRAWN = {
     "alphas_over_epochs": (({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},), [
         BOUND, ALPHA[:, ORDER[2]] / 2,
     ]),
+    "swinging_alphas": ((TRACE, {"A": 1, "B": 2}), [BOUND, ALPHA[:, 1], ALPHA[:, 2]]),
     "alphas_over_margins": (({"A": TRACE},), [np.c_[MARGINS, ALPHA[-1]]]),
     # Two of the same pixel's labels agree with probability 0.8^2 + 0.2^2.
     "less_confidence": ((0.8,), [

@@ -1,39 +1,83 @@
-"""Figures of the entropy of predictions and of targets."""
+"""Figures of announced confidences, of the entropy of predictions, and of that of targets."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy.special import entr
 
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, loss_floor
 from aslp_lib.course.figures.panels import POINT, new_panels
-from aslp_lib.evaluation.figures.style import GREY, ink, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, OTHERS, ink, looks, themed
+
+BESIDE = {"textcoords": "offset points"}
 
 
 @themed
-def entropies(points: Mapping[str, tuple[float, float]], *, chord: bool = False) -> Figure:
+def hunches(
+    accuracy: NDArray[np.float64], safe: NDArray[np.float64], bold: NDArray[np.float64]
+) -> Figure:
+    """Plot the log loss of two announcements over the truth, with what a hunch gains and costs.
+
+    Args:
+        accuracy: accuracies in % that the half which the hunch takes for the easier one may have.
+        safe: log loss of the same confidence on both halves, for each of them.
+        bold: log loss of the hunch.
+    """
+    figure, (axis,) = new_panels(1, 6.6, 3.6, "A wrong hunch costs more than a right one gains")
+    axis.plot(accuracy, safe, color=ink())
+    axis.plot(accuracy, bold, color=OTHERS[0])
+    before, after = (bold - safe)[[0, -1]]
+    axis.vlines(accuracy[[0, -1]], safe[[0, -1]], bold[[0, -1]], color=GREY, linewidth=4, alpha=0.5)
+    wrong, right = f"wrong: costs {before:.2f}", f"right: gains {-after:.2f}"
+    axis.annotate(wrong, (accuracy[0], (safe[0] + bold[0]) / 2), (8, 0), va="center", **BESIDE)
+    axis.annotate(right, (accuracy[-1], bold[-1]), (0, -6), ha="right", va="top", **BESIDE)
+    third = len(accuracy) // 3
+    axis.annotate("96 % and 76 %", (accuracy[third], bold[third]), (6, 4), **BESIDE)
+    axis.annotate("86 % and 86 %", (accuracy[third], safe[third]), (0, -14), ha="center", **BESIDE)
+    axis.set(xlabel="true accuracy of the half that was given 96 %, in %", ylabel="log loss, nats")
+    axis.set(ylim=(0.3, 0.6), xticks=(76, 81, 86, 91, 96))
+    figure.set_label(
+        f"Log loss over the true accuracy of one half: {wrong} nats; {right} nats. "
+        f"The same confidence on both halves costs {safe[0]:.2f} nats everywhere."
+    )
+    return figure
+
+
+@themed
+def entropies(
+    points: Mapping[str, tuple[float, float]], title: str, *, chord: bool = False
+) -> Figure:
     """Plot mean entropies over mean confidences, below the entropy of a single confidence.
 
     Args:
-        points: label -> mean confidence, and mean entropy in nats.
+        points: label -> mean confidence in [0, 1], and mean entropy in nats.
+        title: the message of the figure.
         chord: join the first two points.
     """
-    figure, (axis,) = new_panels(1, 6.4, 3.6)
+    figure, (axis,) = new_panels(1, 6.6, 3.8, title)
     c = np.linspace(0.5, 1, 251)
-    axis.plot(c, entr(c) + entr(1 - c), color=GREY, label="entropy H(c)")
+    axis.plot(100 * c, entr(c) + entr(1 - c), color=GREY)
+    axis.annotate("H(c)", (70, entr(0.7) + entr(0.3)), (4, 5), color=GREY, **BESIDE)
     ends = [*points.values()][: 2 * chord]
-    axis.plot([x for x, _ in ends], [y for _, y in ends], ":", color=ink())
+    axis.plot([100 * x for x, _ in ends], [y for _, y in ends], color=GREY, linewidth=1)
     notes = []
     for name, (colour, _, mark) in looks(points).items():
         x, y = points[name]
-        axis.plot(x, y, mark, color=colour, **POINT | {"mec": ink()}, label=name)
-        notes.append(f"{name} {x:.2f}, {y:.2f}")
-    axis.set(xlabel="mean confidence", ylabel="mean entropy, nats", xlim=(0.5, 1), ylim=(0, 0.75))
-    axis.legend(loc="lower left")
-    figure.set_label(f"Mean confidence and mean entropy, in nats: {'; '.join(notes)}.")
+        if not name.startswith((*OF_METHODS, "Bayes")):  # no network
+            colour, mark = axis.get_facecolor(), "o"
+        axis.plot(100 * x, y, mark, color=colour, **POINT | {"mec": ink()})
+        # Labels of points below the curve stand below it, those of points on it above.
+        below = y < entr(x) + entr(1 - x) - 0.004
+        place = {"xytext": (-10, -4), "ha": "right"} if below else {"xytext": (9, 5), "ha": "left"}
+        axis.annotate(name, (100 * x, y), va="center", **place, **BESIDE)
+        notes.append(f"{name} {100 * x:.0f} %, {y:.2f}")
+    axis.set(xlabel="mean confidence, %", ylabel="mean entropy, nats", xlim=(50, 100))
+    axis.set(ylim=(0, 0.75))
+    figure.set_label(f"{title}. Mean confidence and mean entropy, in nats: {'; '.join(notes)}.")
     return figure
 
 
@@ -47,19 +91,25 @@ def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
     Args:
         alphas: for each fixed network, the alpha at which it is the best one.
     """
-    figure, (axis,) = new_panels(1, 5.8, 3.6)
+    figure, (axis,) = new_panels(1, 6.6, 3.8, "Each fixed network touches the curve of the best")
     levels = torch.linspace(0, technique.alpha_limit, 251, dtype=torch.float64)
     best = loss_floor(levels, technique).numpy()
-    axis.plot(levels, best, color=ink(), linewidth=2, label="best network for each alpha")
+    axis.plot(levels, best, color=ink(), linewidth=2.5)
+    axis.annotate(
+        "best network for each alpha", (levels[-1], best[-1]), (0, -30), ha="right", **BESIDE
+    )
     target = expected_confidence(levels, technique).numpy()
-    look = looks(f"{alpha}" for alpha in alphas).values()
-    for alpha, (colour, line, mark) in zip(alphas, look, strict=True):
+    for alpha in alphas:
         f = float(expected_confidence(alpha, technique))
         loss = -target * np.log(f) - (1 - target) * np.log(1 - f)
-        axis.plot(levels, loss, line, color=colour, label=f"network with f = {f:.2f}")
-        axis.plot(alpha, float(loss_floor(alpha, technique)), mark, color=colour, mec=ink(), ms=8)
-    axis.set(xlabel="perturbation level alpha", ylabel="expected loss, nats", ylim=(0, 1))
-    axis.legend(loc="lower right")
+        axis.plot(levels, loss, color=OTHERS[0])
+        axis.plot(alpha, float(loss_floor(alpha, technique)), "o", color=OTHERS[0], ms=7)
+        inside = np.flatnonzero(loss <= 0.93)[-1]
+        axis.annotate(
+            f"f = {f:.2f}, fixed", (levels[inside], loss[inside]), (-8, 6), ha="right", va="center",
+            **BESIDE,
+        )  # fmt: skip
+    axis.set(xlabel="alpha", ylabel="expected loss, nats", ylim=(0, 1))
     figure.set_label(
         f"Expected loss over alpha: a straight line for each of {len(alphas)} fixed networks, and "
         "a concave curve, the entropy of the target, for the best network at each alpha. Each line "
@@ -70,21 +120,33 @@ def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
 
 
 @themed
-def ascent(paths: Mapping[str, np.ndarray], bound: float) -> Figure:
+def ascent(
+    paths: Mapping[str, NDArray[np.float64]], ramp: NDArray[np.float64], bound: float
+) -> Figure:
     """Plot an alpha over its steps.
 
     Args:
-        paths: label -> (steps,) alpha after each step.
+        paths: method -> (steps,) alpha after each step.
+        ramp: alpha after each step that climbs a ramp, with the colour of the last method.
         bound: alpha at which the constraint becomes active.
     """
-    figure, (axis,) = new_panels(1, 5.8, 3.4)
-    ends = []
-    for label, (colour, line, _) in looks(paths).items():
+    figure, (axis,) = new_panels(1, 6.6, 3.6, "MC stops the alpha at its bound, even on a ramp")
+    axis.axhline(bound, color=ink(), linestyle=":", linewidth=1)
+    steps = len(ramp)
+    axis.annotate("MC's bound", (steps, bound), (0, -6), ha="right", va="top", **BESIDE)
+    notes = []
+    colour = GREY
+    for label, (colour, _, _) in looks(paths).items():
         alpha = paths[label]
-        axis.plot(alpha, line, color=colour, linewidth=2, label=label)
-        ends.append(f"{label}: alpha ends at {alpha[-1]:.2f}")
-    axis.axhline(bound, color=ink(), linestyle=":", linewidth=1, label="bound")
-    axis.set(xlabel="step", ylabel="perturbation level alpha", ylim=(0, None))
-    axis.legend(loc="center right")
-    figure.set_label(f"Alpha over steps, bound {bound:.2f}. {'; '.join(ends)}.")
+        axis.plot(alpha, color=colour, linewidth=2)
+        axis.annotate(
+            label, (steps, alpha[-1]), (6, 0), va="center", annotation_clip=False, **BESIDE
+        )
+        notes.append(f"{label}: alpha ends at {alpha[-1]:.2f}")
+    axis.plot(ramp, color=colour, linewidth=2)
+    middle = int(np.argmax(ramp > ramp[-1] / 2))
+    axis.annotate("ASLP (MC), on a ramp", (middle, ramp[middle]), (8, -6), va="top", **BESIDE)
+    notes.append(f"on a ramp: alpha ends at {ramp[-1]:.2f}")
+    axis.set(xlabel="step", ylabel="alpha", ylim=(0, None), xlim=(0, steps))
+    figure.set_label(f"Alpha over steps, bound {bound:.2f}. {'; '.join(notes)}.")
     return figure

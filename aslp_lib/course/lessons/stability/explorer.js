@@ -83,12 +83,11 @@ function describeAlphas(trace, tail, oscillates) {
 }
 
 function figure(area, population) {
-  const { margins, examples } = population, epochs = population.noise.length, time = [0, epochs / 2, epochs];
-  const looks = ["purple", "brown dashed", "pink"], names = Object.keys(examples).map((name, i) => [looks[i], name]);
+  const { margins, image } = population, epochs = population.noise.length, time = [0, epochs / 2, epochs];
   // Few ends of the axis of alpha, so that similar settings can be compared.
   const panels = [0.1, 0.2, 0.5, 1].map((top) => {
     const y = [[0, 2, 4, 6, 8, 10].map((v) => (v * 10 * top) / 100), "perturbation level alpha"];
-    const paths = plot("alphas of three images", [time, "epoch"], y, [["ink thin", "bound"], ...names]);
+    const paths = plot("alpha of one image", [time, "epoch"], y, [["ink thin", "bound"], ["purple", "alpha"]]);
     const last = plot(`alphas after epoch ${epochs}`, [[-5, 0, 5, 10, 15], "margin with plain labels, nats"], y);
     return { top, paths, last };
   });
@@ -103,7 +102,7 @@ function figure(area, population) {
     const tail = mean(trace.slice(-10).map((state) => mean(state.alpha)));
     paths.begin(`In the last 10 epochs the mean alpha is ${tail.toFixed(2)}, the bound ${bound.toFixed(2)}.`);
     paths.line(over((state) => state.bound), "ink thin");
-    Object.values(examples).forEach((image, i) => paths.line(over((state) => state.alpha[image]), looks[i]));
+    paths.line(over((state) => state.alpha[image]), "purple");
     validation.begin(`At the end, confidence ${percent(confidence, 0)} and accuracy ${percent(accuracy, 0)}.`);
     validation.line(over((state) => 100 * state.confidence), "purple");
     validation.line(over((state) => 100 * state.accuracy), "ink dotted");

@@ -37,7 +37,7 @@ class Feedback(Explorer):
         records = {
             "margins": packed(POPULATION.margins.numpy()),
             "noise": packed(POPULATION.noise(EPOCHS).numpy()),
-            "examples": self.trace.examples,
+            "image": self.trace.examples["median margin"],
             "rate": POPULATION.rate,
             "accuracy": POPULATION.accuracy,
             "cost": POPULATION.cost,

@@ -1,4 +1,4 @@
-"""Figures of perturbation levels: over margins, beside their bound, and in a simulated loop."""
+"""Figures of perturbation levels: over epochs and margins, of lists, and in a simulated loop."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,41 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import Panels, new_panels
 from aslp_lib.course.simulation import Trace
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, legend_below, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
 ASLP = OF_METHODS["ASLP"]
+
+
+@themed
+def swinging_alphas(trace: Trace, images: Mapping[str, int]) -> Figure:
+    """Plot the alphas of single images over the epochs with their bound, one panel per image.
+
+    Args:
+        trace: the simulation.
+        images: title of a panel -> index of its image.
+    """
+    figure, panels = new_panels(len(images), 4.2, 3.3, "Neither alpha comes to rest", sharey=True)
+    epoch = np.arange(1, len(trace.alpha) + 1)
+    notes = []
+    for axis, (name, image) in zip(panels, images.items(), strict=True):
+        alpha = trace.alpha[:, image]
+        axis.plot(epoch, trace.bound, color=ink(), linewidth=1)
+        axis.plot(epoch, alpha, color=ASLP)
+        axis.set(xlabel="epoch", title=name)
+        # An oscillation is described in words, because its extremes differ between processors.
+        rests = np.ptp(alpha[-10:]) < 0.1 * alpha[-10:].mean()
+        notes.append(f"{name}: in the last 10 epochs alpha {'rests' if rests else 'oscillates'}")
+    top = 1.3 * trace.alpha[:, [*images.values()]].max()
+    panels[0].set(ylabel="alpha", ylim=(0, top))
+    falls = int(np.argmax(trace.bound < top))  # where the bound enters the panel
+    panels[0].annotate(
+        "MC's bound", (epoch[falls], 0.93 * top), (6, 0), textcoords="offset points", va="center"
+    )
+    figure.set_label(
+        f"Alphas of images over epochs, with MC's bound, at the end {trace.bound[-1]:.3f}. "
+        f"{'; '.join(notes)}."
+    )
+    return figure
 
 
 @themed
@@ -19,20 +51,59 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
     Args:
         paths: gain -> excess over the bound at each step, in units of eta * grad.
     """
-    figure, panels = new_panels(len(paths), 3.0, 3.0, sharey=True)
+    figure, panels = new_panels(len(paths), 3.2, 3.2, sharey=True)
+    notes = []
     for axis, (gain, path) in zip(panels, paths.items(), strict=True):
-        axis.axhline(0, color=ink(), linewidth=1, label="bound")
-        axis.axhline(1 / gain, color=GREY, linestyle="--", label="fixed point")
-        axis.plot(path, "o-", color=ASLP, markersize=4, label="alpha")
-        axis.set(xlabel="step", title=f"gain {gain:g}")
-    panels[0].set(ylabel="excess / (eta grad)")
-    legend_below(figure, panels[0])
-    notes = "; ".join(
-        f"gain {gain:g}: the last three are {', '.join(f'{e:.1f}' for e in path[-3:])}, the fixed "
-        f"point is {1 / gain:.2f}"
-        for gain, path in paths.items()
-    )
-    figure.set_label(f"Excess over the bound in units of eta grad, over steps. {notes}.")
+        fixed_point = 1 / gain
+        axis.axhline(0, color=ink(), linewidth=1)
+        axis.axhline(fixed_point, color=GREY, linestyle="--", linewidth=1)
+        axis.plot(path, "o-", color=ASLP, markersize=4)
+        rests, jumps = abs(path[-1] - fixed_point) < 0.1, max(path) > fixed_point + 0.1
+        course = "jumps over, but settles" if jumps else "approaches from one side"
+        axis.set(xlabel="step", title=f"gain {gain:g}: {course if rests else 'never settles'}")
+        notes.append(
+            f"gain {gain:g}: the last three are {', '.join(f'{e:.1f}' for e in path[-3:])}, the "
+            f"fixed point is {fixed_point:.2f}"
+        )
+    right = {"xycoords": ("axes fraction", "data"), "ha": "right"}
+    panels[0].set(ylabel="excess, in units of η·grad", ylim=(-2.9, 2.5))
+    panels[0].annotate("MC's bound", (1, -0.08), va="top", **right)
+    panels[0].annotate("fixed point", (1, 1 / next(iter(paths)) + 0.08), va="bottom", **right)
+    figure.set_label(f"Excess over the bound in units of eta grad, over steps. {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def lists_over_epochs(
+    epochs: Sequence[int],
+    lines: Mapping[str, Sequence[float]],
+    across: Mapping[str, float],
+    ylabel: str,
+    title: str,
+) -> Figure:
+    """Plot what lists of the smallest alphas contain, over the epochs, with lines of reference.
+
+    Args:
+        epochs: the epochs.
+        lines: label -> the number or share that the list contains after each epoch.
+        across: label -> the number or share of a list that is a reference.
+        ylabel: what is counted.
+        title: the message of the figure.
+    """
+    figure, (axis,) = new_panels(1, 6.6, 3.5, title)
+    right = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    top = 1.12 * max(*(max(values) for values in lines.values()), *across.values())
+    for name, height in across.items():
+        axis.axhline(height, color=GREY, linestyle="--", linewidth=1)
+        axis.annotate(name, (1, height), (0, 4), ha="right", **right)
+    notes = []
+    for name, values in lines.items():
+        axis.plot(epochs, values, color=ASLP)
+        axis.annotate(name, (1, np.mean(values[-10:])), (6, 0), va="center", **right)
+        notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}".replace("\n", " "))
+    axis.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top), xlim=(0, epochs[-1]))
+    references = ", ".join(f"{name}: {height:.0f}" for name, height in across.items())
+    figure.set_label(f"{title}: {ylabel}, over epochs. {'; '.join(notes)}. {references}.")
     return figure
 
 
@@ -40,67 +111,24 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
 def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
     """Plot the last alpha of each image over its margin, one panel per simulation.
 
-    A rug on the left shows the distribution of the alphas.
-
     Args:
         traces: label -> the simulation.
     """
-    import seaborn  # takes a second, which other notebooks need not wait for
-
-    figure, panels = new_panels(len(traces), 3.3, 3.3, sharex=True, sharey=True)
-    alphas = {title: trace.alpha[-1] for title, trace in traces.items()}
-    for axis, (title, alpha) in zip(panels, alphas.items(), strict=True):
-        is_small = len(alpha) < 500
-        axis.axhline(traces[title].bound[-1], color=ink(), linewidth=1)
-        axis.plot(traces[title].margins, alpha, ".", color=ASLP, markersize=5 if is_small else 2)
-        seaborn.rugplot(y=alpha, ax=axis, color=ASLP, alpha=0.3 if is_small else 0.03, height=0.04)
-        axis.set(xlabel="margin with plain labels, nats", title=title)
-    all_alphas = np.concatenate([*alphas.values()])
-    low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
-    # The axis starts at 0, unless that would leave half of it empty.
-    margin = 0.1 * (top - low)
-    bottom = 0 if low < top / 2 else low - margin
-    panels[0].set(ylabel="perturbation level alpha", ylim=(bottom, top + margin))
-    notes = "; ".join(
-        f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}"
-        for title, alpha in alphas.items()
-    )
-    figure.set_label(f"Alphas over the margins of the images. {notes}.")
-    return figure
-
-
-@themed
-def excess_over_bound(
-    excess: Mapping[str, Sequence[float]], predicted: Mapping[str, Sequence[float]]
-) -> Figure:
-    """Plot the excess of the alphas over MC's bound and its predicted maximum, joined for each run.
-
-    Args:
-        excess: technique -> mean alpha minus the bound, one per seed.
-        predicted: technique -> the largest predicted excess for each of these seeds.
-    """
-    figure, (axis,) = new_panels(1, 5.6, 3.6)
+    figure, panels = new_panels(len(traces), 4.2, 3.4, sharex=True, sharey=True)
     notes = []
-    for place, name in enumerate(excess):
-        ends = place - 0.2, place + 0.2
-        looks = ("o", ASLP, "measured, one per run"), ("D", GREY, "largest predicted")
-        for end, values, look in zip(ends, (excess[name], predicted[name]), looks, strict=True):
-            mark, colour, label = look
-            label = label if place == 0 else ""
-            axis.plot([end] * len(values), values, mark, color=colour, label=label)
-        for pair in zip(excess[name], predicted[name], strict=True):
-            axis.plot(ends, pair, color=GREY, linewidth=1, zorder=1)
-        notes.append(f"{name}: {np.mean(excess[name]):.3f}, {np.mean(predicted[name]):.3f}")
-    axis.axhline(0, color=ink(), linewidth=1)
-    axis.annotate("bound", (len(excess) - 0.6, 0), (0, 4), textcoords="offset points")
-    top = 1.5 * max(max(values) for values in (*excess.values(), *predicted.values()))
-    axis.set(xlabel="technique", ylabel="alpha minus the bound", ylim=(-0.1 * top, top))
-    axis.set(xticks=range(len(excess)), xticklabels=excess, xlim=(-0.5, len(excess) - 0.3))
-    axis.legend(loc="upper right", ncols=2)
-    figure.set_label(
-        "Alpha minus the bound, measured and largest predicted for each run. Means over the runs: "
-        f"{'; '.join(notes)}."
-    )
+    for axis, (title, trace) in zip(panels, traces.items(), strict=True):
+        alpha = trace.alpha[-1]
+        axis.axhline(trace.bound[-1], color=ink(), linewidth=1)
+        axis.plot(trace.margins, alpha, ".", color=ASLP, markersize=2)
+        axis.set(xlabel="margin with plain labels, nats", title=title, xticks=(0, 5, 10, 15))
+        notes.append(f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}")
+    panels[0].set(ylabel="alpha", ylim=(0, 1.1 * max(x.alpha[-1].max() for x in traces.values())))
+    bound = next(iter(traces.values())).bound[-1]
+    panels[0].annotate(
+        "MC's bound", (1, bound), (0, -4), textcoords="offset points", ha="right", va="top",
+        xycoords=("axes fraction", "data"),
+    )  # fmt: skip
+    figure.set_label(f"Alphas over the margins of the images. {'; '.join(notes)}.")
     return figure
 
 
@@ -109,7 +137,7 @@ def feedback_loop(trace: Trace, title: str) -> Figure:
     """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
 
     Args:
-        trace: the simulation; the alphas of three images are drawn.
+        trace: the simulation; the alpha of the image of median margin is drawn.
         title: name of the rule.
     """
     panels, epochs = Panels(10.2), len(trace.alpha)
@@ -118,10 +146,9 @@ def feedback_loop(trace: Trace, title: str) -> Figure:
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
     alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
-    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: three images")
+    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: one image")
     left.plot(epoch, trace.bound, color=ink(), linewidth=1, label="bound")
-    for name, (colour, line, _) in looks(trace.examples).items():
-        left.plot(epoch, trace.alpha[:, trace.examples[name]], line, color=colour, label=name)
+    left.plot(epoch, trace.alpha[:, trace.examples["median margin"]], color=ASLP, label="alpha")
     is_high = trace.alpha[-10:].mean() > top / 2
     left.legend(loc="lower right" if is_high else "upper right")
     percentages = ("validation, % of pixels", (50, 75, 100))
@@ -134,8 +161,8 @@ def feedback_loop(trace: Trace, title: str) -> Figure:
     right.plot(trace.margins, trace.alpha[-1], ".", color=ASLP, markersize=3)
     right.axhline(trace.bound[-1], color=ink(), linewidth=1)
     panels.figure.set_label(
-        f"{title}. Alphas of three images over {epochs} epochs with their bound, in the last 10 "
-        f"with a mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
+        f"{title}. The alpha of an image over {epochs} epochs with its bound; in the last 10, a "
+        f"mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
         f"{100 * trace.confidence[-1]:.0f} % and accuracy {100 * trace.accuracy[-1]:.0f} % at the "
         "end; the last alphas over the margins of the images."
     )
