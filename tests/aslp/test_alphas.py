@@ -155,7 +155,7 @@ def after_one_step(alphas, old, margin):
     "alphas",
     "ME: R_i = min(A - A_landmark, 0), where this project takes the best accuracy so far as "
     "the landmark",
-    "adaptive_alpha: What should a rule look at?",
+    "maximum_entropy: What stops alpha?",
 )
 def test_entropy_gives_way_when_accuracy_falls():
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "aslp_me", constraint_weight=200.0, warm_up=0)

@@ -100,9 +100,18 @@ DRAWN = {
     "checked_over_units": ((np.arange(19, 121), np.linspace(1, 0.4, 102), 0.3), [
         np.linspace(100, 40, 102), [30, 30], [[19, 100]],
     ]),
-    "paired_by_seed": (({"A": np.array([0.1, 0.2]), "B": np.array([0.3, 0.1])}, "score"), [
-        [0.1, 0.3], [0.2, 0.1],
+    "gaps_by_seed": (({"BCE": np.array([10, -20]), "ASLP (measured gap)": np.array([3, 1])},), [
+        [[-0.16, 10], [0.16, -20]], [[0.84, 3], [1.16, 1]], [0, 0],
     ]),
+    "losses_by_seed": (({"ASLP (measured gap)": np.array([0.1, -0.2])},), [
+        [[-0.16, 0.1], [0.16, -0.2]], [0, 0],
+    ]),
+    # Two pixels in each range: overconfident by 40 points in the first, underconfident by 50.
+    "confidence_by_posterior": (
+        (np.repeat([0.9, 0.5], [2, 8]), np.array([0, 1] + 8 * [1]),
+         np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 2)),
+        [[[0, 50], [20, 90]], [[80, 100], [100, 50]]],
+    ),
     # In %, where the second method has no dose.
     "confidence_of_kinds": (
         (np.array([0.1, 0.2]), {"A": np.array([[0.9, 0.8], [0.7, 0.6]]), "B": np.array([0.5, 1])}),
@@ -142,7 +151,9 @@ DRAWN = {
         BOUND, ALPHA[:, ORDER[14]], 100 * CONFIDENCE, 100 * ACCURACY,
         np.c_[MARGINS, ALPHA[-1]],
     ]),
-    "evidence": (({"A": (MARGINS, ALPHA[0])},), [np.c_[MARGINS, ALPHA[0]]]),
+    "evidence": (((MARGINS, ALPHA[0]), (MARGINS, ALPHA[1])), [
+        np.c_[MARGINS, ALPHA[0]], np.c_[MARGINS, ALPHA[1]],
+    ]),
     "alphas_of_images": ((range(20), ALPHA, BOUND, {"A": 1, "B": 2}), [
         ALPHA[:, 1], ALPHA[:, 2], BOUND,
     ]),

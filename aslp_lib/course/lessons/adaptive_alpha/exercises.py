@@ -1,4 +1,4 @@
-"""Exercises: fixed points, and the measured-gap rule."""
+"""Exercises: fixed points, the measured-gap rule, and a better student of MC."""
 
 import numpy as np
 import torch
@@ -6,6 +6,7 @@ import torch
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION
 from aslp_lib.aslp.rules import MeasuredGap
+from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.exercises import Array, exercise, read_only
 
 
@@ -30,6 +31,14 @@ def _bound_after_validation() -> float:
     rule.bound.fill_(0.05)
     rule.observe(0.5, 0.75, warm_up_over=torch.tensor(True))
     return rule.bound.item()
+
+
+def _confidence_of_student() -> float:
+    """Train on two kinds of pixels whose mean confidence and accuracy are 0.92."""
+    pi = torch.tensor([0.99, 0.15], dtype=torch.float64)
+    alpha = AdaptiveAlpha(1, HARD_INVERSION).rule.ceiling(0.92)
+    f = minimiser(pi, alpha, HARD_INVERSION)
+    return torch.maximum(f, 1 - f).mean().item()
 
 
 FIXED_POINTS = exercise(
@@ -62,4 +71,15 @@ GAP = exercise(
     },
 )
 
-EXERCISES = (FIXED_POINTS, GAP)
+STUDENT = exercise(
+    "adaptive_alpha/student",
+    right=_confidence_of_student,
+    mistakes={
+        "targets": 0.92,
+        "alpha": 0.5 + 0.92 * 0.42,
+        "no half": 0.84 * 0.92,
+        "lesson": 0.5 + (1 - 0.27) * 0.42,
+    },
+)
+
+EXERCISES = (FIXED_POINTS, GAP, STUDENT)

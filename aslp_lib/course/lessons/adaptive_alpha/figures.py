@@ -1,64 +1,56 @@
-"""Figures of the evidence for an alpha, and of two images with their alphas."""
+"""Figures of the evidence for an alpha, of images with their alphas, and of what rules achieve."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
-from aslp_lib.course.figures.panels import LIGHT_GREY, new_panels, pictures
+from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.figures.style import (
-    GREY,
-    OF_METHODS,
-    ink,
-    legend_below,
-    looks,
-    themed,
-)
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, looks, themed
 
 
 @themed
 def evidence(
-    panels: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    names: tuple[str, str] = ("true overconfidence, points", "measured overconfidence, points"),
-    method: str = "BCE",
-    *,
-    end: float = 60,
-    band: float = 0,
-    digits: int = 0,
+    training: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray], band: float = 5
 ) -> Figure:
-    """Plot one quantity over another that it should equal, with a dot per image.
+    """Plot measured over true overconfidence, with a dot per image, darker beyond the band.
 
     Args:
-        panels: title -> the two quantities, (images,) each.
-        names: names of the two; the first word of each stands in the titles.
-        method: method whose colour the dots have.
-        end: end of the line of equality.
-        band: half of the height of the band around this line, or 0.
-        digits: number of decimal places.
+        training, new: true and measured overconfidence of images in points, (images,) each.
+        band: half of the height of the band around the line of equality.
     """
-    figure, axes = new_panels(len(panels), 3.9, 3.7, sharex=True, sharey=True)
-    x_word, y_word = (name.split()[0] for name in names)
-    line, notes = np.array([0, end]), []
-    for axis, (title, (x, y)) in zip(axes, panels.items(), strict=True):
-        dots: dict[str, Any] = {"markersize": 4, "alpha": 0.5, "markeredgewidth": 0}
-        axis.plot(x, y, "o", color=OF_METHODS[method], label="image", **dots)
-        axis.plot(line, line, "--", color=ink(), linewidth=1, label=f"{y_word} = {x_word}")
-        if band:
-            area: dict[str, Any] = {"color": LIGHT_GREY, "alpha": 0.5, "linewidth": 0, "zorder": 0}
-            axis.fill_between(line, line - band, line + band, label=f"within {band:g}", **area)
-        means = f"mean {y_word} {y.mean():z.{digits}f}, {x_word} {x.mean():.{digits}f}"
-        means = means.replace("-", "−")
-        axis.set(xlabel=names[0], title=f"{title}\n{means}")
-        notes.append(f"{title}, {means}, standard deviation {np.std(y - x):.{digits}f}")
-    axes[0].set(ylabel=names[1])
-    legend_below(figure, axes[0])
-    figure.set_label(
-        f"{names[1]} over {names[0]}, {method}, a dot per image, with the standard deviation of "
-        f"their difference. {'; '.join(notes)}."
+    figure, axes = new_panels(2, 3.9, 3.9, sharex=True, sharey=True)
+    line, notes = np.array([0, 60]), []
+    parts = {
+        "Training images: measured 0,\nwhatever the truth": training,
+        "New images: right on average,\noff by more than {} points for {}": new,
+    }
+    for axis, (title, (true, measured)) in zip(axes, parts.items(), strict=True):
+        wrong = abs(measured - true) > band
+        share = f"{wrong.mean():.0%}".replace("%", " %")
+        colours = [to_rgba(OF_METHODS["BCE"], 0.9 if x else 0.35) for x in wrong]
+        axis.scatter(true, measured, s=18, c=colours, linewidths=0, zorder=2)
+        axis.plot(line, line, color=ink(), linewidth=1, zorder=3)
+        area: dict[str, Any] = {"color": GREY, "alpha": 0.15, "linewidth": 0, "zorder": 0}
+        axis.fill_between(line, line - band, line + band, **area)
+        axis.set(xlabel="true overconfidence, points", title=title.format(f"{band:g}", share))
+        notes.append(
+            f"{title.split(':')[0]}: mean measured {measured.mean():z.0f}, "
+            f"true {true.mean():.0f}, {share} beyond {band:g}"
+        )
+    axes[0].set(ylabel="measured overconfidence, points")
+    turned: dict[str, Any] = {"rotation": 45, "rotation_mode": "anchor", "fontsize": 9}
+    turned["transform_rotates_text"] = True
+    axes[0].text(38, 39, "measured = true", ha="center", va="bottom", **turned)
+    axes[0].text(45, 45 - band, f"within {band:g} points", ha="center", va="top", **turned)
+    text = (
+        f"Measured over true overconfidence of BCE in points, a dot per image. {'; '.join(notes)}."
     )
+    figure.set_label(text.replace("-", "−"))
     return figure
 
 
@@ -89,52 +81,131 @@ def with_posterior(dataset: Shapes, images: Mapping[str, int], description: str)
 def alphas_of_images(
     epochs: Sequence[int], alphas: np.ndarray, bound: np.ndarray, images: Mapping[str, int]
 ) -> Figure:
-    """Plot the alphas of two images over the epochs, with the middle 80 % of all and their bound.
+    """Plot the alphas of all images over the epochs, two of them marked, and their bound.
 
     Args:
         alphas: (epochs, images) alphas.
         bound: (epochs,) MC's bound.
-        images: name -> index of the image, for two images.
+        images: name -> index of the image, for two images: the first to rise and the last.
     """
-    figure, (axis,) = new_panels(1, 6.2, 3.6)
-    low, high = np.quantile(alphas, [0.1, 0.9], axis=1)
-    style: dict[str, Any] = {"color": OF_METHODS["ASLP"], "alpha": 0.3, "linewidth": 0}
-    axis.fill_between(epochs, low, high, label=f"middle 80 % of {alphas.shape[1]} images", **style)
-    axis.plot(epochs, bound, color=GREY, linewidth=1, label="MC's bound")
-    for line, (name, i) in zip(("-", "--"), images.items(), strict=True):
-        axis.plot(epochs, alphas[:, i], line, color=ink(), label=name)
-    axis.axvspan(0, 5, color=LIGHT_GREY, alpha=0.5, linewidth=0, label="warm-up")
-    axis.set(xlabel="epoch", ylabel="perturbation level α", ylim=(0, 0.2))
-    axis.set(yticks=(0, 0.05, 0.1, 0.15, 0.2), xlim=(0, epochs[-1]))
-    legend_below(figure, axis)
+    figure, (axis,) = new_panels(1, 6.6, 3.7)
+    axis.plot(epochs, alphas, color=OF_METHODS["ASLP"], alpha=0.25, linewidth=0.8)
+    axis.plot(epochs, bound, "--", color=GREY, linewidth=1.5)
+    for (name, i), (dx, side) in zip(images.items(), ((-1.5, "right"), (2, "left")), strict=True):
+        axis.plot(epochs, alphas[:, i], color=ink(), linewidth=1.8)
+        near = int(np.argmax(alphas[:, i] > 0.7 * alphas[-1, i]))
+        place = epochs[near] + dx, alphas[near, i]
+        axis.text(*place, name, ha=side, va="center" if dx < 0 else "top")
+    axis.text(45, 0.152, "a line for each image", color=OF_METHODS["ASLP"])
+    axis.text(9, 0.168, "MC's bound, 1 − accuracy", color=GREY)
+    axis.set(xlabel="epoch", ylabel="perturbation level α", ylim=(0, 0.18))
+    axis.set(yticks=(0, 0.05, 0.1, 0.15), xlim=(0, epochs[-1]))
+    axis.set(title="Early, each image has its own α; late, all have nearly the same")
     ends = (f"{name} {alphas[-1, i]:.3f}" for name, i in images.items())
+    low, high = np.quantile(alphas[-1], [0.1, 0.9])
     figure.set_label(
-        f"Alphas over epochs, from 0 to {', '.join(ends)}, middle 80 % of all {low[-1]:.3f} to "
-        f"{high[-1]:.3f}, MC's bound {bound[-1]:.3f}."
+        f"Alphas of {alphas.shape[1]} images over epochs, from 0 to {', '.join(ends)}, middle 80 % "
+        f"of all {low:.3f} to {high:.3f}, MC's bound {bound[-1]:.3f}."
     )
     return figure
 
 
 @themed
-def paired_by_seed(scores: Mapping[str, np.ndarray], name: str) -> Figure:
-    """Show a score of networks, with a line that joins those of the same seed.
+def confidence_by_posterior(
+    confidence: np.ndarray, correct: np.ndarray, posterior: np.ndarray
+) -> Figure:
+    """Show confidence and accuracy of ASLP (MC) in five equal ranges of the posterior.
 
     Args:
-        scores: network -> its scores, (seeds,).
-        name: name of the score.
+        confidence: confidence of each pixel, in [0, 1].
+        correct: whether each pixel is predicted correctly.
+        posterior: P(y = 1 | x) of each pixel, with some pixels in each range.
     """
-    figure, (axis,) = new_panels(1, 6.4, 3.4)
-    values = np.array([*scores.values()])
-    if values.min() < 0 < values.max():
-        axis.axhline(0, color=GREY, linewidth=1, linestyle="--")
-    axis.plot(values, color=ink(), linewidth=0.8)
-    look = looks(scores)
+    edges = np.linspace(0, 100, 6)
+    place = np.digitize(100 * posterior.ravel(), edges[1:-1])
+    pixels = np.bincount(place)
+    mean, right = (
+        100 * np.bincount(place, values.ravel()) / pixels for values in (confidence, correct)
+    )
+    figure, (axis,) = new_panels(1, 6.6, 3.9)
+    over, under = directions()
+    for colour, part in ((over, mean > right), (under, mean <= right)):
+        heights: Any = np.where(part, mean - right, 0)
+        axis.bar(edges[:-1], heights, edges[1], right, align="edge", color=colour, alpha=0.55)
+    for values, colour, width in ((right, GREY, 2), (mean, OF_METHODS["ASLP"], 2.5)):
+        steps = [*values, values[-1]]
+        axis.plot(edges, steps, color=colour, linewidth=width, drawstyle="steps-post")
+    for left, share in zip(edges, pixels / place.size, strict=False):
+        text = f"{share:.0%} of\nthe pixels".replace("%", " %")
+        axis.text(left + edges[1] / 2, 44, text, ha="center", fontsize=9)
+    axis.text(101, mean[-1], "confidence", color=OF_METHODS["ASLP"], va="bottom")
+    axis.text(101, right[-1], "accuracy", color=GREY, va="top")
+    for k, word in ((2, "over"), (0, "under")):
+        middle = edges[k] + edges[1] / 2, (mean[k] + right[k]) / 2
+        text = f"{word}confident\nby {abs(mean[k] - right[k]):.0f} points"
+        axis.text(*middle, text, ha="center", va="center")
+    axis.set(
+        xlabel="annotators who call the pixel foreground, π, %", ylabel="mean over the pixels, %"
+    )
+    axis.set(xlim=(0, 100), ylim=(43, 100), xticks=edges, yticks=(50, 60, 70, 80, 90, 100))
+    axis.set(title="MC's network: underconfident on background, overconfident on shapes")
+    ranges = (f"{a:.0f} and {b:.0f} %" for a, b in zip(mean, right, strict=True))
+    figure.set_label(
+        f"Confidence and accuracy of ASLP (MC) on new images, in five ranges of the "
+        f"posterior from 0 to 100 %: {', '.join(ranges)}."
+    )
+    return figure
+
+
+@themed
+def gaps_by_seed(gaps: Mapping[str, np.ndarray]) -> Figure:
+    """Show confidence minus accuracy, in points, with a dot per seed.
+
+    Args:
+        gaps: network -> its gaps, (seeds,); the last is that of the measured gap.
+    """
+    name, sides = "confidence − accuracy, points", ("overconfident", "underconfident")
+    title = "Only the measured gap brings confidence to accuracy"
+    return _around_zero(gaps, name, title, sides, directions(text=True))
+
+
+@themed
+def losses_by_seed(losses: Mapping[str, np.ndarray]) -> Figure:
+    """Show differences from the scaled NLL of BCE with the same seed, with a dot per seed.
+
+    Args:
+        losses: network -> its differences, (seeds,); the last is that of the measured gap.
+    """
+    name, sides = "scaled NLL minus that of BCE, nats", ("worse than BCE", "better than BCE")
+    last = [*losses.values()][-1]
+    title = (
+        f"Scaled, the measured gap is worse than BCE with {(last > 0).sum()} of {len(last)} seeds"
+    )
+    return _around_zero(losses, name, title, sides, (ink(), ink()))
+
+
+def _around_zero(
+    scores: Mapping[str, np.ndarray],
+    name: str,
+    title: str,
+    sides: tuple[str, str],
+    colours: tuple[str, str],
+) -> Figure:
+    figure, (axis,) = new_panels(1, 6.4, 3.5)
+    axis.axhline(0, color=ink(), linewidth=1)
+    look = looks(dict.fromkeys(("BCE", *scores)))  # the same marks with BCE and without it
     for x, (network, points) in enumerate(scores.items()):
         colour, _, mark = look[network]
-        axis.plot(np.full(len(points), x), points, mark, color=colour, ms=9)
+        aside = np.linspace(-0.16, 0.16, len(points))
+        axis.plot(x + aside, points, mark, color=colour, ms=7)
     names = [network.replace("ASLP (", "ASLP\n(") for network in scores]
-    axis.set(ylabel=name, xticks=range(len(scores)), xticklabels=names, xlim=(-0.4, x + 0.4))
-    means = (f"{network} {np.mean(points):.3f}" for network, points in scores.items())
-    means_in_words = ", ".join(means).replace("-", "−")
-    figure.set_label(f"{name}, a line for each seed. Means: {means_in_words}.")
+    axis.set(ylabel=name, title=title, xlim=(-0.4, x + 1))
+    axis.set(xticks=range(len(scores)), xticklabels=names)
+    axis.tick_params(axis="x", length=0)
+    low, high = axis.get_ylim()
+    places = zip(sides, (high, low), ("top", "bottom"), colours, strict=True)
+    for side, place, align, colour in places:
+        axis.text(x + 0.4, place, side, va=align, color=colour)
+    ends = (f"{network} {min(x):.3f} to {max(x):.3f}" for network, x in scores.items())
+    figure.set_label(f"{name}, a dot for each seed. {'; '.join(ends)}.".replace("-", "−"))
     return figure
