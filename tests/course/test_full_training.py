@@ -7,13 +7,10 @@ import pytest
 import torch
 
 from aslp_lib.config import PRESETS
-from aslp_lib.course.lessons.bill import bill
 from aslp_lib.course.lessons.training import full
 from aslp_lib.course.lessons.training.annotators import draw_labels
-from aslp_lib.course.lessons.training.bills import by_temperature
 from aslp_lib.course.lessons.training.full import command, full_training, missing
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.metrics import Counts, calibration
 
 TINY = {"network": "tiny", "size": 32}
 
@@ -108,15 +105,3 @@ def test_labels_of_another_annotator_follow_the_posterior_shape_by_shape():
     error = np.sqrt(data.posterior * (1 - data.posterior) / 200)
     assert (abs(mean - data.posterior) <= 5 * error + 1e-3).all()
     assert isinstance(data[0][1], torch.Tensor) and data[0][1].sum() == data.masks[0].sum()
-
-
-def test_losses_and_bills_at_temperatures_are_those_of_scaled_counts():
-    z = 3 * torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(0)).double()
-    y = torch.bernoulli(z.sigmoid() ** 2)
-    counts, temperatures = Counts.from_logits(z, y), np.array([1, 0.5, 2.5])
-    found = by_temperature(counts, temperatures)
-    assert found.shape == (3, 3, 4)
-    for t, scores in zip(temperatures, np.moveaxis(found, 1, 0), strict=True):
-        scaled = counts.with_logits(counts.logits / t)
-        expected, paid, _ = bill(scaled, miss=10)
-        assert scores.mean(axis=1) == pytest.approx([calibration.nll(scaled), expected, paid])

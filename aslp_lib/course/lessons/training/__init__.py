@@ -4,10 +4,8 @@ from aslp_lib.course.lessons import lazily
 
 __getattr__ = lazily(
     __name__,
-    by_temperature="bills",
     draw_labels="annotators",
     full_training="full",
     of_wrong_label="annotators",
-    settings="live_training",
-    train_in_view="live_training",
+    settings="settings",
 )
