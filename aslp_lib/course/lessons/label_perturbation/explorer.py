@@ -38,7 +38,7 @@ class Plane(Explorer):
 
     def picture(self) -> Figure:
         """Show the label map, its perturbed and its expected target, and the plane."""
-        panels, beta = Panels(10.6, 3.8), HARD_INVERSION.beta
+        panels, beta = Panels(10.6), HARD_INVERSION.beta
         expected = expected_targets(self.labels[None], ALPHA, HARD_INVERSION)[0]
         for left, target, title in (
             (0.1, self.labels, f"switch off: {100 * (1 - ALPHA):.0f} %"),
@@ -48,19 +48,23 @@ class Plane(Explorer):
             panels.map(left, 2.2, target.numpy(), title)
         betas = (r"perturbation strength $\beta$", (0, 0.5, 1, 1.5, 2))
         alphas = (r"perturbation level $\alpha$", SHARE)
-        plane = panels.plot((7.6, 1.2, 2.5, 2.2), alphas, betas, r"plane of $\alpha$ and $\beta$")
+        plane = panels.plot((7.6, 0.8, 2.5, 2.2), alphas, betas, r"plane of $\alpha$ and $\beta$")
         x, dose = np.linspace(0.05, 1, 191), ALPHA * beta
         bound, same = x >= 0.5, x >= dose / 2
         plane.fill_between(x[bound], 1 / x[bound], 2, color=GREY, alpha=0.3, linewidth=0)
-        plane.plot(x[bound], 1 / x[bound], color="black", label="dose 1, the limit")
-        plane.plot(x[same], dose / x[same], "--", color=GREY, label=f"dose {dose:.1f}")
+        plane.plot(x[bound], 1 / x[bound], color="black")
+        plane.plot(x[same], dose / x[same], "--", color=GREY)
         yellow = OF_METHODS["label smoothing"]
-        plane.plot([1, 1], [0, 1], color=yellow, lw=4, label="label smoothing")
+        plane.plot([1, 1], [0, 1], color=yellow, lw=4)
+        for at, words, side in (
+            ((0.78, 1.7), "dose > 1", "center"), ((0.4, 1.1), f"dose {dose:.1f}", "left"),
+            ((0.96, 0.1), "label smoothing", "right"),
+        ):  # fmt: skip
+            plane.text(*at, words, ha=side, fontsize=9)
         for name in ("HI", "SI", "M"):
             plane.axhline(TECHNIQUES[name].beta, color=GREY, ls=":", lw=0.8)
             plane.text(1.03, TECHNIQUES[name].beta, name, fontsize=9, va="center")
         plane.plot([ALPHA], [beta], "o", color="black", **POINT)
-        plane.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.45, -0.2), ncols=2)
         panels.figure.set_label(
             f"A label map, its version perturbed by HI, and its expected targets at alpha = "
             f"{ALPHA:.2f}; and the plane of alpha and beta with the point ({ALPHA:.2f}, "

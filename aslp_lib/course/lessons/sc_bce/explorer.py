@@ -23,14 +23,15 @@ class Loss(Explorer):
         over_pi, minimum = ("true P(y=1), π", SHARE), ("minimiser f*", SHARE)
         loss = panels.plot((0.6, 0.5, 4.2, 2.55), over_f, nats, "loss of a pixel")
         line = panels.plot((5.7, 0.5, 2.7, 2.55), over_pi, minimum, "where it is lowest")
-        for name, dose, colour in (("BCE", 0, GREY), ("SC-BCE", ALPHA * BETA, GREEN)):
+        for dose, colour in ((0, GREY), (ALPHA * BETA, GREEN)):
             best = (1 - dose) * POSTERIOR + dose / 2
             losses = -best * np.log(f) - (1 - best) * np.log(1 - f)
             loss.plot(f, losses, color=colour, linewidth=2)
             loss.plot(best, losses.min(), "o", color=colour, **POINT)
-            line.plot([0, 1], [dose / 2, 1 - dose / 2], color=colour, linewidth=2, label=name)
+            line.plot([0, 1], [dose / 2, 1 - dose / 2], color=colour, linewidth=2)
             line.plot(POSTERIOR, best, "o", color=colour, **POINT)
-        line.legend(fontsize=9, frameon=False)
+        line.text(0.84, 0.92, "BCE", ha="right")
+        line.text(0.98, 0.6, "SC-BCE", ha="right")
         panels.figure.set_label(
             f"The expected loss over f at alpha = {ALPHA:.2f}, beta = {BETA:.1f} and a true "
             f"posterior of {POSTERIOR:.2f} is lowest at f* = {best:.3f}, where it is "

@@ -57,9 +57,10 @@ def picture() -> Figure:
     above = confidence > accuracy
     for where, colour in zip((above, ~above), directions(), strict=True):
         curves.fill_between(EPOCHS, confidence, accuracy, where, color=colour, alpha=0.3, lw=0)
-    curves.plot(EPOCHS, accuracy, color="black", linewidth=1, label="accuracy")
-    curves.plot(EPOCHS, confidence, color=OF_METHODS["BCE"], linewidth=2.5, label="confidence")
-    curves.legend(fontsize=9, loc="lower right")
+    curves.plot(EPOCHS, accuracy, color="black", linewidth=1)
+    curves.plot(EPOCHS, confidence, color=OF_METHODS["BCE"], linewidth=2.5)
+    for name, curve in (("confidence", confidence), ("accuracy", accuracy)):
+        curves.text(EPOCHS[-1] - 2, curve[-1] - 1, name, ha="right", va="top")
     networks = [epochs.seen(rule, EPOCH, "train").maps for rule in (RULE, "aslp_mc")]
     maps = np.concatenate([known("train"), networks])
     shown = panels.map(4.6, 6.6, mosaic(maps.swapaxes(0, 1)), "")
