@@ -1,6 +1,5 @@
 """Every figure of the course draws what was computed, in letters that can be read."""
 
-from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -23,7 +22,9 @@ from aslp_lib.metrics.bootstrap import Interval
 from aslp_lib.metrics.counts import Counts
 
 OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
-SHARED = (f"aslp_lib.course.figures.{name}" for name in ("curves", "panels", "reliability"))
+SHARED = [
+    f"aslp_lib.course.figures.{name}" for name in ("curves", "panels", "reliability", "seeds")
+]
 MODULES = [*SHARED, *filter(find_spec, OF_LESSONS)]
 FIGURES = {
     name: function
@@ -100,33 +101,19 @@ DRAWN = {
     "checked_over_units": ((np.arange(19, 121), np.linspace(1, 0.4, 102), 0.3), [
         np.linspace(100, 40, 102), [30, 30], [[19, 100]],
     ]),
-    "gaps_by_seed": (({"BCE": np.array([10, -20]), "ASLP (measured gap)": np.array([3, 1])},), [
-        [[-0.16, 10], [0.16, -20]], [[0.84, 3], [1.16, 1]], [0, 0],
-    ]),
-    "losses_by_seed": (({"ASLP (measured gap)": np.array([0.1, -0.2])},), [
-        [[-0.16, 0.1], [0.16, -0.2]], [0, 0],
-    ]),
     # Two pixels in each range: overconfident by 40 points in the first, underconfident by 50.
     "confidence_by_posterior": (
         (np.repeat([0.9, 0.5], [2, 8]), np.array([0, 1] + 8 * [1]),
          np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 2)),
         [[[0, 50], [20, 90]], [[80, 100], [100, 50]]],
     ),
-    # In %, where the second method has no dose.
-    "confidence_of_kinds": (
-        (np.array([0.1, 0.2]), {"A": np.array([[0.9, 0.8], [0.7, 0.6]]), "B": np.array([0.5, 1])}),
-        [[90, 70], [80, 60], [50, 50], [100, 100]],
-    ),
-    "confidence_over_dose": (((0.1, 0.2), np.array([90.0, 70]), np.array([85.0, 86])), [
-        [[0.1, 90], [0.2, 70]], [[0.1, 85], [0.2, 86]],
-    ]),
     "confidence_and_accuracy": (({"BCE": [SURE, CALIBRATED]}, 1), [[80, 80], [60, 80]]),
     "best_epochs": (({"BCE": [0.4, 0.3, 0.5]}, "title"), [
         [[10, 0.4], [11, 0.3], [12, 0.5]], [[11, 0.3]], [[11, 0.3], [14, 0.3]],
         [[14, 0.3], [14, 0.5]],
     ]),
-    "by_seed": (({"BCE": [30, 40], "ASLP (MC)": [70, 20]}, "epoch", "title"), [
-        [[0, 30], [0, 40]], [[1, 70], [1, 20]], [[-0.2, 35], [0.2, 35]],
+    "by_seed": (({"BCE": [30, 40], "ASLP (MC)": [70, -20]}, "gap", "title", 0, ("up", "down")), [
+        [[-0.1, 30], [0.1, 40]], [[0.9, 70], [1.1, -20]], [[-0.2, 35], [0.2, 35]], [0, 0],
     ]),
     "curves": (
         ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
@@ -182,9 +169,6 @@ DRAWN = {
         [[90, 100], [[30, 60]], [30, 30]],
     ),
     "gaps": (({"all": (20, -5)}, "title"), [[[20, 0], [-5, 0]], [[20, 0]], [[-5, 0]]]),
-    "alphas_over_epochs": (({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},), [
-        BOUND, ALPHA[:, ORDER[2]] / 2,
-    ]),
     "swinging_alphas": ((TRACE, {"A": 1, "B": 2}), [BOUND, ALPHA[:, 1], ALPHA[:, 2]]),
     "alphas_over_margins": (({"A": TRACE},), [np.c_[MARGINS, ALPHA[-1]]]),
     # Two of the same pixel's labels agree with probability 0.8^2 + 0.2^2.

@@ -1,4 +1,4 @@
-"""Figures of curves over a common variable, and of alphas over epochs."""
+"""Figures of curves over a common variable."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.course.simulation import Trace
 from aslp_lib.evaluation.figures.style import ink, looks, plain, themed
 
 MARKED = 40
@@ -140,35 +139,5 @@ def curves(
     figure.set_label(
         f"{title}: over {xlabel} from {low} to {high}. {'. '.join(notes)}."
         + (f" Marked: {'; '.join(marked)}." if marked else "")
-    )
-    return figure
-
-
-@themed
-def alphas_over_epochs(traces: Mapping[str, Trace]) -> Figure:
-    """Plot the alphas of three images over the epochs with their bound, one panel per simulation.
-
-    Args:
-        traces: label -> the simulation, all of the same images.
-    """
-    figure, panels = new_panels(len(traces), 3.9, 3.5, sharey=True)
-    images = next(iter(traces.values())).examples
-    notes = []
-    for axis, (title, trace) in zip(panels, traces.items(), strict=True):
-        epoch = np.arange(1, len(trace.alpha) + 1)
-        axis.plot(epoch, trace.bound, color=ink(), linewidth=1, label="bound")
-        for name, (colour, line, _) in looks(images).items():
-            axis.plot(epoch, trace.alpha[:, images[name]], line, color=colour, label=name)
-        axis.set(xlabel="epoch", title=title)
-        tail = trace.alpha[-10:, list(images.values())]
-        # An oscillation is described in words, because its extremes differ between processors.
-        oscillates = np.ptp(tail, axis=0).max() > 0.2 * tail.mean()
-        state = "oscillate" if oscillates else f"lie from {tail.min():.3f} to {tail.max():.3f}"
-        notes.append(f"{title}: in the last 10 epochs they {state}, bound {trace.bound[-1]:.3f}")
-    top = max(trace.alpha.max() for trace in traces.values())
-    panels[0].set(ylabel="perturbation level alpha", ylim=(0, 1.1 * top))
-    label_ends(panels[-1], panels[-1].lines)
-    figure.set_label(
-        f"Alphas of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
     )
     return figure

@@ -47,6 +47,8 @@ OF_METHODS = {
     "expected targets": YELLOW,
 }
 """Colours that a method has in every figure. None of them stands for a direction of error."""
+REFERENCES = ("Bayes-optimal", "perfect student", "accuracy")
+"""Curves with which methods are compared."""
 OTHERS = ("#00705A", PINK, "#5B7F00", "#A03C78", "#7A6A53")
 """Colours of other methods and curves."""
 Line = Literal["-", "--", "-.", ":"]
@@ -123,10 +125,10 @@ def ink() -> str:
 def looks(labels: Iterable[str]) -> dict[str, Look]:
     """Choose colour, line style and marker of the methods or curves of a figure.
 
-    A method has its own colour in every figure, see `OF_METHODS`; the Bayes-optimal predictor and a
-    perfect student have that of the text. A line is solid as trained, dashed if temperature-scaled,
-    dotted if undone, and dash-dotted after another recalibration. Other methods and curves have the
-    remaining colours and all line styles.
+    A method has its own colour in every figure, see `OF_METHODS`, and one of `REFERENCES` has that
+    of the text. A line is solid as trained, dashed if temperature-scaled, dotted if undone, and
+    dash-dotted after another recalibration. Other methods and curves have the remaining colours and
+    all line styles.
 
     >>> looks(["BCE", "BCE + temperature scaling", "ASLP (MC), undone"])["ASLP (MC), undone"]
     ('#8A45A8', ':', '^')
@@ -140,7 +142,7 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     for label in labels:
         method, *change = re.split(r",? \+ |, ", label, maxsplit=1)
         if method not in looks_of:
-            known = OF_METHODS | dict.fromkeys(("Bayes-optimal", "perfect student"), ink())
+            known = OF_METHODS | dict.fromkeys(REFERENCES, ink())
             named = [c for name, c in known.items() if method.lower().startswith(name.lower())]
             used = {colour for colour, _ in looks_of.values()}
             looks_of[method] = (named[0], "-") if named and named[0] not in used else next(others)

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
 from aslp_lib.course.figures.panels import new_panels, pictures
+from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, themed
 
 
 @themed
@@ -157,7 +158,6 @@ def confidence_by_posterior(
     return figure
 
 
-@themed
 def gaps_by_seed(gaps: Mapping[str, np.ndarray]) -> Figure:
     """Show confidence minus accuracy, in points, with a dot per seed.
 
@@ -166,10 +166,9 @@ def gaps_by_seed(gaps: Mapping[str, np.ndarray]) -> Figure:
     """
     name, sides = "confidence − accuracy, points", ("overconfident", "underconfident")
     title = "Only the measured gap brings confidence to accuracy"
-    return _around_zero(gaps, name, title, sides, directions(text=True))
+    return by_seed(gaps, name, title, 1, sides)
 
 
-@themed
 def losses_by_seed(losses: Mapping[str, np.ndarray]) -> Figure:
     """Show differences from the scaled NLL of BCE with the same seed, with a dot per seed.
 
@@ -181,31 +180,4 @@ def losses_by_seed(losses: Mapping[str, np.ndarray]) -> Figure:
     title = (
         f"Scaled, the measured gap is worse than BCE with {(last > 0).sum()} of {len(last)} seeds"
     )
-    return _around_zero(losses, name, title, sides, (ink(), ink()))
-
-
-def _around_zero(
-    scores: Mapping[str, np.ndarray],
-    name: str,
-    title: str,
-    sides: tuple[str, str],
-    colours: tuple[str, str],
-) -> Figure:
-    figure, (axis,) = new_panels(1, 6.4, 3.5)
-    axis.axhline(0, color=ink(), linewidth=1)
-    look = looks(dict.fromkeys(("BCE", *scores)))  # the same marks with BCE and without it
-    for x, (network, points) in enumerate(scores.items()):
-        colour, _, mark = look[network]
-        aside = np.linspace(-0.16, 0.16, len(points))
-        axis.plot(x + aside, points, mark, color=colour, ms=7)
-    names = [network.replace("ASLP (", "ASLP\n(") for network in scores]
-    axis.set(ylabel=name, title=title, xlim=(-0.4, x + 1))
-    axis.set(xticks=range(len(scores)), xticklabels=names)
-    axis.tick_params(axis="x", length=0)
-    low, high = axis.get_ylim()
-    places = zip(sides, (high, low), ("top", "bottom"), colours, strict=True)
-    for side, place, align, colour in places:
-        axis.text(x + 0.4, place, side, va=align, color=colour)
-    ends = (f"{network} {min(x):.3f} to {max(x):.3f}" for network, x in scores.items())
-    figure.set_label(f"{name}, a dot for each seed. {'; '.join(ends)}.".replace("-", "−"))
-    return figure
+    return by_seed(losses, name, title, 3, sides)

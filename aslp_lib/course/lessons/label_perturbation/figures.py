@@ -1,40 +1,17 @@
-"""Figures of label perturbation: confidence over the dose, and the effect of varying targets."""
+"""Figures of label perturbation: the effect of varying targets, and of the dose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, GREY, OF_METHODS, ink, looks, plain, themed
+from aslp_lib.evaluation.figures.style import GREEN, OF_METHODS, ink, plain, themed
 
 Array = NDArray[np.float64]
 SMOOTHING = "label smoothing"
-
-
-@themed
-def confidence_over_dose(doses: Sequence[float], confidence: Array, accuracy: Array) -> Figure:
-    """Plot mean confidence and accuracy of networks over the dose of their label smoothing.
-
-    Args:
-        doses: dose of each network.
-        confidence, accuracy: in %, of each network.
-    """
-    title = "A dose lowers confidence, not accuracy"
-    figure, (axis,) = new_panels(1, 6.4, 3.4, title)
-    notes = []
-    for name, values, colour in (
-        ("accuracy", accuracy, GREY),
-        ("mean confidence", confidence, OF_METHODS[SMOOTHING]),
-    ):
-        axis.plot(doses, values, "o-", color=colour)
-        axis.text(doses[-1] + 0.03, values[-1], name, color=colour, va="center")
-        notes.append(f"{name} {values[0]:.0f} → {values[-1]:.0f}")
-    axis.set(xlabel="dose of label smoothing (0: BCE)", ylabel="test images of shapes, %")
-    axis.set(xlim=(-0.02, 0.62), ylim=(60, 100))
-    figure.set_label(f"{title}: over doses from 0 to {doses[-1]:g}, in %: {', '.join(notes)}.")
-    return figure
 
 
 @themed
@@ -84,7 +61,6 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
     return figure
 
 
-@themed
 def confidence_of_kinds(doses: Array, methods: Mapping[str, Array]) -> Figure:
     """Plot the mean confidence on background and on ambiguous pixels over the dose.
 
@@ -93,23 +69,12 @@ def confidence_of_kinds(doses: Array, methods: Mapping[str, Array]) -> Figure:
         methods: method -> confidence on the two kinds of pixels, in [0, 1], (doses, 2), or (2,) if
             the method has no dose.
     """
+    panels = {
+        f"confidence on {kind}, %": {
+            name: np.broadcast_to(100 * means[..., k], len(doses))
+            for name, means in methods.items()
+        }
+        for k, kind in enumerate(("background", "ambiguous pixels"))
+    }
     title = "Constant alpha, undone, doubts where doubt is due"
-    kinds = "background", "ambiguous pixels"
-    figure, axes = new_panels(len(kinds), 4.9, 3.5, title, sharey=True)
-    notes = []
-    for k, (axis, kind) in enumerate(zip(axes, kinds, strict=True)):
-        ends = []
-        for name, (colour, line, _) in looks(methods).items():
-            values = np.broadcast_to(100 * methods[name][..., k], len(doses))
-            mark = "o" if methods[name].ndim > 1 else ""
-            axis.plot(doses, values, line, color=colour, marker=mark, ms=5)
-            if axis is axes[-1]:
-                axis.text(doses[-1] + 0.03, values[-1], plain(name), color=colour, va="center")
-            ends.append(f"{name} {values[0]:.0f} → {values[-1]:.0f}")
-        notes.append(f"{kind}: {', '.join(ends)}")
-        axis.set(title=kind, xlabel="dose", xlim=(-0.02, 0.62), ylim=(60, 101))
-    axes[0].set(ylabel="mean confidence, %")
-    figure.set_label(
-        f"{title}: mean confidence in %, over doses from 0 to {doses[-1]:g}. {'. '.join(notes)}."
-    )
-    return figure
+    return curves(doses, panels, "dose", title, digits=".0f", ylim=(60, 101))

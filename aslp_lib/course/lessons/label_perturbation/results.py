@@ -17,7 +17,6 @@ from aslp_lib.aslp.perturbation import (
 )
 from aslp_lib.course import figures, recorded
 from aslp_lib.course.lessons.bill.decision import bill
-from aslp_lib.course.lessons.label_perturbation.figures import confidence_over_dose
 from aslp_lib.course.recorded import read_arrays
 from aslp_lib.course.recorded.perturbations import PERTURBATIONS, at_perturbation, at_temperature
 from aslp_lib.metrics import calibration
@@ -36,11 +35,16 @@ SMOOTHING = "label smoothing"
 def over_dose(data: str) -> Figure:
     """Plot the confidence and the accuracy of label smoothing over the dose."""
     networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
-    confidence, accuracy = (
-        100 * np.array([measure(counts) for counts in networks])
-        for measure in (calibration.confidence, calibration.accuracy)
+    measures = {
+        "accuracy": calibration.accuracy,
+        "label smoothing, mean confidence": calibration.confidence,
+    }
+    panel = {name: [100 * measure(c) for c in networks] for name, measure in measures.items()}
+    xlabel, title = "dose of label smoothing (0: BCE)", "A dose lowers confidence, not accuracy"
+    panels = {f"test images of {data}, %": panel}
+    return figures.curves(
+        PERTURBATIONS, panels, xlabel, title, digits=".0f", solid=True, ylim=(60, 100)
     )
-    return confidence_over_dose(PERTURBATIONS, confidence, accuracy)
 
 
 def smoothed(dose: float) -> Counts:

@@ -1,7 +1,6 @@
-"""Figures of training runs over epochs, and of numbers seed by seed."""
+"""Figures of training runs over epochs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -81,35 +80,6 @@ def best_epochs(runs: Mapping[str, Sequence[float]], title: str, first: int = 10
         notes.append(f"{name}: {ends}, {nll[-1]:.2f} at epoch {epoch[-1]}")
     axes[0].set(ylabel="NLL, nats")
     figure.set_label(f"{title}. NLL, undone and scaled, over epochs. {'; '.join(notes)}.")
-    return figure
-
-
-@themed
-def by_seed(
-    values: Mapping[str, Sequence[float]], ylabel: str, title: str, digits: int = 0
-) -> Figure:
-    """Plot a number for each seed of each method, and its median.
-
-    Args:
-        values: method -> its numbers. A frozen method has open dots.
-        digits: number of decimal places of the medians.
-    """
-    figure, (axis,) = new_panels(1, 6.6, 3.4, title)
-    notes = []
-    for place, (name, numbers) in enumerate(values.items()):
-        colour, median = _colour(name), float(np.median(numbers))
-        look: Any = {"facecolor": "none" if "frozen" in name else colour, "edgecolor": colour}
-        axis.scatter([place] * len(numbers), numbers, alpha=0.7, **look)
-        axis.hlines(median, place - 0.2, place + 0.2, color=colour, linewidth=3)
-        axis.text(place + 0.25, median, f"{median:.{digits}f}", va="center")
-        notes.append(f"{name} {median:.{digits}f}")
-    if min(map(min, values.values())) < 0:
-        axis.axhline(0, color=ink(), linewidth=1)
-    else:
-        axis.set_ylim(bottom=0)
-    axis.set(xlim=(-0.4, len(values) - 0.4), ylabel=ylabel)
-    axis.set_xticks(range(len(values)), [name.replace(", ", ",\n") for name in values])
-    figure.set_label(f"{title}: {ylabel}, a dot per seed. Medians: {', '.join(notes)}.")
     return figure
 
 

@@ -1,0 +1,55 @@
+"""A number for each seed of each method."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import directions, ink, looks, themed
+
+
+@themed
+def by_seed(
+    values: Mapping[str, Sequence[float] | NDArray[np.float64]],
+    ylabel: str,
+    title: str,
+    digits: int = 0,
+    sides: tuple[str, str] | None = None,
+) -> Figure:
+    """Plot a number for each seed of each method, and the median.
+
+    Args:
+        values: method -> its numbers. A frozen method has open dots.
+        digits: number of decimal places of the medians.
+        sides: what a number above zero means, and one below.
+    """
+    figure, (axis,) = new_panels(1, 6.6, 3.4, title)
+    notes = []
+    for place, (name, (colour, _, _)) in enumerate(looks(values).items()):
+        numbers = np.asarray(values[name])
+        aside = np.linspace(-0.1, 0.1, len(numbers))
+        fill = "none" if "frozen" in name else "full"
+        axis.plot(place + aside, numbers, "o", color=colour, fillstyle=fill, alpha=0.7)
+        median = float(np.median(numbers))
+        axis.hlines(median, place - 0.2, place + 0.2, color=colour, linewidth=3)
+        text = f"{median:z.{digits}f}".replace("-", "−")
+        axis.text(place + 0.25, median, text, va="center")
+        notes.append(f"{name} {text}")
+    low, high = axis.get_ylim()
+    if low < 0:
+        axis.axhline(0, color=ink(), linewidth=1)
+    else:
+        axis.set_ylim(bottom=0)
+    if sides:
+        colours = directions(text=True) if sides[0] == "overconfident" else (ink(), ink())
+        places = zip(sides, (high, low), ("top", "bottom"), colours, strict=True)
+        for side, y, align, shade in places:
+            axis.text(1.02, y, side, va=align, color=shade, transform=axis.get_yaxis_transform())
+    axis.set(xlim=(-0.4, len(values) - 0.4), ylabel=ylabel)
+    axis.set_xticks(
+        range(len(values)), [x.replace(", ", ",\n").replace(" (", "\n(") for x in values]
+    )
+    figure.set_label(f"{title}: {ylabel}, a dot per seed. Medians: {', '.join(notes)}.")
+    return figure
