@@ -39,6 +39,7 @@ def predictions(
     notes = []
     for axes, i in zip(grid, indices, strict=True):
         axes[0].imshow(dataset.load(i)[0].permute(1, 2, 0).numpy())
+        axes[0].set_title("image and label")
         mask = dataset.mask(i)
         for axis, (name, f) in zip(axes[1:], maps.items(), strict=True):
             grey = axis.imshow(f[i], cmap="gray", norm=PowerNorm(0.5, 0, 1))

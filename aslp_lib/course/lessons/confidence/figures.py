@@ -62,7 +62,7 @@ def draw_mistakes(axis: Axes, table: Reliability, top: float) -> str:
             transform=axis.transAxes,
         )  # fmt: skip
     axis.set(xlim=(50, 100), ylim=(0, top), xlabel="confidence, %")
-    axis.set_ylabel("mistakes in 100 pixels")
+    axis.set_ylabel("mistakes, in 100 pixels of the set")
     axis.text(1.25, 0, " ", transform=axis.transAxes)  # room for the names
     return "; ".join(notes)
 

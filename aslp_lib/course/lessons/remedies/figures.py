@@ -13,6 +13,7 @@ from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
+from aslp_lib.metrics.counts import Counts
 
 Array = NDArray[np.float64]
 BCE = OF_METHODS["BCE"]
@@ -76,19 +77,23 @@ def temperatures(
 
 
 @themed
-def paid_over_checks(
-    checks: Array, paid: Array, perfect: float, bills: Mapping[str, Bill]
-) -> Figure:
+def paid_over_checks(counts: Counts, bills: Mapping[str, Bill], miss: float = 10) -> Figure:
     """Draw what is paid for 100 pixels if pixels are checked in the order of f, and two bills.
 
+    A perfect order would cost the share of foreground.
+
     Args:
-        checks, paid: checked pixels and costs, per pixel, of each threshold.
-        perfect: share of foreground, what a perfect order would cost.
+        counts: counts of a set.
+        bills: what was done to the network -> its bill.
+        miss: cost of an unchecked foreground pixel.
     """
+    background, foreground = counts.ranked[:, ::-1] / counts.pixels  # highest f first
+    checks, perfect = (background + foreground).cumsum(), foreground.sum()
+    paid = checks + miss * (perfect - foreground.cumsum())
     points = {f"BCE, {label}": (100 * b.checked, 100 * b.paid) for label, b in bills.items()}
     figure = curves(
         100 * checks, {"paid for 100 pixels, in checks": {"BCE": 100 * paid}},
-        "pixels checked, %", "A miss costs 10", digits=".0f", points=points,
+        "pixels checked, %", f"A miss costs {miss:g}", digits=".0f", points=points,
         xlim=(0, 102), ylim=(0, 110),
     )  # fmt: skip
     for label, share in (("least for this order", paid.min()), ("for a perfect order", perfect)):
