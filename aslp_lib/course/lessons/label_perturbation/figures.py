@@ -23,7 +23,7 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
         scores: technique -> (seeds,) scaled Brier scores, in the same order.
     """
     *_, smoothing = scores.values()
-    title = "The more the targets vary, the lower the Brier score"
+    title = "Targets that vary give a lower Brier score"
     figure, (left, right) = new_panels(
         2, 4.9, 3.2, title, sharey=True, gridspec_kw={"width_ratios": (3, 2)}
     )
@@ -38,7 +38,7 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
         )  # fmt: skip
         difference = scores[name] - smoothing
         colour = OF_METHODS[SMOOTHING] if difference.std() == 0 else GREEN
-        right.plot(difference, np.full(len(difference), row), "o", color=colour, alpha=0.45, mew=0)
+        right.plot(difference, np.full(len(difference), row), "o", color=colour, alpha=0.7, mew=0)
         right.plot([difference.mean()], [row], "|", color=colour, ms=24, mew=3)
         below = f"lower with {(difference < 0).sum()} of {len(difference)} seeds"
         notes.append(

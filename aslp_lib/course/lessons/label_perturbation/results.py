@@ -41,7 +41,7 @@ def over_dose(data: str) -> Figure:
     }
     panel = {name: [100 * measure(c) for c in networks] for name, measure in measures.items()}
     xlabel, title = "dose of label smoothing (0: BCE)", "A dose lowers confidence, not accuracy"
-    panels = {f"test images of {data}, %": panel}
+    panels = {"mean over test pixels, %": panel}
     return figures.curves(
         PERTURBATIONS, panels, xlabel, title, digits=".0f", solid=True, ylim=(60, 100)
     )
