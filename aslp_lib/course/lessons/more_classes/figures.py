@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
 SHADES = np.array([1, 0.7, 0])
 """Grey of a pixel of background, interior and boundary."""
@@ -46,16 +46,10 @@ def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) ->
     return pictures({"": row}, note, ["image", *classes], side=2)
 
 
-def _colours(errors: Sequence[float]) -> list[str]:
-    """Return the colour of promised too much, or of promised too little, for each error."""
-    over, under = directions()
-    return [over if error > 0 else under for error in errors]
-
-
 def _directions(axis: Axes, places: Sequence[tuple[float, float]], *names: str) -> None:
-    """Write the two directions of error in their colours."""
-    for place, name, colour in zip(places, names, directions(text=True), strict=True):
-        axis.text(*place, name, color=colour, ha="center", transform=axis.transAxes)
+    """Write the two directions of error on their sides of zero."""
+    for place, name in zip(places, names, strict=True):
+        axis.text(*place, name, ha="center", transform=axis.transAxes)
 
 
 @themed
@@ -74,7 +68,7 @@ def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> 
     notes = []
     for axis, (label, values) in zip(axes, panels.items(), strict=True):
         errors = np.asarray(values, dtype=float)
-        axis.bar(np.arange(5, 100, 10), errors, 8, color=_colours(errors.tolist()))
+        axis.bar(np.arange(5, 100, 10), errors, 8, color=GREY)
         axis.axhline(0, color=ink(), linewidth=1)
         axis.set(xlabel=xlabel, xticks=range(0, 101, 20))
         axis.set_title(f"{label}\nECE {abs(errors).sum():.1f}, area {errors.sum():+.1f}")
@@ -98,6 +92,8 @@ def areas(
 ) -> Figure:
     """Draw promised minus delivered area of each class, a bar each, in one group for each label.
 
+    The bars of the last class, the rare one, stand out.
+
     Args:
         promised: label -> promised area of each class, in pixels of 100.
         delivered: delivered area of each class.
@@ -108,7 +104,8 @@ def areas(
     classes = len(names)
     rows = (np.arange(len(promised))[:, None] * (classes + 1) + np.arange(classes)).ravel()
     figure, (axis,) = new_panels(1, 7, 0.9 + 0.28 * len(promised) * (classes + 1), title)
-    axis.barh(rows, errors.ravel(), 0.8, color=_colours(errors.ravel().tolist()))
+    colours = [*[GREY] * (classes - 1), ink()] * len(promised)
+    axis.barh(rows, errors.ravel(), 0.8, color=colours)
     axis.axvline(0, color=ink(), linewidth=1)
     for row, error in zip(rows, errors.ravel(), strict=True):
         place = (4 if error > 0 else -4, 0)
