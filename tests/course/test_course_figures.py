@@ -104,8 +104,8 @@ DRAWN = {
     # Two pixels in each range: overconfident by 40 points in the first, underconfident by 50.
     "confidence_by_posterior": (
         (np.repeat([0.9, 0.5], [2, 8]), np.array([0, 1] + 8 * [1]),
-         np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 2)),
-        [[[0, 50], [20, 90]], [[80, 100], [100, 50]]],
+         np.repeat([0.8, 0.6], [2, 8]), np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 2)),
+        [[[0, 50], [20, 90]], [[80, 100], [100, 50]], [80, 60, 60, 60, 60, 60]],
     ),
     "confidence_and_accuracy": (({"BCE": [SURE, CALIBRATED]}, 1), [[80, 80], [60, 80]]),
     "best_epochs": (({"BCE": [0.4, 0.3, 0.5]}, "title"), [

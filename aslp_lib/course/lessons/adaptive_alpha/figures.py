@@ -33,10 +33,10 @@ def evidence(
     for axis, (title, (true, measured)) in zip(axes, parts.items(), strict=True):
         wrong = abs(measured - true) > band
         share = f"{wrong.mean():.0%}".replace("%", " %")
-        colours = [to_rgba(OF_METHODS["BCE"], 0.9 if x else 0.35) for x in wrong]
+        colours = [to_rgba(OF_METHODS["BCE"], 0.9 if x else 0.45) for x in wrong]
         axis.scatter(true, measured, s=18, c=colours, linewidths=0, zorder=2)
         axis.plot(line, line, color=ink(), linewidth=1, zorder=3)
-        area: dict[str, Any] = {"color": GREY, "alpha": 0.15, "linewidth": 0, "zorder": 0}
+        area: dict[str, Any] = {"color": GREY, "alpha": 0.11, "linewidth": 0, "zorder": 0}
         axis.fill_between(line, line - band, line + band, **area)
         axis.set(xlabel="true overconfidence, points", title=title.format(f"{band:g}", share))
         notes.append(
@@ -58,6 +58,8 @@ def evidence(
 def with_posterior(dataset: Shapes, images: Mapping[str, int], description: str) -> Figure:
     """Show images with their labels and posteriors, whose values are written on the shapes.
 
+    A value stands where a wide ellipse, like a word, has most room.
+
     Args:
         images: name -> index of the image.
         description: description of the pictures, which ends the alt text.
@@ -70,7 +72,7 @@ def with_posterior(dataset: Shapes, images: Mapping[str, int], description: str)
     figure = pictures(rows, description, ["image", "label", "posterior π"], side=1.6)
     for axis, posterior in zip(figure.axes[2::3], posteriors, strict=True):
         for pi in np.unique(posterior[posterior > 0]):
-            depth = distance_transform_edt(np.pad(posterior == pi, 1))
+            depth = distance_transform_edt(np.pad(posterior == pi, 1), sampling=(1, 0.4))
             y, x = np.unravel_index(depth.argmax(), depth.shape)
             colour = "black" if pi > 0.5 else "white"
             text = axis.text(x - 1, y - 1, f"{pi:.2f}", color=colour, fontsize=9)
@@ -113,47 +115,53 @@ def alphas_of_images(
 
 @themed
 def confidence_by_posterior(
-    confidence: np.ndarray, correct: np.ndarray, posterior: np.ndarray
+    confidence: np.ndarray, correct: np.ndarray, student: np.ndarray, posterior: np.ndarray
 ) -> Figure:
     """Show confidence and accuracy of ASLP (MC) in five equal ranges of the posterior.
 
     Args:
         confidence: confidence of each pixel, in [0, 1].
         correct: whether each pixel is predicted correctly.
+        student: confidence of a perfect student of the same targets.
         posterior: P(y = 1 | x) of each pixel, with some pixels in each range.
     """
     edges = np.linspace(0, 100, 6)
     place = np.digitize(100 * posterior.ravel(), edges[1:-1])
     pixels = np.bincount(place)
-    mean, right = (
-        100 * np.bincount(place, values.ravel()) / pixels for values in (confidence, correct)
+    mean, right, perfect = (
+        100 * np.bincount(place, values.ravel()) / pixels
+        for values in (confidence, correct, student)
     )
     figure, (axis,) = new_panels(1, 6.6, 3.9)
     over, under = directions()
     for colour, part in ((over, mean > right), (under, mean <= right)):
         heights: Any = np.where(part, mean - right, 0)
         axis.bar(edges[:-1], heights, edges[1], right, align="edge", color=colour, alpha=0.55)
-    for values, colour, width in ((right, GREY, 2), (mean, OF_METHODS["ASLP"], 2.5)):
+    lines = (right, GREY, "-"), (mean, OF_METHODS["ASLP"], "-"), (perfect, ink(), ":")
+    for values, colour, line in lines:
         steps = [*values, values[-1]]
-        axis.plot(edges, steps, color=colour, linewidth=width, drawstyle="steps-post")
+        axis.plot(edges, steps, line, color=colour, linewidth=2.2, drawstyle="steps-post")
     for left, share in zip(edges, pixels / place.size, strict=False):
         text = f"{share:.0%} of\nthe pixels".replace("%", " %")
         axis.text(left + edges[1] / 2, 44, text, ha="center", fontsize=9)
     axis.text(101, mean[-1], "confidence", color=OF_METHODS["ASLP"], va="bottom")
     axis.text(101, right[-1], "accuracy", color=GREY, va="top")
+    axis.text(101, perfect[-1], "perfect\nstudent", va="center")
     for k, word in ((2, "over"), (0, "under")):
         middle = edges[k] + edges[1] / 2, (mean[k] + right[k]) / 2
         text = f"{word}confident\nby {abs(mean[k] - right[k]):.0f} points"
-        axis.text(*middle, text, ha="center", va="center")
+        axis.text(*middle, text, ha="center", va="center", fontsize=9)
     axis.set(
         xlabel="annotators who call the pixel foreground, π, %", ylabel="mean over the pixels, %"
     )
     axis.set(xlim=(0, 100), ylim=(43, 100), xticks=edges, yticks=(50, 60, 70, 80, 90, 100))
-    axis.set(title="MC's network: underconfident on background, overconfident on shapes")
+    axis.set(title="MC's network: underconfident where few say foreground, overconfident elsewhere")
     ranges = (f"{a:.0f} and {b:.0f} %" for a, b in zip(mean, right, strict=True))
+    of_student = ", ".join(f"{value:.0f}" for value in perfect)
     figure.set_label(
         f"Confidence and accuracy of ASLP (MC) on new images, in five ranges of the "
-        f"posterior from 0 to 100 %: {', '.join(ranges)}."
+        f"posterior from 0 to 100 %: {', '.join(ranges)}. Confidence of a perfect student: "
+        f"{of_student} %."
     )
     return figure
 

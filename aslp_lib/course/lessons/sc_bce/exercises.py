@@ -19,7 +19,7 @@ THRESHOLD = exercise(
         "not perturbed": lambda miss, a, b: 1 / miss,
         "undone": lambda miss, a, b: (1 / miss - a * b / 2) / (1 - a * b),
         "only shifted": lambda miss, a, b: 1 / miss + a * b / 2,
-        "only diluted": lambda miss, a, b: (1 - a * b) / miss,
+        "only multiplied": lambda miss, a, b: (1 - a * b) / miss,
         "whole dose": lambda miss, a, b: (1 - a * b) / miss + a * b,
         "background": lambda miss, a, b: a * b / 2,
     },

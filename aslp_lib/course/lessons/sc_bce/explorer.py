@@ -30,6 +30,8 @@ class Loss(Explorer):
             loss.plot(best, losses.min(), "o", color=colour, **POINT)
             line.plot([0, 1], [dose / 2, 1 - dose / 2], color=colour, linewidth=2)
             line.plot(POSTERIOR, best, "o", color=colour, **POINT)
+        for axis in (loss, line):
+            axis.spines[["top", "right"]].set_visible(False)
         line.text(0.84, 0.92, "BCE", ha="right")
         line.text(0.98, 0.6, "SC-BCE", ha="right")
         panels.figure.set_label(

@@ -69,7 +69,9 @@ def noise_kept(area: np.ndarray, kept: Mapping[str, np.ndarray]) -> Figure:
         axis.text(103 * area.max(), 100 * shares[area.argmax()], name, va="center")
         low, middle, high = 100 * shares.min(), 100 * shares.mean(), 100 * shares.max()
         notes.append(f"{name}, from {low:.0f} to {high:.0f} %, on average {middle:.0f} %")
-    axis.set(xlabel="foreground in the labels, %", ylabel="variance kept, %", ylim=(-3, 103))
+    axis.set(
+        xlabel="foreground in the labels, %", ylabel="variance of the noise kept, %", ylim=(-3, 103)
+    )
     figure.set_label(
         f"Variance that the gradient of a weight keeps in {len(area)} images, over their share of "
         f"foreground: {'; '.join(notes)}."
@@ -97,7 +99,7 @@ def less_confidence(posterior: float) -> Figure:
         best = (start - share) / (start - 1 / 2)
         axis.plot(dose, confidence, color=ink(), linewidth=2.5)
         axis.plot([0, 1], [accuracy] * 2, color=ink(), linewidth=1)
-        axis.text(1, accuracy + 0.8, "accuracy", ha="right")
+        axis.text(0.99, accuracy - 0.8, "accuracy", ha="right", va="top")
         axis.text(0.6, confidence[60] - 1, "confidence", ha="right", va="top")
         axis.plot(best, accuracy, "o", color=ink(), ms=8, clip_on=False)
         axis.text(best + 0.03, accuracy + 0.8, f"calibrated at d = {best:.2g}")
@@ -107,8 +109,10 @@ def less_confidence(posterior: float) -> Figure:
             axis.fill_between(dose, confidence, accuracy, where, **options)
             if where.any():
                 widest = np.abs(confidence - accuracy)[where].argmax()
-                side = "left" if verdict == "overconfident" else "right"
-                x, y = dose[where][widest], (confidence[where][widest] + 4 * accuracy) / 5
+                over = verdict == "overconfident"
+                side, share = ("left", 0.1) if over else ("right", 0.35)
+                x, widest_gap = dose[where][widest], confidence[where][widest] - accuracy
+                y = accuracy + share * widest_gap
                 axis.text(0.02 + 0.96 * x, y, verdict, ha=side, va="center")
         axis.set(xlabel="dose d", title=f"a network that {kind}", xlim=(0, 1), ylim=(50, 101))
         notes.append(
