@@ -11,7 +11,7 @@ from scipy.special import entr
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, loss_floor
 from aslp_lib.course.figures.panels import POINT, new_panels
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, OTHERS, ink, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, looks, themed
 
 BESIDE = {"textcoords": "offset points"}
 
@@ -29,7 +29,7 @@ def hunches(
     """
     figure, (axis,) = new_panels(1, 6.6, 3.6, "A wrong hunch costs more than a right one gains")
     axis.plot(accuracy, safe, color=ink())
-    axis.plot(accuracy, bold, color=OTHERS[0])
+    axis.plot(accuracy, bold, color=GREY)
     before, after = (bold - safe)[[0, -1]]
     axis.vlines(accuracy[[0, -1]], safe[[0, -1]], bold[[0, -1]], color=GREY, linewidth=4, alpha=0.5)
     wrong, right = f"wrong: costs {before:.2f}", f"right: gains {-after:.2f}"
@@ -102,8 +102,8 @@ def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
     for alpha in alphas:
         f = float(expected_confidence(alpha, technique))
         loss = -target * np.log(f) - (1 - target) * np.log(1 - f)
-        axis.plot(levels, loss, color=OTHERS[0])
-        axis.plot(alpha, float(loss_floor(alpha, technique)), "o", color=OTHERS[0], ms=7)
+        axis.plot(levels, loss, color=GREY)
+        axis.plot(alpha, float(loss_floor(alpha, technique)), "o", color=GREY, mec=ink(), ms=7)
         inside = np.flatnonzero(loss <= 0.93)[-1]
         axis.annotate(
             f"f = {f:.2f}, fixed", (levels[inside], loss[inside]), (-8, 6), ha="right", va="center",

@@ -68,7 +68,7 @@ function describeStep({ rule, dynamics, step, weight, beta }) {
     text = `Proximal step: with fixed margins it converges at any gain, here ${gain.toFixed(2)}.`;
   if (rule === "aslp_me") text = "The constraint is active only while accuracy is below its best value so far.";
   if (dynamics === "stable" || beta === 2) return text;
-  return `${text} The release's gradient is ${((2 / beta) ** 2).toFixed(1)} times the true one.`;
+  return `${text} The gradient of the authors' code is ${((2 / beta) ** 2).toFixed(1)} times the true one.`;
 }
 
 /** Describe the alphas at the end; of alphas that oscillate, other digits depend on rounding. */
@@ -123,10 +123,10 @@ const texts = (...values) => values.map((value) => [value, String(value)]);
 function render(/** @type {Context} */ context) {
   const rules = [["aslp_mc", "MC (model calibration)"], ["aslp_me", "ME (maximum entropy)"],
     ["aslp_gap", "measured gap (an extension)"]];
-  const steps = [["release", "release (explicit step)"], ["stable", "stable (proximal step)"]];
+  const steps = [["release", "explicit step"], ["stable", "proximal step"]];
   const controls = {
     rule: { label: "rule", options: rules },
-    dynamics: { label: "dynamics", options: steps },
+    dynamics: { label: "kind of step", options: steps },
     step: { label: "step eta", options: texts(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02) },
     weight: { label: "weight lambda", options: texts(20, 50, 100, 200, 500, 1000, 2000, 5000) },
     beta: { label: "strength beta", min: 0.25, max: 2, step: 0.25 },

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.curves import label_ends
 from aslp_lib.course.figures.panels import Panels, new_panels
 from aslp_lib.course.simulation import Trace
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
@@ -59,8 +60,8 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
         axis.axhline(fixed_point, color=GREY, linestyle="--", linewidth=1)
         axis.plot(path, "o-", color=ASLP, markersize=4)
         rests, jumps = abs(path[-1] - fixed_point) < 0.1, max(path) > fixed_point + 0.1
-        course = "jumps over, but settles" if jumps else "approaches from one side"
-        axis.set(xlabel="step", title=f"gain {gain:g}: {course if rests else 'never settles'}")
+        course = "overshoots, but converges" if jumps else "approaches from one side"
+        axis.set(xlabel="step", title=f"gain {gain:g}: {course if rests else 'never converges'}")
         notes.append(
             f"gain {gain:g}: the last three are {', '.join(f'{e:.1f}' for e in path[-3:])}, the "
             f"fixed point is {fixed_point:.2f}"
@@ -80,6 +81,7 @@ def lists_over_epochs(
     across: Mapping[str, float],
     ylabel: str,
     title: str,
+    last: Mapping[str, float] | None = None,
 ) -> Figure:
     """Plot what lists of the smallest alphas contain, over the epochs, with lines of reference.
 
@@ -89,19 +91,22 @@ def lists_over_epochs(
         across: label -> the number or share of a list that is a reference.
         ylabel: what is counted.
         title: the message of the figure.
+        last: label -> the number or share of a list that exists for the last epoch only.
     """
-    figure, (axis,) = new_panels(1, 6.6, 3.5, title)
-    right = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    top = 1.12 * max(*(max(values) for values in lines.values()), *across.values())
-    for name, height in across.items():
-        axis.axhline(height, color=GREY, linestyle="--", linewidth=1)
-        axis.annotate(name, (1, height), (0, 4), ha="right", **right)
-    notes = []
+    figure, (axis,) = new_panels(1, 7.0, 3.5, title)
+    notes, labelled = [], []
     for name, values in lines.items():
-        axis.plot(epochs, values, color=ASLP)
-        axis.annotate(name, (1, np.mean(values[-10:])), (6, 0), va="center", **right)
-        notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}".replace("\n", " "))
+        labelled += axis.plot(epochs, values, color=ASLP, label=name)
+        notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}")
+    for name, height in across.items():
+        labelled.append(axis.axhline(height, color=GREY, ls="--", linewidth=1, label=name))
+    for name, height in (last or {}).items():
+        mark = {"color": ink(), "fillstyle": "none", "ms": 8, "clip_on": False, "label": name}
+        labelled += axis.plot(epochs[-1], height, "o", **mark)
+        notes.append(f"{name}: {height:.0f} in the last epoch")
+    top = 1.12 * max(*(max(values) for values in lines.values()), *across.values())
     axis.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top), xlim=(0, epochs[-1]))
+    label_ends(axis, labelled)
     references = ", ".join(f"{name}: {height:.0f}" for name, height in across.items())
     figure.set_label(f"{title}: {ylabel}, over epochs. {'; '.join(notes)}. {references}.")
     return figure
