@@ -199,6 +199,10 @@ DRAWN = {
         ({"A": DIM[0], "B": DIM[1] / 99}, {"A": np.array([0.2, 0.4]), "B": np.array([0.1, 0.6])}),
         [DIM[1:2] / 99, [[0.1, 0], [-0.2, 0]], [[-0.05, 0]], [[0, 1], [0, 1]]],
     ),
+    "over_temperature": (
+        (np.array([0.25, 1, 16]), {"A": [1.5, 1.0, 0.7]}, {"A": [60, 70, 100]}, 2.0),
+        [[1.5, 1, 0.7], [60, 70, 100], [[2, 0], [2, 1]]],
+    ),
 }  # fmt: skip
 """Figure -> its arguments, and what it draws: heights of a line, points, ends, or an image."""
 

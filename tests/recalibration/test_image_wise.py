@@ -44,7 +44,7 @@ def corrupted():
 @pytest.mark.claim(
     "image-wise",
     "Image-wise recalibration changes no decision",
-    "distribution_shift: Image-wise temperatures",
+    "distribution_shift: Would a higher temperature help?",
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", KINDS)

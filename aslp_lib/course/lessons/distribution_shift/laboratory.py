@@ -45,7 +45,7 @@ def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
     for name, c in sets.items():
         numbers = [f"{100 * share:.0f}" for share in (*area(c), *bill(c, MISS))]
         rows.append([name, *numbers, f"{calibration.nll(c):.2f}"])
-    head = "area promised", "area found", "planned", "paid", "checked", "NLL, nats"
+    head = "area promised", "area found", "planned", "paid", "checked", "NLL per pixel, nats"
     return table(["of 100 pixels", *head], rows)
 
 
