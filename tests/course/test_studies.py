@@ -2,8 +2,10 @@ import numpy as np
 import pandas
 import pytest
 
+from aslp_lib.course.lessons.bill import bill
 from aslp_lib.course.lessons.evaluation import (
     by_field,
+    by_seven_scores,
     coverage_study,
     further_runs,
 )
@@ -29,6 +31,23 @@ def test_sums_of_fields_are_those_of_their_pixels():
     np.testing.assert_array_equal(pixels, [[0, 0, 0, 0, 2], [1, 0, 3, 0, 0]])
     np.testing.assert_allclose(error[0], [0, 0, 0, 0, 230 / 255 + 1 - 1], atol=1e-12)
     np.testing.assert_allclose(error[1], [0.6, 0, 2.4 - 1, 0, 0], atol=1e-12)
+
+
+def test_a_resample_that_draws_each_field_once_has_the_scores_of_the_whole_set():
+    grey, mask = np.uint8([[204, 51], [230, 26], [102, 204]]), np.uint8([[1, 1], [0, 1], [1, 0]])
+    groups = np.array([7, 3, 7])
+    first, second = (
+        Counts.from_maps(maps[:, None], mask[:, None]).with_columns(groups=groups)
+        for maps in (grey, grey // 2)
+    )
+    scores = {"ECE, 10 bins": calibration.ece, "Brier score": calibration.brier}
+    scores |= {"NLL": calibration.nll, "ECE, 2 bins": lambda c: calibration.ece(c, 2)}
+    scores["bill, a miss costs 10"] = lambda c: bill(c, 10).paid
+    differences = by_seven_scores(first, second, np.array([[1, 1]]))
+    assert len(differences) == 7
+    for name, score in scores.items():
+        change = 100 * (score(first) / score(second) - 1)
+        assert differences[name].value == pytest.approx(change)
 
 
 @pytest.mark.claim(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.curves import label_ends
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, ink, looks, themed
 from aslp_lib.metrics.bootstrap import Interval
 
 
@@ -54,25 +55,27 @@ def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Fig
 
 
 @themed
-def in_fields(scores: Mapping[str, np.ndarray], name: str, order: np.ndarray) -> Figure:
+def in_fields(scores: Mapping[str, np.ndarray], name: str, order: np.ndarray, left: str) -> Figure:
     """Plot a score of two networks in each field of view, and join the two.
 
     Args:
         scores: network -> its scores, one a field.
-        name: name of the score.
+        name: name of the score, and its unit behind a comma.
         order: the fields from left to right.
+        left: the fields on the left, such as "the dearest".
     """
-    figure, (axis,) = new_panels(1, 6.2, 2.8, f"{name} in ten fields of view")
+    figure, (axis,) = new_panels(1, 7.6, 2.8, f"{name.split(',')[0]} in ten fields of view")
     values = np.array([*scores.values()])[:, order]
     axis.vlines(range(len(order)), *values, color=ink(), linewidth=0.8)
+    lines = []
     for (label, (colour, _, mark)), row in zip(looks(scores).items(), values, strict=True):
         fill = "none" if label.endswith("scaled") else "full"
-        axis.plot(row, mark, color=colour, fillstyle=fill, mew=2, label=label, ms=8)
-    axis.set(xlabel="fields, the dearest for scaled BCE on the left", ylabel=name, xticks=[])
+        lines += axis.plot(row, mark, color=colour, fillstyle=fill, mew=2, label=label, ms=8)
+    axis.set(xlabel=f"fields, {left} on the left", ylabel=name, xticks=[])
     axis.set_ylim(0, 1.08 * values.max())
-    legend_below(figure, axis)
+    label_ends(axis, lines)
     ends = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(scores, values, strict=True))
-    figure.set_label(f"{name}, from the dearest to the cheapest field: {ends}.")
+    figure.set_label(f"{name}, {left} first: {ends}.")
     return figure
 
 

@@ -36,7 +36,7 @@ def reserves(
             axis.plot(thresholds[k], 100 * risk, "o", color=colour, ms=8, zorder=5)
         half = np.searchsorted(thresholds, END / 2)
         axis.annotate(
-            f"with a reserve\nof {100 / (images + 1):.0f} %", (END / 2, 100 * reserved[half]),
+            f"with a reserve\nof 1/{images + 1}", (END / 2, 100 * reserved[half]),
             (-6, 6), textcoords="offset points", ha="right",
         )  # fmt: skip
         axis.annotate(

@@ -1,0 +1,53 @@
+"""Two networks, compared by several scores on the same resamples of fields."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from aslp_lib.course.lessons.bill.decision import bill
+from aslp_lib.course.lessons.evaluation.fields import by_field
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.bootstrap import Interval, middle
+from aslp_lib.metrics.counts import Counts
+
+MISSES = (5, 10, 15)
+"""Costs of a miss, where a check costs 1."""
+
+
+def by_seven_scores(first: Counts, second: Counts, times: np.ndarray) -> dict[str, Interval]:
+    """Compare two networks by ECEs of 2 and 10 bins, Brier score, NLL and bills at three costs.
+
+    Args:
+        first, second: counts of the networks on the same images.
+        times: how often each resample draws each field, (resamples, fields).
+
+    Returns:
+        Score -> mean difference over the resamples, first minus second, in % of the second's mean
+        score, and its 95 % interval.
+    """
+    scores = zip(_resampled(first, times).items(), _resampled(second, times).values(), strict=True)
+    changes = {name: 100 * (one - other) / other.mean() for (name, one), other in scores}
+    return {name: Interval(float(x.mean()), *middle(x)) for name, x in changes.items()}
+
+
+def _resampled(counts: Counts, times: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute seven scores of each resample."""
+    pixels, error = by_field(counts)
+    total = times @ pixels.sum(axis=1)
+
+    def mean(score: Callable[[Counts], float]) -> np.ndarray:
+        fields = [score(counts[counts.group_index == k]) for k in range(len(pixels))]
+        return times @ (pixels.sum(axis=1) * fields) / total
+
+    # Two bins of [0, 1] put all confidences, which are at least 1/2, into one.
+    scores = {
+        "ECE, 2 bins": abs(times @ error.sum(axis=1)) / total,
+        "ECE, 10 bins": abs(times @ error).sum(axis=1) / total,
+        "Brier score": mean(calibration.brier),
+        "NLL": mean(calibration.nll),
+    }
+    return scores | {f"bill, a miss costs {miss}": mean(_paid(miss)) for miss in MISSES}
+
+
+def _paid(miss: float) -> Callable[[Counts], float]:
+    return lambda counts: bill(counts, miss).paid
