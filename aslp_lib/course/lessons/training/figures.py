@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -59,8 +60,10 @@ def best_epochs(runs: Mapping[str, Sequence[float]], title: str, first: int = 10
         title: title of the figure.
         first: epoch of the first value.
     """
-    figure, axes = new_panels(len(runs), 4.4, 3.4, title, sharey=True)
-    notes = []
+    figure, axes = new_panels(len(runs), 4.4, 3.2, title, sharey=True)
+    everything = np.concatenate([*runs.values()])
+    room = 0.25 * np.ptp(everything)  # for the names of the best epochs
+    limits, notes = (everything.min() - room, everything.max() + room / 5), []
     for axis, (name, values) in zip(axes, runs.items(), strict=True):
         nll, colour = np.asarray(values), _colour(name)
         epoch = first + np.arange(len(nll))
@@ -69,18 +72,48 @@ def best_epochs(runs: Mapping[str, Sequence[float]], title: str, first: int = 10
         axis.plot(epoch[best], nll[best], "o", color=colour, ms=8)
         axis.hlines(nll[best], epoch[best], epoch[-1] + 2, color=ink(), linewidth=1)
         axis.text(
-            epoch[best], nll[best] - 0.015, f"best: epoch {epoch[best]}", ha="center", va="top"
+            epoch[best], nll[best] - room / 4, f"best: epoch {epoch[best]}", ha="center", va="top"
         )
         rise = nll[-1] - nll[best]
         axis.vlines(epoch[-1] + 2, nll[best], nll[-1], color=ink(), linewidth=1)
         axis.text(epoch[-1] + 3, (nll[best] + nll[-1]) / 2, f"+{rise:.2f}", va="center")
-        axis.set(xlim=(0, epoch[-1] + 12), ylim=(0.2, 0.65), title=name, xlabel="epoch")
-        axis.set_xticks(range(0, epoch[-1] + 1, 20))
+        axis.set(xlim=(first - 5, epoch[-1] + 12), ylim=limits, title=name, xlabel="epoch")
+        axis.set_xticks(range(20, epoch[-1] + 1, 20))
         ends = f"lowest {nll[best]:.2f} at epoch {epoch[best]}"
         notes.append(f"{name}: {ends}, {nll[-1]:.2f} at epoch {epoch[-1]}")
     axes[0].set(ylabel="NLL, nats")
     figure.set_label(f"{title}. NLL, undone and scaled, over epochs. {'; '.join(notes)}.")
     return figure
+
+
+def undone_and_scaled(nll: Mapping[str, Sequence[float]]) -> Figure:
+    """Show the NLL of BCE and ASLP over epochs, see `best_epochs`."""
+    return best_epochs(nll, "Undone and scaled, both are best long before the end")
+
+
+def with_new_labels(nll: Mapping[str, Sequence[float]]) -> Figure:
+    """Show the NLL of BCE over epochs, with one label and with new labels, see `best_epochs`."""
+    return best_epochs(nll, "With new labels, there is little to stop for")
+
+
+def saved_by_stopping(gains: Mapping[str, Sequence[float]]) -> Figure:
+    """Show the NLL that early stopping saves, with a dot per seed.
+
+    Args:
+        gains: method -> NLL of the last epoch minus that of the best one, in nats, (seeds,).
+    """
+    title = "Stopping early improves ASLP, too"
+    return by_seed(gains, "NLL saved by stopping, nats", title, 3)
+
+
+def best_by_seed(epochs: Mapping[str, Sequence[float]]) -> Figure:
+    """Show the best of 140 epochs, with a dot per seed.
+
+    Args:
+        epochs: method -> its best epochs, (seeds,).
+    """
+    title = "Constant alpha is best late; ASLP and a frozen switch are not"
+    return by_seed(epochs, "best epoch, of 140", title, 1)
 
 
 def _colour(title: str) -> str:
