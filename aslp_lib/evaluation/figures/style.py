@@ -49,8 +49,8 @@ OF_METHODS = {
 """Colours that a method has in every figure. None of them stands for a direction of error."""
 REFERENCES = ("Bayes-optimal", "perfect student", "accuracy")
 """Curves with which methods are compared."""
-OTHERS = ("#00705A", PINK, "#5B7F00", "#A03C78", "#7A6A53")
-"""Colours of other methods and curves."""
+OTHERS = ("#00705A", "#7A6A53", "#5B7F00", "#A03C78")
+"""Colours of other methods and curves. Pink means missed pixels."""
 Line = Literal["-", "--", "-.", ":"]
 Look = tuple[str, Line, str]
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":")

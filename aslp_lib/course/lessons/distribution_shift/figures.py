@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from aslp_lib.course.figures import curves
-from aslp_lib.evaluation.figures.style import OTHERS, PINK, themed
+from aslp_lib.evaluation.figures.style import themed
 
 
 @themed
@@ -31,7 +31,4 @@ def over_temperature(
         xscale="log", xticks=(0.25, 0.5, 1, 2, 4, 8, 16),
     )  # fmt: skip
     figure.axes[0].set(ylim=(0, 2), yticks=(0, 0.5, 1, 1.5, 2))
-    for line in (line for axis in figure.axes for line in axis.lines):
-        if line.get_color() == PINK:  # pink are the checks of this lesson
-            line.set_color(OTHERS[-1])
     return figure
