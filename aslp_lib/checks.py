@@ -7,9 +7,11 @@ import types
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from reprlib import Repr
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from aslp_lib.ranges import Range
 
 LARGEST_INTEGER = 2**63 - 1
 """Largest integer that PyTorch and NumPy can hold (int64)."""
@@ -198,7 +200,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
     """Raise ValueError unless each value matches the annotation of its dataclass field.
 
-    Integers are accepted for floats. Booleans, NaN and infinity are not accepted as numbers.
+    Integers are accepted for floats. Booleans, NaN and infinity are not accepted as numbers. A
+    `Range` in an annotation is checked.
 
     Args:
         kind: the dataclass.
@@ -218,16 +221,19 @@ def check_names(values: Mapping[str, object], known: Mapping[str, object], prefi
         raise ValueError(f"unknown settings: {names}; expected existing ones. Check the spelling.")
 
 
-_hints = cache(get_type_hints)
+_hints = cache(partial(get_type_hints, include_extras=True))
 
 
-def fits(value: object, hint: Any) -> bool:
+def fits(value: Any, hint: Any) -> bool:
     """Return whether a value matches an annotation, as `check_types` interprets it.
 
     >>> fits(3, float), fits(True, int), fits({"a": 1}, dict[str, str])
     (True, False, False)
     """
     origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        ranges = [mark for mark in parts[1:] if isinstance(mark, Range)]
+        return fits(value, parts[0]) and all(value in each for each in ranges)
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in parts)
     if origin is Literal:
@@ -246,10 +252,14 @@ def fits(value: object, hint: Any) -> bool:
 def in_words(hint: Any) -> str:
     """Describe an annotation in words, for an error message.
 
-    >>> in_words(int | None)
-    'an integer, or None'
+    >>> from aslp_lib.ranges import PositiveInt
+    >>> in_words(PositiveInt | None)
+    'an integer of at least 1, or None'
     """
     origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        ranges = [str(mark) for mark in parts[1:] if isinstance(mark, Range)]
+        return " ".join([in_words(parts[0]), *ranges])
     if origin in (Union, types.UnionType):
         return ", or ".join(map(in_words, parts))
     if origin is Literal:

@@ -22,6 +22,7 @@ from aslp_lib.maps.classes import class_names
 from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, RENAMED, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
+from aslp_lib.ranges import NonNegativeInt, PositiveFloat, PositiveInt, Range
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS, Recalibration
 
 SHAPES = "shapes"
@@ -31,18 +32,6 @@ AUTO = "auto"
 """Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
 RECALIBRATION_NAMES = tuple(dict.fromkeys((*RECALIBRATIONS, *CLASS_RECALIBRATIONS)))
 """Names of all recalibrations, for two classes and for more."""
-BOUNDS: list[tuple[tuple[str, ...], float, float, str]] = [
-    (("epochs", "batch_size", "accumulation_steps", "limit"), 1, math.inf, "at least 1"),
-    (("seed", "data_seed", "num_workers"), 0, math.inf, "0 or more"),
-    (
-        ("learning_rate", "encoder_lr_factor", "max_grad_norm"),
-        *(math.ulp(0.0), math.inf, "a positive number"),
-    ),
-    (("validation_share",), math.ulp(0.0), math.nextafter(1, 0), "a number between 0 and 1"),
-    (("size",), 1, LARGEST_SIZE, f"1 to {LARGEST_SIZE}"),
-    (("ignore_index",), 0, 255, "a grey level, 0 to 255"),
-]
-"""Numeric settings with their smallest and largest value, and a description for error messages."""
 MAY_CHANGE = {"may_change": True}
 """Metadata of a setting that may change after a training, because a prediction uses it, or because
 it concerns the place of the data, other methods or the machine."""
@@ -96,25 +85,27 @@ class Settings:
     auto: unperturb after training on perturbed labels, else temperature_scaling.
     It is the default of the command run.
     flip: averages the predictions of an image and its mirror image, which takes twice as long."""
-    size: int = field(default=48, metadata=IN_MAPS)
+    size: Annotated[int, Range(at_least=1, at_most=LARGEST_SIZE)] = field(
+        default=48, metadata=IN_MAPS
+    )
     """Side of the network's square input, in pixels."""
-    epochs: int = 140
+    epochs: PositiveInt = 140
     """Number of passes over the training set."""
-    batch_size: int = field(default=10, metadata=MAY_CHANGE)
+    batch_size: PositiveInt = field(default=10, metadata=MAY_CHANGE)
     """Number of images in a batch."""
-    learning_rate: float = 2e-3
+    learning_rate: PositiveFloat = 2e-3
     """Largest learning rate of Adam; the schedule scales it."""
-    encoder_lr_factor: float = 0.1
+    encoder_lr_factor: PositiveFloat = 0.1
     """Factor on the learning rate for the parameters of the encoder."""
     schedule: Schedule = "cosine"
     """Learning rate schedule.
     step: multiply by 0.95 every 10 epochs, as the authors' code documents.
     release: multiply by 0.95**(epoch // 10) after every epoch, as the authors' code does;
     the factors compound."""
-    accumulation_steps: int = 1
+    accumulation_steps: PositiveInt = 1
     """Number of batches whose gradients are accumulated for one optimiser step.
     BatchNorm still normalises each batch alone, and alphas are updated after each batch."""
-    max_grad_norm: float | None = None
+    max_grad_norm: PositiveFloat | None = None
     """Clip the gradient to this norm before each step. None: do not clip."""
     augment: bool = False
     """Augment training images by a random flip, crop and rotation by up to 15 degrees."""
@@ -136,24 +127,24 @@ class Settings:
     network: from probabilities at the size of the network's input.
     image: from 8-bit maps at each image's own size, as the authors' code does.
     Large images then weigh more."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
     """Seed of the initial weights, the order of the images, the switches and the augmentation."""
-    data_seed: int = 0
+    data_seed: NonNegativeInt = 0
     """Seed of the images of shapes, or of the split of nuclei and nuclei3 into training and
     validation."""
-    validation_share: float = VALIDATION_SHARE
+    validation_share: Annotated[float, Range(above=0, below=1)] = VALIDATION_SHARE
     """Share of a folder's training images that are held out for validation if no lists name them.
     Default: the share of the authors."""
-    limit: int | None = field(default=None, metadata=MAY_CHANGE)
+    limit: PositiveInt | None = field(default=None, metadata=MAY_CHANGE)
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = field(default="refuse", metadata=MAY_CHANGE)
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
-    ignore_index: int | None = None
+    ignore_index: Annotated[int, Range(at_least=0, at_most=255)] | None = None
     """Grey level of masks, or index of a palette, whose pixels are ignored: trained and counted
     nowhere. None: there are none."""
     cache_images: bool = field(default=True, metadata=MAY_CHANGE)
     """Keep the training and validation images in memory, before augmentation."""
-    num_workers: int | None = field(default=0, metadata=MAY_CHANGE)
+    num_workers: NonNegativeInt | None = field(default=0, metadata=MAY_CHANGE)
     """Number of processes that load images; 0 loads them in the main process.
     None: one per CPU, up to 12, if the device is a GPU; else 0."""
     device: Literal["auto", "cpu"] = field(default="auto", metadata=MAY_CHANGE)
@@ -175,12 +166,6 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_types(type(self), vars(self))
-        for family, options in vars(self.hyperparameters).items():
-            check_types(FAMILIES[family], vars(options), f"{family}.")
-        for names, least, most, expected in BOUNDS:
-            for name in names:
-                value = getattr(self, name)
-                require(name, value, value is None or least <= value <= most, expected)
         require_name("network", self.network, NETWORKS)
         object.__setattr__(self, "classes", self._class_names())  # as the dataclass is frozen
         known = METHODS

@@ -56,7 +56,7 @@ from aslp_lib.files import write
 from aslp_lib.maps.listing import find_images
 from aslp_lib.methods import METHODS, Draws, Method
 from aslp_lib.methods.aslp import sc_bce
-from aslp_lib.methods.method import NoOptions
+from aslp_lib.methods.method import MethodOptions
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
@@ -194,7 +194,7 @@ def arms(regime: str) -> list[Arm]:
     return [arm_of(name, values.get(name, 0.0)) for name in REGIMES[regime].arms]
 
 
-class Replay(Method[NoOptions]):
+class Replay(Method[MethodOptions]):
     """SC-BCE with given alphas in an open loop: `schedule`, (epochs, images)."""
 
     name, label = "replay", "replayed alphas"

@@ -46,13 +46,14 @@ def undone(method, **options):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"accumulation_steps": 0}, "accumulation_steps is 0; expected at least 1"),
-        ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0; expected a positive number"),
-        ({"size": 10_001}, "size is 10001; expected 1 to 10000"),
+        ({"accumulation_steps": 0}, "accumulation_steps is 0; expected an integer of at least 1"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0; expected a number above 0, or None"),
+        ({"size": 10_001}, "size is 10001; expected an integer of at least 1 and at most 10000"),
+        ({"validation_share": 1.0}, "share is 1.0; expected a number above 0 and below 1"),
         ({"size": True}, "size is True; expected an integer"),
         ({"seed": 10**30}, "seed is 1000.*; expected an integer"),
         ({"learning_rate": float("nan")}, "learning_rate is nan; expected a number"),
-        ({"limit": "3"}, "limit is '3'; expected an integer, or None"),
+        ({"limit": "3"}, "limit is '3'; expected an integer of at least 1, or None"),
         ({"schedule": "steep"}, "schedule is 'steep'; expected one of constant, cosine, "),
         ({"methods": ("bce", 3)}, "methods is .'bce', 3.; expected a list"),
         ({"network": "huge"}, "network is 'huge'; expected one of tiny"),

@@ -17,9 +17,10 @@ from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, check_technique, p
 from aslp_lib.aslp.rules import Calibration, Entropy, MeasuredGap, Rule
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require, require_name
-from aslp_lib.methods.method import Draws, Method, OptionsT, known_labels, require_range
+from aslp_lib.methods.method import Draws, Method, MethodOptions, OptionsT, known_labels
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.classes import AnyCounts
+from aslp_lib.ranges import NonNegativeFloat, NonNegativeInt
 
 RISING = 0.1
 """Largest part of their final mean by which converged alphas rise in the last fifth of the epochs.
@@ -27,7 +28,7 @@ In the recorded runs of MC it is up to 0.08, but 0.2 or more before 80 % of the 
 
 
 @dataclass(frozen=True)
-class ASLPOptions:
+class ASLPOptions(MethodOptions):
     """Adaptive Stochastic Label Perturbation."""
 
     technique: str = "HI"
@@ -35,14 +36,14 @@ class ASLPOptions:
     beta: float | None = None
     """Perturbation strength in [0, 2] that replaces the one of the technique. With K classes, what
     exceeds 1 is divided by K - 1, so that 2 still inverts labels."""
-    alpha_step_size: float = 0.005
+    alpha_step_size: NonNegativeFloat = 0.005
     """eta, the step size of alpha. The paper's 0.002 needs more steps than a short run has."""
-    constraint_weight: float = 200.0
+    constraint_weight: NonNegativeFloat = 200.0
     """lambda, the weight of the rule's constraint. With the paper's 2000, alphas hardly differ
     between images."""
-    bound_gain: float = 0.15
+    bound_gain: NonNegativeFloat = 0.15
     """Change of the bound of the rule "aslp_gap" per unit of measured gap."""
-    alpha_warm_up: int = 5
+    alpha_warm_up: NonNegativeInt = 5
     """Number of epochs before alphas move."""
     dynamics: Dynamics = "stable"
     """Step of alpha, stable (implicit) or release (the explicit step of the authors' code)."""
@@ -53,7 +54,7 @@ class ASLPOptions:
     for the rule "aslp_gap" and the dynamics "release"."""
 
     def __post_init__(self) -> None:
-        require_range(0, alpha_warm_up=self.alpha_warm_up)
+        super().__post_init__()
         require_name("technique", self.technique, TECHNIQUES)
         expected = "'stable' with forward_correction: the release's labels are no probabilities"
         bounded = not self.forward_correction or self.dynamics == "stable"

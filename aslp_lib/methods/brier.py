@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import Draws, Method, NoOptions
+from aslp_lib.methods.method import Draws, Method, MethodOptions
 
 
-class Brier(Method[NoOptions]):
+class Brier(Method[MethodOptions]):
     """Brier score in its binary form, `(f - y)^2`, which is half of the sum over two classes.
 
     The loss is not in nats. Its gradient with respect to the logit, `2 (f - y) f (1 - f)`, vanishes

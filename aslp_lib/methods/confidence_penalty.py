@@ -6,19 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, MethodOptions
+from aslp_lib.ranges import NonNegativeFloat
 
 
 @dataclass(frozen=True)
-class ConfidencePenaltyOptions:
+class ConfidencePenaltyOptions(MethodOptions):
     """Confidence penalty."""
 
-    beta: float = 0.1
+    beta: NonNegativeFloat = 0.1
     """Weight of the entropy of the prediction, in nats of BCE per nat of entropy. This beta is not
     the perturbation strength of ASLP."""
-
-    def __post_init__(self) -> None:
-        require_range(0, beta=self.beta)
 
 
 class ConfidencePenalty(Method[ConfidencePenaltyOptions]):

@@ -4,19 +4,20 @@ Liu et al. (ICCV 2023) start from this method.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from aslp_lib.aslp.loss import check_constant_dose
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
-from aslp_lib.checks import require, require_name
+from aslp_lib.checks import require
 from aslp_lib.methods.aslp import SCBCE
+from aslp_lib.methods.method import MethodOptions
 
 Bounded = Literal["HI", "SI", "M", "DM"]
 """The paper's techniques, whose targets stay in [0, 1], unlike those of the release."""
 
 
 @dataclass(frozen=True)
-class ConstantAlphaOptions:
+class ConstantAlphaOptions(MethodOptions):
     """Stochastic label perturbation with a constant alpha."""
 
     technique: Bounded = "HI"
@@ -30,7 +31,7 @@ class ConstantAlphaOptions:
     """Put the perturbation into the loss, so that the network learns the unperturbed posterior."""
 
     def __post_init__(self) -> None:
-        require_name("technique", self.technique, get_args(Bounded))
+        super().__post_init__()
         limit = self.perturbation.alpha_limit
         expected = f"a number in [0, {limit:.4g}] for {self.technique}"
         require("alpha", self.alpha, 0 <= self.alpha <= limit, expected)

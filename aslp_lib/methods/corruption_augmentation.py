@@ -14,21 +14,19 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.maps.read import IGNORED
-from aslp_lib.methods.method import Batch, Draws, Method, require_range
+from aslp_lib.methods.method import Batch, Draws, Method, MethodOptions
+from aslp_lib.ranges import Share
 
 CHOICES = tuple(CORRUPTIONS.values())
 """Corruptions to choose from, with equal probability."""
 
 
 @dataclass(frozen=True)
-class CorruptionAugmentationOptions:
+class CorruptionAugmentationOptions(MethodOptions):
     """Corruption augmentation."""
 
-    share: float = 0.5
+    share: Share = 0.5
     """Probability that an image is replaced by a corrupted copy, in [0, 1]."""
-
-    def __post_init__(self) -> None:
-        require_range(0, 1, share=self.share)
 
 
 class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):

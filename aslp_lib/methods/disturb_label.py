@@ -8,18 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, MethodOptions
+from aslp_lib.ranges import Share
 
 
 @dataclass(frozen=True)
-class DisturbLabelOptions:
+class DisturbLabelOptions(MethodOptions):
     """DisturbLabel."""
 
-    rate: float = 0.1
+    rate: Share = 0.1
     """Probability that the label of a pixel is replaced by a uniformly random class, in [0, 1]."""
-
-    def __post_init__(self) -> None:
-        require_range(0, 1, rate=self.rate)
 
 
 class DisturbLabel(Method[DisturbLabelOptions]):

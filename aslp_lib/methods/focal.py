@@ -10,19 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import Draws, Method, NoOptions, cross_entropy, require_range
+from aslp_lib.methods.method import Draws, Method, MethodOptions, cross_entropy
+from aslp_lib.ranges import NonNegativeFloat
 
 
 @dataclass(frozen=True)
-class FocalOptions:
+class FocalOptions(MethodOptions):
     """Focal loss."""
 
-    gamma: float = 2.0
+    gamma: NonNegativeFloat = 2.0
     """Exponent of the weight `(1 - q)^gamma` of a pixel whose label has probability q. With 0, the
     loss is BCE."""
-
-    def __post_init__(self) -> None:
-        require_range(0, gamma=self.gamma)
 
 
 class Focal(Method[FocalOptions]):
@@ -77,7 +75,7 @@ GAMMA_BELOW, GAMMA_ABOVE = 5.0, 3.0
 """Gamma of FLSD-53 below the threshold, and from the threshold on, as in the paper."""
 
 
-class FLSD53(Method[NoOptions]):
+class FLSD53(Method[MethodOptions]):
     """FLSD-53: focal loss with gamma = 5 where the label's probability is below 0.2, otherwise 3.
 
     In each step gamma is a constant: no gradient flows through its choice.

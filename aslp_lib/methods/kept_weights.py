@@ -6,15 +6,16 @@ Early stopping (Prechelt, 1998) selects the epoch with the lowest temperature-sc
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import require
-from aslp_lib.methods.method import Method, NoOptions, OptionsT
+from aslp_lib.methods.method import Method, MethodOptions, OptionsT
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.classes import AnyCounts, ClassCounts
 from aslp_lib.metrics.temperature import scaled_nll
+from aslp_lib.ranges import Range
 
 
 class KeptWeights(Method[OptionsT]):
@@ -35,15 +36,12 @@ class KeptWeights(Method[OptionsT]):
 
 
 @dataclass(frozen=True)
-class EMAOptions:
+class EMAOptions(MethodOptions):
     """Exponential moving average of the weights."""
 
-    decay: float = 0.999
+    decay: Annotated[float, Range(at_least=0, below=1)] = 0.999
     """Weight of the previous average in each step, in [0, 1). The average extends over about
     1 / (1 - decay) steps."""
-
-    def __post_init__(self) -> None:
-        require("decay", self.decay, 0.0 <= self.decay < 1.0, "a number in [0, 1)")
 
 
 class EMA(KeptWeights[EMAOptions]):
@@ -81,7 +79,7 @@ class EMA(KeptWeights[EMAOptions]):
         return self.kept
 
 
-class EarlyStopping(KeptWeights[NoOptions]):
+class EarlyStopping(KeptWeights[MethodOptions]):
     """BCE, with the weights of the epoch of lowest temperature-scaled validation NLL at the end.
 
     The temperature is fitted anew after each epoch (`scaled_nll`), because a network that is
@@ -105,7 +103,7 @@ class EarlyStopping(KeptWeights[NoOptions]):
     best_epoch: Tensor
     """Epoch of `lowest`, counted from 1."""
 
-    def __init__(self, images: int, options: NoOptions, channels: int = 1) -> None:
+    def __init__(self, images: int, options: MethodOptions, channels: int = 1) -> None:
         super().__init__(images, options, channels)
         starts = {"epochs": 0, "best_epoch": 0, "nll": [torch.inf] * 2, "lowest": torch.inf}
         for name, value in starts.items():

@@ -7,19 +7,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import Technique, perturb
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, MethodOptions
+from aslp_lib.ranges import Share
 
 
 @dataclass(frozen=True)
-class LabelSmoothingOptions:
+class LabelSmoothingOptions(MethodOptions):
     """Label smoothing."""
 
-    epsilon: float = 0.1
+    epsilon: Share = 0.1
     """Share of the label that is divided equally between all classes, in [0, 1]. The targets of two
     classes are epsilon/2 and 1 - epsilon/2."""
-
-    def __post_init__(self) -> None:
-        require_range(0, 1, epsilon=self.epsilon)
 
 
 class LabelSmoothing(Method[LabelSmoothingOptions]):

@@ -9,21 +9,19 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import Draws, Method, require_range
+from aslp_lib.methods.method import Draws, Method, MethodOptions
+from aslp_lib.ranges import NonNegativeFloat
 
 
 @dataclass(frozen=True)
-class MbLSOptions:
+class MbLSOptions(MethodOptions):
     """Margin-based label smoothing."""
 
-    margin: float = 10.0
+    margin: NonNegativeFloat = 10.0
     """m, the largest `|z|` without a penalty. Short runs never reach the paper's 10, which is a
     confidence of 0.99995; a margin of 3 is a confidence of 0.953."""
-    penalty: float = 0.1
+    penalty: NonNegativeFloat = 0.1
     """lambda, the penalty per unit of `|z|` beyond the margin, in nats."""
-
-    def __post_init__(self) -> None:
-        require_range(0, margin=self.margin, penalty=self.penalty)
 
 
 class MbLS(Method[MbLSOptions]):

@@ -1,6 +1,5 @@
 """The interface of training methods, and the random numbers that training passes to them."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar, get_args
@@ -9,26 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.checks import require
+from aslp_lib.checks import check_types
 from aslp_lib.metrics.classes import AnyCounts
 
 
 @dataclass(frozen=True)
-class NoOptions:
-    """Options of a method that has none."""
+class MethodOptions:
+    """Base class of the hyperparameters of a method; by itself, those of a method that has none.
 
-
-def require_range(low: float, high: float = math.inf, **options: float) -> None:
-    """Raise ValueError unless each option is a finite number in [low, high].
-
-    >>> require_range(0, 1, rate=1.5)
-    Traceback (most recent call last):
-    ValueError: rate is 1.5; expected a finite number in [0, 1]
+    The ranges of numbers are marks of their annotations, such as `PositiveFloat` or `Share`.
     """
-    limits = f"of at least {low}" if high == math.inf else f"in [{low}, {high}]"
-    for name, value in options.items():
-        valid = low <= value <= high and math.isfinite(value)
-        require(name, value, valid, f"a finite number {limits}")
+
+    def __post_init__(self) -> None:
+        check_types(type(self), vars(self))
 
 
 ALL = torch.tensor(True)
@@ -132,7 +124,7 @@ class Method(nn.Module, Generic[OptionsT]):
     """Name in tables and figures."""
     family: ClassVar[str]
     """Name of the group of hyperparameters, which several methods may share; by default `name`."""
-    Options: ClassVar[type] = NoOptions
+    Options: ClassVar[type] = MethodOptions
     """Frozen dataclass of the hyperparameters, which rejects invalid values: the type argument of
     the base class, as in `class Focal(Method[FocalOptions])`."""
     perturbs: bool = False

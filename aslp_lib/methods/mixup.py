@@ -5,27 +5,23 @@ way as images. RegMixup (Pinto et al., NeurIPS 2022) adds the loss of the mixtur
 original images.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import require
-from aslp_lib.methods.method import Batch, Draws, Method, require_range
+from aslp_lib.methods.method import Batch, Draws, Method, MethodOptions
+from aslp_lib.ranges import NonNegativeFloat, PositiveFloat
 
 
 @dataclass(frozen=True)
-class MixupOptions:
+class MixupOptions(MethodOptions):
     """mixup."""
 
-    alpha: float = 0.2
+    alpha: PositiveFloat = 0.2
     """Parameter of Beta(alpha, alpha), from which the share of an image is drawn. A small alpha
     hardly mixes; with 1, the share is uniform."""
-
-    def __post_init__(self) -> None:
-        require("alpha", self.alpha, 0 < self.alpha < math.inf, "a finite number above 0")
 
 
 class Mixup(Method[MixupOptions]):
@@ -65,15 +61,11 @@ def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> Batch:
 class RegMixupOptions(MixupOptions):
     """RegMixup."""
 
-    alpha: float = 10.0
+    alpha: PositiveFloat = 10.0
     """Parameter of Beta(alpha, alpha), from which the share of an image is drawn. With a large
     alpha, shares are close to 1/2, and mixtures are far from any image."""
-    weight: float = 1.0
+    weight: NonNegativeFloat = 1.0
     """eta, the weight of the mixtures' loss."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_range(0, weight=self.weight)
 
 
 class RegMixup(Method[RegMixupOptions]):

@@ -5,12 +5,13 @@ Uncertainty in Medical Image Segmentation" (Barfoot et al., 2025).
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.method import ALL, Draws, Method, require_range
+from aslp_lib.methods.method import ALL, Draws, Method, MethodOptions
+from aslp_lib.ranges import NonNegativeFloat, Range
 
 MIN_PIXELS = 1.0
 """Smallest number of pixels in a bin that counts. The authors' code counts soft bins from 0.01
@@ -19,17 +20,13 @@ training."""
 
 
 @dataclass(frozen=True)
-class ML1ACEOptions:
+class ML1ACEOptions(MethodOptions):
     """mL1-ACE, with hard or soft bins."""
 
-    weight: float = 1.0
+    weight: NonNegativeFloat = 1.0
     """Weight of the calibration error, in nats per pixel."""
-    bins: int = 20
+    bins: Annotated[int, Range(at_least=2)] = 20
     """Number of equal-width bins of the probability."""
-
-    def __post_init__(self) -> None:
-        require_range(0, weight=self.weight)
-        require_range(2, bins=self.bins)
 
 
 class ML1ACE(Method[ML1ACEOptions]):

@@ -1,28 +1,26 @@
 """MMCE (Kumar et al., ICML 2018): a kernel estimate of the calibration error in the loss."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.method import ALL, Draws, Method, require_range
+from aslp_lib.methods.method import ALL, Draws, Method, MethodOptions
+from aslp_lib.ranges import NonNegativeFloat, Range
 
 SMALLEST = 1e-12
 """Smallest squared error. Below it the gradient of the square root is 0 instead of unbounded."""
 
 
 @dataclass(frozen=True)
-class MMCEOptions:
+class MMCEOptions(MethodOptions):
     """MMCE."""
 
-    weight: float = 2.0
+    weight: NonNegativeFloat = 2.0
     """lambda, the weight of MMCE, in nats per pixel."""
-    width: float = 0.4
+    width: Annotated[float, Range(at_least=0.01)] = 0.4
     """h, the width of the kernel, in confidence. Mukhoti et al. (NeurIPS 2020) use 0.4."""
-
-    def __post_init__(self) -> None:
-        require_range(0, weight=self.weight)
-        require_range(0.01, width=self.width)
 
 
 class MMCE(Method[MMCEOptions]):

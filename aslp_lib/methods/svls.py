@@ -4,24 +4,23 @@ Annotators disagree mostly at boundaries; inside objects and background, labels 
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.method import ALL, Draws, Method, require_range
+from aslp_lib.methods.method import ALL, Draws, Method, MethodOptions
+from aslp_lib.ranges import Range
 
 
 @dataclass(frozen=True)
-class SVLSOptions:
+class SVLSOptions(MethodOptions):
     """Spatially varying label smoothing."""
 
-    sigma: float = 1.0
+    sigma: Annotated[float, Range(at_least=0.1)] = 1.0
     """Standard deviation of the Gaussian weights of the 8 neighbours of a pixel, in pixels at the
     input size of the network."""
-
-    def __post_init__(self) -> None:
-        require_range(0.1, sigma=self.sigma)
 
 
 class SVLS(Method[SVLSOptions]):
