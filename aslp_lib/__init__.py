@@ -19,7 +19,7 @@ __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
     from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
-    from aslp_lib.aslp.loss import SCBCELoss, perturbed_logits, sc_bce_with_logits
+    from aslp_lib.aslp.loss import perturbed_logits, sc_bce_with_logits
     from aslp_lib.aslp.perturbation import (
         DYNAMIC_MODERATION,
         HARD_INVERSION,
@@ -40,7 +40,6 @@ __all__ = [
     "RELEASE",
     "SOFT_INVERSION",
     "AdaptiveAlpha",
-    "SCBCELoss",
     "Technique",
     "alpha_gradient",
     "ece",

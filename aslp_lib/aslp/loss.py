@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from aslp_lib.aslp.inputs import at_labels, check_pixels, check_tensors, values_are_read
@@ -17,7 +17,7 @@ from aslp_lib.aslp.perturbation import (
     sampled_targets,
     switches,
 )
-from aslp_lib.checks import class_channels, require
+from aslp_lib.checks import class_channels, require, require_name
 
 
 def sc_bce_with_logits(
@@ -95,14 +95,10 @@ def sc_bce_with_logits(
     """
     classes, labels, labelled = check_pixels(logits, labels, ignore_index)
     check_technique(technique, max(classes, 2), channels=classes > 1)
+    require_name("reduction", reduction, ("mean", "sum", "none"))
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    weight = None
     if labelled is not None:
         logits, labels = _filled(logits, ~labelled), _filled(labels, ~labelled)
-        weight = labelled.to(logits.dtype)
-    first = reduction
-    if reduction == "mean" and (labelled is not None or not labels.numel()):
-        first = "sum"  # Torch's mean is over ignored pixels, too, and NaN if there are no pixels.
     if classes == 1:
         if use_expected_targets:
             targets = expected_targets(labels, alpha, technique)
@@ -111,42 +107,32 @@ def sc_bce_with_logits(
             targets = sampled_targets(labels, alpha, technique, generator, **drawn)
         if forward_correction:
             logits = perturbed_logits(logits, alpha, technique)
-        loss = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction=first)
+        loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     else:
         pixels = logits.select(1, 0)  # (N, ...), without the channels
         if use_expected_targets:
             d = dose(alpha, technique, pixels)
         else:
-            d = _sampled_dose(pixels, alpha, technique, generator, uniform)
+            switch = switches(pixels, alpha, generator, uniform)
+            d = technique.beta * (pixels.new_zeros(()) if switch is None else switch.to(pixels))
         if forward_correction:
             log_f = perturbed_logits(logits, alpha, technique, classes=classes)
         else:
             log_f = F.log_softmax(logits, dim=1)
         loss = (d - 1) * at_labels(log_f, labels) - d * log_f.mean(dim=1)
-        loss = loss if weight is None else loss * weight
-        known = ("mean", "sum", "none")
-        require("reduction", reduction, reduction in known, f"one of {', '.join(known)}")
-        loss = loss if reduction == "none" else getattr(loss, first)()
-    if reduction == "mean" and labelled is not None:
-        loss = loss / labelled.sum().clamp(min=1)
-    return loss
+    if labelled is not None:
+        loss = loss.masked_fill(~labelled, 0)
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return loss.sum()
+    counted = max(loss.numel(), 1) if labelled is None else labelled.sum().clamp(min=1)
+    return loss.sum() / counted
 
 
 def _filled(values: Tensor, ignored: Tensor) -> Tensor:
     """Set the values (N, ...) or (N, K, ...) of ignored pixels to 0."""
     return values.masked_fill(ignored if values.dim() == ignored.dim() else ignored.unsqueeze(1), 0)
-
-
-def _sampled_dose(
-    pixels: Tensor,
-    alpha: Tensor | float,
-    technique: Technique,
-    generator: torch.Generator | None,
-    uniform: Tensor | None,
-) -> Tensor:
-    """Return beta * Z of each image, which broadcasts with its pixels."""
-    switch = switches(pixels, alpha, generator, uniform)
-    return technique.beta * (pixels.new_zeros(()) if switch is None else switch.to(pixels.dtype))
 
 
 def perturbed_logits(
@@ -250,84 +236,3 @@ class _LogitOfMixture(torch.autograd.Function):
         z, c = ctx.saved_tensors
         slope = -torch.expm1(2 * c) * torch.sigmoid(z - c) * torch.sigmoid(-z - c)
         return gradient * slope, None
-
-
-class SCBCELoss(nn.Module):
-    """SC-BCE, the self-calibrating binary cross entropy, as a module.
-
-        L = (1 - Z) * BCE(f, y) + Z * BCE(f, p(y, beta))
-
-    In each call, one Bernoulli switch per image, `Z ~ Bernoulli(alpha)`, selects the target of all
-    pixels of the image: the label y, or the perturbed label
-    `p(y, beta) = (1 - beta) * y + beta / 2`. The perturbation level alpha is passed with each call,
-    because ASLP learns it during training (`AdaptiveAlpha`). With `alpha = 0`, the loss is BCE.
-    For K classes, it is the cross entropy of `sc_bce_with_logits`.
-    Source: Liu et al., ICCV 2023, method figure.
-
-    >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
-    >>> criterion = SCBCELoss(HARD_INVERSION)
-    >>> logits, labels = torch.full((2, 1, 4, 4), 3.0), torch.ones(2, 1, 4, 4)
-    >>> loss = criterion(logits, labels, torch.tensor([0.0, 1.0]))  # the second image is inverted
-    >>> print(f"{loss:.2f}")  # mean of ln(1 + e^-3) and ln(1 + e^3)
-    1.55
-
-    Args:
-        technique: the perturbation technique, which sets beta.
-        reduction: "mean", "sum", or "none", which returns the loss of each pixel.
-        ignore_index: label of pixels that are excluded from the loss.
-        use_expected_targets: use the expected target instead of sampling Z.
-        forward_correction: let the minimum be at the true posterior; see `sc_bce_with_logits`.
-
-    Raises:
-        TypeError: the technique is not a `Technique`.
-    """
-
-    def __init__(
-        self,
-        technique: Technique,
-        *,
-        reduction: str = "mean",
-        ignore_index: int | None = None,
-        use_expected_targets: bool = False,
-        forward_correction: bool = False,
-    ) -> None:
-        super().__init__()
-        check_technique(technique)
-        self.technique, self.reduction, self.ignore_index = technique, reduction, ignore_index
-        self.use_expected_targets = use_expected_targets
-        self.forward_correction = forward_correction
-
-    def extra_repr(self) -> str:
-        return f"{self.technique.name}, reduction={self.reduction}, ignore={self.ignore_index}"
-
-    def forward(
-        self,
-        logits: Tensor,
-        labels: Tensor,
-        alpha: Tensor | float,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Compute the loss in nats, as `sc_bce_with_logits` does.
-
-        Args:
-            logits: (N, ...) outputs z of the network; the prediction is `f = sigmoid(z)`. For K
-                classes, (N, K, ...), and `f = softmax(z)`.
-            labels: labels y of the same shape, in {0, 1}, or `ignore_index`; for K classes, class
-                ids (N, ...) or one-hot labels.
-            alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
-            generator: random generator of the switches and the noise.
-
-        Raises:
-            TypeError, ValueError: see `sc_bce_with_logits`.
-        """
-        return sc_bce_with_logits(
-            logits,
-            labels,
-            alpha,
-            self.technique,
-            use_expected_targets=self.use_expected_targets,
-            forward_correction=self.forward_correction,
-            reduction=self.reduction,
-            ignore_index=self.ignore_index,
-            generator=generator,
-        )

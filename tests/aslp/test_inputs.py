@@ -11,7 +11,7 @@ import torch
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp import theory
 from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
-from aslp_lib.aslp.loss import SCBCELoss, perturbed_logits, sc_bce_with_logits
+from aslp_lib.aslp.loss import perturbed_logits, sc_bce_with_logits
 from aslp_lib.checks import class_channels
 from aslp_lib.metrics.accumulator import CountsAccumulator
 
@@ -60,7 +60,7 @@ TAKING = {
     "index": [UPDATE, LOOK_UP],
     "technique": [
         *(P.perturb, P.pixel_noise, *TARGETS, SC_BCE, perturbed_logits, *GRADIENTS),
-        *(AdaptiveAlpha, SCBCELoss, *CLOSED_FORMS),
+        *(AdaptiveAlpha, *CLOSED_FORMS),
     ],
 }
 

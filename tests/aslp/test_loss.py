@@ -6,7 +6,7 @@ from batches import batch
 from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
-from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
+from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.theory import loss_floor, minimiser
 
 IGNORED = 255
@@ -127,23 +127,3 @@ def test_few_labelled_pixels_have_the_gradient_of_their_mean(labelled, dtype):
     slope = torch.tensor(1 / (1 + math.exp(-5)) / labelled).to(dtype)
     assert logits.grad.view(-1)[:labelled].sub(slope).abs().max() <= 1e-2 * slope
     assert logits.grad.view(-1)[labelled:].eq(0).all()
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"reduction": "none"},
-        {"use_expected_targets": True, "reduction": "sum"},
-        {"forward_correction": True},
-    ],
-)
-def test_the_module_is_the_function(options):
-    logits, labels = batch()
-    labels[2] = IGNORED
-    options = {"ignore_index": IGNORED, **options}
-    alpha, draw = torch.linspace(0, 1, 4, dtype=torch.float64), torch.Generator()
-    arguments = logits, labels, alpha, P.DYNAMIC_MODERATION
-    oracle = sc_bce_with_logits(*arguments, generator=draw.manual_seed(2), **options)
-    ours = SCBCELoss(P.DYNAMIC_MODERATION, **options)(*arguments[:3], draw.manual_seed(2))
-    assert torch.equal(ours, oracle)
-    assert repr(SCBCELoss(P.MODERATION)) == "SCBCELoss(M, reduction=mean, ignore=None)"
