@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
-from aslp_lib.aslp.inputs import check_pixels, valid_labels
 from aslp_lib.aslp.sharing import share_alphas
 from aslp_lib.checks import require
+from aslp_lib.metrics import scores
+from aslp_lib.metrics.accumulator import CountsAccumulator
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -36,9 +37,10 @@ class AdaptiveAlphaCallback(Callback):
     - `training_step` must return a dict with `loss`, computed with `callback.alphas[index]`, and
       with `logits`, `labels` and `index`, as `AdaptiveAlpha.update` takes them. In automatic
       optimisation it may return None, which skips the step; then no alpha moves.
-    - `validation_step` must return a dict with `logits` and `labels`. After each validation, except
-      the sanity check, the callback passes accuracy and mean confidence to `AdaptiveAlpha.observe`.
-      They are computed over all pixels that are not ignored, of all loaders and processes.
+    - `validation_step` must return a dict with `logits` and `labels`, as a `CountsAccumulator` of
+      logits takes them. After each validation, except the sanity check, the callback passes
+      accuracy and mean confidence to `AdaptiveAlpha.observe`. They are those of all pixels that are
+      not ignored, of all loaders and processes.
 
     Alphas are saved in Lightning's checkpoints and restored from them. With several processes
     (DDP), each updates the alphas of its own images; `share_alphas` synchronises them after each
@@ -58,7 +60,6 @@ class AdaptiveAlphaCallback(Callback):
 
     def __init__(self, alphas: AdaptiveAlpha, ignore_index: int | None = None) -> None:
         self.alphas, self.ignore_index = alphas, ignore_index
-        self._sums: list[Tensor] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         advice = "Define a validation_step, and pass a validation loader to fit."
@@ -85,23 +86,24 @@ class AdaptiveAlphaCallback(Callback):
         share_alphas(self.alphas)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._sums = []
+        self._counted = CountsAccumulator(
+            ignore_index=self.ignore_index, logits=True, per_image=False
+        )
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
-        logits, labels = _outputs(outputs, "validation_step", "logits", "labels")
-        self._sums.append(_pixel_sums(logits, labels, self.ignore_index))
+        self._counted.update(*_outputs(outputs, "validation_step", "logits", "labels"))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
-        sums = trainer.strategy.reduce(torch.stack(self._sums).sum(dim=0), reduce_op="sum")
-        pixels, correct, confidence = sums.tolist()
-        expected = f"1 or more, but every label is {self.ignore_index}. Check the validation masks."
-        require("the number of labelled validation pixels", 0, pixels > 0, expected)
-        # Rounding of the sums must not push a confidence of 1 above 1.
-        self.alphas.observe(correct / pixels, min(confidence / pixels, 1.0))
+        counts = self._counted.counts
+        parts = trainer.world_size * [counts]
+        if trainer.world_size > 1:
+            torch.distributed.all_gather_object(parts, counts)
+        validated = type(counts).join(parts)
+        self.alphas.observe(**scores(validated, names=("accuracy", "confidence")))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of alphas and their update rule, synchronised between processes.
@@ -121,28 +123,3 @@ def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:
     complete, expected = entries.keys() >= {*names}, f"a dict of {', '.join(names)}"
     require(f"the list of what {step} returned", [*entries], complete, expected)
     return [entries[name] for name in names]
-
-
-@torch.no_grad()
-def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
-    """Return (3,) sums over pixels: their number, the correct ones, and their confidences.
-
-    The confidence of a decision is `sigmoid(|z|)`; `z = 0` is a decision for foreground. For K
-    classes, the decision is for the first of the largest logits, and the confidence is its softmax.
-    Ignored pixels do not count. Invalid labels raise ValueError on a CPU and are ignored on other
-    devices, where the check would have to wait for the device.
-    """
-    classes, labels, labelled = check_pixels(logits, labels, ignore_index)
-    valid = valid_labels(labels, classes)
-    if labelled is not None:
-        valid &= labelled
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    if classes == 1:
-        agree, confidence = (logits >= 0) == (labels >= 0.5), logits.abs().sigmoid()
-    else:
-        ids = labels.argmax(dim=1) if labels.shape == logits.shape else labels
-        largest, decision = logits.max(dim=1)
-        agree, confidence = decision == ids, (largest - logits.logsumexp(dim=1)).exp()
-    correct = valid & agree
-    confidence = torch.where(valid, confidence, 0.0)
-    return torch.stack([valid.sum(), correct.sum(), confidence.sum()])
