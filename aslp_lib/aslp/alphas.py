@@ -12,7 +12,7 @@ lambda. Source: Liu et al., ICCV 2023, method figure.
 
 import math
 import warnings
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from aslp_lib.aslp import inputs
 from aslp_lib.aslp.perturbation import RELEASE, Technique, check_technique
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.checks import BINARY, class_channels, require, require_name
+from aslp_lib.checks import class_channels, require, require_name
 
 Dynamics = Literal["stable", "release"]
 
@@ -138,10 +138,7 @@ def release_gradient(
     Raises:
         TypeError, ValueError: see `alpha_gradient`.
     """
-    inputs.check_tensors(logits=logits, labels=labels)
-    channels = class_channels(logits.shape, labels.shape)
-    if channels > 1:
-        raise ValueError(f"logits have {channels} channels; {BINARY}")
+    inputs.check_tensors(logits=logits)
     clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT)
     clamped = clamped + 0 * logits  # an infinite logit stays non-finite
     gradient = alpha_gradient(clamped, labels, technique, ignore_index, index)
@@ -175,9 +172,8 @@ class AdaptiveAlpha(nn.Module):
       0.01 below the limit.
 
     All state is in buffers: it moves with `.to(device)`, and `state_dict()` saves it together with
-    the technique. `load_state_dict` raises a ValueError, and changes nothing, if the state belongs
-    to another technique, rule or number of images, or if it holds a value that no training
-    produces, such as NaN. An update has no loop over images and does not synchronise the device.
+    the technique. `load_state_dict` raises an error if the state belongs to another technique, rule
+    or number of images. An update has no loop over images and does not synchronise the device.
     Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
@@ -252,17 +248,19 @@ class AdaptiveAlpha(nn.Module):
         self.register_buffer("observed", torch.tensor(0))
         updated = torch.zeros(images, dtype=torch.long)
         self.register_buffer("updated", updated, persistent=False)
-        module: Any = self  # torch does not annotate this method
-        module.register_load_state_dict_pre_hook(_check_state)
 
     def get_extra_state(self) -> Tensor:
-        """Return beta and noise of the technique and, if there are more than two, the classes.
-
-        `state_dict` saves them, and `load_state_dict` compares them.
-        """
+        """Return beta and noise of the technique and, if there are more than two, the classes."""
         classes = [self.classes] if self.classes > 2 else []
         state = [self.technique.beta, self.technique.noise, *classes]
         return torch.tensor(state, dtype=torch.float64)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Raise ValueError if alphas that are loaded were learned with another technique."""
+        ours, theirs = self.get_extra_state().tolist(), state.tolist()
+        expected = f"{ours}. Load the alphas of the same technique and number of classes."
+        names = "[beta, noise], with which the alphas were learned,"
+        require(names, theirs, theirs == ours, expected)
 
     def __len__(self) -> int:
         return len(self.alpha)
@@ -280,10 +278,6 @@ class AdaptiveAlpha(nn.Module):
         """
         inputs.check_images(index, len(self))
         return self.alpha[index.to(self.alpha.device, torch.long)]
-
-    def extra_repr(self) -> str:
-        classes = f", {self.classes} classes" if self.classes > 2 else ""
-        return f"{len(self)} images, {self.technique.name}, {self.dynamics}{classes}"
 
     @torch.no_grad()
     def update(
@@ -380,32 +374,3 @@ class AdaptiveAlpha(nn.Module):
         direction = gradient + self.constraint_weight * self.rule.constraint(alpha)
         new, limit = alpha + self.alpha_step_size * direction, self.technique.alpha_limit
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
-
-
-def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Reject a state of other alphas, or with impossible values, before any of it is loaded.
-
-    Torch would load what fits, and report the rest afterwards. A state without any entry of this
-    module is left to torch, which reports the missing entries unless `strict=False` allows them.
-    """
-    current = alphas.state_dict()
-    saved = {name.removeprefix(prefix): state[name] for name in state if name.startswith(prefix)}
-    if not saved.keys() & current.keys():
-        return
-    advice = "Load the whole state_dict of an AdaptiveAlpha of the same technique, rule, number of "
-    advice += "classes and number of images."
-    layout, expected = ({k: tuple(v.shape) for k, v in each.items()} for each in (saved, current))
-    require("the layout of the alphas", layout, layout == expected, f"{expected}. {advice}")
-    del state[f"{prefix}_extra_state"]  # torch would take it for an unexpected entry
-    ours, theirs = (each.pop("_extra_state").tolist() for each in (current, saved))
-    names = "[beta, noise], with which the alphas were learned,"
-    require(names, theirs, theirs == ours, f"{ours}. {advice}")
-    # Rounding in half precision may have moved an alpha beyond its limit.
-    limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
-    largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1
-    for name, values in saved.items():
-        most = largest.get(name, 1.0)
-        valid = bool(((values >= 0) & (values <= most)).all())
-        span, expected_span = f"[{values.min():g}, {values.max():g}]", f"values in [0, {most:g}]"
-        advice = "The state is damaged. Load another checkpoint."
-        require(f"the span of {name}", span, valid, f"{expected_span}. {advice}")

@@ -118,18 +118,6 @@ TECHNIQUES = {
 """Techniques by name."""
 
 
-def label_smoothing(epsilon: float) -> tuple[float, Technique]:
-    """Return label smoothing (Szegedy et al., CVPR 2016) as a pair `(alpha, technique)`.
-
-    Every label is perturbed, with alpha = 1 and beta = epsilon.
-
-    >>> alpha, technique = label_smoothing(0.1)
-    >>> expected_targets(torch.tensor([[0.0, 1.0]]), alpha, technique)
-    tensor([[0.0500, 0.9500]])
-    """
-    return 1.0, Technique("LS", beta=epsilon)
-
-
 def disturb_label(rate: float, classes: int = 2) -> tuple[float, Technique]:
     """Return a pair `(alpha, technique)` with the expected label of DisturbLabel.
 

@@ -112,7 +112,6 @@ def test_what_is_not_chosen_are_the_paper_s_numbers():
     numbers = alphas.alpha_step_size, alphas.constraint_weight, alphas.warm_up
     assert (*numbers, alphas.rule.bound_gain) == (0.002, 2000.0, 5, 0.15)
     assert (alphas.rule.name, alphas.dynamics) == ("aslp_mc", "stable")
-    assert repr(alphas).startswith("AdaptiveAlpha(\n  3 images, HI, stable")
 
 
 @pytest.mark.claim(
@@ -192,22 +191,9 @@ def test_levels_made_in_inference_mode_are_trained_with_and_moved(rule, dynamics
     assert logits.grad.any() and alphas.alpha.any() and alphas.observed == 2
 
 
-def test_a_state_without_levels_is_left_to_torch():
-    model = torch.nn.ModuleDict({"alphas": AdaptiveAlpha(3, P.MODERATION)})
-    model.load_state_dict({}, strict=False)  # such as weights of a pretrained network
-    with pytest.raises(RuntimeError, match=r"Missing key.*alphas\.alpha"):
-        model.load_state_dict({})
-
-
-def state_of(technique=P.HARD_INVERSION, rule="aslp_gap", images=3, classes=2, **changes):
-    """The state of other alphas; a change sets the last value of an entry, or removes it."""
+def state_of(technique=P.HARD_INVERSION, rule="aslp_gap", images=3, classes=2):
     state = AdaptiveAlpha(images, technique, rule, classes=classes).state_dict()
     state["alpha"].fill_(0.1)
-    for name, value in changes.items():
-        if value is None:
-            del state[name]
-        else:
-            state[name].view(-1)[-1:] = value
     return state
 
 
@@ -216,34 +202,18 @@ THREE = P.MODERATION.for_classes(3)
 
 @pytest.mark.fault
 @pytest.mark.parametrize(
-    ("state", "message"),
+    ("state", "error", "message"),
     [
-        (
-            state_of(P.MODERATION),
-            r"\[beta, noise\].* is \[1\.0.*; expected \[2\.0.* same technique",
-        ),
-        (state_of(images=4), r"layout .*'alpha': \(4,\).*number of images"),
-        (state_of(rule="aslp_me"), "layout .*expected .*rule.bound.* same technique, rule"),
-        (state_of(THREE, classes=3), "layout .* number of classes"),
-        (state_of(observed=None), r"layout .*expected .*'observed': \(\)"),
-        (state_of(_extra_state=None), r"layout .*; expected .*'_extra_state': \(2,\)"),
-        (state_of(alpha=math.nan), r"alpha is '\[nan, nan\]'; expected values in \[0, 0\.505"),
-        (state_of(alpha=-2.0), r"alpha is '\[-2, "),
-        (state_of(alpha=math.inf), r"alpha is '\[0\.1, inf"),
-        (state_of(alpha=0.6), r"alpha is '\[0\.1, 0\.6\]"),
-        (state_of(**{"rule.bound": 0.6}), r"rule\.bound is '\[0\.6, 0\.6\]'"),
-        (state_of(**{"rule.accuracy": 90.0}), r"rule\.accuracy is '\[90, 90\]'; .* in \[0, 1\]"),
-        (state_of(observed=-1), r"observed is '\[-1, -1\]'; expected values in \[0, inf\]"),
+        (state_of(P.MODERATION), ValueError, r"is \[1\.0.*; expected \[2\.0.* same technique"),
+        (state_of(THREE, classes=3), ValueError, r"is \[1\.0.*, 3\.0\]; .* number of classes"),
+        (state_of(images=4), RuntimeError, "size mismatch for alpha: .*4.*3"),
+        (state_of(rule="aslp_me"), RuntimeError, "Missing key.*rule.bound"),
     ],
 )
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_state_of_other_alphas_or_with_impossible_values_changes_nothing(state, message, strict):
-    """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
+def test_a_state_of_other_alphas_is_refused(state, error, message):
     ours = AdaptiveAlpha(3, P.HARD_INVERSION, "aslp_gap")
-    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
-    with pytest.raises(ValueError, match=message):
-        ours.load_state_dict(state, strict=strict)
-    torch.testing.assert_close(ours.state_dict(), before, rtol=0, atol=0)
+    with pytest.raises(error, match=message):
+        ours.load_state_dict(state)
     ours.load_state_dict(state_of())
     assert ours.alpha.eq(torch.tensor(0.1)).all()
 
@@ -257,16 +227,6 @@ def test_a_state_records_the_classes_and_the_binary_state_does_not():
         ValueError, match=r"\[beta, noise\].* is \[1.0, 0.0, 4.0\]; expected .* 3.0"
     ):
         three.load_state_dict(state_of(THREE, classes=4))
-    assert "3 classes" in repr(three)
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_a_level_at_its_limit_loads_in_any_precision(dtype):
-    technique = P.Technique("1.1", 1.1)  # its limit, 1/1.1, rounds up in half precision
-    saved, ours = AdaptiveAlpha(2, technique), AdaptiveAlpha(2, technique)
-    saved.alpha.fill_(technique.alpha_limit)
-    ours.load_state_dict(saved.to(dtype).state_dict())
-    assert ours.alpha[0] == saved.alpha[0]
 
 
 # --- Errors, and steps that move no alpha ---------------------------------------------------------

@@ -188,7 +188,6 @@ REFUSED_OF_THREE_CLASSES = [  # the same
     ([P.expected_targets], {"labels": HOT, "classes": 3}, "that sum to 1"),
     ([theory.loss_floor], {"technique": HI, "classes": 3}, r"beta is 2\.0"),
     ([AdaptiveAlpha], {"classes": 3, "dynamics": "release"}, "expected 'stable'"),
-    ([release_gradient], {}, "logits have 3 channels; expected one channel"),
     ([UPDATE], {}, "logits is 3; expected 2. Make Adap"),
     ([alphas(THREE, classes=3).update], {"logits": HOT[:, :2]}, "logits is 2; expected 3"),
     ([perturbed_logits], {}, "classes is None; expected 3, the number"),

@@ -99,9 +99,8 @@ def test_one_switch_per_image():
     "label_perturbation: How much perturbation does a label survive?",
 )
 def test_label_smoothing_is_a_point_of_the_plane():
-    alpha, technique = P.label_smoothing(0.1)
     # Szegedy et al.: (1 - eps) * y + eps / classes
-    targets = P.sampled_targets(torch.tensor([[0.0, 1.0]]), alpha, technique)
+    targets = P.sampled_targets(torch.tensor([[0.0, 1.0]]), 1.0, P.Technique("LS", beta=0.1))
     torch.testing.assert_close(targets, torch.tensor([[0.05, 0.95]]))
 
 
