@@ -18,7 +18,7 @@ from zipfile import ZIP_LZMA, ZipFile
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aslp_lib.checks import require
 from aslp_lib.config import PRESETS, Settings, default_preset
@@ -80,6 +80,18 @@ def on_nuclei(method: str, preset: str = "nuclei") -> list[Counts]:
 def maps(network: nn.Module, dataset: ImageSet) -> np.ndarray:
     """Predict the 8-bit maps of all images, which have one size, (N, H, W)."""
     return np.stack(grey_level_maps(network, dataset, range(len(dataset))))
+
+
+def logits(network: nn.Module, dataset: Any) -> Tensor:
+    """Compute the logits of a network on all images of an embedded set, (N, K, H, W), on the CPU.
+
+    >>> pink = settings_of("nuclei3").load_data().tests["pink"]
+    >>> logits(load("bce", "nuclei3"), pink).shape
+    torch.Size([8, 3, 64, 64])
+    """
+    network.eval()
+    with torch.no_grad():  # tensors of inference mode could not be used in a fit
+        return torch.cat([network(images) for images in dataset.images.split(50)])
 
 
 def weights_file(method: str, data: str = "shapes") -> Path:

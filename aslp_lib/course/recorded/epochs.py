@@ -14,8 +14,14 @@ from scipy.special import expit
 
 from aslp_lib.checks import require
 from aslp_lib.config import Settings
-from aslp_lib.course.recorded import SETTINGS, position, read_arrays, write_arrays, write_how
-from aslp_lib.course.recorded.perturbations import logits_of
+from aslp_lib.course.recorded import (
+    SETTINGS,
+    logits,
+    position,
+    read_arrays,
+    write_arrays,
+    write_how,
+)
 from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.calibration import Reliability
@@ -86,12 +92,12 @@ def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[st
     alpha = state.method.per_image().get("alpha", torch.zeros(len(data.train)))
     counts = [validate(state.network, sets[part], settings) for part in PICKS]
     diagrams = map(calibration.reliability, counts)
-    logits = [logits_of(state.network, sets[part])[list(picks)] for part, picks in PICKS.items()]
+    z = [logits(state.network, sets[part])[[*picks], 0] for part, picks in PICKS.items()]
     return {
         "levels": np.rint(alpha.double().numpy() / STEP).astype(np.uint16),
         "scores": np.array([[*scores(c, names=SCORES).values()] for c in counts], np.float32),
         "bins": np.array([(t.pixels, t.confidence, t.accuracy) for t in diagrams], np.float32),
-        "maps": np.rint((GREYS - 1) * expit(np.stack(logits))).astype(np.uint8),
+        "maps": np.rint((GREYS - 1) * expit(torch.stack(z).numpy())).astype(np.uint8),
     }
 
 

@@ -22,13 +22,14 @@ from aslp_lib.config import Settings
 from aslp_lib.course.recorded import (
     load,
     load_log,
+    logits,
     position,
     read_arrays,
     settings_of,
     write_arrays,
     write_how,
 )
-from aslp_lib.data.image_set import DataSplits, ImageSet
+from aslp_lib.data.image_set import DataSplits
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
 
@@ -168,14 +169,6 @@ def at_temperature(temperature: float, part: str = "test", data: str = "shapes")
     return Outcome(Counts(counts), maps, confidence[0].item(), confidence[1].item())
 
 
-def logits_of(network: nn.Module, dataset: ImageSet) -> np.ndarray:
-    """Compute a network's logits for a set, (images, H, W) float32, on the CPU."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [network(dataset.load(i)[0][None])[0, 0] for i in range(len(dataset))]
-    return torch.stack(parts).float().numpy()
-
-
 def kinds(dataset: Any) -> np.ndarray:
     """Return the kind of each pixel, which its true probability determines.
 
@@ -209,7 +202,7 @@ def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome
     Args:
         picks: indices of the images whose maps are recorded.
     """
-    p = expit(logits_of(network, dataset).astype(np.float64))
+    p = expit(logits(network, dataset)[:, 0].double().numpy())
     counts = Counts.from_probabilities(
         torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_GREY_LEVELS
     )
@@ -221,13 +214,13 @@ def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome
     return Outcome(counts.as_one_image(), p[list(picks)], *means)
 
 
-def logit_table(logits: np.ndarray, dataset: Any) -> np.ndarray:
+def logit_table(z: np.ndarray, dataset: Any) -> np.ndarray:
     """Count pixels by kind, label and logit, (kinds, 2, bins).
 
     Logits beyond the outermost bins are counted in these.
     """
     width = LOGITS[1] - LOGITS[0]
-    bins = np.floor((logits - LOGITS[0]) / width + 0.5).astype(int).clip(0, len(LOGITS) - 1)
+    bins = np.floor((z - LOGITS[0]) / width + 0.5).astype(int).clip(0, len(LOGITS) - 1)
     cell = (kinds(dataset) * 2 + dataset.masks[:, 0].numpy()) * len(LOGITS) + bins
     return np.bincount(cell.ravel(), minlength=3 * 2 * len(LOGITS)).reshape(3, 2, -1)
 
@@ -268,9 +261,9 @@ def record(data: str) -> None:
         [outcome(network, tests[part], picks) for part, picks in recorded.picks.items()]
         for network in networks
     ]
-    logits = {part: logits_of(load("bce", data), dataset) for part, dataset in tests.items()}
-    tables = [logit_table(logits[part], dataset) for part, dataset in tests.items()]
-    maps = [logits[part][list(picks)] for part, picks in recorded.picks.items()]
+    of_bce = {part: logits(load("bce", data), x)[:, 0].numpy() for part, x in tests.items()}
+    tables = [logit_table(of_bce[part], dataset) for part, dataset in tests.items()]
+    maps = [of_bce[part][list(picks)] for part, picks in recorded.picks.items()]
     arrays: dict[str, np.ndarray] = {
         "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
         "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in rows], np.uint8),

@@ -3,7 +3,6 @@
 from typing import cast
 
 import numpy as np
-import torch
 
 from aslp_lib.course import recorded
 from aslp_lib.data.nuclei import Nuclei
@@ -18,6 +17,5 @@ def predict(part: str = "test") -> tuple[Nuclei, np.ndarray, dict[str, np.ndarra
     data = recorded.settings_of("nuclei").load_data()
     images = cast(Nuclei, data.tests.get(part, data.validation))
     networks = recorded.networks("bce", "aslp_mc", data="nuclei").values()
-    with torch.no_grad():
-        maps = [network(images.images)[:, 0].sigmoid().numpy() for network in networks]
+    maps = [recorded.logits(network, images)[:, 0].sigmoid().numpy() for network in networks]
     return images, images.masks[:, 0].numpy(), dict(zip(("BCE", "ASLP"), maps, strict=True))
