@@ -9,7 +9,7 @@ from aslp_lib.course.lessons.evaluation import (
     coverage_study,
     further_runs,
 )
-from aslp_lib.course.recorded import FOLDER, read_arrays, settings_of
+from aslp_lib.course.recorded import FOLDER, load_log, read_arrays, runs, settings_of
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -86,6 +86,23 @@ def test_further_runs_are_paired_by_seed():
     assert [*rows.recalibration] == ["none", "temperature_scaling"]
     assert paid.loc[3, networks[:2]].tolist() == pytest.approx((100 * rows.paid).tolist())
     assert (100 * record.checked <= 100 * record.paid).all() and (expected > 0).all(axis=None)
+
+
+def test_mc_obeys_its_rule_in_nine_runs():
+    """On the validation images that set its bound, and with hard inversion."""
+    shapes, photographs = (
+        runs(name, "validation", "aslp_mc", technique="HI")
+        for name in ("techniques_shapes", "comparison_photographs")
+    )
+    nuclei = pandas.DataFrame(load_log("aslp_mc", "nuclei")[-1:]).eval(
+        "gap = confidence - accuracy"
+    )
+    assert [len(shapes), len(photographs), len(nuclei)] == [5, 3, 1]
+    table = pandas.concat([shapes, photographs, nuclei])
+    assert (table.alpha_p90 - table.alpha_p10).max() < 0.004
+    target = 1 - table.alpha_mean
+    assert abs(target - table.accuracy).max() < 0.013
+    assert table.gap.between(-0.0705, -0.037).all()
 
 
 def test_early_stopping_was_recorded_on_the_shipped_crops():

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
 from aslp_lib.course.figures.panels import new_panels, pictures
-from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, themed
 
@@ -164,28 +163,3 @@ def confidence_by_posterior(
         f"{of_student} %."
     )
     return figure
-
-
-def gaps_by_seed(gaps: Mapping[str, np.ndarray]) -> Figure:
-    """Show confidence minus accuracy, in points, with a dot per seed.
-
-    Args:
-        gaps: network -> its gaps, (seeds,); the last is that of the measured gap.
-    """
-    name, sides = "confidence − accuracy, points", ("overconfident", "underconfident")
-    title = "Only the measured gap brings confidence to accuracy"
-    return by_seed(gaps, name, title, 1, sides)
-
-
-def losses_by_seed(losses: Mapping[str, np.ndarray]) -> Figure:
-    """Show differences from the scaled NLL of BCE with the same seed, with a dot per seed.
-
-    Args:
-        losses: network -> its differences, (seeds,); the last is that of the measured gap.
-    """
-    name, sides = "scaled NLL minus that of BCE, nats", ("worse than BCE", "better than BCE")
-    last = [*losses.values()][-1]
-    title = (
-        f"Scaled, the measured gap is worse than BCE with {(last > 0).sum()} of {len(last)} seeds"
-    )
-    return by_seed(losses, name, title, 3, sides)

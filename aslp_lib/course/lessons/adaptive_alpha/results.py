@@ -28,30 +28,6 @@ def of_rules(score: str, recalibration: str = "none") -> dict[str, pandas.Series
     }
 
 
-def mc_runs() -> pandas.DataFrame:
-    """Read nine runs of MC with hard inversion, scored on the validation images that set the bound.
-
-    Returns:
-        A row per run: the confidence of its targets and of the network, the accuracy, and the
-        width of the middle 80 % of its alphas.
-    """
-    files = {"shapes": "techniques_shapes", "photographs": "comparison_photographs"}
-    runs = {
-        data: recorded.runs(name, "validation", "aslp_mc", technique="HI").set_index("seed")
-        for data, name in files.items()
-    }
-    last = pandas.DataFrame(recorded.load_log("aslp_mc", "nuclei")[-1:])
-    runs["nuclei"] = last.eval("gap = confidence - accuracy")
-    table = pandas.concat(runs)
-    columns = {
-        "confidence of targets": 1 - table.alpha_mean,
-        "confidence of network": table.accuracy + table.gap,
-        "accuracy": table.accuracy,
-        "width of alphas": table.alpha_p90 - table.alpha_p10,
-    }
-    return pandas.DataFrame(columns).set_index(table.index.map("{0[0]}, seed {0[1]}".format))
-
-
 def undone_and_scaled(of_parts: Sequence[Counts], dose: float) -> Counts:
     """Undo a dose in counts of validation and test, and scale the latter by the former's fit."""
     validation, test = (Unperturb(dose).apply_counts(counts) for counts in of_parts)

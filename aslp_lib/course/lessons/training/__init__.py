@@ -6,6 +6,5 @@ __getattr__ = lazily(
     __name__,
     draw_labels="annotators",
     full_training="full",
-    of_wrong_label="annotators",
     settings="settings",
 )

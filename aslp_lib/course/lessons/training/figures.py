@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -84,36 +83,6 @@ def best_epochs(runs: Mapping[str, Sequence[float]], title: str, first: int = 10
     axes[0].set(ylabel="NLL, nats")
     figure.set_label(f"{title}. NLL, undone and scaled, over epochs. {'; '.join(notes)}.")
     return figure
-
-
-def undone_and_scaled(nll: Mapping[str, Sequence[float]]) -> Figure:
-    """Show the NLL of BCE and ASLP over epochs, see `best_epochs`."""
-    return best_epochs(nll, "Undone and scaled, both are best long before the end")
-
-
-def with_new_labels(nll: Mapping[str, Sequence[float]]) -> Figure:
-    """Show the NLL of BCE over epochs, with one label and with new labels, see `best_epochs`."""
-    return best_epochs(nll, "With new labels, there is little to stop for")
-
-
-def saved_by_stopping(gains: Mapping[str, Sequence[float]]) -> Figure:
-    """Show the NLL that early stopping saves, with a dot per seed.
-
-    Args:
-        gains: method -> NLL of the last epoch minus that of the best one, in nats, (seeds,).
-    """
-    title = "Stopping early improves ASLP, too"
-    return by_seed(gains, "NLL saved by stopping, nats", title, 3)
-
-
-def best_by_seed(epochs: Mapping[str, Sequence[float]]) -> Figure:
-    """Show the best of 140 epochs, with a dot per seed.
-
-    Args:
-        epochs: method -> its best epochs, (seeds,).
-    """
-    title = "Constant alpha is best late; ASLP and a frozen switch are not"
-    return by_seed(epochs, "best epoch, of 140", title, 1)
 
 
 def _colour(title: str) -> str:
