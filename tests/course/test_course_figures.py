@@ -9,7 +9,6 @@ import torch
 from matplotlib.text import Text
 from scipy.special import entr
 
-from aslp_lib import HARD_INVERSION
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import Bill
@@ -66,13 +65,10 @@ def entropy(q):
 
 
 DRAWN = {
-    "ascent": (({"A": np.array([0.1, 0.2])}, np.array([0.0, 0.1]), 0.15), [
-        [0.1, 0.2], [0.0, 0.1], [0.15, 0.15],
-    ]),
     "hunches": ((np.array([76, 96]), np.array([0.4, 0.4]), np.array([0.5, 0.3])), [
         [0.4, 0.4], [0.5, 0.3], [[76, 0.4], [76, 0.5]],
     ]),
-    "envelope": (([0.2], HARD_INVERSION), [
+    "envelope": (([0.2],), [
         entropy(np.linspace(0.5, 1, 251))[::-1], np.linspace(-np.log(0.8), np.log(2.5), 251),
         [[0.2, entropy(0.8)]],
     ]),

@@ -3,13 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.aslp.theory import expected_confidence, loss_floor
+from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import POINT, new_panels
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, looks, themed
 
@@ -82,71 +80,22 @@ def entropies(
 
 
 @themed
-def envelope(alphas: Sequence[float], technique: Technique) -> Figure:
+def envelope(alphas: Sequence[float]) -> Figure:
     """Plot the expected loss over alpha, of fixed networks and of the best network for each alpha.
 
-    The loss of a fixed network is a straight line, which touches the curve of the best networks at
-    the alpha for which this network is the best.
+    The label is foreground, under hard inversion. The loss of a fixed network is a straight line,
+    which touches the curve of the best networks at the alpha for which this network is the best.
 
     Args:
         alphas: for each fixed network, the alpha at which it is the best one.
     """
-    figure, (axis,) = new_panels(1, 6.6, 3.8, "Each fixed network touches the curve of the best")
-    levels = torch.linspace(0, technique.alpha_limit, 251, dtype=torch.float64)
-    best = loss_floor(levels, technique).numpy()
-    axis.plot(levels, best, color=ink(), linewidth=2.5)
-    axis.annotate(
-        "best network for each alpha", (levels[-1], best[-1]), (0, -30), ha="right", **BESIDE
-    )
-    target = expected_confidence(levels, technique).numpy()
+    levels = np.linspace(0, 0.5, 251)
+    lines = {"best network for each alpha": entr(levels) + entr(1 - levels)}
+    touched = {}
     for alpha in alphas:
-        f = float(expected_confidence(alpha, technique))
-        loss = -target * np.log(f) - (1 - target) * np.log(1 - f)
-        axis.plot(levels, loss, color=GREY)
-        axis.plot(alpha, float(loss_floor(alpha, technique)), "o", color=GREY, mec=ink(), ms=7)
-        inside = np.flatnonzero(loss <= 0.93)[-1]
-        axis.annotate(
-            f"f = {f:.2f}, fixed", (levels[inside], loss[inside]), (-8, 6), ha="right", va="center",
-            **BESIDE,
-        )  # fmt: skip
-    axis.set(xlabel="alpha", ylabel="expected loss, nats", ylim=(0, 1))
-    figure.set_label(
-        f"Expected loss over alpha: a straight line for each of {len(alphas)} fixed networks, and "
-        "a concave curve, the entropy of the target, for the best network at each alpha. Each line "
-        "lies on or above the curve and touches it at alpha = "
-        f"{', '.join(f'{alpha:.2f}' for alpha in alphas)}."
-    )
-    return figure
-
-
-@themed
-def ascent(
-    paths: Mapping[str, NDArray[np.float64]], ramp: NDArray[np.float64], bound: float
-) -> Figure:
-    """Plot an alpha over its steps.
-
-    Args:
-        paths: method -> (steps,) alpha after each step.
-        ramp: alpha after each step that climbs a ramp, with the colour of the last method.
-        bound: alpha at which the constraint becomes active.
-    """
-    figure, (axis,) = new_panels(1, 6.6, 3.6, "MC stops the alpha at its bound, even on a ramp")
-    axis.axhline(bound, color=ink(), linestyle=":", linewidth=1)
-    steps = len(ramp)
-    axis.annotate("MC's bound", (steps, bound), (0, -6), ha="right", va="top", **BESIDE)
-    notes = []
-    colour = GREY
-    for label, (colour, _, _) in looks(paths).items():
-        alpha = paths[label]
-        axis.plot(alpha, color=colour, linewidth=2)
-        axis.annotate(
-            label, (steps, alpha[-1]), (6, 0), va="center", annotation_clip=False, **BESIDE
-        )
-        notes.append(f"{label}: alpha ends at {alpha[-1]:.2f}")
-    axis.plot(ramp, color=colour, linewidth=2)
-    middle = int(np.argmax(ramp > ramp[-1] / 2))
-    axis.annotate("ASLP (MC), on a ramp", (middle, ramp[middle]), (8, -6), va="top", **BESIDE)
-    notes.append(f"on a ramp: alpha ends at {ramp[-1]:.2f}")
-    axis.set(xlabel="step", ylabel="alpha", ylim=(0, None), xlim=(0, steps))
-    figure.set_label(f"Alpha over steps, bound {bound:.2f}. {'; '.join(notes)}.")
-    return figure
+        name = f"fixed f = {1 - alpha:.2f}"
+        lines[name] = -(1 - levels) * np.log(1 - alpha) - levels * np.log(alpha)
+        touched[name] = alpha, float(entr(alpha) + entr(1 - alpha))
+    title = "Each fixed network touches the curve of the best"
+    panel = {"expected loss, nats": lines}
+    return curves(levels, panel, "alpha", title, points=touched, ylim=(0, 1.1))
