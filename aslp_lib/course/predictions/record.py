@@ -1,6 +1,5 @@
 """Record of a learner's predictions: `predictions.json` in the folder of the notebooks."""
 
-import itertools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,14 +27,11 @@ class Made:
     right: bool
 
 
-def read(path: Path = FILE) -> tuple[dict[str, Made], str]:
-    """Read the predictions by their questions, and return them with a note for the learner.
-
-    A damaged file is renamed, so that nothing is lost, and the note names it. Otherwise the note
-    is empty.
+def read(path: Path = FILE) -> dict[str, Made]:
+    """Read the predictions by their questions.
 
     Raises:
-        OSError: the file cannot be read or renamed.
+        OSError: the file is damaged or cannot be read.
     """
     try:
         record, content = {}, json_object(files.read(path))
@@ -47,13 +43,11 @@ def read(path: Path = FILE) -> tuple[dict[str, Made], str]:
             record[question] = made = Made(**values)
             require("confidence", made.confidence, 0 <= made.confidence <= 100, "0 to 100")
     except FileNotFoundError:
-        return {}, ""
+        return {}
     except (TypeError, ValueError) as error:
-        names = (path.with_name(f"{path.stem}-damaged-{n}.json") for n in itertools.count(1))
-        aside = next(name for name in names if not name.exists())
-        path.rename(aside)
-        return {}, f"{path} was damaged ({error}). It is now {aside}, and your record begins anew."
-    return record, ""
+        text = f"{path} is damaged ({error}). Rename it, and your record begins anew"
+        raise OSError(text) from error
+    return record
 
 
 def add(question: str, made: Made, path: Path = FILE) -> str:
@@ -66,11 +60,11 @@ def add(question: str, made: Made, path: Path = FILE) -> str:
     busy = f"another notebook has held {path} for 10 seconds; expected less. Run the cell again"
     try:
         with files.locked(lock, busy, patience=10):
-            record, note = read(path)
+            record = read(path)
             first = record.setdefault(question, made)
             if first is made:
                 content = {asked: asdict(each) for asked, each in record.items()}
                 files.write(path, json.dumps(content, ensure_ascii=False, indent=1))
     except (OSError, RuntimeError) as error:
         return f"It is not recorded: {error}."
-    return note if first == made else "Your first prediction remains recorded."
+    return "" if first == made else "Your first prediction remains recorded."
