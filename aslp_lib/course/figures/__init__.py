@@ -9,9 +9,8 @@ from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import pictures
 from aslp_lib.course.figures.reliability import reliability_dots
 from aslp_lib.course.figures.seeds import by_seed
-from aslp_lib.evaluation.figures import gallery, show
+from aslp_lib.evaluation.figures import show
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.experiments.figures import paired_differences
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markdown:

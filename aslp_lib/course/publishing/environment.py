@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -29,8 +29,9 @@ def problems() -> dict[str, str]:
     return {
         "Python {}.{} or newer".format(*PYTHON): outdated if sys.version_info < PYTHON else "",
         "packages": packages_problem(),
-        "torch and torchvision": _error(
-            _import_torch, f"cannot be imported ({{}}). Run: {reinstall}"
+        "torch and torchvision": _error(  # whose versions are often incompatible with each other
+            lambda: [import_module(name) for name in ("torch", "torchvision")],
+            f"cannot be imported ({{}}). Run: {reinstall}",
         ),
         "the course's files": _error(lambda: next(course_files()), "{}"),
         "writable folder": _error(lambda: TemporaryFile(dir=Path.cwd()).close(), f"{{}}. {start}"),
@@ -44,12 +45,6 @@ def _error(action: Callable[[], object], problem: str) -> str:
     except Exception as error:  # OSError of a library, RuntimeError of a missing operator
         return problem.format(error)
     return ""
-
-
-def _import_torch() -> None:
-    """Import torch and torchvision, whose versions are often incompatible with each other."""
-    import torch  # noqa: F401
-    import torchvision  # noqa: F401
 
 
 def packages_problem() -> str:

@@ -22,8 +22,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Execute every cell in a fresh kernel, and store the outputs in the notebook.
 
-    Two differences between runs are removed: adjacent parts of a stream are joined, and the random
-    ids of widgets, whose state is not stored, are replaced by consecutive numbers.
+    Two differences between runs are removed: the parts of a stream are joined in each cell, and the
+    random ids of widgets, whose state is not stored, are replaced by consecutive numbers.
 
     Args:
         folder: working directory of the kernel.
@@ -34,6 +34,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     NotebookClient(
         notebook,
         timeout=600,
+        coalesce_streams=True,
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
@@ -41,22 +42,9 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     ids: dict[str, str] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = _join_streams(cell.outputs)
             for output in cell.outputs:
                 if view := output.get("data", {}).get(WIDGET):
                     view["model_id"] = ids.setdefault(view["model_id"], f"{len(ids):032x}")
-
-
-def _join_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
-    """Join adjacent outputs of the same stream."""
-    joined: list[NotebookNode] = []
-    for output in outputs:
-        last = joined[-1] if joined else NotebookNode()
-        if output.output_type == "stream" and last.get("name") == output.name:
-            last.text += output.text
-        else:
-            joined.append(output)
-    return joined
 
 
 def main(paths: Sequence[Path]) -> int:

@@ -6,14 +6,12 @@ extension, on `nuclei` plain BCE, a constant alpha and ASLP, plain BCE with augm
 on `nuclei3` plain BCE and ASLP. Names of `SHIPPED` as arguments restrict it to those.
 """
 
-import io
 import json
 import platform
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
-from zipfile import ZIP_LZMA, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -147,14 +145,9 @@ def read_arrays(name: str) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-def write_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(name: str, arrays: Mapping[str, Any]) -> None:
     """Write arrays to a file for `read_arrays`."""
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_LZMA) as file:  # a quarter smaller than with deflate
-        for key, values in arrays.items():
-            with file.open(f"{key}.npy", "w") as entry:
-                np.lib.format.write_array(entry, values, allow_pickle=False)
-    write(FOLDER / name, buffer.getvalue())
+    np.savez_compressed(FOLDER / name, **arrays)
     read_arrays.cache_clear()
 
 

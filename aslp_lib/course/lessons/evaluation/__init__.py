@@ -3,6 +3,5 @@
 from aslp_lib.course.lessons.evaluation import figures
 from aslp_lib.course.lessons.evaluation.coverage import coverage_study
 from aslp_lib.course.lessons.evaluation.fields import by_field
-from aslp_lib.course.lessons.evaluation.scores import by_seven_scores
-from aslp_lib.course.lessons.evaluation.tables import span
+from aslp_lib.course.lessons.evaluation.scores import by_seven_scores, span
 from aslp_lib.course.lessons.evaluation.trials import further_runs

@@ -1,4 +1,4 @@
-"""Two networks, compared by several scores on the same resamples of fields."""
+"""Two networks, compared by several scores on the same resamples, and intervals as text."""
 
 from collections.abc import Callable
 
@@ -28,6 +28,15 @@ def by_seven_scores(first: Counts, second: Counts, times: np.ndarray) -> dict[st
     scores = zip(_resampled(first, times).items(), _resampled(second, times).values(), strict=True)
     changes = {name: 100 * (one - other) / other.mean() for (name, one), other in scores}
     return {name: Interval(float(x.mean()), *middle(x)) for name, x in changes.items()}
+
+
+def span(low: float, high: float, form: str = "+z.1f") -> str:
+    """Format an interval; a difference with signs.
+
+    >>> span(-1.23, 3.04), span(4.42, 6.7, ".1f")
+    ('−1.2 to +3.0', '4.4 to 6.7')
+    """
+    return f"{low:{form}} to {high:{form}}".replace("-", "−")
 
 
 def _resampled(counts: Counts, times: np.ndarray) -> dict[str, np.ndarray]:

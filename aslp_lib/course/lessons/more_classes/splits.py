@@ -27,32 +27,30 @@ def read() -> pd.DataFrame:
     """Read the record: a row for each seed, set and recalibration.
 
     For each class NAME, `probability_NAME` is its mean probability and `frequency_NAME` its
-    frequency, that is, its promised and its delivered share of the area.
+    frequency, that is, its promised and its delivered share of the area; `excess_NAME` is promised
+    minus delivered. `plan` is the price of the promised areas minus that of the delivered ones, the
+    bill, relative to the bill.
     """
-    return pd.read_csv(FOLDER / "three_classes.csv")
+    record = pd.read_csv(FOLDER / "three_classes.csv")
+    for name in PRICES:
+        record[f"excess_{name}"] = record[f"probability_{name}"] - record[f"frequency_{name}"]
+    plan, bill = (
+        sum(price * record[f"{share}_{name}"] for name, price in PRICES.items())
+        for share in ("probability", "frequency")
+    )
+    return record.assign(plan=plan / bill - 1)
 
 
 def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
     """Return a quantity of each split, in percent.
 
     Args:
-        quantity: a column of the record; `excess_NAME`, promised minus delivered share of a class;
-            or `plan`, the price of the promised areas minus that of the delivered ones, the bill,
-            relative to the bill.
+        quantity: a column of the record, see `read`.
         part: name of the set.
         recalibration: a name in the record, see `VARIANTS`.
     """
     record = read()
     rows = record[(record["set"] == part) & (record.recalibration == recalibration)]
-    kind, _, name = quantity.partition("_")
-    if quantity == "plan":
-        plan, bill = (
-            sum(price * rows[f"{share}_{name}"] for name, price in PRICES.items())
-            for share in ("probability", "frequency")
-        )
-        return np.array(100 * (plan / bill - 1))
-    if kind == "excess":
-        return np.array(100 * (rows[f"probability_{name}"] - rows[f"frequency_{name}"]))
     return np.array(100 * rows[quantity])
 
 
