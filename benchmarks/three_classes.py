@@ -10,6 +10,7 @@ only trains their networks, so that several processes can share the work.
 
 import sys
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 from harness import ROOT
@@ -24,7 +25,7 @@ from aslp_lib.prediction.predict import load_network
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, Recalibrated
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training.loop import train
-from aslp_lib.training.recalibrate import LogitsOfClasses
+from aslp_lib.training.recalibrate import labelled_logits
 from aslp_lib.training.validation import validate
 
 SEEDS = range(5)
@@ -66,7 +67,7 @@ def trained(seed: int) -> tuple[nn.Module, DataSplits, Settings]:
 def rows(seed: int) -> list[dict[str, object]]:
     """Score every set with the network of a seed, as trained and with each recalibration."""
     network, data, settings = trained(seed)
-    logits = LogitsOfClasses(network, data.validation, settings)
+    logits = partial(labelled_logits, network, data.validation, settings)
     variants = {"none": network}
     for name in RECALIBRATIONS:
         fitted = CLASS_RECALIBRATIONS[name]().fit_classes(logits)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -90,7 +89,8 @@ def fit_on_maps(
     require_ignored([clean, *corrupted], reading)
     fitted: Recalibration
     if reading.classes and isinstance(unfitted, ClassRecalibration):
-        fitted = unfitted.fit_classes(LabelledMaps(*pairs[0], reading, valid), IGNORED)
+        batches = partial(labelled_maps, *pairs[0], reading, valid)
+        fitted = unfitted.fit_classes(batches, IGNORED)
     else:
         fitted = unfitted.fit(clean, corrupted)
     changed = partial(changed_slabs, fitted, logits=reading.logits)
@@ -100,27 +100,19 @@ def fit_on_maps(
     return fitted, clean, after
 
 
-@dataclass(frozen=True)
-class LabelledMaps:
-    """Logits (1, K, ...) and class ids (1, ...) of a folder of maps of K classes, file by file.
-
-    Each iteration reads the files again, so that only one of them is in memory.
+def labelled_maps(
+    maps: Path, masks: Path, reading: ReadOptions, valid: Path | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the logits (1, K, ...) and class ids (1, ...) of a folder of maps, file by file.
 
     Args:
         maps, masks, reading, valid: see `count_folders`.
     """
-
-    maps: Path
-    masks: Path
-    reading: ReadOptions
-    valid: Path | None = None
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        paths, mask, _ = matched_files(self.maps, self.masks, self.reading, self.valid)
-        for index, path in enumerate(paths.values()):
-            values, labels = next(open_predictions(path, self.reading).parts), mask(index).whole()
-            values = values if self.reading.logits else _log_probabilities(values)
-            yield torch.from_numpy(values)[None], torch.from_numpy(labels)[None]
+    paths, mask, _ = matched_files(maps, masks, reading, valid)
+    for index, path in enumerate(paths.values()):
+        values, labels = next(open_predictions(path, reading).parts), mask(index).whole()
+        values = values if reading.logits else _log_probabilities(values)
+        yield torch.from_numpy(values)[None], torch.from_numpy(labels)[None]
 
 
 def _log_probabilities(values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Fits on logits with K channels, whose pixels are read in several passes and never kept."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Self
 
 import torch
@@ -13,8 +13,9 @@ from aslp_lib.metrics.classes import checked_batch
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.recalibration import CorruptedSets, Recalibration
 
-Batches = Iterable[Sequence[Tensor]]
-"""Pairs of logits (N, K, ...) and class ids (N, ...), which can be read several times."""
+Batches = Iterable[Sequence[Tensor]] | Callable[[], Iterable[Sequence[Tensor]]]
+"""Pairs of logits (N, K, ...) and class ids (N, ...), which can be read several times; or a
+function that returns them."""
 PIECE = 2**13
 """Number of pixels that are converted to float64 at a time; their sums are computed in caches."""
 
@@ -41,7 +42,8 @@ class LabelledPixels:
     """Number K of classes; 0 before the first pass."""
 
     def __init__(self, batches: Batches, ignore_index: int | None = None) -> None:
-        if isinstance(batches, Iterator) or not isinstance(batches, Iterable):
+        readable = isinstance(batches, Iterable) or callable(batches)
+        if isinstance(batches, Iterator) or not readable:
             raise TypeError(
                 f"the type of batches is {type(batches).__name__}; expected a list of pairs "
                 "(logits, labels), a DataLoader or the like, because a fit reads them several "
@@ -52,7 +54,8 @@ class LabelledPixels:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield logits (K, pixels) in float64 and class ids (pixels,)."""
         pixels = 0
-        for batch in self.batches:
+        batches = self.batches if isinstance(self.batches, Iterable) else self.batches()
+        for batch in batches:
             if not isinstance(batch, (tuple, list)) or len(batch) != 2:
                 raise TypeError(
                     f"a batch is a {type(batch).__name__} of length {len(batch)}; expected a pair "
@@ -106,7 +109,8 @@ class ClassRecalibration(Recalibration):
 
         Args:
             batches: pairs of logits (N, K, ...) and class ids (N, ...) of an integer dtype in
-                [0, K), as a list, a DataLoader, or another iterable that starts anew each time.
+                [0, K), as a list, a DataLoader, or another iterable that starts anew each time. A
+                function that returns an iterable is called for each pass.
             ignore_index: label of pixels that are left out.
 
         Returns:

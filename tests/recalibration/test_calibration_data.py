@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from test_recalibrations import drawn
 
-from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.map_features import FEATURES, map_features
+from aslp_lib.recalibration import RECALIBRATIONS, CorruptionTemperature
 from aslp_lib.recalibration.features import Images, features_of
+from aslp_lib.training import recalibrate
 
 
 def test_features_by_hand():
@@ -60,18 +62,27 @@ def test_features_are_those_of_whole_maps_with_their_ignored_pixels():
 
 
 @pytest.mark.parametrize("images", [1, 2])
-def test_every_corruption_is_measured_once(small, images):
+def test_every_corruption_is_measured_once(small, images, monkeypatch):
     """But for those that mix two images, where there is one."""
-    asked = []
+    asked, given = [], []
 
-    def validate(dataset):
+    def validate(network, dataset, settings):
         asked.append(dataset)
         return Counts(np.ones((len(dataset), 2, 256)))
 
-    validation = Shapes("some", images, 1, size=16)
-    trained = replace(small, data=replace(small.data, validation=validation), validate=validate)
-    assert trained.corrupted is trained.corrupted
+    class Keeps(CorruptionTemperature):
+        def fit(self, clean, corrupted=()):
+            given.append((clean, corrupted))
+            return self
+
+    monkeypatch.setattr(recalibrate, "validate", validate)
+    monkeypatch.setitem(RECALIBRATIONS, "keeps", Keeps)
+    data = replace(small.data, validation=Shapes("some", images, 1, size=16))
+    arguments = ["keeps", "keeps"], torch.tensor(0.0)
+    assert len([*recalibrate.fitted(small.network, data, small.settings, *arguments)]) == 2
     kinds = [each for each in CORRUPTIONS.values() if images > 1 or not each.mixes]
-    assert len(asked) == len(trained.corrupted) == len(kinds) > 20
-    assert all(isinstance(each, Corrupted) for each in asked)
-    assert [len(each.tables) for each in trained.corrupted] == len(kinds) * [images]
+    clean, *corrupted = asked
+    assert clean is data.validation
+    assert [each.corruption for each in corrupted] == kinds
+    assert given[0] == given[1]
+    assert [len(each.tables) for each in given[0][1]] == len(kinds) * [images]

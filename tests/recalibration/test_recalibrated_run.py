@@ -107,23 +107,8 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("change", "column", "error", "message"),
-    [
-        (lambda rows: rows[:1], "alpha", ValueError, "does not hold alpha of the training"),
-        (lambda rows: rows[::-1], "alpha", ValueError, "does not hold alpha of the training"),
-        (lambda rows: ["x,y", *rows[1:]], "alpha", ValueError, "does not hold alpha of the tr"),
-        (lambda rows: rows, "beta", ValueError, "does not hold alpha of the training"),
-        (None, "alpha", FileNotFoundError, "expected those of the training"),
-    ],
-)
-def test_alphas_that_are_not_those_of_the_training_are_refused(
-    change, column, error, message, tmp_path
-):
+def test_a_dose_of_each_image_needs_the_checkpoint(tmp_path):
     settings = replace(recorded.SETTINGS, limit=4, recalibrate=("unperturb",))
-    data, folder = settings.load_data(), MethodFolder(tmp_path)
-    if change:
-        rows = change([f"{stem},0.1" for stem in data.train.stems])
-        write(folder.per_image("alpha"), "\n".join([f"stem,{column}", *rows, ""]))
-    with pytest.raises(error, match=rf"alphas\.csv.*{message}"):
-        recalibrate(recorded.load("aslp_mc"), data, settings, "aslp_mc", folder)
+    arguments = settings.load_data(), settings, "aslp_mc", MethodFolder(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint .*last\.safetensors.* train again"):
+        recalibrate(recorded.load("aslp_mc"), *arguments)

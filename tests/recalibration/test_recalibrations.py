@@ -125,10 +125,9 @@ def test_maps_read_in_slabs_and_arrays_get_the_same(name):
 
 
 def test_runs_fit_and_predict_it(fitted, small):
-    again, test = small.fit(type(fitted)), small.data.tests["test"]
-    (_, maps), *_ = predicted_maps(
-        small.network, test, small.validate.keywords["settings"], {"": again}, [0], floats=True
-    )
+    again, test = small.fitted[fitted.name], small.data.tests["test"]
+    arguments = small.network, test, small.settings, {"": again}, [0]
+    (_, maps), *_ = predicted_maps(*arguments, floats=True)
     with torch.inference_mode():
         expected = Recalibrated(small.network, again)(test[0][0][None]).sigmoid()
     np.testing.assert_allclose(maps[""], expected[0, 0], atol=1e-4)
@@ -239,7 +238,7 @@ def test_the_shipped_bce_network_is_as_calibrated_as_the_page_says(name, bce):
     pictures, labels = (torch.stack(each) for each in list(zip(*test, strict=True))[:2])
     with torch.inference_mode():
         logits = bce.network(pictures)
-        changed = bce.fit(kind)(logits, pictures, bce.network)
+        changed = bce.fitted[name](logits, pictures, bce.network)
     assert changed.dtype == torch.float32
     before, after = (Counts.from_probabilities(z.sigmoid(), labels) for z in (logits, changed))
     assert calibration.ece(before) == pytest.approx(0.1003, abs=1e-3)

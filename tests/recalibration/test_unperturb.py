@@ -153,11 +153,15 @@ def test_the_dose_of_a_method_follows_from_its_settings(method, options, dose):
     assert settings.recalibrations(method) == (suited,)
 
 
-def test_the_dose_of_aslp_is_the_mean_of_its_alphas(tmp_path):
-    settings = Settings(device="cpu", limit=6, size=16, epochs=3, recalibrate=("unperturb",))
+@pytest.mark.parametrize("names", [{}, {0: "-1", 4: "+a", 5: "'=b"}], ids=["usual", "formulas"])
+def test_the_dose_of_aslp_is_the_mean_of_its_alphas(tmp_path, names):
+    """Also if a table writes names of images otherwise, as a spreadsheet would compute them."""
+    settings = Settings(device="cpu", limit=6, size=16, epochs=3, recalibrate=("auto",))
     settings = settings.tuned(aslp={"technique": "SI", "alpha_warm_up": 0, "alpha_step_size": 0.1})
-    folder = MethodFolder(tmp_path)
-    state = train(settings, settings.load_data(), "aslp_me", folder, progress=False)
+    folder, data = MethodFolder(tmp_path), settings.load_data()
+    data.train.stems[:] = [names.get(i, stem) for i, stem in enumerate(data.train.stems)]
+    for _ in range(2):  # the second one finds the finished training
+        state = train(settings, data, "aslp_me", folder, progress=False)
     doses = 1.5 * state.method.per_image()["alpha"].double()
     undone = Unperturb.load(folder.recalibration("unperturb"))
     assert doses.std() > 0
