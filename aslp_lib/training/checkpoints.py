@@ -55,22 +55,17 @@ def restore(folder: MethodFolder, settings: Settings, state: TrainingState) -> N
     """
     tensors, facts = load_tensors(folder.checkpoint)
     problem = f"{folder.checkpoint} is not a checkpoint of this training"
-    expected = "the file that the training wrote. Remove it to start again."
-    # Content that `save` did not write may fail anywhere, with any error.
+    expected = (
+        "one of the same method and settings. Resume the run with its own settings, choose another "
+        "--out, or remove the file to start again."
+    )
+    # The content of a file that `save` did not write may fail anywhere, with any error.
     with explained(problem, expected, Exception):
-        if facts["method"] != state.method.name:
-            raise ValueError(f"it is one of the method {facts['method']}, not {state.method.name}")
-        same_settings = Settings.from_json(facts["settings"]) == settings
-        if same_settings:
-            _fill(tensors, state)
-            if not facts["log"]:
-                raise ValueError("the log is empty")
-            state.log.extend(dict(row) for row in facts["log"])
-    if not same_settings:
-        raise ValueError(
-            f"{folder.checkpoint} was made with other settings; expected the same. Resume the run "
-            "with its own settings, or choose another --out."
-        )
+        made = facts["method"], Settings.from_json(facts["settings"])
+        if made != (state.method.name, settings):
+            raise ValueError("it was made by another method or with other settings")
+        _fill(tensors, state)
+        state.log.extend(facts["log"])
 
 
 def _fill(tensors: Mapping[str, Tensor], state: TrainingState) -> None:
@@ -85,11 +80,6 @@ def _fill(tensors: Mapping[str, Tensor], state: TrainingState) -> None:
             # The fused step goes through memory in order: moments need their parameter's layout.
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
-    for number, values in moments.items():  # Otherwise torch would fail within its next step.
-        shape = parameters[number].shape
-        expected = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
-        if {k: v.shape for k, v in values.items()} != expected or not values["step"] >= 1:
-            raise ValueError(f"the moments of parameter {number} are not Adam's")
     state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
 
 

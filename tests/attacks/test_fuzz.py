@@ -154,7 +154,7 @@ READERS = [
     ("a.txt", lists, spoiled.any_bytes, a_list),
     ("settings.json", presets, spoiled.json_text, a_run),
     ("one.safetensors", weights, spoiled.safetensors, a_trained_network),
-    ("last.safetensors", training, spoiled.safetensors, a_checkpoint),
+    ("last.safetensors", training, spoiled.any_bytes, a_checkpoint),
     ("one.safetensors", recalibrations, spoiled.safetensors, a_recalibration),
 ]
 """The name that a file must have, what makes good ones, a strategy of spoiled ones, and what reads
