@@ -1,9 +1,8 @@
 """Atomic writing of files and folders: they appear complete or not at all.
 
 Each file or folder is written beside its target, as `.aslp-RANDOM.partial`, and renamed when it is
-complete. An error or Ctrl-C removes the partial. A killed process leaves it. `Run.held`, whose lock
-shows that no process works on the run any more, removes it at once; elsewhere, `whole_folder` does
-so after a day.
+complete. An error or Ctrl-C removes the partial. A killed process leaves it; `Run.held`, whose lock
+shows that no process works on the run any more, removes it there.
 """
 
 import csv
@@ -15,7 +14,6 @@ import secrets
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,8 +22,6 @@ from filelock import FileLock, Timeout
 
 PARTIAL = f".aslp-{16 * '[0-9a-f]'}.partial"
 """Glob pattern of files and folders that are being written."""
-ABANDONED = 24 * 3600
-"""Seconds after which a partial that did not change is taken for that of a killed process."""
 FORMULA = re.compile(r"'*[=+@-]")
 """Beginning of a text that a spreadsheet would take for a formula, possibly after apostrophes."""
 MAX_BYTES = 2**30
@@ -101,7 +97,7 @@ def write(path: Path, content: str | bytes) -> None:
 def whole_folder(target: Path) -> Iterator[Path]:
     """Yield a temporary folder, which is renamed to `target` at the end and removed on an error.
 
-    A link is followed to its target. Abandoned partials beside it are removed.
+    A link is followed to its target.
 
     Raises:
         OSError: `target` exists and is not an empty folder, perhaps because another process has
@@ -109,31 +105,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
     """
     target = _followed(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(target.parent)
     with _partial(target) as partial:
-        try:
-            partial.mkdir()
-            yield partial
-            partial.rename(target)
-        except OSError as error:
-            if str(partial) not in str(error):
-                raise  # The error concerns another file.
-            if error.filename2 is not None and target.exists():
-                raise FileExistsError(
-                    f"{target} exists, perhaps because another command has just written it; "
-                    "expected a new or an empty folder. Repeat the command with another one."
-                ) from error
-            reason = str(error).removeprefix(f"[Errno {error.errno}] ")
-            raise OSError(error.errno, reason.replace(str(partial), str(target))) from error
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove the abandoned partials in a folder."""
-    for partial in folder.glob(PARTIAL):
-        with suppress(OSError):  # it has just been renamed or removed
-            changed = max(path.stat().st_mtime for path in (partial, *partial.rglob("*")))
-            if changed < time.time() - ABANDONED:
-                remove(partial)
+        partial.mkdir()
+        yield partial
+        partial.rename(target)
 
 
 def remove(path: Path) -> None:

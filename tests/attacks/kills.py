@@ -32,11 +32,9 @@ SLOW = "import os, time; os.fsync = lambda _: time.sleep(0.05)"
 """What Python runs when it starts, in processes that train side by side, too."""
 PROGRAM = """
 import signal, sys
-from aslp_lib import files
 from aslp_lib.__main__ import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a background job ignores
-files.ABANDONED = 0
 sys.exit(main())
 """
 
@@ -112,7 +110,7 @@ def main() -> int:
             killed = f"{sent.name} of {some} of {count}, {half} half-written files"
             again = ["--resume", "run"] if (folder / "run").exists() else ARGUMENTS
             processes = start(folder, again, count)
-        codes, files = wait(processes, 600), content(folder)
+        codes, files = wait(processes, 600), content(folder / "run")
         seconds.setdefault(count, time.monotonic() - begin)
         wrong = sorted(dict(files.items() ^ expected.setdefault(count, files).items()))
         findings += bool(wrong or any(codes))

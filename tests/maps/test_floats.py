@@ -231,8 +231,7 @@ def test_a_full_disk_is_named_and_leaves_no_map(elsewhere, suffix, missing):
         slabs.write_slabs(folder / f"whole{suffix}", values.shape, iter([values]))
         with room_for(size - missing):
             slabs.write_slabs(folder / f"a{suffix}", values.shape, iter([values]))
-    name = Path("new", f"a{suffix}").resolve()
-    assert f"could not write {name} (File too large); expected a" in str(error.value)
+    assert f"a{suffix} (File too large); expected a" in str(error.value)
     assert "Free space, or choose another folder." in str(error.value)
     assert [path.name for path in elsewhere.iterdir()] == [f"whole{suffix}"]
 
