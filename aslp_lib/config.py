@@ -32,11 +32,8 @@ AUTO = "auto"
 """Name of the recalibration that suits each training method, see `Settings.recalibrations`."""
 RECALIBRATION_NAMES = tuple(dict.fromkeys((*RECALIBRATIONS, *CLASS_RECALIBRATIONS)))
 """Names of all recalibrations, for two classes and for more."""
-MAY_CHANGE = {"may_change": True}
-"""Metadata of a setting that may change after a training, because a prediction uses it, or because
-it concerns the place of the data, other methods or the machine."""
-IN_MAPS = {**MAY_CHANGE, "in_maps": True}
-"""Metadata of such a setting that affects the maps, which record it."""
+IN_MAPS = ("size", "precision", "min_max_maps", "resize_logits")
+"""Settings that affect maps, which record them."""
 OF_FOLDERS = ("validation_share", "grey", "ignore_index", "soft_masks", "classes")
 """Settings that apply to folders of images only."""
 BINARY_ONLY = ("grey", "augment_at", "soft_masks", "validate_at", "min_max_maps", "resize_logits")
@@ -63,7 +60,7 @@ class Settings:
 
     # These docstrings are the command line's help texts. tyro keeps their line breaks, so that a
     # line should hold whole sentences.
-    data: str = field(default=SHAPES, metadata=MAY_CHANGE)
+    data: str = SHAPES
     """Folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md), or the
     name of an embedded data set, shapes, nuclei or nuclei3."""
     classes: tuple[str, ...] = ()
@@ -73,25 +70,19 @@ class Settings:
     """Architecture of the network."""
     weights: str | None = None
     """torchvision's name of pretrained encoder weights. None: random initialisation."""
-    methods: Annotated[tuple[str, ...], one_of(METHODS)] = field(
-        default=("bce", "aslp_mc"), metadata=MAY_CHANGE
-    )
+    methods: Annotated[tuple[str, ...], one_of(METHODS)] = ("bce", "aslp_mc")
     """Training methods, trained one after another."""
-    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATION_NAMES))] = field(
-        default=(), metadata=MAY_CHANGE
-    )
+    recalibrate: Annotated[tuple[str, ...], one_of((AUTO, *RECALIBRATION_NAMES))] = ()
     """Recalibration methods, fitted on the validation set after each training run.
     Each one adds maps and scores of its own, such as "BCE + temperature scaling".
     auto: unperturb after training on perturbed labels, else temperature_scaling.
     It is the default of the command run.
     flip: averages the predictions of an image and its mirror image, which takes twice as long."""
-    size: Annotated[int, Range(at_least=1, at_most=LARGEST_SIZE)] = field(
-        default=48, metadata=IN_MAPS
-    )
+    size: Annotated[int, Range(at_least=1, at_most=LARGEST_SIZE)] = 48
     """Side of the network's square input, in pixels."""
     epochs: PositiveInt = 140
     """Number of passes over the training set."""
-    batch_size: PositiveInt = field(default=10, metadata=MAY_CHANGE)
+    batch_size: PositiveInt = 10
     """Number of images in a batch."""
     learning_rate: PositiveFloat = 2e-3
     """Largest learning rate of Adam; the schedule scales it."""
@@ -135,32 +126,32 @@ class Settings:
     validation_share: Annotated[float, Range(above=0, below=1)] = VALIDATION_SHARE
     """Share of a folder's training images that are held out for validation if no lists name them.
     Default: the share of the authors."""
-    limit: PositiveInt | None = field(default=None, metadata=MAY_CHANGE)
+    limit: PositiveInt | None = None
     """Use only this many images of each set, the first ones. None: use all."""
-    grey: Grey = field(default="refuse", metadata=MAY_CHANGE)
+    grey: Grey = "refuse"
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     ignore_index: Annotated[int, Range(at_least=0, at_most=255)] | None = None
     """Grey level of masks, or index of a palette, whose pixels are ignored: trained and counted
     nowhere. None: there are none."""
-    cache_images: bool = field(default=True, metadata=MAY_CHANGE)
+    cache_images: bool = True
     """Keep the training and validation images in memory, before augmentation."""
-    num_workers: NonNegativeInt | None = field(default=0, metadata=MAY_CHANGE)
+    num_workers: NonNegativeInt | None = 0
     """Number of processes that load images; 0 loads them in the main process.
     None: one per CPU, up to 12, if the device is a GPU; else 0."""
-    device: Literal["auto", "cpu"] = field(default="auto", metadata=MAY_CHANGE)
+    device: Literal["auto", "cpu"] = "auto"
     """Device to train on. auto: a GPU if there is one, else the CPU."""
-    precision: Precision = field(default="no", metadata=IN_MAPS)
+    precision: Precision = "no"
     """Mixed precision. no: float32 throughout. fp16: on CUDA only; elsewhere the same as no.
     auto: bf16 if a CUDA device supports it, else no."""
-    compile: bool = field(default=False, metadata=MAY_CHANGE)
+    compile: bool = False
     """Compile the network with torch.compile, which requires a C++ compiler."""
-    min_max_maps: bool = field(default=False, metadata=IN_MAPS)
+    min_max_maps: bool = False
     """Stretch each predicted map to the full range of grey levels, as the authors' code does.
     This changes every confidence; use it only to compare with numbers made that way."""
-    resize_logits: bool = field(default=False, metadata=IN_MAPS)
+    resize_logits: bool = False
     """Resize logits, not probabilities, to each image's own size, as the authors' code does."""
     hyperparameters: Annotated[Hyperparameters, tyro.conf.arg(name="")] = field(
-        default_factory=Hyperparameters, metadata=MAY_CHANGE
+        default_factory=Hyperparameters
     )
     """Hyperparameters of the training methods, in one group per family of methods."""
 

@@ -54,14 +54,14 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
     Raises:
         FileNotFoundError: training has not finished.
         ValueError: the file is damaged or holds weights that are not finite; or the weights are
-            those of another network, method, seed or other settings. The message names what
-            differs.
+            those of another network or method. The message names what differs.
     """
     finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
     require_exists("file", weights, finished)
     network = networks.build(settings.network, None, settings.channels)
     tensors, metadata = load_tensors(weights)
-    provenance.check_training(settings, method, weights, metadata)
+    trained, known = metadata.get("method", method), f"{method!r}. Restore the file."
+    require(f"the method that trained {weights}", trained, trained == method, known)
     fill(network, tensors, weights)
     return network.eval()
 

@@ -6,16 +6,13 @@ It is compared before the maps are used.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-from aslp_lib.checks import explained, json_object, require, short_repr
-from aslp_lib.config import Settings
+from aslp_lib.checks import json_object
+from aslp_lib.config import IN_MAPS, Settings
 from aslp_lib.data.image_set import ImageSet
 from aslp_lib.files import write
 from aslp_lib.maps.provenance import digests
-from aslp_lib.methods import METHODS
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
 
@@ -67,7 +64,7 @@ def made_with(
     """
     made: Made = {} if weights is None else {"weights": weights}
     made |= {"recalibration": None, "images": images}
-    made |= {f.name: getattr(settings, f.name) for f in fields(settings) if "in_maps" in f.metadata}
+    made |= {name: getattr(settings, name) for name in IN_MAPS}
     by_kind: dict[str | None, Made] = {None: made}
     for kind in settings.recalibrations(method):
         file = folder.recalibration(kind)
@@ -120,53 +117,20 @@ def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
     return ""
 
 
-def check_training(
-    settings: Settings, method: str, weights: Path, metadata: Mapping[str, Any]
-) -> None:
-    """Check that weights were trained by a method with these settings, as their file says.
-
-    A file without metadata passes.
-
-    Raises:
-        ValueError: the method or a setting differs, or the settings cannot be read; the message
-            names them.
-    """
-    family = METHODS[method].family
-    may_change = {each.name for each in fields(settings) if "may_change" in each.metadata}
-
-    def identity(values: Mapping[str, Any]) -> dict[str, Any]:
-        options = values.get("hyperparameters", {}).get(family, {})
-        return {
-            **{name: value for name, value in values.items() if name not in may_change},
-            **{f"{family}.{name}": value for name, value in options.items()},
-        }
-
-    expected = "those of its training. Restore the file."
-    with explained(f"{weights} has settings that cannot be read", expected):
-        trained = identity(json_object(metadata.get("settings", "{}")))
-    trained |= {name: metadata[name] for name in ("network", "method") if name in metadata}
-    asked = {"method": method, **identity(json.loads(settings.to_json()))}
-    for name, value in asked.items():
-        other = f"{weights} holds the weights of another training, whose {name}"
-        expected = f"{short_repr(value)}. Restore the file, or train again in a new run."
-        require(other, trained.get(name), trained.get(name, value) == value, expected)
-
-
 def check(run: Run, tests: Mapping[str, ImageSet]) -> None:
     """Check that a run's maps were made with its current weights, recalibrations and settings.
 
     Maps without a record pass. Weights are not compared if their file is missing.
 
     Raises:
-        ValueError: maps were made with something else, or changed since they were written, or the
-            weights are those of another training; the message names what changed.
+        ValueError: maps were made with something else, or changed since they were written; the
+            message names what changed.
     """
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
         folder, weights = run.method(method), None
         if folder.weights.exists():
-            tensors, metadata = load_tensors(folder.weights)
-            check_training(run.settings, method, folder.weights, metadata)
+            tensors, _ = load_tensors(folder.weights)
             weights = fingerprint(tensors)
         for name, dataset in tests.items():
             made = made_with(run.settings, method, folder, weights, images[name])

@@ -85,7 +85,7 @@ def test_recalibrations_are_fitted_on_the_validation_set_and_maps_add_up_to_1(tm
     expected = F.interpolate(network(image[None]).softmax(1), size=64, mode="bilinear")[0]
     np.testing.assert_allclose(maps[None][3], expected.detach().numpy(), atol=1e-6)
     other = replace(settings, data="shapes", classes=(), recalibrate=())
-    with pytest.raises(ValueError, match=r"another training, whose classes is .*; expected \[\]"):
+    with pytest.raises(ValueError, match="weights of another network"):
         load_network(other, "constant_alpha", folder.weights)
     # Maps that are up to date are kept, and others are noticed.
     capsys.readouterr()
