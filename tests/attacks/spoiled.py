@@ -96,8 +96,7 @@ def tree(draw: Draw, whole: dict) -> dict:
 @st.composite
 def json_text(draw: Draw, data: bytes) -> bytes:
     text = json.dumps(draw(tree(json.loads(data))))
-    deep = text.replace("null", "[" * 10**5 + "]" * 10**5)
-    return draw(st.sampled_from((text, text, deep)).map(str.encode) | any_bytes(data))
+    return draw(st.just(text.encode()) | any_bytes(data))
 
 
 @st.composite
