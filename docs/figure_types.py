@@ -23,7 +23,6 @@ from aslp_lib.experiments.seed_statistics import difference
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.bootstrap import reliability_tables
-from aslp_lib.prediction.predict import grey_level_maps
 from aslp_lib.training.validation import validate
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +43,7 @@ def _run() -> dict[str, Any]:
     return {
         "counts": {k: validate(net, test, recorded.SETTINGS) for k, net in networks.items()},
         "test": test,
-        "maps": {k: grey_level_maps(net, test, range(3)) for k, net in networks.items()},
+        "maps": {k: recorded.maps(net, test)[:3] for k, net in networks.items()},
         "logs": {METHOD_LABELS[m]: recorded.load_log(m) for m in recorded.METHODS},
         "groups": {name: by_label(chosen, name) for name in ("test", "shifted")},
     }

@@ -41,7 +41,6 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, load_recalibrations, predicted_maps
 from aslp_lib.recalibration import Recalibration
 from aslp_lib.runs import Run, read_log
-from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.side_by_side import side_by_side
@@ -381,7 +380,7 @@ def _records(
         if whole:
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = _read_seconds(clock)
-    network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
+    network = load_network(settings, method, folder.weights)
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
     fitted = load_recalibrations(settings, method, network, folder, kinds)

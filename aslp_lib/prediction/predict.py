@@ -23,7 +23,6 @@ from aslp_lib.maps.listing import IMAGE_SUFFIXES, find_images
 from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import min_max, to_grey_levels, to_npy, to_png
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import Recalibration
 from aslp_lib.recalibration.recalibration import preserve_decisions
@@ -34,8 +33,6 @@ from aslp_lib.training.recalibrate import identity
 from aslp_lib.training.validation import require_finite
 
 K = TypeVar("K", bound=Hashable)
-IMAGES_AT_ONCE = 50
-"""Number of images in a batch of `grey_level_maps`. Activations of larger ones leave the cache."""
 
 
 def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
@@ -262,7 +259,6 @@ def predict(
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     accelerator = accelerator_for(settings)
-    network = network.to(accelerator.device).eval()
     suffix, encode = ("npy", to_npy) if floats or settings.classes else ("png", to_png)
     names = [f"{stem}.{suffix}" for stem in dataset.stems]
     indices = share(range(len(dataset)), accelerator)
@@ -302,13 +298,13 @@ def predicted_maps(
 
     >>> from aslp_lib.config import PRESETS
     >>> from aslp_lib.data.shapes import Shapes
-    >>> dataset, network = Shapes("test", 2, seed=0, size=16), networks.build("tiny").eval()
+    >>> dataset, network = Shapes("test", 2, seed=0, size=16), networks.build("tiny")
     >>> maps = predicted_maps(network, dataset, PRESETS["demo"], {"as trained": None}, [1])
     >>> [(index, by_name["as trained"].shape) for index, by_name in maps]
     [(1, (16, 16))]
 
     Args:
-        network: the network, in eval mode on its device.
+        network: the network.
         dataset: the set.
         settings: settings of the run.
         changes: any key -> recalibration, or None for the network's own logits.
@@ -319,14 +315,23 @@ def predicted_maps(
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     selected = range(len(dataset)) if indices is None else indices
+
+    def resized(
+        logits: torch.Tensor, numbers: Sequence[int], shapes: Sequence[tuple[int, int]]
+    ) -> list[np.ndarray]:
+        require_finite(logits, dataset, numbers)
+        pairs = zip(logits.cpu(), shapes, strict=True)
+        return [own_size(*pair, resize_logits=settings.resize_logits) for pair in pairs]
+
     for raw, images, _, batch in outputs(network, dataset, settings, selected):
         numbers = batch.tolist()
         shapes = [dataset.shape(number) for number in numbers]
-        resized = partial(_resized, dataset, numbers, shapes, settings.resize_logits)
-        uncalibrated = resized(raw)
+        uncalibrated = resized(raw, numbers, shapes)
         maps: dict[K, list[np.ndarray]] = {}
         for key, change in changes.items():
-            maps[key] = uncalibrated if change is None else resized(change(raw, images, network))
+            maps[key] = uncalibrated
+            if change is not None:
+                maps[key] = resized(change(raw, images, network), numbers, shapes)
             if settings.classes:  # probabilities (K, H, W)
                 continue
             if change is not None and change.preserves_decisions:
@@ -337,59 +342,3 @@ def predicted_maps(
                 maps[key] = list(map(to_grey_levels, maps[key]))
         for row, number in enumerate(numbers):
             yield number, {key: by_image[row] for key, by_image in maps.items()}
-
-
-def _resized(
-    dataset: ImageSet,
-    indices: Sequence[int],
-    shapes: Sequence[tuple[int, int]],
-    resize_logits: bool,
-    logits: torch.Tensor,
-) -> list[np.ndarray]:
-    """Return the probabilities of a batch, each at its image's own size; see `own_size`.
-
-    Raises:
-        FloatingPointError: the logits are NaN or infinite, and would become black maps.
-    """
-    require_finite(logits, dataset, indices)
-    return list(map(partial(own_size, resize_logits=resize_logits), logits.cpu(), shapes))
-
-
-@torch.inference_mode()
-def grey_level_maps(
-    network: nn.Module, dataset: ImageSet, indices: Sequence[int]
-) -> list[np.ndarray]:
-    """Predict the 8-bit maps (H, W) of some images of a set, in memory.
-
-    >>> from aslp_lib.data.shapes import Shapes
-    >>> dataset = Shapes("test", 3, seed=0, size=16)
-    >>> maps = grey_level_maps(networks.build("tiny"), dataset, [0, 2])
-    >>> [(level_map.shape, level_map.dtype.name) for level_map in maps]
-    [((16, 16), 'uint8'), ((16, 16), 'uint8')]
-
-    Raises:
-        FloatingPointError: the network's output is not finite; the message names the image.
-    """
-    device = next(network.parameters()).device
-    images = torch.stack([dataset[i][0] for i in indices]).to(device)
-    shapes = [dataset.shape(i) for i in indices]
-    network.eval()
-    logits = torch.cat([network(part) for part in images.split(IMAGES_AT_ONCE)])
-    probabilities = _resized(dataset, indices, shapes, False, logits)
-    return list(map(to_grey_levels, probabilities))
-
-
-def predicted_counts(network: nn.Module, dataset: ImageSet) -> Counts:
-    """Predict a set's 8-bit maps in memory and count their pixels.
-
-    >>> from aslp_lib.data.shapes import Shapes
-    >>> predicted_counts(networks.build("tiny"), Shapes("test", 3, seed=0, size=16)).pixels
-    768
-
-    Raises:
-        FloatingPointError: the network's output is not finite; the message names the image.
-    """
-    indices = range(len(dataset))
-    maps = grey_level_maps(network, dataset, indices)
-    counts = [Counts.from_map(m, dataset.mask(i), dataset.ignored) for i, m in enumerate(maps)]
-    return Counts.of_images(counts, groups=dataset.groups)

@@ -129,16 +129,17 @@ def outputs(
     All are on the accelerator's device. The logits are float32, without gradients.
 
     Args:
-        network: the network, in eval mode on that device.
+        network: the network, which is moved to that device and set to eval mode.
         order: indices of the images, in the order of loading.
 
     >>> from aslp_lib import networks
     >>> settings = Settings(device="cpu", batch_size=3, limit=4)
-    >>> test, network = settings.load_data().tests["test"], networks.build("tiny").eval()
+    >>> test, network = settings.load_data().tests["test"], networks.build("tiny")
     >>> [tuple(logits.shape) for logits, *_ in outputs(network, test, settings, order=range(4))]
     [(3, 1, 48, 48), (1, 1, 48, 48)]
     """
     accelerator = accelerator_for(settings)
+    network.to(accelerator.device).eval()
     batches = Batches(dataset, settings.loading_workers, accelerator)
     for images, labels, indices in batches(in_batches(order, settings.batch_size)):
         with torch.inference_mode(), accelerator.autocast():

@@ -35,7 +35,6 @@ def validate(network: nn.Module, dataset: ImageSet, settings: Settings) -> AnyCo
     True
     """
     accelerator = accelerator_for(settings)
-    network.to(accelerator.device).eval()
     kind: type[AnyCounts] = ClassCounts if dataset.classes else Counts
     parts: list[Any] = []
     order = share(range(len(dataset)), accelerator)

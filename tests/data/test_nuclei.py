@@ -13,7 +13,6 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.image_set import resized
 from aslp_lib.data.nuclei import Nuclei, nuclei, nuclei3
-from aslp_lib.prediction.predict import predicted_counts
 from aslp_lib.recalibration import Temperature
 from aslp_lib.training.validation import validate
 
@@ -118,12 +117,11 @@ def test_a_change_of_the_classes_does_not_reach_another_set():
 def test_counts_of_crops_are_grouped_by_fields_of_view():
     part, network = nuclei(limit=30).validation, networks.build("tiny").eval()
     assert len(np.unique(part.groups)) > 1
-    counts = predicted_counts(network, part)
+    counts = validate(network, part, PRESETS["nuclei"])
     for grouped in (
         counts,
         Temperature(2.0).apply_counts(counts),
-        predicted_counts(network, Corrupted(part, "noise1")),
-        validate(network, part, PRESETS["nuclei"]),
+        validate(network, Corrupted(part, "noise1"), PRESETS["nuclei"]),
     ):
         np.testing.assert_array_equal(grouped.columns["groups"], part.groups)
 

@@ -45,10 +45,9 @@ def test_maps_in_files_and_in_memory_are_raw_probabilities_at_the_image_s_size(s
         )[0, 0]
         assert np.abs(level_map / 255 - oracle.numpy()).max() < 0.5 / 255 + 1e-4
         assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
-    for i, level_map in enumerate(predict.grey_level_maps(Brightness(), sod, range(len(sod)))):
-        np.testing.assert_array_equal(level_map, written[i])
+    for i, maps in predict.predicted_maps(Brightness(), sod, SETTINGS, {"": None}):
+        np.testing.assert_array_equal(maps[""], written[i])
     expected = Counts.from_maps(written, map(sod.mask, range(len(sod)))).table
-    np.testing.assert_array_equal(predict.predicted_counts(Brightness(), sod).table, expected)
     np.testing.assert_array_equal(count_maps(tmp_path / "SOD", sod).table, expected)
 
 

@@ -26,7 +26,7 @@ from aslp_lib.experiments import records
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.predict import grey_level_maps, load_network
+from aslp_lib.prediction.predict import load_network, predicted_maps
 from aslp_lib.runs import read_log
 from aslp_lib.training.validation import validate
 
@@ -77,7 +77,8 @@ def on_nuclei(method: str, preset: str = "nuclei") -> list[Counts]:
 
 def maps(network: nn.Module, dataset: ImageSet) -> np.ndarray:
     """Predict the 8-bit maps of all images, which have one size, (N, H, W)."""
-    return np.stack(grey_level_maps(network, dataset, range(len(dataset))))
+    predicted = predicted_maps(network, dataset, SETTINGS, {"": None})
+    return np.stack([of_image[""] for _, of_image in predicted])
 
 
 def logits(network: nn.Module, dataset: Any) -> Tensor:
