@@ -199,7 +199,10 @@ def run_epoch(
                 means = {name: x.mean().item() for name, x in method.per_image().items()}
                 current = _finite(loss, epoch, settings)
                 bar.set_postfix(epoch=epoch + 1, loss=current, **means, refresh=False)
-        optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
+        if settings.max_grad_norm is not None:
+            accelerator.clip_grad_norm_(network.parameters(), settings.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
         method.after_update(state.network)
     losses, counted = accelerator.reduce(losses), accelerator.reduce(counted)
     return _finite(losses / counted.clamp(min=1), epoch, settings), settings.learning_rate * rate

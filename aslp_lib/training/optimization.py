@@ -1,10 +1,8 @@
-"""The optimiser and its steps, and learning rate schedules."""
+"""The optimiser, and learning rate schedules."""
 
 import math
 from collections.abc import Callable
 
-from accelerate import Accelerator
-from torch import nn
 from torch.optim import Adam, Optimizer
 
 from aslp_lib.config import Settings
@@ -88,41 +86,13 @@ SCHEDULES: dict[str, Callable[[float, float], float]] = {
 return the learning rate as a share of its peak."""
 
 
-def schedule(name: str, done: float, epochs: int) -> float:
-    """Compute the learning rate as a share of its peak.
-
-    Args:
-        name: a key of `SCHEDULES`.
-        done: epochs done so far, in [0, epochs]; it may be a fraction.
-        epochs: epochs of the whole training.
-
-    >>> schedule("cosine", done=10, epochs=20)
-    0.5
-    """
-    return SCHEDULES[name](done, epochs)
-
-
 def set_rate(optimizer: Optimizer, settings: Settings, done: float) -> float:
     """Set the learning rate of each parameter group, and return it as a share of the peak.
 
     Args:
         done: epochs done so far.
     """
-    share = schedule(settings.schedule, done, settings.epochs)
+    share = SCHEDULES[settings.schedule](done, settings.epochs)
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
     return share
-
-
-def take_step(
-    accelerator: Accelerator, network: nn.Module, optimizer: Optimizer, max_grad_norm: float | None
-) -> None:
-    """Take one optimiser step and reset the gradient.
-
-    Args:
-        max_grad_norm: clip the gradient to this norm first; None does not clip.
-    """
-    if max_grad_norm is not None:
-        accelerator.clip_grad_norm_(network.parameters(), max_grad_norm)
-    optimizer.step()
-    optimizer.zero_grad()

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from aslp_lib.config import Settings
 from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.maps.read import IGNORED
-from aslp_lib.training import loop, optimization
+from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.validation import validate
 
@@ -39,12 +39,11 @@ def test_gradients_and_the_logged_loss_are_those_of_the_labelled_pixels(
     settings, train = replace(SETTINGS, batch_size=batch_size), Bordered("train", "abcd")
     accelerator, gradients = accelerator_for(settings), []
 
-    def take_no_step(accelerator, network, optimizer, max_grad_norm):
-        gradients.append([parameter.grad.clone() for parameter in network.parameters()])
-        optimizer.zero_grad()
+    def take_no_step():
+        gradients.append([parameter.grad.clone() for parameter in state.network.parameters()])
 
-    monkeypatch.setattr(optimization, "take_step", take_no_step)
     state = loop.prepare(settings, method, 4, accelerator)
+    monkeypatch.setattr(state.optimizer, "step", take_no_step)
     again = loop.prepare(settings, method, 4, accelerator).network
     with loop.tqdm(disable=True) as bar:
         loss, _ = loop.run_epoch(0, settings, Batches(train, 0, accelerator), state, bar)

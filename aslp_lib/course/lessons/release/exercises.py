@@ -11,9 +11,9 @@ _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
 
 def _fraction(schedule_name: str, epoch: int) -> float:
     # Imported here, because accelerate takes longer to import than all exercises together.
-    from aslp_lib.training.optimization import schedule
+    from aslp_lib.training.optimization import SCHEDULES
 
-    return schedule(schedule_name, epoch - 1, _EPOCHS)
+    return SCHEDULES[schedule_name](epoch - 1, _EPOCHS)
 
 
 RATE = exercise(
