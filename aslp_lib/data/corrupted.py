@@ -51,9 +51,6 @@ class Corrupted(ImageSet):
     def load(self, index: int) -> Item:
         return self._corrupted(self.dataset.loaded, index)
 
-    def check_files(self) -> None:
-        self.dataset.check_files()
-
     @cached_property
     def posterior(self) -> np.ndarray:
         """True posterior `P(y = 1 | x)`, (images, H, W), transformed as the masks are.

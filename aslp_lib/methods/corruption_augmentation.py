@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import require
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods.method import Batch, Draws, Method, MethodOptions
@@ -42,11 +41,7 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     hard_masks = True
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
-        """Corrupt some images of a batch, and their masks with them.
-
-        Raises:
-            ValueError: a label lies between 0 and 1, as in a soft mask.
-        """
+        """Corrupt some images of a batch, and their masks with them."""
         items = _items(images, labels)
         originals = [*items]
         for row in (draws.uniform < self.options.share).nonzero().flatten().tolist():
@@ -61,9 +56,5 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
 
 def _items(images: Tensor, labels: Tensor) -> list[Item]:
     """Split a batch into pairs of image and mask, on the host."""
-    labels = labels.cpu().nan_to_num(IGNORED)
-    masks = labels.to(torch.uint8)
-    soft = labels[masks != labels][:1].tolist()
-    expected = "none, since soft masks cannot be corrupted. Load the training set without them."
-    require("the list of soft labels", soft, not soft, expected)
+    masks = labels.cpu().nan_to_num(IGNORED).to(torch.uint8)
     return list(zip(images.cpu(), masks, strict=True))

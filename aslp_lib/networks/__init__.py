@@ -37,8 +37,8 @@ def build(name: str, weights: str | None = None, channels: int = 1) -> DenseNetw
             classes.
 
     Raises:
-        ValueError: the name is unknown, or the network does not have these weights.
-        RuntimeError: the weights can be neither found nor downloaded, or they are damaged.
+        ValueError: the name is unknown, or the network does not have these weights; or they can be
+            neither found nor downloaded, or are damaged.
     """
     require_name("the network", name, NETWORKS)
     return NETWORKS[name](weights, channels=channels)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aslp_lib.checks import explained, require_name
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Channel means and standard deviations of ImageNet (R, G, B), which normalise the images."""
 
@@ -81,8 +83,8 @@ def pretrained(name: str, weights: str | None) -> Any:
         weights: name of the weights in torchvision, or None for random weights.
 
     Raises:
-        ValueError: the model does not have these weights.
-        RuntimeError: the weights can be neither found nor downloaded, or they are damaged.
+        ValueError: the model does not have these weights; or they can be neither found nor
+            downloaded, or are damaged.
     """
     # torchvision takes as long to import as torch, so it is imported only where it is needed. The
     # import computes tensors, which torch 2.6 cannot do under a caller's `torch.device("meta")`.
@@ -93,21 +95,18 @@ def pretrained(name: str, weights: str | None) -> Any:
     if weights is None:
         return model
     available = models.get_model_weights(name)
-    if weights not in available.__members__:
-        names = ", ".join(available.__members__)
-        raise ValueError(f"{name} has no weights {weights!r}; expected one of {names}, or None")
+    require_name(f"the name of the weights of {name}", weights, available.__members__)
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(available[weights].url).name
-    try:
+    problem = f"the weights {weights!r} of {name} were neither downloaded nor read from {cached}"
+    expected = (
+        "a valid file. Connect to the internet once, delete the file if it is damaged, or train "
+        "from random weights with --weights None."
+    )
+    # Errors of urllib and a full disk are OSErrors; a damaged file raises one of the others.
+    with explained(problem, expected, OSError, EOFError, RuntimeError, pickle.UnpicklingError):
         state = available[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
         model.load_state_dict(state)
-        return model
-    # Errors of urllib and a full disk are OSErrors; a damaged file raises one of the others.
-    except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
-        raise RuntimeError(
-            f"the pretrained weights {weights!r} of {name} could be neither downloaded nor read "
-            f"from {cached} ({error}); expected a valid file. Connect to the internet once, delete "
-            "the file if it is damaged, or train from random weights with --weights None."
-        ) from error
+    return model
 
 
 def conv(inputs: int, outputs: int) -> nn.Sequential:

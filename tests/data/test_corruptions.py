@@ -242,8 +242,6 @@ def test_of_files_it_is_of_the_network_s_size_and_reads_none_that_is_in_memory(p
     for path in sod.images.values():
         path.write_bytes(b"")
     assert all(map(torch.equal, before, (image for image, _, _ in corrupted)))
-    with pytest.raises(ValueError, match="empty file"):
-        corrupted.check_files()
 
 
 @pytest.mark.parametrize("name", ["pair3", "paste3"])

@@ -68,12 +68,6 @@ def test_an_image_whose_number_is_below_the_share_is_replaced_and_its_mask_moves
 
 @pytest.mark.fault
 def test_soft_masks_are_refused():
-    """The settings reject them; soft labels of another origin are rejected in the first batch."""
-    images, labels = batch()
-    labels[7, 0, 3, 3] = 0.4
-    for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match="soft masks cannot be corrupted"):
-            prepared(share, images, labels)
     settings = replace(PRESETS["demo"], methods=("bce", "corruption_augmentation"))
     with pytest.raises(ValueError, match="soft_masks is True; expected False with corruption_aug"):
         replace(settings, soft_masks=True)
