@@ -36,9 +36,9 @@ test-notebooks: $(call installed,test)  ## every notebook against its committed 
 	$(PYTHON) -m pytest --nbval $(NOTEBOOKS) --timeout=360 $(IN_PROCESSES)
 
 test-book: BROWSER_TESTS = tests/browser/test_book_in_browser.py
-test-browser: BROWSER_TESTS = tests/browser
-test-book test-browser: $(call installed,book)  ## the book in Chromium, where it is installed; explorers and lab, too
-	$(PYTHON) -m pytest $(BROWSER_TESTS) -rs --timeout=600 -n $(PROCESSES) --dist loadgroup
+stills: BROWSER_TESTS = tests/browser/stills.py
+test-book test-browser stills: $(call installed,book)  ## in Chromium, if installed: test the book, or all; photograph the explorers
+	$(PYTHON) -m pytest $(or $(BROWSER_TESTS),tests/browser) -rs --timeout=600 -n $(PROCESSES) --dist loadgroup
 
 test-lowest: VERSIONS = --python=3.11 --resolution=lowest-direct
 test-newest: VERSIONS = --python=3.13 --resolution=highest
@@ -101,7 +101,7 @@ second-trial: $(call installed,core)  ## a step of docs/second_trial.md: STEP=tu
 		OMP_NUM_THREADS=1 $(PYTHON) benchmarks/second_trial.py "$${STEP:-run}"
 
 weights: $(call installed,test)  ## the shipped weights, the explorers' records and the README's picture
-	for module in recorded recorded.perturbations recorded.epochs live; do \
+	for module in recorded recorded.perturbations recorded.epochs; do \
 		$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.$$module || exit; \
 	done
 	$(PYTHON) benchmarks/readme_picture.py

@@ -72,7 +72,7 @@ def static(notebook: Notebook) -> None:
 
 
 def still(output: Mapping[str, Any]) -> str:
-    """Return the HTML of a widget's picture, or of its text if it has no picture."""
+    """Return the HTML of a widget's photograph, or of its text if it has none."""
     data = output["data"]
     if "image/png" not in data:
         return f"<p>{escape(''.join(data['text/plain']))}</p>"

@@ -102,13 +102,6 @@ class Trace:
         low, high = np.quantile(self.alpha[-1], [0.1, 0.9])
         return float(low), float(high)
 
-    @property
-    def examples(self) -> dict[str, int]:
-        """Images at the 10 %, 50 % and 90 % quantile of the margins: name -> index."""
-        order, last = np.argsort(self.margins), len(self.margins) - 1
-        quantiles = {"small margin": 0.1, "median margin": 0.5, "large margin": 0.9}
-        return {name: int(order[int(share * last)]) for name, share in quantiles.items()}
-
 
 def simulate(
     alphas: AdaptiveAlpha, population: Population = Population(), epochs: int = 30

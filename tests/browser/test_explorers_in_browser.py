@@ -110,6 +110,12 @@ def test_by_touch_on_a_dark_telephone_and_on_paper(opened, serious, name):
     assert page.evaluate(look, "backgroundColor") == "rgb(255, 255, 255)"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_photograph_is_described_by_the_readout_of_today(opened, name):
+    _, place = opened(name, **ON_A_DESK)
+    assert place.get_by_role("status").inner_text() == made(name).alt, "run `make stills`"
+
+
 def test_the_mouse_drags_a_slider_and_picks_a_pixel(opened):
     page, place = opened("label_perturbation.lab", **ON_A_DESK)
     words = place.get_by_role("status")

@@ -15,7 +15,7 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.lessons.label_perturbation import lab_records
+from aslp_lib.course.lessons.label_perturbation import lab
 from aslp_lib.course.lessons.stability.explorer import EPOCHS, POPULATION, Feedback
 from aslp_lib.course.live import outcomes, packed, script
 from aslp_lib.course.recorded import perturbations
@@ -180,9 +180,8 @@ def test_quantiles_and_words(call):
 
 @pytest.mark.parametrize("data", RECORDED)
 def test_bce_at_a_temperature(call, data):
-    parts, temperatures = enumerate(RECORDED[data].picks), (1.0, 2.5, 8.0)
-    for (index, part), temperature in zip(parts, temperatures, strict=True):
-        all_records = lab_records.of_part(data, part, index)
+    parts, temperatures = lab.records(data)["parts"].items(), (1.0, 2.5, 8.0)
+    for (part, all_records), temperature in zip(parts, temperatures, strict=True):
         records = {name: all_records[name] for name in ("logits", "mapLogits")}
         wanted = """(records, temperature) => {
             const found = atTemperature(records, temperature), bins = reliability(found);

@@ -40,7 +40,6 @@ EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
 MARGINS = RNG.normal(5, 2, 30)
-ORDER = np.argsort(MARGINS)
 SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 60 of them foreground
 SURE.table[0, :, 204] = 40, 60
 CALIBRATED = Counts(SURE.table.copy())
@@ -131,10 +130,6 @@ DRAWN = {
     "paid_bills": (({"all": {"BCE": np.sqrt(COSTS)}}, "title"), [np.sqrt(COSTS), [100, 100]]),
     "lists_over_epochs": (([1, 2], {"A": [3.0, 4.0]}, {"chance": 1.0}, "hits", "title"), [
         [[1, 3], [2, 4]], [1, 1],
-    ]),
-    "feedback_loop": ((TRACE, "title"), [
-        BOUND, ALPHA[:, ORDER[14]], 100 * CONFIDENCE, 100 * ACCURACY,
-        np.c_[MARGINS, ALPHA[-1]],
     ]),
     "evidence": (((MARGINS, ALPHA[0]), (MARGINS, ALPHA[1])), [
         np.c_[MARGINS, ALPHA[0]], np.c_[MARGINS, ALPHA[1]],

@@ -5,10 +5,8 @@ A lesson is a notebook, a line of `LESSONS`, and a folder here with the lesson's
 no other lesson uses.
 """
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 
 class Lesson(NamedTuple):
@@ -41,22 +39,3 @@ LESSONS: Mapping[str, Lesson] = {
     "more_classes": Lesson("e5_more_than_two_classes", "More than two classes"),
 }
 """Every lesson by its name, in the order of the course. A notebook's number occurs only here."""
-
-
-def lazily(package: str, **modules: str) -> Callable[[str], Any]:
-    """Make the `__getattr__` of a lesson's package that imports its modules at their first use.
-
-    So a recorded explorer can be imported without torch and matplotlib, which the others need.
-
-    Args:
-        modules: name of the package that another module defines -> that module.
-    """
-
-    def get(name: str) -> Any:
-        place = f"{package}.{modules.get(name, name)}"
-        if name.startswith("_") or find_spec(place) is None:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(place)
-        return getattr(module, name) if name in modules else module
-
-    return get

@@ -14,9 +14,8 @@ widget `NAME` to a module such as `aslp_lib/course/NAME.py`:
    `begin(el)` first: it sets the class for `live.css` and keeps JupyterLab from taking the arrow
    keys. `explorer(context, ...)` does all of this for controls with figures and a readout.
 3. `text` describes the widget in a sentence: it is what is committed, and shown where JavaScript
-   does not run. An `Explorer` also has a `picture` of its first state, whose label is the text. A
-   `RecordedExplorer` reads both, and its state, from files beside the script; it imports neither
-   torch nor matplotlib. `python -m aslp_lib.course.live` makes these files again.
+   does not run. An `Explorer` reads it from `NAME.png`, a photograph of its first state that is
+   described by its readout. `make stills` takes all photographs again.
 4. The book (docs/live_pages.py) makes each output an element with its state as inline JSON. A small
    widget's state is in the output's metadata, and `model.page` is true on a page. The state of an
    `Explorer` is large, so the book makes the explorer again: it must need no arguments.
@@ -25,37 +24,29 @@ Names at the top of a script must differ from those of `live.js`. Give every SVG
 and colours by the variables of `live.css`, which follow light and dark pages.
 """
 
-from __future__ import annotations
-
 import base64
-import io
-import json
-import sys
+import inspect
 import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets
 from PIL import Image
 
-from aslp_lib.files import write
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import top_label
 
 FOLDER = Path(__file__).parent
 STYLE = (FOLDER / "live.css").read_text(encoding="utf-8")
 KEY = "live"
 """Key of an output's metadata under which the book finds the widget and its state."""
-DPI = 135
-"""Resolution of a committed picture."""
+WIDTH = 760
+"""Width of an explorer on its photograph, in CSS pixels."""
 
 
 def packed(values: np.ndarray) -> dict[str, Any]:
@@ -71,8 +62,6 @@ def packed(values: np.ndarray) -> dict[str, Any]:
 
 def outcomes(counts: Counts) -> dict[str, Any]:
     """Return the pixels by confidence, all and correct ones, as `Outcomes` of live.js."""
-    from aslp_lib.metrics.top_label import top_label
-
     table = top_label(counts)
     pixels, correct = table.pixels.tolist(), table.positive.tolist()
     return {"top": counts.grey_levels - 1, "pixels": pixels, "correct": correct}
@@ -120,35 +109,36 @@ class Live(anywidget.AnyWidget):
 class Explorer(Live):
     """Controls with figures and a readout, which show records.
 
-    Attributes:
+    Args:
         records: what the script draws.
         values: value of each control.
+        is_photographed: whether the photograph shows these records and values.
     """
 
     records = traitlets.Dict().tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, records: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    def __init__(
+        self, records: Mapping[str, Any], values: Mapping[str, Any], is_photographed: bool = True
+    ) -> None:
         super().__init__(records=dict(records), values=dict(values))
-        self._png = self._drawn()
+        self._is_photographed = is_photographed
 
-    def picture(self) -> Figure:
-        """Draw the first state; the figure's label describes it."""
-        raise NotImplementedError
-
-    def _drawn(self) -> bytes:
-        from aslp_lib.evaluation.figures.style import to_png
-
-        return to_png(self.picture(), DPI)
+    @property
+    def _photograph(self) -> Path:
+        """File of the photograph, which lies beside the script."""
+        return Path(inspect.getfile(type(self))).with_suffix(".png")
 
     @property
     def alt(self) -> str:
-        """Description of the picture, which its file holds."""
-        return str(Image.open(io.BytesIO(self._png)).info["Description"])  # noqa: TID251
+        """Description of the photograph: the readout."""
+        with Image.open(self._photograph) as photograph:  # noqa: TID251
+            return str(photograph.info["Description"])
 
     @property
     def text(self) -> str:
-        return f"Explorer. {self.alt}"
+        shown = self.alt if self._is_photographed else "It shows other data than its photograph."
+        return f"Explorer. {shown}"
 
     @property
     def page_data(self) -> dict[str, Any]:
@@ -156,37 +146,8 @@ class Explorer(Live):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        png = base64.b64encode(self._png).decode()
-        return data | {"image/png": png}, metadata | {"image/png": {"alt": self.alt}}
-
-
-class RecordedExplorer(Explorer):
-    """An explorer whose first state and picture are read from files beside its script.
-
-    The module NAME_records beside its module NAME makes them by its functions `state` and
-    `picture`.
-    """
-
-    def __init__(self) -> None:
-        state = json.loads(self._beside(".json").read_text(encoding="utf-8"))
-        super().__init__(state["records"], state["values"])
-
-    def picture(self) -> Figure:
-        figure: Figure = import_module(f"{type(self).__module__}_records").picture()
-        return figure
-
-    @classmethod
-    def record(cls) -> None:
-        """Write the files again."""
-        from aslp_lib.evaluation.figures.style import to_png
-
-        made = import_module(f"{cls.__module__}_records")
-        write(cls._beside(".json"), json.dumps(made.state(), separators=(",", ":")) + "\n")
-        write(cls._beside(".png"), to_png(made.picture(), DPI))
-
-    @classmethod
-    def _beside(cls, suffix: str) -> Path:
-        return Path(str(sys.modules[cls.__module__].__file__)).with_suffix(suffix)
-
-    def _drawn(self) -> bytes:
-        return self._beside(".png").read_bytes()
+        if not self._is_photographed:
+            return data, metadata
+        png = base64.b64encode(self._photograph.read_bytes()).decode()
+        shown = {"alt": self.alt, "width": WIDTH}
+        return data | {"image/png": png}, metadata | {"image/png": shown}

@@ -6,13 +6,12 @@ that produced the shipped weights.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.special import expit
 
-from aslp_lib.checks import require
 from aslp_lib.config import Settings
 from aslp_lib.course.recorded import (
     SETTINGS,
@@ -24,7 +23,6 @@ from aslp_lib.course.recorded import (
 )
 from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.metrics import calibration, scores
-from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
@@ -41,23 +39,6 @@ FILE = "epochs.npz"
 SCORES = ("accuracy", "confidence", "ece")
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Scores, reliability diagram and maps of a network on a set after an epoch.
-
-    Args:
-        accuracy, confidence, ece: scores over all pixels, in [0, 1].
-        reliability: the reliability diagram.
-        maps: (images, H, W) foreground probability of the images `PICKS`, in [0, 1].
-    """
-
-    accuracy: float
-    confidence: float
-    ece: float
-    reliability: Reliability
-    maps: np.ndarray
-
-
 def levels(method: str) -> np.ndarray:
     """Return the (epochs, images) alphas of the training images after each of `EPOCHS`.
 
@@ -67,23 +48,6 @@ def levels(method: str) -> np.ndarray:
         ValueError: the method is not one of `METHODS`.
     """
     return read_arrays(FILE)["levels"][position("method", method, METHODS)] * STEP
-
-
-def seen(method: str, epoch: int, part: str = "validation") -> Seen:
-    """Return the recorded predictions of a network for a set after an epoch.
-
-    Raises:
-        ValueError: the method, epoch or set is not in `METHODS`, `EPOCHS` or `PICKS`.
-    """
-    require("epoch", epoch, epoch in EPOCHS, f"an even one up to {EPOCHS[-1]}")
-    method_index, part_index = position("method", method, METHODS), position("set", part, PICKS)
-    index = method_index, EPOCHS.index(epoch), part_index
-    arrays = read_arrays(FILE)
-    accuracy, confidence, ece = arrays["scores"][index].tolist()
-    bins = arrays["bins"][index].astype(np.float64)
-    edges = np.arange(bins.shape[1] + 1) / bins.shape[1]
-    maps = arrays["maps"][index] / (GREYS - 1)
-    return Seen(accuracy, confidence, ece, Reliability(edges, *bins), maps)
 
 
 def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from matplotlib.figure import Figure
+import numpy as np
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION
-from aslp_lib.course.lessons.stability.figures import feedback_loop
 from aslp_lib.course.live import Explorer, packed
-from aslp_lib.course.simulation import Population, Trace, simulate
+from aslp_lib.course.simulation import Population
 
 POPULATION = Population(images=200)
 EPOCHS = 60
@@ -25,19 +24,12 @@ class Feedback(Explorer):
     """Explorer whose controls are rule, dynamics, eta, lambda and beta of a simulated loop."""
 
     def __init__(self) -> None:
-        alphas = AdaptiveAlpha(
-            POPULATION.images,
-            HARD_INVERSION,
-            START["rule"],
-            alpha_step_size=START["step"],
-            constraint_weight=START["weight"],
-            dynamics=START["dynamics"],
-        )
-        self.trace: Trace = simulate(alphas, POPULATION, EPOCHS)
+        alphas = AdaptiveAlpha(POPULATION.images, HARD_INVERSION, START["rule"])
+        margins = POPULATION.margins.numpy()
         records = {
-            "margins": packed(POPULATION.margins.numpy()),
+            "margins": packed(margins),
             "noise": packed(POPULATION.noise(EPOCHS).numpy()),
-            "image": self.trace.examples["median margin"],
+            "image": int(np.argsort(margins)[(len(margins) - 1) // 2]),  # of median margin
             "rate": POPULATION.rate,
             "accuracy": POPULATION.accuracy,
             "cost": POPULATION.cost,
@@ -45,7 +37,3 @@ class Feedback(Explorer):
             "gain": alphas.rule.bound_gain,
         }
         super().__init__(records, START)
-
-    def picture(self) -> Figure:
-        """Plot the first loop: its alphas, accuracy and confidence."""
-        return feedback_loop(self.trace, "MC (model calibration)")

@@ -1,4 +1,4 @@
-"""Figures of perturbation levels: over epochs and margins, of lists, and in a simulated loop."""
+"""Figures of perturbation levels: over epochs and margins, and of lists."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.curves import label_ends
-from aslp_lib.course.figures.panels import Panels, new_panels
+from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.simulation import Trace
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
@@ -135,43 +135,6 @@ def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
     )  # fmt: skip
     figure.set_label(f"Alphas over the margins of the images. {'; '.join(notes)}.")
     return figure
-
-
-@themed
-def feedback_loop(trace: Trace, title: str) -> Figure:
-    """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
-
-    Args:
-        trace: the simulation; the alpha of the image of median margin is drawn.
-        title: name of the rule.
-    """
-    panels, epochs = Panels(10.2), len(trace.alpha)
-    # Few ends of the axis, so that similar settings can be compared.
-    top = next(top for top in (0.1, 0.2, 0.5, 1.0) if top >= trace.alpha.max())
-    epoch = np.arange(1, epochs + 1)
-    time = ("epoch", (0, epochs // 2, epochs))
-    alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
-    left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, f"{title}: one image")
-    left.plot(epoch, trace.bound, color=ink(), linewidth=1, label="bound")
-    left.plot(epoch, trace.alpha[:, trace.examples["median margin"]], color=ASLP, label="alpha")
-    is_high = trace.alpha[-10:].mean() > top / 2
-    left.legend(loc="lower right" if is_high else "upper right")
-    percentages = ("validation, % of pixels", (50, 75, 100))
-    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percentages, "network")
-    middle.plot(epoch, 100 * trace.confidence, color=ASLP, label="confidence")
-    middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
-    middle.legend(loc="lower right")
-    nats = ("margin with plain labels, nats", (-5, 5, 15))
-    right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"all images, epoch {epochs}")
-    right.plot(trace.margins, trace.alpha[-1], ".", color=ASLP, markersize=3)
-    right.axhline(trace.bound[-1], color=ink(), linewidth=1)
-    panels.figure.set_label(
-        f"{title}. The alpha of an image over {epochs} epochs with its bound; in the last 10, a "
-        f"mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
-        f"{100 * trace.confidence[-1]:.0f} % and accuracy {100 * trace.accuracy[-1]:.0f} % at the "
-        "end; the last alphas over the margins of the images."
-    )
-    return panels.figure
 
 
 def _describe_spread(alpha: np.ndarray) -> str:
