@@ -105,11 +105,11 @@ function lossPlot() {
 function errorPlot(rules) {
   const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "dose αβ"];
   const frame = plot("ECE of the test set", x, [[0, 0.1, 0.2, 0.3, 0.4], "ECE"],
-    [["ink", "network"], ["grey dashed", "BCE / T"], ["pink dotted", "where a rule ended"]]);
+    [["ink", "network"], ["grey dashed", "BCE / T"], ["purple dotted", "where a rule ended"]]);
   const draw = (curve, product, network, scaled) => {
     frame.begin(`Network ${percent(network)}, BCE / T ${percent(scaled)}.`);
     for (const [rule, ended] of Object.entries(rules)) {
-      frame.line([[ended, 0], [ended, 0.36]], "pink dotted");
+      frame.line([[ended, 0], [ended, 0.36]], "purple dotted");
       frame.text(ended, 0.37, rule === "aslp_mc" ? "MC" : "gap");
     }
     frame.line([[0, scaled], [0.6, scaled]], "grey dashed");

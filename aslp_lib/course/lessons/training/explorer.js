@@ -4,7 +4,7 @@
 const RULES = [["bce", "BCE"], ["aslp_mc", "MC"], ["aslp_me", "ME"], ["aslp_gap", "measured gap"]];
 const PARTS = ["training images", "validation images"];
 /** Colours of the two displayed training images, as classes and as pixels. */
-const MARKS = ["brown", "pink"], FRAMES = [colour(122, 106, 83), colour(204, 121, 167)];
+const MARKS = ["brown", "green"], FRAMES = [colour(122, 106, 83), colour(0, 158, 115)];
 const NO_ALPHAS = "BCE has no alphas.";
 
 function figure(area, { epochs, size, levels, step, scores, bins, maps: predicted, greys, known, picks }) {
@@ -13,7 +13,7 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
     [["ink dotted", "training accuracy"], ["ink thin", "validation accuracy"],
       ["grey", "validation confidence, BCE"], ["purple", "validation confidence, ASLP"],
       ["over", "overconfident"], ["under", "underconfident"]]);
-  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["brown", "first image"], ["pink", "second image"]];
+  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["brown", "first image"], ["green", "second image"]];
   const paths = plot("alphas of training images", time, alpha, [["grey", "all"], ...pair]);
   const ordered = plot("alphas, sorted", [[1, images / 2, images], "training images"], alpha);
   const reliable = diagram("reliability, validation images");
@@ -63,13 +63,13 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
     const sorted = alphas[now].slice().sort();
     const [low, high] = [0.1, 0.9].map((share) => quantile(sorted, share).toFixed(3));
     const spread = `Mean alpha ${mean(sorted).toFixed(3)}; 10 % and 90 % quantiles ${low} and ${high}`;
-    const [brown, pink] = picks.map((i) => alphas[now][i].toFixed(3));
+    const [brown, green] = picks.map((i) => alphas[now][i].toFixed(3));
     for (const one of [paths, ordered]) one.begin(rule === "bce" ? NO_ALPHAS : `${spread}.`);
     if (rule === "bce") ordered.text(images / 2, 0.2, NO_ALPHAS);
     else drawAlphas(past, alphas);
     paths.line([[epoch, 0], [epoch, 0.4]], "grey thin dashed");
     drawMaps(`${name}, epoch ${epoch}.`, run, now);
-    const last = `${spread}; alphas of the two training images ${brown} (brown) and ${pink} (pink).`;
+    const last = `${spread}; alphas of the two training images ${brown} (brown) and ${green} (green).`;
     return `${name}, epoch ${epoch}: ${text}. ${rule === "bce" ? NO_ALPHAS : last}`;
   };
 }
