@@ -110,11 +110,16 @@ def _curves(methods: Mapping[str, Any]) -> Iterable[tuple[str, Any, style.Look, 
 
 
 def _legend(figure: Figure, axis: Axes) -> None:
-    """Draw the legend of the methods below the axes, where it hides no curve."""
+    """Draw the legend of the methods below the axes, where it hides no curve.
+
+    The figure becomes higher by the lines of the legend.
+    """
     handles, labels = axis.get_legend_handles_labels()
     # A character takes 0.08 inches; the sample of the line and its margins take 0.7 inches.
     widest = 0.7 + 0.08 * max(min(len(label), WIDEST) for label in labels)
-    style.draw_legend(figure, handles, labels, widest, handlelength=3.5)
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / widest)))
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=3.5)
 
 
 @style.themed

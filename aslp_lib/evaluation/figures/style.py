@@ -16,7 +16,7 @@ import io
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -63,8 +61,6 @@ PRINT_DPI = 300
 """Resolution of a figure for a paper, and of the photographs in it."""
 PAGE_DPI = 96
 """Resolution in which HTML states the width of an image."""
-LEGEND_COLUMN = 1.6
-"""Width in inches of a column of the legend, for labels of a few words."""
 
 
 _DARK: ContextVar[bool] = ContextVar("dark", default=False)
@@ -269,40 +265,3 @@ def new_figure(width: float, height: float, *titles: str | None) -> Figure:
     if title := ", ".join(filter(None, titles)):
         figure.suptitle(plain(title, int(11 * width)))
     return figure
-
-
-def legend_below(figure: Figure, axis: Axes) -> None:
-    """Draw a legend of the labels of `axis` below all axes, where it hides nothing.
-
-    >>> figure = Figure()
-    >>> axis = figure.subplots()
-    >>> curve = axis.plot([0, 1], label="diagonal")
-    >>> legend_below(figure, axis)
-    >>> [text.get_text() for text in figure.legends[0].get_texts()]
-    ['diagonal']
-    """
-    draw_legend(figure, *axis.get_legend_handles_labels(), LEGEND_COLUMN)
-
-
-def draw_legend(
-    figure: Figure, handles: Sequence[Artist], labels: Sequence[str], width: float, **more: float
-) -> None:
-    """Draw a legend below all axes and make the figure higher by as much.
-
-    >>> from matplotlib.lines import Line2D
-    >>> figure = Figure(figsize=(4, 2))
-    >>> draw_legend(figure, [Line2D([], []), Line2D([], [])], ["BCE", "ASLP"], width=2)
-    >>> print(f"{figure.get_figheight():.1f}")  # both labels fit into one line of 0.2 inches
-    2.2
-
-    Args:
-        figure: the figure.
-        handles: artists that the legend shows.
-        labels: label of each artist.
-        width: width of a column in inches; as many columns as fit are used.
-        more: further arguments of `Figure.legend`.
-    """
-    columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
-    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
-    options: Any = {"loc": "outside lower center", "ncols": columns, **more}
-    figure.legend(handles, labels, **options)
