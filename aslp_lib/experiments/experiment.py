@@ -5,9 +5,7 @@ be resumed and extended. All sets, including the validation set, are scored from
 images' own sizes. The maps are counted when they are predicted, and not stored.
 """
 
-import json
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -20,7 +18,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.checks import explained, require, require_name
+from aslp_lib.checks import require, require_name
 from aslp_lib.config import SHAPES, Settings
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -29,7 +27,7 @@ from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.notes import facts
 from aslp_lib.experiments import records
-from aslp_lib.files import check_output, locked, write
+from aslp_lib.files import check_output, locked
 from aslp_lib.maps.count import count_class_map
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHODS, Hyperparameters
@@ -373,13 +371,8 @@ def _records(
     settings = run.settings
     (method,) = settings.methods
     folder = run.method(method)
-    clock = folder.path / "seconds.json"  # only of a run that was not interrupted
     if not folder.weights.exists():
-        whole, start = not folder.checkpoint.exists(), time.perf_counter()
         train(settings, data, method, folder, progress=progress)
-        if whole:
-            write(clock, json.dumps(time.perf_counter() - start))
-    seconds = _read_seconds(clock)
     network = load_network(settings, method, folder.weights)
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), method, folder)
@@ -394,7 +387,7 @@ def _records(
         scored = _scored(network, part, settings, {records.NONE: None, **fitted})
         for kind, fields in scored.items():
             identity = {"recalibration": kind, "set": name, **of_run}
-            rows[kind, name] = {**identity, **fields, "seconds": seconds, **alphas}
+            rows[kind, name] = {**identity, **fields, **alphas}
     return rows
 
 
@@ -438,18 +431,3 @@ def _scored(
         }
         rows[kind]["images"] = len(counts)
     return rows
-
-
-def _read_seconds(path: Path) -> float:
-    """Read the duration of a run, in seconds; NaN if it was interrupted.
-
-    Raises:
-        ValueError: the file does not hold a duration.
-    """
-    if not path.exists():
-        return math.nan
-    problem = f"{path} does not hold the seconds of a training"
-    with explained(problem, "a number. Remove the file."):
-        seconds = round(float(json.loads(path.read_text(encoding="utf-8"))), 2)
-        require("it", seconds, 0 <= seconds < math.inf, "a number of at least 0")
-        return seconds

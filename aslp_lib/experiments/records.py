@@ -4,8 +4,7 @@ A record is a row: the scores of one run on one set, with or without a recalibra
 are
 
 - `method`; `options`, its hyperparameters, as a dict; `recalibration`, or "none"; `seed`; `set`;
-- the scores of `NAMES` and `ESTIMATORS` (NaN where one is not defined), `images`, and `seconds` of
-  the training (NaN if it was interrupted and resumed);
+- the scores of `NAMES` and `ESTIMATORS` (NaN where one is not defined), and `images`;
 - where they are known, the scores of `OPTIONAL`; `posterior_error`, the mean squared
   difference from the true posterior; `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of
   95 % intervals over images; the facts of `evaluation.notes`; and `alpha_mean`, `alpha_p10` and
@@ -13,7 +12,6 @@ are
 """
 
 import json
-import math
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -49,7 +47,7 @@ IDENTITY = ["method", "options", "recalibration", "seed", "set"]
 """Columns that identify a record in a file."""
 DROPPED = "density"
 """Recalibration of earlier versions, whose records are left out."""
-REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
+REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images")
 """Columns that every file has."""
 COUNTS = ("seed", "images")
 """Columns of integers, which are always defined."""
@@ -61,7 +59,6 @@ LIMITS = {
     "images": (1, LARGEST_INTEGER),
     "units": (1, LARGEST_INTEGER),
     "classes": (2, IGNORED),
-    "seconds": (0, math.inf),
     "temperature": (LOWEST, HIGHEST),
 }
 """Column -> smallest and largest number. All other numbers of a record lie in [0, 1]."""
@@ -83,7 +80,7 @@ def save(
     >>> from tempfile import TemporaryDirectory
     >>> scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
     >>> record = {"method": "bce", "options": {}, "recalibration": "none", "seed": 0, "set": "test"}
-    >>> records = pd.DataFrame([{**record, **scores, "images": 4, "seconds": float("nan")}])
+    >>> records = pd.DataFrame([{**record, **scores, "images": 4}])
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "records.json"
     ...     save(file, records, Settings(), seeds=1)

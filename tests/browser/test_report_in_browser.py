@@ -40,7 +40,7 @@ def pages(tmp_path_factory):
     write_page(folder / "score.html", page)
     rows = [
         {"method": method, "options": {}, "recalibration": "none", "seed": seed, "set": name}
-        | {"images": 9, "seconds": None, **{key: rng.random() for key in (*NAMES, *ESTIMATORS)}}
+        | {"images": 9, **{key: rng.random() for key in (*NAMES, *ESTIMATORS)}}
         for method in ("bce", "aslp_mc", "focal")
         for seed in range(3)
         for name in ("validation", "test", "shifted")

@@ -20,7 +20,7 @@ def records(method, ece, nll):
     """Records of one method on one set, one for each seed."""
     rows = pd.DataFrame({**dict.fromkeys((*NAMES, *ESTIMATORS), 0.5), "ece": ece, "nll": nll})
     keys = {"method": method, "options": [{}] * 3, "recalibration": "none", "set": "test"}
-    return rows.assign(**keys, images=4, seconds=None, seed=range(3))
+    return rows.assign(**keys, images=4, seed=range(3))
 
 
 BCE = records("bce", [0.10, 0.11, 0.12], [0.5, 0.5, 0.5])
