@@ -13,8 +13,8 @@ from harness import facts, publish
 from tqdm import trange
 
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.bootstrap import error_bounds
+from aslp_lib.metrics import SCORES, calibration
+from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 
@@ -57,7 +57,7 @@ def measure() -> dict:
                     diagram = calibration.reliability(counts)
                     chance = diagram.share @ np.abs(diagram.gap - gaps)
                     values.append([calibration.ece(counts), chance, noise_floor(counts)])
-                    ends.append(error_bounds(counts)["ece"])
+                    ends.append(Resamples(counts).bounds(SCORES["ece"]))
                 names, means = ("ece", "chance", "floor"), np.mean(values, axis=0)
                 row = {"predictor": predictor, "units": number, "kind": kind}
                 row |= zip(names, means, strict=True)

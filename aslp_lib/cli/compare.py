@@ -13,7 +13,7 @@ from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Configured
 from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
-from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
+from aslp_lib.experiments.records import score_names
 from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.metrics import CLASS_SCORES, SCORES
 
@@ -55,9 +55,7 @@ class Compare(Configured):
             value = getattr(self.settings, name)
             require(name, value, value == 0, "0. Give --seeds, the number of seeds.")
         require("--processes", self.processes, self.processes >= 1, "at least 1.")
-        known = CLASS_SCORES if self.settings.classes else SCORES
-        recorded = [name for name in (*NAMES, *ESTIMATORS, *OPTIONAL) if name in known]
-        self.paper.check(recorded)
+        self.paper.check(score_names(CLASS_SCORES if self.settings.classes else SCORES))
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(self.settings, data)

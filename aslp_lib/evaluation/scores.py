@@ -140,7 +140,7 @@ class Evaluation:
         Undefined scores have none, and neither has a set of a single image or group.
         """
         arrays = {}
-        for name, method in tqdm(self.pairs, desc="intervals", leave=False):
+        for name, method in tqdm(self.pairs, desc="intervals", leave=False, delay=1):
             counts, row = self.counts[name][method], self.scores[name][method]
             resamples = Resamples(counts) if counts.independent > 1 else None
             arrays[name, method] = {

@@ -25,15 +25,12 @@ from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.image_set import DataSplits, ImageSet
 from aslp_lib.data.shapes import SHIFTS, graded
-from aslp_lib.evaluation.notes import facts
+from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.experiments import records
 from aslp_lib.files import check_output, locked
 from aslp_lib.maps.count import count_class_map
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHODS, Hyperparameters
-from aslp_lib.metrics import scores, scores_of
-from aslp_lib.metrics.bootstrap import error_bounds
-from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, load_recalibrations, predicted_maps
@@ -400,34 +397,30 @@ def _scored(
     """Return the scores of a set, with their intervals and the number of images, by recalibration.
 
     The posterior error is the mean over images of the mean squared difference from the true
-    posterior over pixels.
+    posterior over pixels. Corrupted sets have no intervals.
     """
     posterior = getattr(dataset, "posterior", None)
-    parts: dict[str, list[AnyCounts]] = {kind: [] for kind in changes}
+    parts: dict[str, list[Any]] = {kind: [] for kind in changes}
+    errors: dict[str, list[float]] = {kind: [] for kind in changes}
     count: Callable[..., AnyCounts] = count_class_map if dataset.classes else Counts.from_map
-    errors = dict.fromkeys(changes, 0.0)
     for index, maps in predicted_maps(network, dataset, settings, changes):
         mask = dataset.mask(index)
         for kind, prediction in maps.items():
             parts[kind].append(count(prediction, mask, dataset.ignored))
             if posterior is not None:
-                errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
+                errors[kind].append(float(np.mean((prediction / 255 - posterior[index]) ** 2)))
+    counts = {
+        kind: type(images[0]).of_images(images, groups=dataset.groups)
+        for kind, images in parts.items()
+    }
+    bounded = () if isinstance(dataset, Corrupted) else records.BOUNDED
+    evaluation = Evaluation({dataset.name: counts}, names=bounded)
     rows = {}
-    for kind, images in parts.items():
-        of_kind: Any = type(images[0])
-        counts = of_kind.of_images(images, groups=dataset.groups)
-        asked = (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL)
-        names = [name for name in asked if name in scores_of(counts)]
-        values = dict.fromkeys(records.NAMES, math.nan)  # which every record has
-        values |= scores(counts, BINS, names) | facts(counts)
+    for row in evaluation.rows(records.score_names(evaluation.known)):
+        kind = str(row.pop("method"))
+        values: dict[str, Any] = row | evaluation.facts[dataset.name, kind]
+        del values["set"]
         if posterior is not None:
-            values["posterior_error"] = errors[kind] / len(counts)
-        if not isinstance(dataset, Corrupted) and counts.independent > 1:
-            for name, (low, high) in error_bounds(counts).items():
-                values |= {f"{name}_low": low, f"{name}_high": high}
-        rows[kind] = {
-            name: round(float(value), 6) if np.isfinite(value) else math.nan
-            for name, value in values.items()
-        }
-        rows[kind]["images"] = len(counts)
+            values["posterior_error"] = np.mean(errors[kind])
+        rows[kind] = {k: math.nan if v is None else round(v, 6) for k, v in values.items()}
     return rows

@@ -4,11 +4,12 @@ A record is a row: the scores of one run on one set, with or without a recalibra
 are
 
 - `method`; `options`, its hyperparameters, as a dict; `recalibration`, or "none"; `seed`; `set`;
-- the scores of `NAMES` and `ESTIMATORS` (NaN where one is not defined), and `images`;
-- where they are known, the scores of `OPTIONAL`; `posterior_error`, the mean squared
-  difference from the true posterior; `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of
-  95 % intervals over images; the facts of `evaluation.notes`; and `alpha_mean`, `alpha_p10` and
-  `alpha_p90`, the mean and the deciles of the perturbation levels at the end of the training.
+- the scores of `score_names` (NaN where one is not defined, or not in a record of an earlier
+  version), and `images`;
+- where they are known, `posterior_error`, the mean squared difference from the true posterior;
+  `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of 95 % intervals over images; the facts
+  of `evaluation.notes`; and `alpha_mean`, `alpha_p10` and `alpha_p90`, the mean and the deciles of
+  the perturbation levels at the end of the training.
 """
 
 import json
@@ -31,12 +32,8 @@ from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS
 
-NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
-"""Names of the scores in a record."""
-ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
-"""Names of other estimators of the calibration error in a record."""
-OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc", "class_ece", "class_ece_floor", "mean_iou")
-"""Names of scores that records of earlier versions lack, or those of another number of classes."""
+BOUNDED = ("ece", "oe", "class_ece")
+"""Names of the scores whose intervals over images are in a record."""
 WRITTEN = "a file that compare wrote. Restore it, or remove it, and compare will make it again."
 """What is expected of a file of records, for messages."""
 LABELS = {k: kind.label for k, kind in {**CLASS_RECALIBRATIONS, **RECALIBRATIONS}.items()}
@@ -47,7 +44,7 @@ IDENTITY = ["method", "options", "recalibration", "seed", "set"]
 """Columns that identify a record in a file."""
 DROPPED = "density"
 """Recalibration of earlier versions, whose records are left out."""
-REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images")
+REQUIRED = (*IDENTITY, "images")
 """Columns that every file has."""
 COUNTS = ("seed", "images")
 """Columns of integers, which are always defined."""
@@ -72,15 +69,26 @@ COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 """Settings that may differ between the records of a file."""
 
 
+def score_names(known: Iterable[str]) -> list[str]:
+    """Return the names of the scores in a record: all but weighted F, which takes too long.
+
+    >>> score_names(["ece", "weighted_f"])
+    ['ece']
+
+    Args:
+        known: names of the scores of two classes or of K.
+    """
+    return [name for name in known if name != "weighted_f"]
+
+
 def save(
     path: Path, records: pd.DataFrame, settings: Settings, seeds: int, data: Data | None = None
 ) -> None:
     """Write records to a JSON file, one per line, with the settings and data they were made with.
 
     >>> from tempfile import TemporaryDirectory
-    >>> scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
     >>> record = {"method": "bce", "options": {}, "recalibration": "none", "seed": 0, "set": "test"}
-    >>> records = pd.DataFrame([{**record, **scores, "images": 4}])
+    >>> records = pd.DataFrame([{**record, "ece": 0.1, "images": 4}])
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "records.json"
     ...     save(file, records, Settings(), seeds=1)

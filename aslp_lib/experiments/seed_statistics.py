@@ -10,12 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from aslp_lib.experiments.records import ESTIMATORS
 from aslp_lib.metrics.bootstrap import Interval
 
 SIGNIFICANCE = 0.05
 """Significance level of the tests, and one minus the coverage of the intervals."""
-RANKED = ("ece", *ESTIMATORS, "oe", "brier", "nll")
+RANKED = (
+    "ece", "ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce", "oe", "brier",
+    "nll",
+)  # fmt: skip
 """Scores whose ranking is compared with that of the posterior error. Lower values are better."""
 
 Verdict = Literal["better", "worse", "resolved", "too small to matter", "not resolved"]

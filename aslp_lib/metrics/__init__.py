@@ -21,7 +21,7 @@ _CALIBRATION = (
     _floor("ece_floor", noise_floor, "noise floor", visibility=MAIN),
     _binned_error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass"),
     _binned_error("ece_debiased", calibration.ece_debiased, "ECE, debiased"),
-    _binned_error("oe", calibration.oe, "OE", visibility=TABLES),
+    _error("oe", OfBins(calibration.oe_of_bins, of="prediction"), "OE", visibility=TABLES),
     _binned_error("mce", calibration.mce, "MCE"),
     _error("ece_sweep", calibration.ece_sweep, "ECE, sweep"),
     _error("smooth_ece", smooth.smooth_ece, "smooth ECE"),

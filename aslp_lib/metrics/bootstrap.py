@@ -23,7 +23,6 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability, image_bins
 from aslp_lib.metrics.classes import ClassCounts
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.noise_floor import ece_bounds
 from aslp_lib.metrics.score import ImageMean, OfBins, Score, ScoreFunction
 from aslp_lib.metrics.top_label import Of
 
@@ -84,7 +83,7 @@ def interval(
     """Compute a score and its percentile interval.
 
     Percentile intervals of an ECE near its noise floor do not contain the true error; use
-    `error_bounds`, or `Resamples.bounds`.
+    `Resamples.bounds`.
 
     >>> from aslp_lib.metrics import calibration
     >>> mask = np.uint8([[1, 0]])
@@ -185,36 +184,6 @@ def reliability_tables(
             table = replace(table, low=low, high=high)
         tables[label] = table
     return tables
-
-
-def error_bounds(counts: Counts | ClassCounts, bins: int = BINS) -> dict[str, tuple[float, float]]:
-    """Compute the 95 % intervals of ECE and OE, about ten times faster than `interval`.
-
-    That of the ECE accounts for its noise floor (`noise_floor.ece_bounds`); that of the OE is a
-    percentile interval. The function resamples sums over bins instead of the counts of grey levels,
-    so that thousands of calls are affordable.
-
-    >>> mask = np.uint8([[1, 0]])
-    >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
-    >>> error_bounds(counts)  # confidence 1; accuracy 1, 0.75 or 0.5
-    {'ece': (0.0, 0.5), 'oe': (0.0, 0.5)}
-
-    Returns:
-        Lower and upper 95 % bound of "ece" and "oe", and of "class_ece" for K classes, from 1,000
-        resamples with seed 0.
-
-    Raises:
-        ValueError: see `interval` and `calibration.check_bins`.
-    """
-    draws, images = Resamples(counts).draws, image_bins(counts, bins)
-    pixels, confidence, positive = (draws @ sums for sums in images)
-    excess, total = confidence - positive, pixels.sum(axis=1)
-    mean_confidence = confidence / np.where(pixels > 0, pixels, 1)
-    oe = (mean_confidence * np.maximum(excess, 0)).sum(axis=1) / total
-    ends = {"ece": ece_bounds(images, draws), "oe": middle(oe)}
-    if isinstance(counts, ClassCounts):
-        ends["class_ece"] = ece_bounds(image_bins(counts, bins, "classes"), draws)
-    return ends
 
 
 class Resamples:

@@ -275,9 +275,14 @@ def oe(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     >>> print(f"{oe(counts):.2f}")  # 0.5 * 0.8 * (0.8 - 0.5)
     0.12
     """
-    diagram = reliability(counts, bins, of)
-    weight = diagram.share * np.nan_to_num(diagram.confidence)
-    return float(np.sum(weight * np.maximum(diagram.gap, 0)))
+    return float(oe_of_bins(image_bins(counts.as_one_image(), bins, of))[0])
+
+
+def oe_of_bins(sums: ImageBins) -> np.ndarray:
+    """Compute the overconfidence error from sums over bins (..., bins), for all leading axes."""
+    confidence = sums.confidence / np.where(sums.pixels > 0, sums.pixels, 1)
+    over: np.ndarray = (confidence * np.maximum(sums.confidence - sums.positive, 0)).sum(axis=-1)
+    return over / sums.pixels.sum(axis=-1)
 
 
 def mce(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:

@@ -10,8 +10,8 @@ from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.pages import write_page
 from aslp_lib.evaluation.report import comparison_page, folders_table, next_steps
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.experiments.records import ESTIMATORS, NAMES
 from aslp_lib.experiments.report import experiment_page
+from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def pages(tmp_path_factory):
     write_page(folder / "score.html", page)
     rows = [
         {"method": method, "options": {}, "recalibration": "none", "seed": seed, "set": name}
-        | {"images": 9, **{key: rng.random() for key in (*NAMES, *ESTIMATORS)}}
+        | {"images": 9, **{key: rng.random() for key in SCORES}}
         for method in ("bce", "aslp_mc", "focal")
         for seed in range(3)
         for name in ("validation", "test", "shifted")

@@ -29,7 +29,8 @@ from aslp_lib.experiments.records import keyed, read, save
 from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import bootstrap, scores
+from aslp_lib.metrics import SCORES, scores
+from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, predict
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -66,7 +67,8 @@ def scored(run, recalibration, part, maps):
     counts = count_maps(maps, part, ReadOptions(weighted_f=False))
     names = ("ece", "ece_floor", "brier", "ks", "max_f")
     expected = scores(counts, names=names) | facts(counts) | {"images": len(counts)}
-    for name, ends in bootstrap.error_bounds(counts).items():
+    for name in ("ece", "oe"):
+        ends = Resamples(counts).bounds(SCORES[name])
         low, high = (np.nan, np.nan) if isinstance(part, Corrupted) else ends
         expected |= {f"{name}_low": low, f"{name}_high": high}
     posterior = getattr(part, "posterior", None)

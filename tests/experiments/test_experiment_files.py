@@ -12,7 +12,8 @@ from pandas.testing import assert_frame_equal
 from aslp_lib.config import PRESETS
 from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, collect
-from aslp_lib.experiments.records import ESTIMATORS, NAMES, read, read_data, save
+from aslp_lib.experiments.records import read, read_data, save
+from aslp_lib.metrics import SCORES
 
 SETTINGS = replace(PRESETS["demo"], size=16, limit=6, device="cpu", methods=("bce",))
 
@@ -24,7 +25,7 @@ def recorded(monkeypatch):
 
     def record(asked, configuration, training, known, **_):
         trained.append(training.seed)
-        scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
+        scores = dict.fromkeys(SCORES, 0.1)
         own = {"method": "bce", "options": {}, "recalibration": "none", "seed": training.seed}
         own |= {**scores, "images": 1}
         sets = asked.sets(training, training.load_data())

@@ -8,6 +8,7 @@ import pytest
 
 from aslp_lib.config import Settings
 from aslp_lib.experiments import records
+from aslp_lib.metrics import SCORES
 
 
 def record(method, recalibration, seed, name, ece, **options):
@@ -56,7 +57,7 @@ def test_none_or_several_of_a_seed_are_refused(method, words):
 
 WHOLE = {
     **record("focal", "temperature_scaling", 0, "test", 0.1, gamma=2.0),
-    **dict.fromkeys((*records.NAMES, *records.ESTIMATORS), 0.1),
+    **dict.fromkeys(SCORES, 0.1),
     **{"max_f": None, "ece_low": 0.05, "ece_high": 0.15, "images": 5},
 }
 
@@ -75,8 +76,8 @@ def test_files_that_hold_no_records(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"all\.json"):
             records.read(path)
-    path.write_text(written(path, {}).read_text().replace('"nll"', '"other"'))
-    with pytest.raises(ValueError, match="the column nll is missing"):
+    path.write_text(written(path, {}).read_text().replace('"images"', '"other"'))
+    with pytest.raises(ValueError, match="the column images is missing"):
         records.read(path)
 
 

@@ -7,7 +7,6 @@ import pytest
 from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.pages import write_page
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
-from aslp_lib.experiments.records import ESTIMATORS, NAMES
 from aslp_lib.experiments.report import experiment_page
 from aslp_lib.experiments.seed_statistics import difference, student_interval
 from aslp_lib.experiments.tables import SMALLEST
@@ -18,7 +17,7 @@ ECE, NLL = SCORES["ece"], SCORES["nll"]
 
 def records(method, ece, nll):
     """Records of one method on one set, one for each seed."""
-    rows = pd.DataFrame({**dict.fromkeys((*NAMES, *ESTIMATORS), 0.5), "ece": ece, "nll": nll})
+    rows = pd.DataFrame({**dict.fromkeys(SCORES, 0.5), "ece": ece, "nll": nll})
     keys = {"method": method, "options": [{}] * 3, "recalibration": "none", "set": "test"}
     return rows.assign(**keys, images=4, seed=range(3))
 

@@ -8,7 +8,6 @@ from aslp_lib.metrics import CLASS_SCORES, SCORES, bootstrap, calibration, salie
 from aslp_lib.metrics.bootstrap import (
     Resamples,
     difference,
-    error_bounds,
     interval,
     reliability_tables,
 )
@@ -132,14 +131,20 @@ def test_bad_arguments(message, sets, options):
         (interval if len(sets) == 1 else difference)(*sets, calibration.ece, **options)
 
 
-def test_error_bounds_are_the_bounds_of_ece_and_oe():
+def oe_of_diagram(counts):
+    """The OE by its definition, from the reliability diagram of pooled counts."""
+    diagram = calibration.reliability(counts)
+    return np.nansum(diagram.share * diagram.confidence * np.maximum(diagram.gap, 0))
+
+
+def test_the_bounds_of_the_oe_are_those_of_pooled_counts():
     many = Counts(np.random.default_rng(5).integers(0, 50, (12, 2, 256)))
     few = Counts(many.table * (np.arange(256) > 250))  # four bins without a pixel
     one = Counts(np.zeros((2, 2, 256), np.int64))
     one.table[[0, 1], 0, [200, 250]] = 1  # bins of a single pixel
     tiny = Counts(1e-4 * few.table)  # expected numbers, below one pixel a bin
     for counts in (many, few, one, tiny, class_counts(0)):
-        found, oe = error_bounds(counts), interval(counts, calibration.oe)
-        assert found.pop("oe") == pytest.approx((oe.low, oe.high), rel=1e-9)
-        for name, ends in found.items():
-            assert ends == Resamples(counts).bounds(CLASS_SCORES[name])
+        oe = interval(counts, oe_of_diagram)
+        assert calibration.oe(counts) == pytest.approx(oe.value, rel=1e-9)
+        bounds = Resamples(counts).bounds(CLASS_SCORES["oe"])
+        assert bounds == pytest.approx((oe.low, oe.high), rel=1e-9)

@@ -10,7 +10,7 @@ import torch
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics import SCORES, calibration
-from aslp_lib.metrics.bootstrap import error_bounds, interval
+from aslp_lib.metrics.bootstrap import Resamples, interval
 from aslp_lib.metrics.calibration import ImageBins, ece_of_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
@@ -77,9 +77,9 @@ def test_a_divided_image_whose_parts_are_one_group_counts_as_the_image():
     parts = Counts(whole.table[groups]).with_columns(groups=groups)
     assert noise_floor(parts) == pytest.approx(noise_floor(whole), rel=1e-12)
     assert noise_floor(Counts(parts.table)) < 0.8 * noise_floor(whole)
-    ours, theirs = error_bounds(parts), error_bounds(whole)
     for name in ("ece", "oe"):
-        assert ours[name] == pytest.approx(theirs[name], rel=1e-9)
+        ours, theirs = (Resamples(counts).bounds(SCORES[name]) for counts in (parts, whole))
+        assert ours == pytest.approx(theirs, rel=1e-9)
     for score in (calibration.nll, SCORES["mae"].function):
         ours, theirs = interval(parts, score), interval(whole, score)
         assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), rel=1e-9)
@@ -95,7 +95,7 @@ def test_errors_far_above_the_floor_have_the_percentile_interval():
         counts = Counts(table)
         percentiles = interval(counts, calibration.ece)
         expected = pytest.approx((percentiles.low, percentiles.high), rel=1e-6)
-        assert error_bounds(counts)["ece"] == expected
+        assert Resamples(counts).bounds(SCORES["ece"]) == expected
         assert percentiles.value > 10 * noise_floor(counts)
     assert noise_floor(counts) == pytest.approx(0, abs=1e-12)
     assert percentiles.low == pytest.approx(percentiles.high)
