@@ -32,7 +32,7 @@ from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect
-from aslp_lib.experiments.records import NONE, by_label, of_method, one_per_seed, read, select
+from aslp_lib.experiments.records import NONE, by_label, of_method, one_per_seed, read
 from aslp_lib.experiments.seed_statistics import (
     difference,
     rank_correlation_with_posterior_error,
@@ -277,7 +277,7 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
     records, best = read(folder / FILES[preset]), chosen(read(folder / GRID_FILE))
     rows = pd.concat(
         [
-            select(records, {method: best[method].options}, [kind])
+            of_method(records[records.recalibration == kind], method, best[method].options)
             for method, kind in SUMMARY
             if method in best
         ]

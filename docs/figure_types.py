@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from docutils import nodes
 from matplotlib.figure import Figure
 from sphinx.util.docutils import SphinxDirective
@@ -18,7 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 from aslp_lib.course import recorded
 from aslp_lib.evaluation import figures
 from aslp_lib.experiments import figures as seed_figures
-from aslp_lib.experiments.records import NONE, by_label, read, select
+from aslp_lib.experiments.records import NONE, by_label, of_method, read
 from aslp_lib.experiments.seed_statistics import difference
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import SCORES
@@ -39,7 +40,11 @@ def _run() -> dict[str, Any]:
     test = recorded.SETTINGS.load_data().tests["test"]
     networks = {METHOD_LABELS[method]: recorded.load(method) for method in recorded.METHODS}
     records = read(ROOT / "benchmarks" / "results" / "comparison_shapes.json")
-    chosen = select(records, dict(METHODS), [NONE, "temperature_scaling"])
+    chosen = pd.concat(
+        of_method(records[records.recalibration == kind], method, options)
+        for method, options in METHODS.items()
+        for kind in (NONE, "temperature_scaling")
+    )
     return {
         "counts": {k: validate(net, test, recorded.SETTINGS) for k, net in networks.items()},
         "test": test,

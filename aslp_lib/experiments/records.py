@@ -24,12 +24,10 @@ from typing import Any
 
 import pandas as pd
 
-from aslp_lib.checks import LARGEST_INTEGER, explained, fits, json_object, require
+from aslp_lib.checks import explained, json_object, require_name
 from aslp_lib.config import Settings
 from aslp_lib.files import write
-from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods import METHOD_LABELS, METHODS
-from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS
 
 BOUNDED = ("ece", "oe", "class_ece")
@@ -42,23 +40,6 @@ NONE = "none"
 """Recalibration of a network as trained."""
 IDENTITY = ["method", "options", "recalibration", "seed", "set"]
 """Columns that identify a record in a file."""
-DROPPED = "density"
-"""Recalibration of earlier versions, whose records are left out."""
-REQUIRED = (*IDENTITY, "images")
-"""Columns that every file has."""
-COUNTS = ("seed", "images")
-"""Columns of integers, which are always defined."""
-LIMITS = {
-    "gap": (-1, 1),
-    "brier": (0, 2),  # of K classes
-    "nll": (0, 1000),  # the smallest positive probability in float64 has an NLL of 745 nats
-    "seed": (0, LARGEST_INTEGER),
-    "images": (1, LARGEST_INTEGER),
-    "units": (1, LARGEST_INTEGER),
-    "classes": (2, IGNORED),
-    "temperature": (LOWEST, HIGHEST),
-}
-"""Column -> smallest and largest number. All other numbers of a record lie in [0, 1]."""
 
 Data = Mapping[tuple[int | None, str], Mapping[str, str]]
 """Fingerprints of the images and masks that records were made from: (data seed, name of the set) ->
@@ -137,23 +118,16 @@ def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
             other settings; the message names the file and what is wrong.
     """
     content = _content(path)
-    with explained(f"{path} holds no records", WRITTEN):
-        records = pd.DataFrame(content["records"], dtype=object)  # keeps 1, 1.0 and true apart
-        if missing := [name for name in REQUIRED if name not in records]:
-            raise ValueError(f"the column {missing[0]} is missing")
-        records = records[records.recalibration != DROPPED].reset_index(drop=True)
-        numbers = records.columns.difference(["method", "options", "recalibration", "set"])
-        check_numbers(records, numbers)
-        kinds = {name: int if name in COUNTS else float for name in numbers}
-        records = records.astype(kinds).infer_objects()
-        for column, known in (("method", METHODS), ("recalibration", (NONE, *LABELS))):
-            if unknown := set(map(str, records[column])) - {*known}:
-                raise ValueError(f"the {column} {min(unknown)!r} is unknown")
-        if not records.options.map(lambda options: isinstance(options, dict)).all():
-            raise ValueError("the options of a record are no object")
-        if (twice := keyed(records).duplicated()).any():
-            record = records[twice].iloc[0]
-            raise ValueError(f"{record.method}, seed {record.seed}, {record['set']} occurs twice")
+    with explained(f"{path} holds no records", WRITTEN, OverflowError):
+        records = pd.DataFrame(content["records"])
+        texts = ["method", "options", "recalibration", "set"]
+        kinds = dict.fromkeys(records.columns.difference(texts), float)
+        records = records.astype(kinds | {"seed": int, "images": int})
+        for method, kind in {*zip(records["method"], records["recalibration"], strict=True)}:
+            require_name("a method", method, METHODS)
+            require_name("a recalibration", kind, (NONE, *LABELS))
+        if keyed(records).duplicated().any():
+            raise ValueError("a record occurs twice")
     if settings is not None:
         current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
         check_settings(path, current, asdict(content["settings"]), "--out or --results")
@@ -170,35 +144,11 @@ def read_data(path: Path) -> Data:
     return _content(path)["data"]
 
 
-def check_numbers(records: pd.DataFrame, names: Iterable[str]) -> None:
-    """Raise ValueError unless the numbers of records lie in their ranges; scores may be undefined.
-
-    >>> check_numbers(pd.DataFrame({"seed": [0, 1], "ece": [0.1, 55.0]}), ["seed", "ece"])
-    Traceback (most recent call last):
-    ValueError: ece of record 2 is 55.0; expected a number from 0 to 1
-
-    Args:
-        records: the records.
-        names: names of columns.
-    """
-    for name in names:
-        low, high = LIMITS.get(name, (0, 1))
-        whole, column = name in COUNTS, records[name].astype(object)
-        defined = column.notna() | whole
-        for number, (value, known) in enumerate(zip(column, defined, strict=True), start=1):
-            in_range = fits(value, float) and low <= value <= high
-            if known and not (in_range and (not whole or value == int(value))):
-                expected = f"{'an integer' if whole else 'a number'} from {low} to {high}"
-                require(f"{name} of record {number}", value, False, expected)
-
-
 def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
     with explained(f"{path} holds no records", WRITTEN):
         content = json_object(Path(path).read_text(encoding="utf-8"))
-        settings = content["settings"]
-        settings["recalibrate"] = [name for name in settings["recalibrate"] if name != DROPPED]
-        content["settings"] = Settings.from_json(json.dumps(settings))
+        content["settings"] = Settings.from_json(json.dumps(content["settings"]))
         rows = content.get("data", ())
         content["data"] = {(r["data_seed"], r["set"]): dict(r["fingerprints"]) for r in rows}
         return content
@@ -226,25 +176,6 @@ def of_method(records: pd.DataFrame, method: str, options: Mapping[str, object])
     return records[(records.method == method) & chosen.astype(bool)]
 
 
-def select(
-    records: pd.DataFrame,
-    methods: Mapping[str, Mapping[str, object]],
-    recalibrations: tuple[str, ...] | list[str] = (NONE,),
-) -> pd.DataFrame:
-    """Select the records of several methods and recalibrations, of all sets and seeds.
-
-    Args:
-        records: the records.
-        methods: method -> hyperparameters that a record must have. The result has the order of
-            this mapping; methods without records are left out.
-        recalibrations: names of recalibrations, and "none" for the network as trained.
-    """
-    parts = [of_method(records, method, options) for method, options in methods.items()]
-    return pd.concat(
-        [part[part.recalibration == kind] for part in parts for kind in recalibrations]
-    )
-
-
 def one_per_seed(
     records: pd.DataFrame, name: str, method: str, recalibration: str = NONE, **options: object
 ) -> pd.DataFrame:
@@ -266,7 +197,8 @@ def one_per_seed(
         ValueError: there are no such records, or several of one seed; the message names the
             hyperparameters to choose from.
     """
-    selected = select(records[records["set"] == name], {method: options}, [recalibration])
+    of_set = records[(records["set"] == name) & (records.recalibration == recalibration)]
+    selected = of_method(of_set, method, options)
     if selected.empty or selected.seed.duplicated().any():
         choices = sorted(set(map(str, records.options[records.method == method])))
         raise ValueError(
