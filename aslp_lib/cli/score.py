@@ -15,12 +15,12 @@ from aslp_lib.cli.command import Command
 from aslp_lib.console import command_line
 from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
 from aslp_lib.evaluation.notes import ignored
-from aslp_lib.evaluation.scores import TABLED, Evaluation, Results
+from aslp_lib.evaluation.scores import Evaluation, Results
 from aslp_lib.evaluation.tables import PaperOptions, Tabular, as_table, class_text
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
-from aslp_lib.metrics import ALL_SCORES, CLASS_SCORES, SCORES, Visibility
+from aslp_lib.metrics import CLASS_SCORES, SCORES, Visibility
 from aslp_lib.metrics.calibration import BINS, check_bins
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Score(Command):
             reading = replace(reading, weighted_f=False)
         seeds = count_methods(methods, sets, reading, valid)
         notes += _notes(seeds, sets)
-        names, classes = self._names(), reading.classes
+        names, classes = self.paper.resampled(every=self.out is not None), reading.classes
         evaluations = [Evaluation(results, self.bins, names, classes) for results in seeds]
         if len(seeds) == 1:
             results, text, page = self._one_seed(evaluations[0], notes)
@@ -155,14 +155,6 @@ class Score(Command):
         if self.reading.ignore_index is not None:
             words += ["--ignore-index", str(self.reading.ignore_index)]
         return command_line(*words, *self.reading.flags, "--maps", maps, "--out", f"{maps}+{kind}")
-
-    def _names(self) -> set[str]:
-        """Return the names of the scores whose intervals the output needs."""
-        if self.out:
-            return {*ALL_SCORES}
-        several = len(self.maps) > 1 or self.paper.intervals
-        names = {"ece"} | self.paper.resampled(several=several)
-        return names | {*TABLED} if several and (self.report or self.paper.figures) else names
 
 
 def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:

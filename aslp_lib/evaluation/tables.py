@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from aslp_lib.checks import require, require_name
 from aslp_lib.evaluation import classes
-from aslp_lib.evaluation.scores import Evaluation, write_rows
+from aslp_lib.evaluation.scores import TABLED, Evaluation, write_rows
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.listing import counted
 from aslp_lib.metrics import (
@@ -304,30 +304,20 @@ def _latex_number(text: str) -> str:
     return "--" if text == "-" else text.translate(NUMBERS)
 
 
-class Format(NamedTuple):
-    """A format of files with tables.
-
-    Args:
-        visibility: place whose scores are in the columns if none are chosen.
-        intervals: True if the file has intervals even if `--intervals` is not given.
-        write: function that writes the file from scores, columns and whether cells have intervals.
-    """
-
-    visibility: Visibility
-    intervals: bool
-    write: Callable[[Path, Tabular, Sequence[Score], bool], None]
+Writer = Callable[[Path, Tabular, Sequence[Score], bool], None]
 
 
 def _write_csv(path: Path, results: Tabular, columns: Sequence[Score], intervals: bool) -> None:
     write_rows(path, results.rows([score.name for score in columns]))
 
 
-FORMATS = {
-    ".csv": Format(Visibility.FILES, True, _write_csv),
-    ".md": Format(Visibility.TABLES, False, lambda path, *table: write(path, markdown(*table))),
-    ".tex": Format(Visibility.TABLES, False, lambda path, *table: write(path, latex(*table))),
+FORMATS: dict[str, tuple[Visibility, Writer]] = {
+    ".csv": (Visibility.FILES, _write_csv),
+    ".md": (Visibility.TABLES, lambda path, *table: write(path, markdown(*table))),
+    ".tex": (Visibility.TABLES, lambda path, *table: write(path, latex(*table))),
 }
-"""Formats of tables by the suffix of the file."""
+"""Suffix of a file -> the place whose scores are in its columns if none are chosen, and the
+function that writes it from scores, columns and whether cells have intervals."""
 
 
 @dataclass(frozen=True)
@@ -384,21 +374,14 @@ class PaperOptions:
         chosen = [ALL_SCORES[name] for name in self.scores] or default
         return [replace(score, digits=self.digits) for score in chosen]
 
-    def resampled(self, *, several: bool) -> set[str]:
-        """Return the names of the scores whose intervals the tables need.
+    def resampled(self, *, every: bool = False) -> set[str]:
+        """Return the names of the scores that have intervals: those of tables, or all.
 
         Args:
-            several: whether several methods are compared, the best of which is in bold.
+            every: a file has the intervals of all scores, as a CSV table does.
         """
-        if self.scores:
-            return {*self.scores}
-        formats = [FORMATS[path.suffix] for path in self.table]
-        return {
-            score.name
-            for format in formats
-            if format.intervals or self.intervals or several
-            for score in visible_scores(format.visibility, ALL_SCORES)
-        }
+        every = every or (not self.scores and any(path.suffix == ".csv" for path in self.table))
+        return {*ALL_SCORES} if every else {*TABLED, *self.scores}
 
     def publish(
         self, results: Tabular, page: Callable[[], Page], report: Path | None = None
@@ -411,9 +394,9 @@ class PaperOptions:
             report: HTML file of the report.
         """
         for path in self.table:
-            format = FORMATS[path.suffix]
-            columns = self.columns(results.columns(format.visibility))
-            format.write(path, results, columns, self.intervals)
+            visibility, write_table = FORMATS[path.suffix]
+            columns = self.columns(results.columns(visibility))
+            write_table(path, results, columns, self.intervals)
             print(f"table: {path}")
         if report is None and self.figures is None:
             return

@@ -11,7 +11,7 @@ import pytest
 
 from aslp_lib.evaluation import tables
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import FORMATS, MAIN, Format, PaperOptions, as_table
+from aslp_lib.evaluation.tables import FORMATS, MAIN, PaperOptions, as_table
 from aslp_lib.experiments.tables import SeedScores
 from aslp_lib.files import write
 from aslp_lib.metrics import SCORES, Visibility
@@ -132,18 +132,16 @@ def test_a_set_of_a_single_image_has_no_intervals(tmp_path):
 
 
 def test_a_new_format_is_one_row_of_the_table(tmp_path, monkeypatch):
-    """Its row decides the columns, and that they have intervals."""
+    """Its row decides the columns."""
 
     def write_words(path, results, columns, intervals):
         _, rows = tables.paper_table(results, columns, intervals, bold=str)
         write(path, str([[score.name for score in columns], *rows]))
 
-    monkeypatch.setitem(FORMATS, ".words", Format(Visibility.COMPARED, True, write_words))
+    monkeypatch.setitem(FORMATS, ".words", (Visibility.COMPARED, write_words))
     text = files_of(sets(a=(1.0,)), tmp_path)[".words"]
     assert text == "[['ece', 'nll'], ['SOD', 'a', '0.00', '0.002']]"
-    options = PaperOptions(table=(tmp_path / "t.words",))
-    options.check()
-    assert options.resampled(several=False) == {"ece", "nll"}
+    PaperOptions(table=(tmp_path / "t.words",)).check()
     with pytest.raises(ValueError, match=r"expected \.csv or \.md or \.tex or \.words"):
         PaperOptions(table=(tmp_path / "t.word",)).check()
 
