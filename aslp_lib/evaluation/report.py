@@ -16,7 +16,7 @@ from aslp_lib.console import command_line
 from aslp_lib.evaluation import classes, figures, notes, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import BOLD, Evaluation
-from aslp_lib.maps.count import STRETCHED, FileOptions
+from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.maps.slabs import open_map
 from aslp_lib.maps.write import to_grey_levels
@@ -70,6 +70,9 @@ RELIABILITY = (
 )
 EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
+Remedy = Callable[[str, str, str], tuple[str, str]]
+"""Function from set, method and name of a recalibration to the rest of the sentence that says what
+to do next, and a command, which may be empty."""
 
 
 def direction(table: Reliability) -> str:
@@ -218,45 +221,26 @@ def next_steps(
     return [_step(evaluation, label, remedy, seed) for label in labels]
 
 
-def _finding(evaluation: Evaluation, label: str) -> tuple[str, str, str]:
-    """Say in which direction a method errs on the first set where chance is no explanation.
-
-    Returns:
-        The end of a sentence, the set, and the name of a recalibration; both names are empty if
-        recalibration does not help.
-    """
-    for name in evaluation.counts:
-        if evaluation.one_class(name, label):
-            return f"predicts one class on {name}: look at its training first.", "", ""
-        table = evaluation.reliability[name][label]
-        calibrated = table.over + table.under < 0.0005
-        if calibrated or evaluation.interval(name, label, ECE).low == 0:
-            continue
-        if table.over > table.under:
-            return f"is overconfident on {name}", name, "temperature_scaling"
-        # Of K classes, nothing else than a temperature suits any network.
-        of_classes = evaluation.known is CLASS_SCORES
-        kind = "temperature_scaling" if of_classes else "unperturb_temperature"
-        return f"is underconfident on {name}", name, kind
-    return "needs no recalibration: chance could explain its ECE.", "", ""
-
-
-def _step(
-    evaluation: Evaluation,
-    label: str,
-    remedy: Callable[[str, str, str], tuple[str, str]],
-    seed: str = "",
-) -> Markup:
+def _step(evaluation: Evaluation, label: str, remedy: Remedy, seed: str = "") -> Markup:
     """Say what to do next with the maps of a method.
 
-    Args:
-        remedy: function from set, method and name of a recalibration to the rest of the sentence
-            and a command, which may be empty.
+    This depends on the first set where chance does not explain its ECE.
     """
-    text, name, kind = _finding(evaluation, label)
-    rest, command = remedy(name, label, kind) if kind else ("", "")
-    step = bold(label) + f"{seed} {text}{rest} "
-    return step + Markup("<code>{}</code>").format(command) if command else step
+    start = bold(label) + f"{seed} "
+    for name in evaluation.counts:
+        if evaluation.one_class(name, label):
+            return start + f"predicts one class on {name}: look at its training first. "
+        table = evaluation.reliability[name][label]
+        if table.over + table.under < 0.0005 or evaluation.interval(name, label, ECE).low == 0:
+            continue
+        over = table.over > table.under
+        # Of K classes, nothing else than a temperature suits any network.
+        scale = over or evaluation.known is CLASS_SCORES
+        kind = "temperature_scaling" if scale else "unperturb_temperature"
+        rest, command = remedy(name, label, kind)
+        step = start + f"is {'over' if over else 'under'}confident on {name}{rest} "
+        return step + Markup("<code>{}</code>").format(command) if command else step
+    return start + "needs no recalibration: chance could explain its ECE. "
 
 
 def folders_table(methods: Mapping[str, Sequence[Path]], sets: Mapping[str, Path]) -> Table:
@@ -328,21 +312,17 @@ def next_of_run(run: Run, evaluation: Evaluation) -> list[Markup]:
 
     def remedy(name: str, label: str, kind: str) -> tuple[str, str]:
         method, scores = methods[label], evaluation.scores[name]
-        predict = "predict", run.path, "--method", method, "--images"
-        fitted = run.settings.recalibrations(method)
-        errors = {k: scores[Variant(method, k).label]["ece"] for k in fitted}
+        kinds = run.settings.recalibrations(method)
+        errors = {k: scores[Variant(method, k).label]["ece"] for k in kinds}
         if errors and min(errors.values()) >= scores[label]["ece"]:
             return ", and recalibration does not lower its ECE there.", ""
         if errors:
             best = min(errors, key=errors.__getitem__)
-            command = command_line(*predict, "DIR", "--out", "DIR", "--recalibration", best)
+            words = "--images", "DIR", "--out", "DIR", "--recalibration", best
+            command = command_line("predict", run.path, "--method", method, *words)
             return f". Predict new images with {best}, which has the lowest ECE there:", command
-        fit = ["--kind", kind, "--fit-maps", f"VAL/maps/{method}", "--fit-masks", "VAL/GT"]
-        fit += FileOptions(classes=run.settings.classes).flags
-        fit += ["--maps", str(run.method(method).maps(name)), "--out", "DIR"]
-        commands = (*predict, "VAL/Image", "--out", "VAL/maps"), ("recalibrate", *fit)
-        sentence = f". {REMEDIES[kind]}, fitted on images VAL that it was not trained on:"
-        return sentence, "; ".join(command_line(*words) for words in commands)
+        fitted = "fitted on images that it was not trained on:"
+        return f". {REMEDIES[kind]}, {fitted}", command_line("recalibrate", "--help")
 
     return [_step(evaluation, label, remedy) for label in methods]
 
