@@ -29,7 +29,7 @@ def experiment_page(records: pd.DataFrame, settings: Settings) -> Page:
         settings: settings of the experiment.
     """
     results = SeedScores.of_records(records)
-    (validation, known), *tests = _defined(results).methods.items()
+    (validation, known), *tests = results.methods.items()
     title, shifts = f"{records.seed.nunique()} seeds", {}
     for name, methods in tests:
         inside, outside = (
@@ -46,9 +46,8 @@ def page_over_seeds(results: SeedScores) -> Page:
     """Return the report on methods over seeds, each compared with the first one, paired by seed.
 
     Args:
-        results: the scores. Methods whose ECE or NLL is undefined for a seed are left out.
+        results: the scores.
     """
-    results = _defined(results)
     compared = {name: results.compared(name) for name in results.methods}
 
     def change(name: str, label: str, score: Score) -> str:
@@ -74,17 +73,6 @@ def page_over_seeds(results: SeedScores) -> Page:
             for name, methods in results.methods.items()
         ],
         results.notes(),
-    )
-
-
-def _defined(results: SeedScores) -> SeedScores:
-    """Leave out the methods for which a compared score is undefined for a seed."""
-    names = [score.name for score in COMPARED]
-    return SeedScores(
-        {
-            name: {k: rows for k, rows in methods.items() if rows[names].notna().all(axis=None)}
-            for name, methods in results.methods.items()
-        }
     )
 
 
