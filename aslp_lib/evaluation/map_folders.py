@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from aslp_lib.evaluation.scores import Results
-from aslp_lib.files import require_exists
 from aslp_lib.maps.count import (
     AS_IT_IS,
     ReadOptions,
@@ -59,13 +58,8 @@ def count_methods(
             number of seeds; two seeds of a method have equal counts; or no pixel of any mask has
             the grey level to ignore.
     """
-    # Every folder is checked first, because counting may take an hour.
-    maps = [folder for folders in methods.values() for folder in folders]
-    for kind, given in (("masks", sets.values()), ("maps", maps), ("valid-masks", valid.values())):
-        for folder in given:
-            require_exists("folder", folder, f"a folder of {kind}. Correct --{kind}.")
-            if kind != "maps":
-                find_files("masks", folder)
+    for folder in (*sets.values(), *valid.values()):  # before counting, which may take an hour
+        find_files("masks", folder)
     numbers = {label: len(folders) for label, folders in methods.items()}
     if len(set(numbers.values())) > 1:
         raise ValueError(

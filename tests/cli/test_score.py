@@ -192,7 +192,10 @@ NO_NAME = "cannot be a name in tables"
         ("--maps A=a/maps,link --masks SOD/GT", "of A are 'a/maps,link'; expected different"),
         ("--maps A=a/maps, --masks SOD/GT", "the folders of A are 'a/maps,'"),
         ("--maps a/maps,b/maps --masks SOD/GT", "without a label; expected LABEL=DIR,DIR"),
-        ("--maps A=a/maps,c/maps --masks SOD/GT", "there is no folder c/maps"),
+        (
+            "--maps A=a/maps,c/maps --masks SOD/GT",
+            "there are no maps in c/maps/SOD or c/maps; .* c/maps holds: nothing",
+        ),
         ("--maps 'two\nlines=a/maps' --masks SOD/GT", rf"'two\\nlines' {NO_NAME}"),
         ("--maps '\udcff=a/maps' --masks SOD/GT", rf"'\\udcff' {NO_NAME}"),
         ("--maps ' =a/maps' --masks SOD/GT", f"' ' {NO_NAME}"),
