@@ -190,11 +190,10 @@ def _content(
 ) -> dict[str, Any]:
     """Return the content of the JSON file: by set and method, a record or a list with one per seed.
 
-    A single method on a single set has its record alone.
+    The notes of each record are those of all.
     """
     rows: dict[str, dict[str, Any]] = {}
     for name, label in [(name, label) for name, methods in seeds[0].items() for label in methods]:
         records = [{**sets[name][label], "notes": notes} for sets in seeds]
         rows.setdefault(name, {})[label] = records if len(records) > 1 else records[0]
-    single = len(seeds) == len(rows) == len(rows[name]) == 1
-    return rows[name][label] if single else rows
+    return rows

@@ -256,29 +256,22 @@ class Evaluation:
     def records(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return the contents of metrics.json, by test set and method.
 
-        Each record holds the scores by name (None where a score is undefined, because JSON has no
-        NaN), the number of images, 95 % intervals over images, and notes on the intervals. Those of
-        K classes hold the scores of each class, too.
+        Each record holds the number of images, the scores and the ends of their 95 % intervals
+        over images as in `rows` (None where one is undefined, because JSON has no NaN), and notes
+        on the intervals. Those of K classes hold the scores of each class, too.
         """
         records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.counts}
-        for name, method in self.pairs:
-            counts, ends = self.counts[name][method], {}
-            if counts.independent > 1:
-                for score in self._with_intervals():
-                    _, low, high = astuple(self.interval(name, method, score))
-                    ends[score.name] = (low, high) if math.isfinite(low) else None
-            records[name][method] = {
-                **{key: _finite(value) for key, value in self.scores[name][method].items()},
-                "images": len(counts),
-                "intervals": ends,
-                "notes": notes.few_images({name: (counts.independent, len(counts))})
-                + notes.of_maps(name, method, [self.facts[name, method]]),
-            }
-            if by_class := self.of_classes[name, method]:
-                records[name][method]["classes"] = {
-                    label: {key: _finite(value) for key, value in row.items()}
-                    for label, row in by_class.items()
+        for (name, method), row in zip(self.pairs, self.rows(), strict=True):
+            counts, by_class = self.counts[name][method], self.of_classes[name, method]
+            few = notes.few_images({name: (counts.independent, len(counts))})
+            del row["set"], row["method"]
+            row["notes"] = few + notes.of_maps(name, method, [self.facts[name, method]])
+            if by_class:
+                row["classes"] = {
+                    label: {key: _finite(value) for key, value in scores_of_class.items()}
+                    for label, scores_of_class in by_class.items()
                 }
+            records[name][method] = row
         return records
 
     @cached_property

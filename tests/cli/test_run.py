@@ -118,9 +118,7 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere, aslp, written):
     aslp(f"evaluate steps --no-weighted-f {files}")
     row = written("steps/metrics.json")["test"]["aslp_mc"]
     assert row["weighted_f"] is None
-    value, low, high = (
-        f"{100 * x:.2f}" for x in (row["ece_sweep"], *row["intervals"]["ece_sweep"])
-    )
+    value, low, high = (f"{100 * row[f'ece_sweep{end}']:.2f}" for end in ("", "_low", "_high"))
     assert f"| test | ASLP (MC) | {value} [{low}, {high}] |" in Path("t.md").read_text()
     figures = {path.name for path in Path("f").iterdir()}
     assert {"test-examples.pdf", "Training-history.pdf"} < figures

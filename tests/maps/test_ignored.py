@@ -48,12 +48,19 @@ def folders(elsewhere):
     return counted
 
 
+def record():
+    """The record in the JSON file, of one method on one set."""
+    content = json.loads(Path("scores.json").read_text())
+    ((of_method,),) = (methods.values() for methods in content.values())
+    return of_method
+
+
 @pytest.mark.parametrize(
     "options", [["voc", "--ignore-index", "255"], ["masks", "--valid-masks", "valid"]]
 )
 def test_ignored_pixels_are_counted_nowhere(folders, capsys, options):
     assert main([*SCORE, *options]) == 0
-    found = json.loads(Path("scores.json").read_text())
+    found = record()
     p, y = map(np.concatenate, zip(*folders, strict=True))
     confidence, right = np.maximum(p, 1 - p), (p >= 0.5) == y
     assert found["accuracy"] == pytest.approx(right.mean())
@@ -71,7 +78,7 @@ def test_an_image_whose_pixels_are_all_ignored_is_left_out(folders, capsys):
     assert "masks without a map of maps or no pixel to count, so left out: 1" in (
         capsys.readouterr().out
     )
-    assert json.loads(Path("scores.json").read_text())["images"] == 4
+    assert record()["images"] == 4
 
 
 def test_an_image_without_a_pixel_to_count_is_left_out_with_its_group():
