@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from aslp_lib.console import command_line
 from aslp_lib.evaluation.map_folders import count_methods, maps_folder, parse_methods, parse_sets
 from aslp_lib.evaluation.notes import ignored
 from aslp_lib.evaluation.scores import Evaluation, Results
-from aslp_lib.evaluation.tables import PaperOptions, Tabular, as_table, class_text
+from aslp_lib.evaluation.tables import PaperOptions, as_table, class_text
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
@@ -25,9 +25,6 @@ from aslp_lib.metrics.calibration import BINS, check_bins
 
 if TYPE_CHECKING:
     from aslp_lib.evaluation.pages import Page
-
-    Shown = tuple[Tabular, str, Callable[[], Page]]
-    """The scores, the text in the terminal, and a function that returns the report."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +73,19 @@ class Score(Command):
         notes += _notes(seeds, sets)
         names, classes = self.paper.resampled(every=self.out is not None), reading.classes
         evaluations = [Evaluation(results, self.bins, names, classes) for results in seeds]
+        over_seeds, first = None, evaluations[0]
         if len(seeds) == 1:
-            results, text, page = self._one_seed(evaluations[0], notes)
+            # Without files, scores of one seed have no intervals.
+            files = self.out or self.report or self.paper.table
+            notes += first.notes if files else first.notes_on_maps
+            columns = self.paper.columns(first.columns(Visibility.MAIN))
+            text = as_table(first, columns) + class_text(first)
         else:
-            results, text, page = self._several_seeds(evaluations, notes)
+            from aslp_lib.experiments.tables import SeedScores  # loads torch and pandas
+
+            over_seeds = SeedScores.of_evaluations(evaluations)
+            notes += over_seeds.notes()
+            text = over_seeds.terminal_text(self.paper)
         notes = list(dict.fromkeys(notes))
         for note in notes:
             print(f"note: {note}")
@@ -90,19 +96,25 @@ class Score(Command):
             print(f"scores: {self.out}")
 
         def whole_page() -> Page:
-            from aslp_lib.evaluation.report import folders_table, next_steps  # loads matplotlib
+            from aslp_lib.evaluation import report  # loads matplotlib
 
+            if over_seeds is None:
+                page = report.comparison_page(first)
+            else:
+                from aslp_lib.experiments.report import page_over_seeds
+
+                page = page_over_seeds(over_seeds)
             command = partial(self._recalibrate, methods, len(sets))
             seed = ", first seed," if len(seeds) > 1 else ""
             # What is done next depends on the maps, of which one class may be a part only.
             final = reading.min_max or reading.one_class is not None
-            return page()._replace(
+            return page._replace(
                 notes=notes,
-                appendix=[folders_table(methods, sets)],
-                next=[] if final else next_steps(evaluations[0], command, seed),
+                appendix=[report.folders_table(methods, sets)],
+                next=[] if final else report.next_steps(first, command, seed),
             )
 
-        self.paper.publish(results, whole_page, self.report)
+        self.paper.publish(over_seeds or first, whole_page, self.report)
 
     def _check(self) -> None:
         """Check what the options say before anything is counted."""
@@ -116,33 +128,6 @@ class Score(Command):
         self.paper.check(CLASS_SCORES if self.reading.several_classes else SCORES)
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
-
-    def _one_seed(self, evaluation: Evaluation, notes: list[str]) -> Shown:
-        """Return what the output shows of one seed, and add its notes."""
-
-        def page() -> Page:
-            from aslp_lib.evaluation.report import comparison_page  # loads matplotlib
-
-            return comparison_page(evaluation)
-
-        # Without files, scores of one seed have no intervals.
-        files = self.out or self.report or self.paper.table
-        notes += evaluation.notes if files else evaluation.notes_on_maps
-        columns = self.paper.columns(evaluation.columns(Visibility.MAIN))
-        return evaluation, as_table(evaluation, columns) + class_text(evaluation), page
-
-    def _several_seeds(self, evaluations: Sequence[Evaluation], notes: list[str]) -> Shown:
-        """Return what the output shows of several seeds, and add their notes."""
-        from aslp_lib.experiments.tables import SeedScores  # loads torch and pandas
-
-        def page() -> Page:
-            from aslp_lib.experiments.report import page_over_seeds  # loads matplotlib
-
-            return page_over_seeds(results)
-
-        results = SeedScores.of_evaluations(evaluations)
-        notes += results.notes()
-        return results, results.terminal_text(self.paper), page
 
     def _recalibrate(
         self, methods: Mapping[str, Sequence[Path]], sets: int, name: str, label: str, kind: str

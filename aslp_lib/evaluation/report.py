@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.maps.slabs import open_map
 from aslp_lib.maps.write import to_grey_levels
-from aslp_lib.metrics import ALL_SCORES, CLASS_SCORES, SCORES, Score, Visibility
+from aslp_lib.metrics import CLASS_SCORES, SCORES, Score, Visibility
 from aslp_lib.metrics.bootstrap import Interval, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.metrics.classes import AnyCounts
@@ -91,43 +90,6 @@ def direction(table: Reliability) -> str:
     return f"is {adverb}{word} ({over:.1f} points over, {under:.1f} under)"
 
 
-def verdict(first: str, differences: Mapping[str, Interval]) -> str:
-    """Say in which scores a method is better or worse than the first one, and what is open.
-
-    >>> differences = {
-    ...     "ece": Interval(-0.03, -0.04, -0.02),
-    ...     "nll": Interval(0.01, -0.01, 0.03),
-    ...     "accuracy": Interval(0.002, -0.01, 0.01),
-    ... }
-    >>> for sentence in verdict("BCE", differences).split(". "):
-    ...     print(sentence)
-    Better than BCE in ECE by 3.00 points [2.00, 4.00]
-    Not resolved: NLL (+0.010 nats [-0.010, +0.030]), accuracy (+0.20 points [-1.00, +1.00]).
-
-    Args:
-        first: label of the first method.
-        differences: the method minus the first one, by score.
-    """
-    claims: dict[str, list[str]] = {"Better": [], "Worse": []}
-    unresolved = []
-    for name, change in differences.items():
-        score = ALL_SCORES[name]
-        unit = "points" if score.unit == "%" else score.unit
-        if change.resolved(score):
-            near, size, far = map(score.text, sorted(map(abs, astuple(change))))
-            improved = (change.value > 0) == (score.better == "more")
-            text = f"{score.title} by {' '.join(filter(None, (size, unit)))} [{near}, {far}]"
-            claims["Better" if improved else "Worse"].append(text)
-        else:
-            value, _, interval = change.text(score, "+").partition(" ")
-            text = " ".join(filter(None, (value, unit, interval)))
-            unresolved.append(f"{score.title} ({text})")
-    sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
-    if unresolved:
-        sentences.append(f"Not resolved: {', '.join(unresolved)}.")
-    return " ".join(sentences)
-
-
 def comparison_page(evaluation: Evaluation) -> Page:
     """Return the report on several methods, without the parts that only a run has.
 
@@ -195,9 +157,17 @@ def _conclusion(evaluation: Evaluation, name: str, label: str) -> Markup:
         text += f" Not compared, because {collapsed[0]} predicts one class."
     elif label != first:
         scores = _compared(evaluation)
-        pairs = {s.name: evaluation.difference(name, label, first, s) for s in scores}
-        text += f" {verdict(first, pairs)}"
+        changes = [evaluation.difference(name, label, first, score) for score in scores]
+        words = map(_word, scores, changes)
+        text += f" {tables.verdict(first, zip(scores, changes, words, strict=True))}"
     return bold(label) + text
+
+
+def _word(score: Score, change: Interval) -> str:
+    """Return the verdict on a difference in a score of which less or more is better."""
+    if not change.resolved(score):
+        return "not resolved"
+    return "better" if (change.value > 0) == (score.better == "more") else "worse"
 
 
 def next_steps(

@@ -19,6 +19,7 @@ from aslp_lib.metrics import (
     Visibility,
     visible_scores,
 )
+from aslp_lib.metrics.bootstrap import Interval
 
 if TYPE_CHECKING:
     from aslp_lib.evaluation.pages import Page
@@ -144,7 +145,7 @@ def as_table(evaluation: Evaluation, scores: Sequence[Score] = MAIN) -> str:
             return "-"
         return score.text(rows[name][method][score.name] - rows[name][first][score.name], "+")
 
-    return _aligned(*main_table(rows, value, change, scores))
+    return aligned(*main_table(rows, value, change, scores))
 
 
 def class_table(evaluation: Evaluation, name: str, intervals: bool) -> Cells:
@@ -161,10 +162,10 @@ def class_table(evaluation: Evaluation, name: str, intervals: bool) -> Cells:
 def class_text(evaluation: Evaluation) -> str:
     """Format the scores of each class as plain text, a table for each set; empty of two classes."""
     tables = [(name, *class_table(evaluation, name, False)) for name in evaluation.counts]
-    return "".join(f"\n\n{name}\n{_aligned(head, rows)}" for name, head, rows in tables if rows)
+    return "".join(f"\n\n{name}\n{aligned(head, rows)}" for name, head, rows in tables if rows)
 
 
-def _aligned(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+def aligned(head: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Align the columns of a table, of which the first two hold names."""
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     room = max(LINE - sum(widths[2:]) - 2 * (len(widths) - 1), SHORTEST)
@@ -205,6 +206,31 @@ def markdown_table(
     ruler = "".join("|---" if mark == "l" else "|---:" for mark in marks[: len(head)]) + "|"
     first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
     return "\n".join([first, ruler, *others])
+
+
+def verdict(first: str, changes: Iterable[tuple[Score, Interval, str]]) -> str:
+    """Say in which scores a method is better or worse than the first one, and what is open.
+
+    >>> changes = [
+    ...     (SCORES["ece"], Interval(-0.03, -0.04, -0.02), "better"),
+    ...     (SCORES["nll"], Interval(0.01, -0.01, 0.03), "not resolved"),
+    ... ]
+    >>> for sentence in verdict("BCE", changes).split(". "):
+    ...     print(sentence)
+    Better than BCE: ECE (-3.00 [-4.00, -2.00] points)
+    Not resolved: NLL (+0.010 [-0.010, +0.030] nats).
+
+    Args:
+        first: label of the first method.
+        changes: scores, with the method's difference from the first one and the verdict on it.
+    """
+    claims: dict[str, list[str]] = {f"Better than {first}": [], f"Worse than {first}": []}
+    for score, change, word in changes:
+        than = f" than {first}" if word in ("better", "worse") else ""
+        unit = "points" if score.unit == "%" else score.unit
+        text = f"{score.title} ({change.text(score, '+')} {unit}".rstrip() + ")"
+        claims.setdefault(word.capitalize() + than, []).append(text)
+    return " ".join(f"{start}: {', '.join(texts)}." for start, texts in claims.items() if texts)
 
 
 class Tabular(Protocol):

@@ -58,7 +58,7 @@ def page_over_seeds(results: SeedScores) -> Page:
         return bold(text) if verdict in ("better", "worse") else text
 
     conclusions = {
-        name: [bold(start) + rest for start, rest in results.sentences(name, compared[name])]
+        name: [bold(k) + f" {text}" for k, text in results.sentences(name, compared[name])]
         for name in results.methods
     }
     methods, main = next(iter(results.methods.values())), results.columns(Visibility.MAIN)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 
 from aslp_lib.evaluation.notes import FACTS, few_images, first_sentence, of_maps, one_class
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COMPARED, PaperOptions, markdown_table
+from aslp_lib.evaluation.tables import COMPARED, PaperOptions, aligned, main_table, verdict
 from aslp_lib.experiments.records import by_label
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, holm, verdicts
 from aslp_lib.metrics import (
@@ -196,49 +194,45 @@ class SeedScores:
     def sentences(
         self, name: str, compared: Compared, scores: Sequence[Score] = COMPARED
     ) -> Iterator[tuple[str, str]]:
-        """Yield a sentence for each score and verdict on it, as its beginning and its rest.
+        """Yield the label of each method but the first one, and the verdict on its scores.
 
         Args:
             name: name of the set.
             compared: differences of its methods from the first one, see `compared`.
             scores: the scores.
         """
-        first = next(iter(self.methods[name]))
-        for label, records in self.methods[name].items():
-            if _collapsed(records):
-                yield "Not compared", f", because it predicts one class: {label}."
-        for score, verdict in product(scores, get_args(Verdict)):
-            texts = [
-                f"{label} ({paired.text(score, '+')})"
-                for label, (paired, its_verdict) in compared[score.name].items()
-                if its_verdict == verdict
-            ]
-            if texts:
-                yield f"{score.heading}, {verdict}", f", compared with {first}: {', '.join(texts)}."
-
-    def table(self, name: str, columns: Sequence[Score] = COLUMNS) -> str:
-        """Format the scores on a set as a Markdown table, with intervals over images.
-
-        Args:
-            name: name of the set.
-            columns: scores in the columns.
-        """
-        methods = self.methods[name]
-        rows = [[label, *(self.cell(name, label, score) for score in columns)] for label in methods]
-        return markdown_table([name, *(score.heading for score in columns)], rows)
+        first, *others = methods = self.methods[name]
+        for label in others:
+            changes = [(s, *compared[s.name][label]) for s in scores if label in compared[s.name]]
+            collapsed = [each for each in (label, first) if _collapsed(methods[each])]
+            if collapsed:
+                yield label, f"Not compared, because {collapsed[0]} predicts one class."
+            elif changes:
+                yield label, verdict(first, changes)
 
     def terminal_text(self, options: PaperOptions) -> str:
-        """Format a table and the verdicts on each set, as Markdown for the terminal.
+        """Format a table and the verdicts on each set for the terminal.
 
         Args:
             options: the chosen scores and digits.
         """
-        columns = options.columns(self.columns(Visibility.TABLES))
+        columns = options.columns(self.columns(Visibility.MAIN))
         scores = [score for score in options.columns(COMPARED) if score.better is not None]
-        parts = []
-        for name in self.methods:
-            sentences = self.sentences(name, self.compared(name, scores), scores)
-            parts += [self.table(name, columns), "\n".join(map("".join, sentences))]
+        compared = {name: self.compared(name, scores) for name in self.methods}
+
+        def value(name: str, label: str, score: Score) -> str:
+            return self.cell(name, label, score, interval=score.name == "ece")
+
+        def change(name: str, label: str, score: Score) -> str:
+            known = compared[name][score.name]
+            return score.text(known[label][0].value, "+") if label in known else "-"
+
+        lines = [
+            f"{name}, {label}: {text}"
+            for name in self.methods
+            for label, text in self.sentences(name, compared[name], scores)
+        ]
+        parts = [aligned(*main_table(self.methods, value, change, columns)), "\n".join(lines)]
         if scores and any(len(methods) > 2 for methods in self.methods.values()):
             parts.append(INDIVIDUAL)
         return "\n\n".join(filter(None, parts))

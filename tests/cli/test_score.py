@@ -256,7 +256,7 @@ def test_seeds_are_compared_in_pairs(elsewhere, score, written):
     maps = "--maps a=a/s0,a/s1,a/s2 b=b/s0,b/s1,b/s2 --masks SOD/GT"
     files = "--out s.json --table s.csv s.md --report s.html --figures figures --format svg"
     printed = score(f"{maps} {files} --scores nll dice")
-    assert "NLL nats, better, compared with a: b (-" in printed
+    assert "SOD, b: Better than a: NLL (-" in printed
     rows = written("s.json")["SOD"]
     a, b = (np.array([row["nll"] for row in rows[label]]) for label in "ab")
     test = stats.ttest_rel(b, a)

@@ -113,7 +113,7 @@ def test_a_method_that_predicts_one_class_is_compared_with_none(order):
     of_first = of_method[order[1]]
     assert "Not compared, because collapsed predicts one class." in of_first
     assert "Better" not in of_first and "Worse" not in of_first
-    assert ("Better than over in ECE" in of_method["good"]) == (order[0] == "over")
+    assert ("Better than over: ECE (" in of_method["good"]) == (order[0] == "over")
     head, *rows = as_table(evaluation).splitlines()
     column = head.split().index("difference") - 1  # of the ECE; "ECE %" are two words
     assert rows[1].split()[column] == "-"
@@ -137,8 +137,8 @@ def test_over_seeds_a_method_that_collapses_once_is_not_compared():
     seeds = SeedScores({"SOD": {"BCE": BCE, "ASLP": ONCE, "focal": FOCAL}})
     assert set(seeds.compared("SOD", judged)["ece"]) == {"focal"}
     text = seeds.terminal_text(Options(scores=("ece",)))
-    assert "Not compared, because it predicts one class: ASLP." in text
-    assert "ECE %, better, compared with BCE: focal (" in text
+    assert "SOD, ASLP: Not compared, because ASLP predicts one class." in text
+    assert "SOD, focal: Better than BCE: ECE (-" in text
     assert "individual 95 % intervals" in text  # and Holm's correction, of more than two methods
     assert seeds.best("SOD", SCORES["ece"]) == "focal"
     assert seeds.notes() == [

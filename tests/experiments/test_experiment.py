@@ -180,9 +180,8 @@ def test_configurations_have_hyperparameters_and_recalibrations_of_their_own(tmp
     assert [*zip(trained.method, trained.options, strict=True)][:3] == chosen[:3]
     assert set(found["set"]) == {"validation"} and trained.nll.nunique() == 4
     assert found.recalibration.tolist()[1::2] == ["temperature_scaling"] * 4
-    lines = SeedScores.of_records(found).table("validation").splitlines()
-    labels = [line.split(" | ")[0] for line in lines[2::2]][:3]
-    assert labels == ["| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"]
+    labels = list(SeedScores.of_records(found).methods["validation"])[::2]
+    assert labels[:3] == ["focal loss (gamma = 1.0)", "focal loss (gamma = 3.0)", "BCE"]
     other = auto.tuned(focal={"gamma": 4.0})
     assert_frame_equal(done(Experiment(tmp_path, other, **common)), found)
 
@@ -281,10 +280,16 @@ def test_a_table_by_hand():
         record("brier", ece=0.01, ece_low=0, ece_high=0.02, ece_floor=0.012),
         record(name="shifted"),
     ]
-    lines = SeedScores.of_records(pd.DataFrame(rows)).table("test").splitlines()
-    assert lines[0].startswith("| test | ECE % | noise floor % | OE % |") and len(lines) == 5
+    over_seeds = SeedScores.of_records(pd.DataFrame(rows))
+    scores = [SCORES[name] for name in ("ece", "ece_floor", "oe", "mae")]
+    cells = {
+        method: [over_seeds.cell("test", method, score) for score in scores]
+        for method in over_seeds.methods["test"]
+    }
+    assert list(over_seeds.methods) == ["test", "shifted"]
     # mean .15; deviation .1 / sqrt(2); ends .14 and .18
-    assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 1.00 ± 0.00 | 5.00 ± 0.00 |" in lines[2]
-    assert lines[3].startswith("| focal loss | 10.00 [9.00, 13.00] | - |")
-    assert lines[3].endswith("| - |")
-    assert lines[4].split(" | ")[1:3] == ["1.00 [≤ 2.00]", "1.20"]
+    bce = ["15.00 ± 7.07 [14.00, 18.00]", "1.00 ± 0.00", "5.00 ± 0.00", "0.200 ± 0.000"]
+    assert cells.pop("BCE") == bce
+    assert cells.pop("focal loss") == ["10.00 [9.00, 13.00]", "-", "5.00", "-"]
+    (of_brier,) = cells.values()
+    assert of_brier[:2] == ["1.00 [≤ 2.00]", "1.20"]

@@ -68,10 +68,11 @@ def test_a_report_says_which_differences_are_resolved(tmp_path):
     page = file.read_text("utf-8")
     verdict = page[page.index("<h2>Verdict") : page.index("<h2>Scores")]
     for words in (
-        "<b>ECE %, better</b>, compared with BCE: ASLP (MC) (-5.00 [",
-        "<b>ECE %, not resolved</b>, compared with BCE: focal",
-        "<b>NLL nats, too small to matter</b>, compared with BCE: ASLP (MC) (0.000 [",
+        "<b>ASLP (MC)</b> Better than BCE: ECE (-5.00 [",
+        "points). Too small to matter: NLL (0.000 [",
+        "<b>focal loss</b> Not resolved: ECE (-0.67 [",
+        "<b>Brier loss</b> Too small to matter: NLL (",  # its ECE is undefined for a seed
     ):
         assert verdict.count(words) == 2  # one on each set
-    assert page.count(">Brier loss</td><td>-</td>") == 2  # it is undefined for a seed
+    assert page.count(">Brier loss</td><td>-</td>") == 2
     assert page.count("<img") == page.count(' alt="') == 2 * 4 + 1
