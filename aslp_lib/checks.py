@@ -46,9 +46,7 @@ def require(name: str, value: object, valid: bool, expected: str) -> None:
         raise ValueError(f"{name} is {short_repr(value)}; expected {expected}")
 
 
-def require_name(
-    noun: str, name: object, known: Collection[str], renamed: Mapping[str, str] | None = None
-) -> None:
+def require_name(noun: str, name: object, known: Collection[str]) -> None:
     """Raise ValueError unless a name is known; the message suggests those that are meant.
 
     They are the names that begin with the given one, or the closest one. In a registry whose
@@ -62,12 +60,9 @@ def require_name(
         noun: what has the name, for the message.
         name: the name.
         known: the known names, or a registry with them as keys.
-        renamed: names of earlier versions -> names of today.
     """
     if isinstance(name, str) and name in known:
         return
-    if renamed and isinstance(name, str) and name in renamed:
-        require(noun, name, False, f"{renamed[name]!r}, as it is called now")
     entries = known if isinstance(known, Mapping) else {}
     labels = {str(getattr(entries.get(key), "label", key)).lower(): key for key in known}
     names, word = {key.lower(): key for key in known}, str(name).lower()

@@ -20,7 +20,7 @@ from aslp_lib.data.image_set import DataSplits, SizeOf
 from aslp_lib.files import require_exists
 from aslp_lib.maps.classes import class_names
 from aslp_lib.maps.read import MAX_PIXELS, Grey
-from aslp_lib.methods import FAMILIES, METHODS, RENAMED, Hyperparameters, Method
+from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.ranges import NonNegativeInt, PositiveFloat, PositiveInt, Range
 from aslp_lib.recalibration import CLASS_RECALIBRATIONS, RECALIBRATIONS, Recalibration
@@ -185,7 +185,7 @@ class Settings:
         names = getattr(self, setting)
         noun = f"{setting} with classes" if self.classes else setting
         for name in names:
-            require_name(noun, name, known, RENAMED)
+            require_name(noun, name, known)
         require(setting, names, len(set(names)) == len(names), "each name at most once")
 
     def _class_names(self) -> tuple[str, ...]:

@@ -57,8 +57,6 @@ METHODS = {method.name: method for method in REGISTERED}
 """Training methods by name."""
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}
 """Labels of the training methods for tables and figures, by name."""
-RENAMED = {"calibration": "aslp_mc", "entropy": "aslp_me", "measured_gap": "aslp_gap"}
-"""Names of training methods in earlier versions -> names of today."""
 
 
 @dataclass(frozen=True)
