@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from subprocess import PIPE
 
 import nbformat
 import pytest
@@ -62,20 +61,6 @@ def test_a_second_call_keeps_what_a_teacher_edited_and_names_it(elsewhere):
     assert {path: path.read_bytes() for path in files} == files | {edited: b"edited"}
 
 
-GRADING = """
-import os, sys
-from nbgrader.apps import NbGraderApp
-
-for command in sys.stdin:
-    if os.fork() == 0:
-        os.dup2(2, 1)
-        NbGraderApp.launch_instance(command.split())
-        os._exit(0)  # at once, since to take apart what was imported takes as long as most commands
-    print(os.wait()[1], flush=True)
-"""
-"""Runs commands of nbgrader, which is slow to import: once for all of them."""
-
-
 @pytest.fixture
 def nbgrader(tmp_path, monkeypatch):
     """Write the assignments; a function that runs a command and returns what it logs.
@@ -86,18 +71,14 @@ def nbgrader(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     list(assignments.write_assignments())
     monkeypatch.chdir("grading")
-    words, log = [sys.executable, "-c", GRADING], tmp_path / "log"
-    with (
-        log.open("w") as file,
-        subprocess.Popen(words, stdin=PIPE, stdout=PIPE, stderr=file, text=True) as process,
-    ):
 
-        def run(command, fails=False):
-            print(command, file=process.stdin, flush=True)
-            assert (process.stdout.readline() != "0\n") == fails, log.read_text()
-            return log.read_text()
+    def run(command, fails=False):
+        words = [sys.executable, "-m", "nbgrader", *command.split()]
+        result = subprocess.run(words, capture_output=True, text=True)
+        assert (result.returncode != 0) == fails, result.stderr
+        return result.stderr
 
-        yield run
+    return run
 
 
 def hand_in(student, answers, edit_tests=False):
