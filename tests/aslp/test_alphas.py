@@ -3,38 +3,12 @@ import math
 import pytest
 import torch
 from batches import batch
-from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
 from aslp_lib.aslp.loss import sc_bce_with_logits
 
-TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.RELEASE]
-
-
 # --- Gradients ------------------------------------------------------------------------------------
-
-
-@pytest.mark.claim(
-    "alphas",
-    "The gradient in alpha is beta mean[(y - 1/2) z]",
-    "maximum_entropy: Does alpha see the network move?",
-)
-@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
-def test_gradient_is_the_difference_of_the_two_losses(technique):
-    """It also equals autograd's gradient of the expected loss, at any alpha."""
-    logits, labels = batch()
-
-    def bce(target):
-        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2, 3))
-
-    oracle = bce(P.perturb(labels, technique)) - bce(labels)
-    ours = alpha_gradient(logits, labels, technique)
-    torch.testing.assert_close(ours, oracle)
-    alpha = torch.full((len(logits),), 0.2, dtype=torch.float64, requires_grad=True)
-    options = {"use_expected_targets": True, "reduction": "none"}
-    loss = sc_bce_with_logits(logits, labels, alpha, technique, **options).mean((1, 2, 3))
-    torch.testing.assert_close(ours, torch.autograd.grad(loss.sum(), alpha)[0])
 
 
 @pytest.mark.claim(
@@ -94,19 +68,6 @@ def feed(alphas, margin, times):
     return torch.stack(trace)
 
 
-@pytest.mark.claim(
-    "alphas",
-    "Alphas start at 0 and wait for 5 epochs",
-    "adaptive_alpha: Which alphas rise first?",
-)
-def test_alphas_wait_for_the_warm_up():
-    alphas = AdaptiveAlpha(2, P.HARD_INVERSION)
-    trace = feed(alphas, [4.0, 4.0], 7)
-    assert trace[:5].eq(0).all()
-    # epoch 6: eta * beta / 2 * margin = 0.002 * 1 * 4
-    torch.testing.assert_close(trace[5], torch.full((2,), 0.008))
-
-
 def test_what_is_not_chosen_are_the_paper_s_numbers():
     alphas = AdaptiveAlpha(3, P.HARD_INVERSION)
     numbers = alphas.alpha_step_size, alphas.constraint_weight, alphas.warm_up
@@ -148,20 +109,6 @@ def after_one_step(alphas, old, margin):
     alphas.alpha.fill_(old)
     alphas.update(torch.tensor([0]), torch.full((1, 4), margin), torch.ones(1, 4))
     return alphas.alpha.item()
-
-
-@pytest.mark.claim(
-    "alphas",
-    "ME: R_i = min(A - A_landmark, 0), where this project takes the best accuracy so far as "
-    "the landmark",
-    "maximum_entropy: What stops alpha?",
-)
-def test_entropy_gives_way_when_accuracy_falls():
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "aslp_me", constraint_weight=200.0, warm_up=0)
-    alphas.observe(0.95)
-    alphas.observe(0.90)
-    expected = 0.2 + 0.002 * (3 + 200 * (0.90 - 0.95))
-    assert after_one_step(alphas, 0.2, 3.0) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.claim(

@@ -1,7 +1,6 @@
 """One channel or K: losses, gradients, closed forms and the ends of the rules, by brute force."""
 
 from functools import partial
-from itertools import product
 
 import pytest
 import torch
@@ -68,13 +67,27 @@ def image_means(values, labelled):
     return torch.stack([value[mask].mean() for value, mask in pairs])
 
 
+@pytest.mark.claim(
+    "alphas",
+    "The gradient in alpha is beta mean[(y - 1/2) z]",
+    "maximum_entropy: Does alpha see the network move?",
+)
+@pytest.mark.claim(
+    "loss", "The loss is L = (1 - Z) BCE(f, y) + Z BCE(f, p(y, beta))", "sc_bce: The loss"
+)
+@pytest.mark.claim(
+    "classes",
+    "Label perturbation of K classes has 1/K in place of 1/2; K = 2 is that of one channel",
+    "more_classes: What is a perturbed label of three classes?",
+)
 @pytest.mark.parametrize(
-    "seeds", [range(90), pytest.param(range(90, 2000), marks=pytest.mark.slow)]
+    "seeds", [range(110), pytest.param(range(110, 2000), marks=pytest.mark.slow)]
 )
 def test_2000_random_cases_are_those_of_explicit_soft_targets(seeds):
     for seed in seeds:
         classes, z, target, given, labels, labelled, alpha, technique = random_case(seed)
-        uniform = torch.rand(len(z), generator=torch.Generator().manual_seed(seed)).double()
+        draw = torch.Generator()
+        uniform = torch.rand(len(z), generator=draw.manual_seed(seed)).double()
         for values in (z, given, alpha):
             values.requires_grad_()
         d = technique.beta * alpha.view(-1, *[1] * (z.dim() - 1))
@@ -87,7 +100,7 @@ def test_2000_random_cases_are_those_of_explicit_soft_targets(seeds):
         gradient = alpha_gradient(given, labels, technique, VOID)
         options = [
             ({"use_expected_targets": True}, F.cross_entropy(z, expected, reduction="none")),
-            ({"uniform": uniform}, F.cross_entropy(z, sampled, reduction="none")),
+            ({"generator": draw.manual_seed(seed)}, F.cross_entropy(z, sampled, reduction="none")),
         ]
         if (d < 1).all():
             correction = {"use_expected_targets": True, "forward_correction": True}
@@ -112,32 +125,6 @@ def test_2000_random_cases_are_those_of_explicit_soft_targets(seeds):
                 close(gradient, oracle.where(means.isfinite(), torch.nan), equal_nan=True)
 
 
-@pytest.mark.claim(
-    "classes",
-    "Label perturbation of K classes has 1/K in place of 1/2; K = 2 is that of one channel",
-    "more_classes: What is a perturbed label of three classes?",
-)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_two_channels_are_one_channel_of_their_difference(shape):
-    """In the loss, with and without the forward correction, and in its gradients."""
-    logits, _, alpha = batch(2, shape)
-    ids = torch.randint(0, 2, (4, *shape), generator=torch.Generator().manual_seed(1))
-    ids[0] = VOID
-    z, one = logits.requires_grad_(), (logits[:, 1:] - logits[:, :1]).detach().requires_grad_()
-    pairs = (z, ids), (one, ids.unsqueeze(1).double())
-    options = {"uniform": torch.tensor([0.0, 0.01, 0.99, 0.2]), "ignore_index": VOID}
-    for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
-        assert technique.for_classes(2) == technique
-        for expected, correction in product((False, True), repeat=2):
-            options |= {"use_expected_targets": expected, "forward_correction": correction}
-            losses = [sc_bce_with_logits(*pair, alpha, technique, **options) for pair in pairs]
-            close(*losses)
-            ours, theirs = torch.autograd.grad(sum(losses), (z, one))
-            close(ours, torch.cat([-theirs, theirs], dim=1))
-        gradients = [alpha_gradient(*pair, technique, VOID) for pair in pairs]
-        close(*gradients, equal_nan=True)
-
-
 @pytest.mark.parametrize("dose", [0.0, 1e-300, 1e-12, 0.5, 1 - 1e-12, 1.0])
 def test_the_corrected_probability_is_exact_at_every_dose(dose):
     """From nearly no perturbation, which decides where f is tiny, to nearly uniform labels."""
@@ -156,6 +143,12 @@ def test_the_corrected_probability_is_exact_at_every_dose(dose):
         assert torch.equal(log_q, F.log_softmax(z, dim=1))
 
 
+@pytest.mark.claim(
+    "loss",
+    "The expected confidence of the target is 1 - alpha beta / 2",
+    "sc_bce: Where is the expected loss lowest?",
+    numbers="confidence 0.900 at alpha beta = 0.2",
+)
 @pytest.mark.parametrize("classes", [2, 3, 21])
 @pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION])
 def test_closed_forms(classes, technique):
@@ -177,6 +170,11 @@ def test_closed_forms(classes, technique):
     assert limit == pytest.approx((classes - 1) / classes)
 
 
+@pytest.mark.claim(
+    "labels",
+    "DisturbLabel has the expected label of HI with alpha equal to half its rate",
+    "label_perturbation: How much perturbation does a label survive?",
+)
 def test_perturbed_labels_of_three_and_four_classes():
     """HI leaves nothing to the label, SI half of what M does; DisturbLabel by its definition."""
     inverted, half, uniform = (

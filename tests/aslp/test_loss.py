@@ -2,8 +2,6 @@ import math
 
 import pytest
 import torch
-from batches import batch
-from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.loss import sc_bce_with_logits
@@ -16,58 +14,6 @@ def expected_loss(logits, labels, alpha, technique, **options):
     return sc_bce_with_logits(
         logits, labels, alpha, technique, use_expected_targets=True, **options
     )
-
-
-@pytest.mark.claim("loss", "At alpha = 0, SC-BCE is BCE", "sc_bce: The loss")
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_alpha_zero_is_binary_cross_entropy(reduction):
-    ours = sc_bce_with_logits(*batch(), 0.0, P.HARD_INVERSION, reduction=reduction)
-    oracle = F.binary_cross_entropy_with_logits(*batch(), reduction=reduction)
-    torch.testing.assert_close(ours, oracle)
-
-
-@pytest.mark.claim(
-    "loss", "The loss is L = (1 - Z) BCE(f, y) + Z BCE(f, p(y, beta))", "sc_bce: The loss"
-)
-def test_the_definition_term_by_term():
-    logits, labels = batch()
-    f, p = torch.sigmoid(logits), P.perturb(labels, P.SOFT_INVERSION)
-    plain = -(labels * f.log() + (1 - labels) * (1 - f).log())
-    perturbed = -(p * f.log() + (1 - p) * (1 - f).log())
-    alpha = torch.tensor([0.0, 1.0, 0.0, 1.0], dtype=torch.float64)
-    z = alpha.view(-1, 1, 1, 1)
-    oracle = (1 - z) * plain + z * perturbed
-    ours = sc_bce_with_logits(logits, labels, alpha, P.SOFT_INVERSION, reduction="none")
-    torch.testing.assert_close(ours, oracle)
-
-
-@pytest.mark.claim(
-    "loss",
-    "The mean of SC-BCE over Z is BCE with the expected label",
-    "sc_bce: The mean over the switch",
-)
-@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.DYNAMIC_MODERATION], ids=["HI", "DM"])
-def test_the_expected_loss_is_the_mean_of_the_sampled_one(technique):
-    generator = torch.Generator().manual_seed(1)
-    draws = torch.stack(
-        [sc_bce_with_logits(*batch(), 0.3, technique, generator=generator) for _ in range(1000)]
-    )
-    error = draws.std() / math.sqrt(len(draws))
-    assert abs(draws.mean() - expected_loss(*batch(), 0.3, technique)) < 5 * error
-
-
-@pytest.mark.claim(
-    "loss",
-    "Equal products alpha beta give equal expected losses",
-    "label_perturbation: Equal means, unequal variances",
-)
-def test_equal_alpha_beta_means_equal_expected_loss():
-    losses = [
-        expected_loss(*batch(), 0.2 / t.beta, t)
-        for t in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION)
-    ]
-    torch.testing.assert_close(losses[0], losses[1])
-    torch.testing.assert_close(losses[0], losses[2])
 
 
 @pytest.mark.claim(

@@ -65,7 +65,6 @@ def test_the_preset_of_the_data_and_its_test_sets_are_compared(elsewhere, aslp):
         ("--seed 3", "seed is 3; expected 0. Give --seeds"),
         ("--seeds 0", "seeds is 0"),
         ("--scores weighted_f", "a name in scores is 'weighted_f'; expected one of ece, ece_floor"),
-        ("--table t.xls", "--table has another suffix: t.xls"),
         ("", "Leave out torchrun"),  # `compare` starts its own processes
     ],
 )

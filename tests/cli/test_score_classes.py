@@ -187,7 +187,6 @@ THREE = f"{SCORE} {CLASSES}"
         ({"maps/m0.npy": MAP.astype(int)}, THREE, "m0.npy holds int64; expected float16, float32"),
         ({"GT/m0.npy": IDS + 1}, THREE, "GT/m0.npy holds the class 3; expected 0 to 2"),
         ({"GT/m0.npy": np.eye(3, dtype=int)[IDS]}, THREE, r"\(2, 5, 3\).* save array.argmax"),
-        ({"GT/m1.npy": None}, THREE, "maps in maps without a mask in GT: m1"),
         ({}, f"{THREE} --class edge", "--class is 'edge'; expected one of background"),
         ({}, f"{SCORE} --class 1", "--class is '1'; expected one of those of --classes"),
         ({}, f"{SCORE} --classes a a", "classes is .*; expected 2 to 255 different names"),

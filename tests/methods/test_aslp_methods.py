@@ -97,14 +97,6 @@ def test_steps_and_validations_move_the_levels_by_the_options(rule, dynamics, ig
     )
 
 
-def test_the_measured_gap_sees_accuracy_and_confidence():
-    method = METHODS["aslp_gap"](1, ASLPOptions(alpha_warm_up=0, bound_gain=1.0))
-    table = np.zeros((1, 2, 256))
-    table[0, :, 255] = 1, 9  # all predicted foreground, with confidence 1
-    method.after_validation(Counts(table), nn.Identity())
-    assert method.alphas.rule.bound.item() == pytest.approx(0.1)
-
-
 def log_of(means, accuracy=0.9):
     return [{"alpha_mean": mean, "accuracy": accuracy} for mean in means]
 

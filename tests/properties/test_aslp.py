@@ -42,6 +42,12 @@ def bce(logits, targets):
     return torch.logaddexp(logits, torch.zeros_like(logits)) - targets * logits
 
 
+@pytest.mark.claim("loss", "At alpha = 0, SC-BCE is BCE", "sc_bce: The loss")
+@pytest.mark.claim(
+    "loss",
+    "Equal products alpha beta give equal expected losses",
+    "label_perturbation: Equal means, unequal variances",
+)
 @given(batches(), TECHNIQUES)
 def test_the_expected_loss_is_affine_in_its_target_and_alike_for_both_classes(batch, technique):
     """It is therefore the mean of the BCE with the label and the BCE with the perturbed label."""
@@ -124,22 +130,6 @@ def test_sure_logits_in_every_precision(dtype, batch, technique):
     assert (off <= 16 * torch.finfo(torch.float32).eps * truth.abs().amax((1, 2))).all()
 
 
-@given(batches(), TECHNIQUES, st.data())
-def test_ignored_pixels_are_as_if_they_were_not_there(batch, technique, data):
-    logits, labels, alpha = batch
-    labelled = torch.from_numpy(data.draw(arrays(np.bool_, logits.shape)))
-    partial = torch.where(labelled, labels, data.draw(st.sampled_from([255.0, -1.0, 2.0])))
-    broken = torch.where(labelled, logits, data.draw(st.sampled_from([torch.nan, torch.inf, 1e30])))
-    options = {"ignore_index": int(partial[~labelled][0]) if not labelled.all() else 255}
-    loss = expected_loss(broken, partial, alpha, technique, reduction="mean", **options)
-    losses = expected_loss(logits, labels, alpha, technique)[labelled]
-    torch.testing.assert_close(loss, losses.mean() if len(losses) else loss.new_tensor(0.0))
-    gradient = alpha_gradient(broken, partial, technique, **options)
-    for i, pixels in enumerate(labelled):
-        alone = alpha_gradient(logits[i, pixels][None], labels[i, pixels][None], technique)[0]
-        torch.testing.assert_close(gradient[i], alone, equal_nan=True)
-
-
 STEPS = st.lists(
     st.tuples(st.integers(0, 3), st.floats(width=32), st.booleans(), SHARES, SHARES), max_size=12
 )
@@ -212,6 +202,17 @@ ROWS = st.lists(st.tuples(st.integers(0, 2), st.lists(PIXEL, min_size=2, max_siz
 HALVES = st.floats(0.5, 1, width=16)
 
 
+@pytest.mark.claim(
+    "alphas",
+    "Alphas start at 0 and wait for 5 epochs",
+    "adaptive_alpha: Which alphas rise first?",
+)
+@pytest.mark.claim(
+    "alphas",
+    "ME: R_i = min(A - A_landmark, 0), where this project takes the best accuracy so far as "
+    "the landmark",
+    "maximum_entropy: What stops alpha?",
+)
 @pytest.mark.claim(
     "alphas",
     "alpha_i <- clip(alpha_i + eta (grad_i + lambda R_i), 0, 1/beta)",

@@ -89,16 +89,6 @@ def images():
     return torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("name", FITTED)
-def test_a_fit_lowers_the_nll_and_changes_counts_as_it_changes_logits(name):
-    fitted, (logits, labels) = fitted_on(name), batch()
-    counts = Counts.from_logits(logits, labels)
-    by_counts, by_pixels = fitted.apply_counts(counts), Counts.from_logits(fitted(logits), labels)
-    assert calibration.nll(by_counts) < calibration.nll(counts)
-    for score in (calibration.nll, calibration.brier, calibration.confidence, calibration.accuracy):
-        assert score(by_counts) == pytest.approx(score(by_pixels), abs=2e-3)
-
-
 def test_what_lowers_the_nll_of_clean_images_may_raise_that_of_corrupted_ones():
     wrong_half = Counts.from_map(np.uint8([[230] * 10]), np.uint8([[1] * 5 + [0] * 5]))
     right = Counts.from_map(np.full((40, 10), 200, np.uint8), np.ones((40, 10), np.uint8))

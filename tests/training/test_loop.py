@@ -102,16 +102,6 @@ def test_what_is_shown_written_and_returned_are_one(tmp_path):
     assert alphas == pytest.approx(dict(expected), rel=1e-5)
 
 
-def test_an_alpha_follows_its_own_image():
-    """One image's labels are noise: the network cannot be right and sure there, so its alpha stays
-    behind all others'."""
-    settings = replace(SHORT, epochs=30).tuned(aslp={"constraint_weight": 0.0})
-    data = settings.load_data()
-    data.train.masks[7] = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) > 0.5
-    alphas = loop.train(settings, data, "aslp_mc", progress=False).method.alphas.alpha
-    assert alphas.argmin() == 7
-
-
 class Plain(DenseNetwork):
     """No BatchNorm: an image's logits do not depend on its batch."""
 
