@@ -51,7 +51,7 @@ def test_help_and_version(elsewhere, aslp, line, shown):
         ("predict --official x --out maps", 1, "there is no file x"),
         ("score --maps x --masks y --num-workers 0", 1, "num_workers is 0;"),
         ("textures --dtd nowhere", 1, "download DTD"),
-        ("--num-workers -3", 1, "num_workers is -3; expected 0 or more"),
+        ("--num-workers -3", 1, "num_workers is -3; expected an integer of at least 0"),
         ("--preset huge", 1, "--preset is 'huge'; expected one of demo, nuclei"),
         ("--preset", 2, "--preset"),
         ("evaluate run --preset paper", 2, "--preset"),
