@@ -425,7 +425,7 @@ class Counts(ImageColumns):
         return np.where((z[:-1] < EDGES) & (z[1:] > EDGES), EDGES, middle)
 
     def with_logits(self, logits: np.ndarray) -> Counts:
-        """Return floats with other logits of their levels.
+        """Return floats with other logits of their levels, without columns.
 
         Args:
             logits: logits of the background and the foreground pixels of each level, shape (2,
@@ -433,7 +433,7 @@ class Counts(ImageColumns):
                 set share the logits of their levels.
         """
         if logits.ndim == 2:
-            return replace(self, levels=FloatLevels(logits, recalibrated=True))
+            return Counts(self.table, levels=FloatLevels(logits, recalibrated=True))
         return Counts.join([recounted(*image) for image in zip(self.table, logits, strict=True)])
 
     @property

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from aslp_lib.maps.slabs import Slabs
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import predicted_maps
 from aslp_lib.prediction.recalibrated_maps import changed_slabs
@@ -381,3 +381,14 @@ def test_decisions_that_may_move_do_in_the_counts_too():
     (level,) = np.flatnonzero(after.table[0, 1])
     assert level == round(255 / (1 + 135 / 120 * np.exp(-1))) >= 128  # from a logit of -0.118
     assert after.names == ("one",) and {*after.columns} == {"names"}
+
+
+def test_recalibrated_counts_have_no_score_of_the_map_before():
+    """Scores that need the pixels are undefined for floats, as they are for 8-bit maps."""
+    ignored = Counts.from_floats(np.float64([[0.7, 0.2]]), np.uint8([[1, 9]]), ignore_index=9)
+    whole = Counts.from_floats(np.float64([[0.7, 0.2]]), np.uint8([[1, 0]]))
+    known = {"weighted_f": [1.0], "names": ["one"], "groups": [3]}
+    for counts in (ignored, whole):
+        after = Temperature(3.0).apply_counts(counts.with_columns(**known))
+        assert {*after.columns} == {"names", "groups"}
+    assert not math.isnan(scores(whole)["s_measure"]) and math.isnan(scores(after)["s_measure"])
