@@ -26,7 +26,7 @@ import numpy as np
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.classes import AnyCounts, ClassCounts
-from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts  # noqa: F401 - for the examples
 from aslp_lib.metrics.top_label import Of, TopLabel, top_label
 
 BINS = 10
@@ -366,38 +366,6 @@ def brier(counts: AnyCounts) -> float:
     return float((background @ p**2 + foreground @ (1 - q) ** 2) / counts.pixels)
 
 
-class BrierParts(NamedTuple):
-    """The terms of `brier = reliability - resolution + uncertainty`."""
-
-    reliability: float
-    """Mean squared difference of probability and observed frequency; 0 if calibrated."""
-    resolution: float
-    """Variance of the observed frequencies over grey levels; large if predictions discriminate."""
-    uncertainty: float
-    """Variance of the labels, which does not depend on the predictions."""
-
-
-def brier_parts(counts: Counts) -> BrierParts:
-    """Decompose the Brier score into reliability, resolution and uncertainty.
-
-    With w_v and y_v the share of pixels and the foreground frequency of grey level v, and y the
-    foreground frequency of the set, the terms are `sum_v w_v (p_v - y_v)^2`,
-    `sum_v w_v (y_v - y)^2` and `y (1 - y)`. The decomposition is exact, because each grey level is
-    a bin. In a small sample, reliability and resolution are both biased upwards, as the ECE is.
-
-    Source: Murphy, Journal of Applied Meteorology 1973.
-
-    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> [round(part, 4) for part in brier_parts(counts)]  # 0.17 = 0.17 - 0.1875 + 0.1875
-    [0.17, 0.1875, 0.1875]
-    """
-    p, pixels, positive = top_label(counts.as_one_image(), "foreground").filled
-    share, frequency = pixels / pixels.sum(), positive / pixels
-    base = np.sum(positive) / np.sum(pixels)
-    reliability, resolution = share @ (p - frequency) ** 2, share @ (frequency - base) ** 2
-    return BrierParts(float(reliability), float(resolution), float(base * (1 - base)))
-
-
 def mean_iou(counts: ClassCounts) -> float:
     """Compute the mean over classes of the intersection over union of pooled pixels.
 
@@ -470,7 +438,10 @@ def _running_sums(counts: AnyCounts, of: Of) -> tuple[np.ndarray, np.ndarray]:
         Confidence of each grey level, shape (K,), and the numbers of pixels below each grey level
         and of all, the sums of their confidences and of their outcomes, shape (3, K + 1).
     """
-    confidence, pixels, positive = top_label(counts.as_one_image(), of).filled
+    outcomes = top_label(counts.as_one_image(), of)
+    filled = outcomes.pixels > 0
+    confidence, pixels = outcomes.confidence[filled], outcomes.pixels[filled]
+    positive = outcomes.positive[filled]
     sums = np.zeros((3, len(pixels) + 1))
     np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
     return confidence, sums

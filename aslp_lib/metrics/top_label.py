@@ -69,13 +69,6 @@ class TopLabel:
         """Pixels of all images with outcome 1 by confidence, shape (K,)."""
         return self.table[:, 1].sum(axis=0)
 
-    @property
-    def filled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Confidence, pixels and positive of the confidences that have pixels."""
-        pixels = self.pixels
-        there = pixels > 0
-        return self.confidence[there], pixels[there], self.positive[there]
-
 
 def top_label(counts: AnyCounts, of: Of = "prediction") -> TopLabel:
     """Derive the reliability table of predictions, at grey levels.

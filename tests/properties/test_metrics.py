@@ -152,16 +152,6 @@ def test_scores_without_bins_are_those_of_exact_fractions(counts, of):
     assert calibration.ks(counts, of) == pytest.approx(float(max(distances)), abs=1e-12)
     square = sum((Fraction(v, top) - y) ** 2 * n for v, y, n in pixels(counts)) / whole
     assert calibration.brier(counts) == pytest.approx(float(square), abs=1e-12)
-    base = Fraction(sum(y * n for _, y, n in pixels(counts)), whole)
-    by_level = [(w, c, a) for w, c, a, _ in binned(counts, top * top, "foreground")]
-    oracle = (
-        sum(w * (c - a) ** 2 for w, c, a in by_level),
-        sum(w * (a - base) ** 2 for w, _, a in by_level),
-        base * (1 - base),
-    )
-    parts = calibration.brier_parts(counts)
-    assert parts == pytest.approx([float(part) for part in oracle], abs=1e-12)
-    assert parts[0] - parts[1] + parts[2] == pytest.approx(float(square), abs=1e-12)
     means = [sum(each[i] * each[2] for each in forecasts(counts, "prediction")) for i in (0, 1)]
     assert calibration.confidence(counts) == pytest.approx(float(means[0] / whole), abs=1e-12)
     assert calibration.accuracy(counts) == pytest.approx(float(means[1] / whole), abs=1e-12)
