@@ -110,7 +110,7 @@ the channel: labels[:, None].
     require("the shape of labels", labels, labels == shape, f"that of {name}, {shape}{remedy}")
 
 
-def class_channels(logits: Sequence[int], labels: Sequence[int], name: str = "logits") -> int:
+def class_channels(logits: Sequence[int], labels: Sequence[int]) -> int:
     """Return the number of classes K, or 1 for two classes in one channel, given two shapes.
 
     There are K classes if the labels are class ids, (N, *S) beside logits of (N, K, *S), or if both
@@ -123,20 +123,22 @@ def class_channels(logits: Sequence[int], labels: Sequence[int], name: str = "lo
     Args:
         logits: shape of the logits.
         labels: shape of the labels.
-        name: what the logits are called in messages.
 
     Raises:
         ValueError: the shapes do not fit each other; the message has the remedy.
     """
     logits, labels = tuple(logits), tuple(labels)
     channels = logits[1] if len(logits) > 1 else 1
-    if channels > 1 and labels == (logits[0], *logits[2:]):
+    ids = (*logits[:1], *logits[2:])
+    if channels > 1 and labels == ids:
         return channels
-    if channels > 1 and len(logits) > 2 and labels == (logits[0], 1, *logits[2:]):
-        expected = f"class ids, {(logits[0], *logits[2:])}. Remove the channel: labels[:, 0]."
-        require("the shape of labels", labels, False, expected)
-    require_shape_of(name, logits, labels)
-    return channels if len(logits) > 3 and 1 not in logits[1:3] else 1
+    several = len(logits) > 3 and 1 not in logits[1:3]
+    extra = channels > 1 and len(logits) > 2 and labels == (logits[0], 1, *logits[2:])
+    if extra or (several and len(labels) < len(logits)):
+        remedy = "Remove the channel: labels[:, 0]." if extra else "One-hot labels have K channels."
+        require("the shape of labels", labels, False, f"class ids, {ids}. {remedy}")
+    require_shape_of("logits", logits, labels)
+    return channels if several else 1
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Checks of what the functions of this folder are given: logits, labels, alphas and indices.
 
-Values are read on a CPU only, because reading them would synchronise another device.
+In training, values are read on a CPU only, because reading them would synchronise another device.
 """
 
 from numbers import Real
@@ -30,9 +30,14 @@ def check_tensors(**values: Tensor) -> None:
 
 
 def check_pixels(
-    logits: Tensor, labels: Tensor, ignore_index: int | None
+    logits: Tensor, labels: Tensor, ignore_index: int | None, *, on_any_device: bool = False
 ) -> tuple[int, Tensor, Tensor | None]:
-    """Check the logits and labels of a batch.
+    """Check the logits (or probabilities) and labels of a batch.
+
+    Args:
+        logits, labels: the batch; see `class_channels` for their shapes.
+        ignore_index: label of the pixels that are not checked; None checks all.
+        on_any_device: read labels that are not on a CPU too.
 
     Returns:
         The number of classes, which is 1 for two in one channel; see `class_channels`.
@@ -45,8 +50,8 @@ def check_pixels(
 
     Raises:
         TypeError: logits or labels are not tensors.
-        ValueError: the shapes do not fit, class ids are not integers, or a label is invalid (on a
-            CPU).
+        ValueError: the shapes do not fit, class ids are not integers, or a label that is read is
+            invalid.
     """
     check_tensors(logits=logits, labels=labels)
     classes = class_channels(logits.shape, labels.shape)
@@ -62,20 +67,19 @@ def check_pixels(
         labelled = labels != ignore_index
         if classes > 1 and labels.dim() == logits.dim():
             labelled = labelled.any(dim=1)
-    check_labels(labels, classes, labelled)
+    if on_any_device or values_are_read(labels):
+        check_labels(labels, classes, labelled)
     return classes, labels, labelled
 
 
 def check_labels(labels: Tensor, classes: int = 1, labelled: Tensor | None = None) -> None:
-    """Raise ValueError if labels on a CPU are not all valid.
+    """Raise ValueError unless all labels are valid.
 
     Args:
         labels: labels as in `valid_labels`.
         classes: number of channels; 1 for two classes in one channel.
         labelled: mask of the pixels whose labels are checked; None checks all.
     """
-    if not values_are_read(labels):
-        return
     valid = valid_labels(labels, classes)
     if labelled is not None:
         valid |= ~labelled

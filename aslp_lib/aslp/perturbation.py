@@ -356,5 +356,6 @@ def _checked(labels: Tensor, technique: Technique, classes: int) -> Tensor:
     require("the shape of labels", tuple(labels.shape), one_hot, expected)
     # Alpha takes the dtype of the labels, and as an integer it would be cut to 0.
     labels = labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
-    check_labels(labels, channels)
+    if values_are_read(labels):
+        check_labels(labels, channels)
     return labels

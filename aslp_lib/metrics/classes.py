@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aslp_lib.checks import require, require_type, short_repr
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.float_levels import GREY_LEVELS
 from aslp_lib.metrics.image_columns import ImageColumns
@@ -125,7 +125,7 @@ class ClassCounts(ImageColumns):
     def _from_tensors(
         cls, name: str, values: Tensor, labels: Tensor, ignore_index: int | None, pooled: bool
     ) -> ClassCounts:
-        values, labels = checked_batch(name, values, labels, ignore_index)
+        values, labels = checked_batch(values, labels, ignore_index)
         if pooled:
             values = values.transpose(0, 1).reshape(1, values.shape[1], -1)
             labels = labels.reshape(1, -1)
@@ -179,41 +179,23 @@ class ClassCounts(ImageColumns):
 
 
 def checked_batch(
-    name: str, values: Tensor, labels: Tensor, ignore_index: int | None
+    values: Tensor, labels: Tensor, ignore_index: int | None
 ) -> tuple[Tensor, Tensor]:
     """Check a batch, and flatten it to (N, K, pixels) and class ids (N, pixels) in int64."""
-    import torch
+    from aslp_lib.aslp.inputs import check_pixels
 
-    for what, tensor in ((name, values), ("labels", labels)):
-        require_type(what, tensor, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
-    shape, classes = tuple(values.shape), values.shape[1] if values.dim() > 1 else 1
-    expected = "(N, K, ...) with K of 2 or more. Count one channel with Counts"
-    require(f"the shape of {name}", shape, classes > 1, expected)
-    expected = f"{shape[:1] + shape[2:]}, one class for each pixel of {name}"
-    if labels.shape == shape:
-        expected += ". Of one-hot labels, take labels.argmax(1)"
-    elif labels.shape == (shape[0], 1, *shape[2:]):
-        expected += ". Remove the channel: labels[:, 0]"
-    require(
-        "the shape of labels", tuple(labels.shape), labels.shape == shape[:1] + shape[2:], expected
+    classes, labels, _ = check_pixels(values, labels, ignore_index, on_any_device=True)
+    expected = (
+        "(N, K, ...) with K of 2 or more, and class ids (N, ...). Count one channel with Counts; "
+        "of one-hot labels, take labels.argmax(1)"
     )
+    fits = classes > 1 and labels.dim() < values.dim()
+    require("the shape of the batch", tuple(values.shape), fits, expected)
     if values.device.type == "mps":  # which has no float64
         values, labels = values.cpu(), labels.cpu()
-    whole = not labels.is_floating_point() and labels.dtype != torch.bool
-    require("the data type of labels", labels.dtype, whole, "an integer type: numbers of classes")
-    pixels = math.prod(shape[2:])
-    labels = labels.long().reshape(len(labels), pixels)
-    valid = (labels >= 0) & (labels < classes)
-    if ignore_index is not None:
-        valid |= labels == ignore_index
-    if not bool(valid.all()):
-        unknown = short_repr(torch.unique(labels[~valid]).tolist())
-        advice = "Pass ignore_index if this label marks pixels to ignore"
-        raise ValueError(
-            f"labels hold {unknown}; expected classes from 0 to {classes - 1}, as {name} have "
-            f"{classes} channels. {advice}."
-        )
-    return values.detach().reshape(*shape[:2], pixels), labels
+    pixels = math.prod(values.shape[2:])
+    values = values.detach().reshape(*values.shape[:2], pixels)
+    return values, labels.reshape(len(labels), pixels)
 
 
 def _from_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

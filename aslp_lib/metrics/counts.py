@@ -22,13 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aslp_lib.checks import (
-    require,
-    require_one_channel,
-    require_shape_of,
-    require_type,
-    short_repr,
-)
+from aslp_lib.checks import BINARY, require, require_type, short_repr
 from aslp_lib.metrics.float_levels import (
     EDGES,
     FLOAT_LEVELS,
@@ -268,7 +262,7 @@ class Counts(ImageColumns):
             TypeError: if logits or labels are not tensors.
             ValueError: if shapes differ, if a logit is not finite, or if a label is invalid.
         """
-        z, labels, counted = _counted_pixels("logits", logits, labels, ignore_index)
+        z, labels, counted = _counted_pixels(logits, labels, ignore_index)
         z = z.double()
         if not bool((z[counted].abs() <= LARGEST_LOGIT).all()):
             raise ValueError(
@@ -311,7 +305,7 @@ class Counts(ImageColumns):
             TypeError: if probabilities or labels are not tensors.
             ValueError: if shapes differ, or if values are NaN or outside [0, 1].
         """
-        p, labels, counted = _counted_pixels("probabilities", probabilities, labels, ignore_index)
+        p, labels, counted = _counted_pixels(probabilities, labels, ignore_index)
         _require_shares("probabilities", p[counted], "Apply a sigmoid to logits")
         z = finite_logits(p)
         if grey_levels is None:
@@ -500,34 +494,25 @@ def recounted(table: np.ndarray, logits: np.ndarray) -> Counts:
 
 
 def _counted_pixels(
-    name: str, predictions: Tensor, labels: Tensor, ignore_index: int | None
+    predictions: Tensor, labels: Tensor, ignore_index: int | None
 ) -> tuple[Tensor, Tensor, slice | Tensor]:
     """Check a batch.
-
-    Args:
-        name: what the predictions are.
 
     Returns:
         The predictions of all pixels, the labels of the counted pixels, and their indices.
     """
-    import torch  # only here, since importing it takes longer than counting 1,000 maps
+    # Only here, since importing torch takes longer than counting 1,000 maps.
+    from aslp_lib.aslp.inputs import check_pixels
 
-    for what, values in ((name, predictions), ("labels", labels)):
-        require_type(what, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
-    require_one_channel(name, predictions.shape)
-    require_shape_of(name, predictions.shape, labels.shape)
+    classes, _, labelled = check_pixels(predictions, labels, ignore_index, on_any_device=True)
+    if classes > 1:
+        raise ValueError(f"the batch has {classes} channels: {tuple(predictions.shape)}; {BINARY}")
     if predictions.device.type == "mps":  # which has no float64
         predictions, labels = predictions.cpu(), labels.cpu()
-    predictions, labels = predictions.detach().ravel(), labels.ravel()
-    # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
-    wide = labels if labels.is_floating_point() else labels.long()
     counted: slice | Tensor = slice(None)
-    if ignore_index is not None:
-        counted = (wide != ignore_index).nonzero().squeeze(1)  # faster than a mask
-    labels = labels[counted]
-    advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
-    _require_shares("labels", labels, advice)
-    return predictions, labels, counted
+    if labelled is not None:
+        counted = labelled.ravel().nonzero().squeeze(1).to(labels.device)  # faster than a mask
+    return predictions.detach().ravel(), labels.ravel()[counted], counted
 
 
 def _joint_histogram(levels: np.ndarray, groups: np.ndarray, number: int) -> np.ndarray:

@@ -62,7 +62,7 @@ class LabelledPixels:
                     "(logits, labels). Put a single pair into a list."
                 )
             logits, labels = batch
-            logits, labels = checked_batch("logits", logits, labels, self.ignore_index)
+            logits, labels = checked_batch(logits, labels, self.ignore_index)
             classes, expected = logits.shape[1], f"{self.classes}, as in the batches before"
             require("the number of channels", classes, self.classes in (0, classes), expected)
             self.classes = classes

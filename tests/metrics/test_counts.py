@@ -102,12 +102,20 @@ SEVERAL, IDS = torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int64)
         (Counts.from_floats, (MAP.astype(np.longdouble), MASK), "expected float16, float32"),
         *((from_p, (FLAT + p, FLAT), "probabilities are NaN or outside") for p in (NAN, -0.1, 1.1)),
         (Counts.from_floats, (FLAT.numpy() - 1, MASK[:1, :4]), r"1\]\. If these are logits"),
-        *((from_p, (FLAT, FLAT + y), "labels are NaN or .* ignore_index") for y in (NAN, -1, 255)),
-        (from_p, (FLAT, (FLAT + 255).byte(), None, -1), "labels are NaN"),  # 255 is not -1
-        (from_p, (FLAT.numpy(), FLAT), "the type of probabilities is ndarray; expected a tensor"),
+        *(
+            (from_p, (FLAT, FLAT + y), "labels are invalid, .* ignore_index")
+            for y in (NAN, -1, 255)
+        ),
+        (
+            from_p,
+            (FLAT, (FLAT + 255).byte(), None, -1),
+            "labels are invalid, the first is 255",
+        ),  # and not -1
+        (from_p, (FLAT.numpy(), FLAT), "the type of logits is ndarray; expected a tensor"),
         (from_p, (FLAT, FLAT.numpy()), "the type of labels is ndarray; expected a tensor"),
-        (from_p, (SEVERAL, IDS), r"have 3 channels: shape \(2, 3, 4, 5\); .* against the rest"),
-        (from_p, (SEVERAL, SEVERAL), r"have 3 channels: shape \(2, 3, 4, 5\); .* softmax over two"),
+        (from_p, (SEVERAL, IDS), r"has 3 channels: \(2, 3, 4, 5\); .* against the rest"),
+        (from_p, (SEVERAL, SEVERAL + 1 / 3), r"has 3 channels: .* softmax over two"),
+        (from_p, (SEVERAL[..., 0, 0], IDS[:, 0, 0]), r"has 3 channels: \(2, 3\); "),
         *((from_p, (FLAT, FLAT, n), f"grey_levels is {n}; .* multiple of 4") for n in (-4, 0, 10)),
         (Counts, (TABLE.tolist(),), "type of the table of counts is list; expected a NumPy array"),
         (Counts, (TABLE.astype(np.float32),), "float32 of shape .*expected int64"),
