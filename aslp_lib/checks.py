@@ -15,6 +15,9 @@ from aslp_lib.ranges import Range
 LARGEST_INTEGER = 2**63 - 1
 """Largest integer that PyTorch and NumPy can hold (int64)."""
 
+LARGEST_LOGIT = (2 - 2**-23) * 2.0**127
+"""Largest absolute value of a logit, that of float32; in float64, sums of larger ones overflow."""
+
 BINARY = (
     "expected one channel, (N, 1, ...), and the labels 0 and 1, because this is for two classes. "
     "Of several classes, take one against the rest, labels == k; of a softmax over two, the logits "
@@ -139,6 +142,30 @@ def class_channels(logits: Sequence[int], labels: Sequence[int]) -> int:
         require("the shape of labels", labels, False, f"class ids, {ids}. {remedy}")
     require_shape_of("logits", logits, labels)
     return channels if several else 1
+
+
+def require_predictions(name: str, values: Any, *, logits: bool = False) -> None:
+    """Raise ValueError unless the values of an array or a tensor are probabilities, or logits.
+
+    >>> import torch
+    >>> require_predictions("the map", torch.tensor([0.5, 4.0]))
+    Traceback (most recent call last):
+    ValueError: the map spans [0.5, 4]; expected probabilities in [0, 1]. If these are logits, say \
+so: logits, or --logits.
+    """
+    if not math.prod(values.shape):
+        return
+    low, high = float(values.min()), float(values.max())  # NaN if one is NaN
+    smallest, largest = (-LARGEST_LOGIT, LARGEST_LOGIT) if logits else (0, 1)
+    if smallest <= low <= high <= largest:
+        return
+    expected = "finite logits, in the range of float32" if logits else "probabilities in [0, 1]"
+    advice = "Look for the cause in what the network computes."
+    if not (logits or math.isnan(low)):
+        advice = "If these are logits, say so: logits, or --logits."
+        if low >= 0 and high >= 50:  # a larger logit is improbable
+            advice = "Divide grey levels by 255."
+    raise ValueError(f"{name} spans [{low:g}, {high:g}]; expected {expected}. {advice}")
 
 
 @contextmanager

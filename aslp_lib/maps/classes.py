@@ -5,7 +5,7 @@ from functools import reduce
 
 import numpy as np
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_predictions
 from aslp_lib.maps.read import IGNORED
 from aslp_lib.metrics.classes import SUM_TOLERANCE
 
@@ -32,28 +32,23 @@ def require_class_values(values: np.ndarray, *, logits: bool = False) -> None:
 
     >>> require_class_values(np.float32([[0.5], [1]]))
     Traceback (most recent call last):
-    ValueError: the map spans [0.5, 1], and a pixel adds up to 1.5; expected probabilities that \
-add up to 1, as those of a softmax do and those of a sigmoid do not. Logits need --logits.
+    ValueError: the sum of a pixel's values is 1.5; expected 1: the probabilities of a softmax add \
+up to 1, those of a sigmoid do not. Logits need --logits.
     """
     if not values.size:
         return
-    low, high = float(values.min()), float(values.max())  # NaN if one is NaN
+    require_predictions("the map", values, logits=logits)
     totals = values.sum(axis=0, dtype=np.float64)
-    total = totals[np.abs(totals - 1).argmax()]
-    valid = low >= 0 and abs(total - 1) <= SUM_TOLERANCE
+    total = round(totals[np.abs(totals - 1).argmax()].item(), 6)
+    valid = abs(total - 1) <= SUM_TOLERANCE
     expected = (
-        "probabilities that add up to 1, as those of a softmax do and those of a sigmoid do not. "
-        "Logits need --logits."
+        "1: the probabilities of a softmax add up to 1, those of a sigmoid do not. Logits need "
+        "--logits."
     )
     if logits:
-        valid = not valid and -np.inf < low <= high < np.inf
-        expected = "finite logits. Probabilities, which add up to 1, need no --logits."
-    if not valid:
-        advice = " Look for NaN in what the network computes." if np.isnan(low) else ""
-        raise ValueError(
-            f"the map spans [{low:g}, {high:g}], and a pixel adds up to {total:g}; expected "
-            f"{expected}{advice}"
-        )
+        valid = not valid or values.min() < 0
+        expected = "that of logits. Probabilities, which add up to 1, need no --logits."
+    require("the sum of a pixel's values", total, valid, expected)
 
 
 def against_rest(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_predictions
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.float_levels import GREY_LEVELS
 from aslp_lib.metrics.image_columns import ImageColumns
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 CHUNK = 2**19
 """Number of probabilities that are counted at once, so that intermediate results stay small."""
-LARGEST = 1e30
-"""Largest absolute value of a logit; differences of larger ones overflow float32."""
 SUM_TOLERANCE = 0.01
 """Largest distance from 1 of the sum of a pixel's probabilities, which may be in half precision."""
 
@@ -200,14 +198,7 @@ def checked_batch(
 
 def _from_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the probabilities (K, pixels), the largest logits, and the labels' log-likelihood."""
-    import torch
-
-    low, high = torch.aminmax(logits)  # NaN if one is NaN
-    if not -LARGEST <= low.item() <= high.item() <= LARGEST:
-        raise ValueError(
-            f"logits span [{low:g}, {high:g}]; expected finite numbers, up to {LARGEST:g}. Look "
-            "for the cause in what the network computes."
-        )
+    require_predictions("the batch", logits, logits=True)
     largest = logits.amax(dim=0)
     shifted = logits - largest
     log_likelihood = _own(shifted, labels)
@@ -220,12 +211,7 @@ def _from_probabilities(p: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tens
     """Return the probabilities, the largest ones, and the labels' log-likelihood."""
     import torch
 
-    low, high = torch.aminmax(p)
-    if not 0 <= low.item() <= high.item() <= 1:
-        raise ValueError(
-            f"probabilities span [{low:g}, {high:g}]; expected numbers in [0, 1]. If these are "
-            "logits, say so: logits, or --logits."
-        )
+    require_predictions("the batch", p)
     deviation = (p.sum(dim=0) - 1).abs_().max().item()
     expected = f"at most {SUM_TOLERANCE}. Apply a softmax over the channels, not a sigmoid."
     name = "the largest distance from 1 of the sum of a pixel's probabilities"

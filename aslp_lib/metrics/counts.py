@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aslp_lib.checks import BINARY, require, require_type, short_repr
+from aslp_lib.checks import BINARY, require, require_predictions, require_type, short_repr
 from aslp_lib.metrics.float_levels import (
     EDGES,
     FLOAT_LEVELS,
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
-LARGEST_LOGIT = float(np.finfo(np.float32).max)
-"""Largest absolute value of a logit that is counted; in float64, sums of larger ones overflow."""
 
 
 @dataclass(frozen=True)
@@ -165,20 +163,7 @@ class Counts(ImageColumns):
         values, labels, ignored = _labelled_pixels(prediction, mask, ignore_index, shapes)
         if values.dtype not in (np.float16, np.float32, np.float64):
             raise ValueError(f"the map is {values.dtype}; expected float16, float32 or float64.")
-        low, high = (float(end(values, initial=0.5)) for end in (np.min, np.max))
-        valid = bool(0 <= low <= high <= 1)
-        expected = "probabilities in [0, 1]."
-        if np.isnan(low):
-            expected += " Look for NaN in what the network computes."
-        elif low >= 0:
-            expected += " Divide grey levels by 255."
-        if low < 0 or high < 50:  # a larger logit is improbable
-            expected += " If these are logits, say so: logits, or --logits."
-        if logits:
-            valid = -LARGEST_LOGIT <= low <= high <= LARGEST_LOGIT
-            expected = "finite logits, in the range of float32."
-        if not valid:
-            raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {expected}")
+        require_predictions("the map", values, logits=logits)
         if ignored is not None:
             ignored = ignored.astype(np.float64) if logits else finite_logits(ignored)
         z = values.astype(np.float64) if logits else finite_logits(values)
@@ -264,11 +249,7 @@ class Counts(ImageColumns):
         """
         z, labels, counted = _counted_pixels(logits, labels, ignore_index)
         z = z.double()
-        if not bool((z[counted].abs() <= LARGEST_LOGIT).all()):
-            raise ValueError(
-                "logits are NaN or infinite; expected finite numbers, in the range of float32. "
-                "Look for the cause in what the network computes."
-            )
+        require_predictions("the batch", z[counted], logits=True)
         levels = level_of(nearest_grey(z[counted].sigmoid(), z[counted]), z[counted])
         return cls._from_tensors(levels, labels, counted, len(logits), z)
 
@@ -306,7 +287,7 @@ class Counts(ImageColumns):
             ValueError: if shapes differ, or if values are NaN or outside [0, 1].
         """
         p, labels, counted = _counted_pixels(probabilities, labels, ignore_index)
-        _require_shares("probabilities", p[counted], "Apply a sigmoid to logits")
+        require_predictions("the batch", p[counted])
         z = finite_logits(p)
         if grey_levels is None:
             levels = level_of(nearest_grey(p[counted].double(), z[counted]), z[counted])
@@ -544,11 +525,6 @@ def _joint_histogram(levels: np.ndarray, groups: np.ndarray, number: int) -> np.
     mixed = count(*(words[other].view(np.uint8) for words in eights))
     rest = count(groups[end:], levels[end:])
     return 8 * count(groups[:end:8][once], levels[:end:8][once]) + mixed + rest
-
-
-def _require_shares(name: str, values: Tensor, advice: str) -> None:
-    if not bool(((values >= 0) & (values <= 1)).all()):
-        raise ValueError(f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}.")
 
 
 def _labelled_pixels(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from aslp_lib.checks import require_predictions
 from aslp_lib.files import whole_folder, write
 from aslp_lib.maps.classes import require_class_values
 from aslp_lib.maps.count import (
@@ -236,10 +237,7 @@ def _changed_floats(change: Recalibration, values: np.ndarray, logits: bool) -> 
     from scipy.special import expit
 
     known = values if change.needs == "map" else values[~np.isnan(values)]
-    low, high = known.min(initial=0.5), known.max(initial=0.5)
-    if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
-        expected = "finite logits" if logits else "probabilities in [0, 1]; logits need --logits"
-        raise ValueError(f"it spans [{low:g}, {high:g}]; expected {expected}")
+    require_predictions("the map", known, logits=logits)
     before = values.astype(np.float64) if logits else finite_logits(values)
     with torch.no_grad():
         after = change(torch.from_numpy(before)[None])[0].numpy()

@@ -1,6 +1,5 @@
 """Fits on logits with K channels, whose pixels are read in several passes and never kept."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Self
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_predictions
 from aslp_lib.metrics.classes import checked_batch
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.recalibration import CorruptedSets, Recalibration
@@ -83,9 +82,7 @@ class LabelledPixels:
         """Leave out ignored pixels, and convert the others."""
         labelled = slice(None) if self.ignore_index is None else y != self.ignore_index
         z, y = z[:, labelled].double(), y[labelled]
-        largest = z.abs().max().item() if len(y) else 0
-        expected = "a finite number. Look for NaN and infinity in what the network computes."
-        require("the largest absolute logit", largest, math.isfinite(largest), expected)
+        require_predictions("the batch", z, logits=True)
         return z, y
 
 

@@ -162,8 +162,8 @@ def test_nan_that_a_mask_ignores_changes_no_other_pixel_and_remains(elsewhere, a
 @pytest.mark.parametrize(
     ("kind", "value", "why"),
     [
-        ("temperature_scaling", 1.5, r"it spans [0.2, 1.5]"),
-        ("image_wise_shrinkage", np.nan, "it spans [nan, nan]"),
+        ("temperature_scaling", 1.5, "the map spans [0.2, 1.5]"),
+        ("image_wise_shrinkage", np.nan, "the map spans [nan, nan]"),
     ],
 )
 def test_a_map_that_cannot_be_recalibrated_is_named(elsewhere, aslp, kind, value, why):

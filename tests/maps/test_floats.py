@@ -150,10 +150,10 @@ OBJECTS = as_file(np.save, np.array([[None, {}]], dtype=object), allow_pickle=Tr
 PNG = as_png(LABELS)
 LOGITS, VOLUMES = ["--logits"], ["--volumes"]
 MAPS = [
-    ("npy", 8 * HALF, [], r"\.npy: the map spans \[0\.5, 4\]; .* Divide.* If .*--logits"),
-    ("npy", np.nan * HALF, [], r"\.npy: the map spans \[nan, nan\].*Look for NaN"),
-    ("npy", 255 * HALF, [], r"spans \[0\.5, 127\.5\].*Divide grey levels by 255\.\n"),
-    ("npy", -8 * HALF, [], r"spans \[-4, 0\.5\]; expected probabilities in \[0, 1\]\. If "),
+    ("npy", 8 * HALF, [], r"\.npy: the map spans \[4, 4\]; .* If .*--logits"),
+    ("npy", np.nan * HALF, [], r"\.npy: the map spans \[nan, nan\].*Look for the cause"),
+    ("npy", 255 * HALF, [], r"spans \[127\.5, 127\.5\].*Divide grey levels by 255\.\n"),
+    ("npy", -8 * HALF, [], r"spans \[-4, -4\]; expected probabilities in \[0, 1\]\. If "),
     ("npy", HALF, LOGITS, "error: the maps of maps hold numbers from 0 to 1 only"),
     ("npy", np.inf * HALF, LOGITS, r"expected finite logits"),
     ("npy", LABELS, [], r"\.npy holds uint8; expected float16, float32 or float64"),

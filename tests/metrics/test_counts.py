@@ -100,7 +100,10 @@ SEVERAL, IDS = torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 5, dtype=torch.int64)
         (Counts.from_maps, ([MAP], [MASK, MASK]), "longer"),
         (Counts.from_floats, (MAP, MASK), "expected float16, float32 or float64"),
         (Counts.from_floats, (MAP.astype(np.longdouble), MASK), "expected float16, float32"),
-        *((from_p, (FLAT + p, FLAT), "probabilities are NaN or outside") for p in (NAN, -0.1, 1.1)),
+        *(
+            (from_p, (FLAT + p, FLAT), "the batch spans .* probabilities in")
+            for p in (NAN, -0.1, 1.1)
+        ),
         (Counts.from_floats, (FLAT.numpy() - 1, MASK[:1, :4]), r"1\]\. If these are logits"),
         *(
             (from_p, (FLAT, FLAT + y), "labels are invalid, .* ignore_index")

@@ -145,11 +145,11 @@ def test_sets_are_joined_where_only_one_has_extreme_predictions():
 @pytest.mark.fault
 def test_logits_whose_sum_would_overflow_are_refused():
     labels = np.uint8([[0, 1, 1, 1]])
-    for value, message in ((1.7e308, "in the range of float32"), (np.inf, "NaN or infinite")):
+    for value in (1.7e308, np.inf):
         z = np.full((1, 4), value)
         with pytest.raises(ValueError, match="in the range of float32"):
             Counts.from_floats(z, labels, logits=True)
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match="in the range of float32"):
             Counts.from_logits(torch.from_numpy(z), torch.from_numpy(labels))
     largest = np.full((1, 4), np.finfo(np.float32).max)
     counts = Counts.from_floats(largest, labels, logits=True)
