@@ -31,6 +31,8 @@ TAIL = 0.005
 """Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""
 LARGEST_PARAMETER = 20.0
 """Largest u of a shrinkage; s is then at most 1 - 2e-9, so that logits keep their signs."""
+NONE = torch.empty(0, 0)
+"""Parameters of the identity."""
 
 
 class ImageWise(Recalibration):
@@ -54,31 +56,14 @@ class ImageWise(Recalibration):
     ridge: ClassVar[float]
     """Factor of the ridge penalty, the sum of squares of all w except w_0."""
 
-    foreground: Tensor
-    """Weights w of pixels that are predicted foreground; empty for the identity."""
-    background: Tensor
-    """Weights w of the other pixels."""
-    means: Tensor
-    """Mean of each feature over the clean images."""
-    deviations: Tensor
-    """Standard deviation of each feature over the clean images."""
-    lowest: Tensor
-    """Lower bound of each standardised feature."""
-    highest: Tensor
-    """Upper bound of each standardised feature."""
+    weights: Tensor
+    """Weights w of pixels that are predicted foreground, and of the others, (2, 1 + features)."""
+    scales: Tensor
+    """Mean and standard deviation of each feature over the clean images, and the lower and upper
+    bound of each standardised feature, (4, features)."""
 
-    def __init__(
-        self,
-        foreground: Parameter = (),
-        background: Parameter = (),
-        means: Parameter = (),
-        deviations: Parameter = (),
-        lowest: Parameter = (),
-        highest: Parameter = (),
-    ) -> None:
-        weights = {"foreground": foreground, "background": background}
-        scales = {"means": means, "deviations": deviations}
-        super().__init__(**weights, **scales, lowest=lowest, highest=highest)
+    def __init__(self, weights: Parameter = NONE, scales: Parameter = NONE) -> None:
+        super().__init__(weights=weights, scales=scales)
 
     @staticmethod
     @abstractmethod
@@ -100,8 +85,8 @@ class ImageWise(Recalibration):
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
         tables = np.concatenate([images.tables for images in sets])
         tables[: len(sets[0].tables)] *= self.clean_weight
-        foreground, background = self._fitted(tables, inputs.clip(lowest, highest))
-        return type(self)(foreground, background, means, deviations, lowest, highest)
+        weights = self._fitted(tables, inputs.clip(lowest, highest))
+        return type(self)(weights, np.stack([means, deviations, lowest, highest]))
 
     @torch.inference_mode(False)
     @torch.enable_grad()  # the fit needs gradients, also where a caller has turned them off
@@ -139,10 +124,8 @@ class ImageWise(Recalibration):
         Args:
             features: features of N images, shape (N, features), from `map_features`.
         """
-        parameters = [parameter.to(features) for parameter in self.buffers()]
-        foreground, background, means, deviations, lowest, highest = parameters
+        weights, (means, deviations, lowest, highest) = (b.to(features) for b in self.buffers())
         inputs = ((features - means) / deviations).clip(lowest, highest)
-        weights = torch.stack([foreground, background])
         # This is not written as a matrix product, which autocast would compute in half precision.
         return weights[:, 0] + (weights[:, 1:] * inputs[:, None]).sum(dim=-1)
 
@@ -153,8 +136,7 @@ class ImageWise(Recalibration):
 
     def summary(self) -> str:
         """Return the parameters of an image with mean features."""
-        usual = self.foreground[0].item(), self.background[0].item()
-        typical = [self._in_words(u) for u in usual]
+        typical = [self._in_words(u) for u in self.weights[:, 0].tolist()]
         return "of foreground {} and of background {}, on a usual image".format(*typical)
 
     @abstractmethod
@@ -172,8 +154,9 @@ class ImageWiseShrinkage(ImageWise):
     Source: extension of this project.
 
     >>> import torch
-    >>> zeros, ones = (0.0,) * 5, (1.0,) * 5  # u does not depend on the image
-    >>> shrinkage = ImageWiseShrinkage((0.0, *zeros), (0.0, *zeros), zeros, ones, zeros, zeros)
+    >>> w = torch.zeros(2, 6)  # u does not depend on the image
+    >>> scales = torch.tensor([[0.0], [1.0], [0.0], [0.0]]).expand(4, 5)
+    >>> shrinkage = ImageWiseShrinkage(w, scales)
     >>> shrinkage(torch.tensor([[0.8, 0.2]]).logit()).sigmoid()  # s = sigmoid(0) = 1/2
     tensor([[0.6500, 0.3500]])
 
@@ -211,9 +194,10 @@ class ImageWiseTemperature(ImageWise):
     Source: extension of this project.
 
     >>> import torch
-    >>> zeros, ones = (0.0,) * 5, (1.0,) * 5  # u does not depend on the image
-    >>> w = (math.log(2), *zeros), (0.0, *zeros)  # T = 2 of foreground, 1 of background
-    >>> ImageWiseTemperature(*w, zeros, ones, zeros, zeros)(torch.tensor([[3.0, -3.0]]))
+    >>> w = torch.zeros(2, 6)  # u does not depend on the image
+    >>> w[0, 0] = math.log(2)  # T = 2 of foreground, 1 of background
+    >>> scales = torch.tensor([[0.0], [1.0], [0.0], [0.0]]).expand(4, 5)
+    >>> ImageWiseTemperature(w, scales)(torch.tensor([[3.0, -3.0]]))
     tensor([[ 1.5000, -3.0000]])
 
     At p = 0.8, two of three pixels are foreground; at p = 0.2, one of three:

@@ -77,19 +77,14 @@ def probabilities(kind, p, u):
     return p ** np.exp(-u) / (p ** np.exp(-u) + (1 - p) ** np.exp(-u))
 
 
-def arrays(fit):
-    return {name: tensor.numpy() for name, tensor in fit.state_dict().items()}
-
-
 def levels_of(fit, features):
     return fit.levels(torch.from_numpy(features)).numpy()
 
 
 def by_formula(fit, z, w):
     """Probabilities of images with logits (N, pixels) and weights (2, 6)."""
-    held = arrays(fit)
-    standard = (map_features(z) - held["means"]) / held["deviations"]
-    phi = standard.clip(held["lowest"], held["highest"])
+    means, deviations, lowest, highest = fit.scales.numpy()
+    phi = ((map_features(z) - means) / deviations).clip(lowest, highest)
     u = np.column_stack([np.ones(len(phi)), phi]) @ w.T
     return probabilities(type(fit), 1 / (1 + np.exp(-z)), np.where(z > 0, u[:, :1], u[:, 1:]))
 
@@ -112,7 +107,7 @@ def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
     and of each weight alone."""
     assert type(fitted).clean_weight == 10  # as in price
     sets = [images(), corrupted()]
-    best = np.stack([fitted.foreground.numpy(), fitted.background.numpy()])
+    best = fitted.weights.numpy()
     z = sets[1][0].flatten(1).double()
     np.testing.assert_allclose(fitted(z).sigmoid(), by_formula(fitted, z.numpy(), best), rtol=1e-9)
     at_best = price(fitted, sets, best)
@@ -131,9 +126,9 @@ def test_features_are_standardised_over_clean_images_and_held_to_the_range_of_al
     clean, others = (
         map_features(each.flatten(1).double().numpy()) for each in (images()[0], corrupted()[0])
     )
-    np.testing.assert_allclose(fitted.means, clean.mean(axis=0), atol=0.01)  # counts round
-    np.testing.assert_allclose(fitted.deviations, clean.std(axis=0), atol=0.01)
-    means, deviations, lowest, highest = [*arrays(fitted).values()][2:]
+    means, deviations, lowest, highest = fitted.scales.numpy()
+    np.testing.assert_allclose(means, clean.mean(axis=0), atol=0.01)  # counts round
+    np.testing.assert_allclose(deviations, clean.std(axis=0), atol=0.01)
     every = (np.concatenate([clean, others]) - means) / deviations
     ends = np.quantile(every, [0.005, 0.995], axis=0)
     np.testing.assert_allclose([lowest, highest], ends, atol=0.02)
@@ -154,8 +149,7 @@ def test_features_are_standardised_over_clean_images_and_held_to_the_range_of_al
     ],
 )
 def test_it_describes_a_usual_image(kind, u, words):
-    foreground, background = ((value, *(0.0,) * 5) for value in u)
-    described = kind(foreground, background, *[(0.0,) * 5] * 4).describe()
+    described = kind(np.outer(u, np.eye(6)[0]), np.zeros((4, 5))).describe()
     assert re.findall(r"[sT] = [\d.]+", described) == words
 
 
@@ -163,7 +157,7 @@ def test_images_alike_and_images_without_pixels(fitted):
     logits, labels = images(1)
     alike = counted(logits.expand(3, -1, -1, -1), labels.expand(3, -1, -1, -1))
     fit = type(fitted)().minimise(alike)
-    assert fit.deviations.tolist() == [1.0] * 5
+    assert fit.scales[1].tolist() == [1.0] * 5
     assert torch.isfinite(fit(logits)).all()
     table = counted(*images(3)).table.copy()
     table[1] = 0

@@ -331,7 +331,7 @@ def test_a_file_of_something_else_is_named_and_refused(tmp_path, tensors, facts,
         ("isotonic", {"logits": (1.0, math.nan), "values": (1.0, 2.0)}, "logits of isotonic is"),
         ("histogram", {"bins": 0}, "the number of bins is 0"),
         ("histogram", {"bins": 2.5}, "the number of bins is 2.5"),
-        ("image_wise_shrinkage", {"means": (math.nan,) * 5}, "means of image_wise_shrinkage is"),
+        ("image_wise_shrinkage", {"scales": [[math.nan]]}, "scales of image_wise_shrinkage is"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(name, numbers, message):
