@@ -17,7 +17,7 @@ from torch.nn.functional import softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
-from aslp_lib.recalibration.features import CENTRES, Images
+from aslp_lib.recalibration.features import CENTRES, binned
 from aslp_lib.recalibration.recalibration import (
     CorruptedSets,
     Parameter,
@@ -78,13 +78,14 @@ class ImageWise(Recalibration):
         chosen by leaving out one corruption at a time (`benchmarks/image_wise.py`), without using a
         test set.
         """
-        sets = [Images.of(images).binned() for images in (clean, *corrupted)]
-        means, deviations = sets[0].features.mean(axis=0), sets[0].features.std(axis=0)
+        sets = [binned(counts) for counts in (clean, *corrupted)]
+        features = [counts.columns["features"] for counts in sets]
+        means, deviations = features[0].mean(axis=0), features[0].std(axis=0)
         deviations[deviations < 1e-6] = 1.0  # of a single image, or of equal images
-        inputs = (np.concatenate([images.features for images in sets]) - means) / deviations
+        inputs = (np.concatenate(features) - means) / deviations
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
-        tables = np.concatenate([images.tables for images in sets])
-        tables[: len(sets[0].tables)] *= self.clean_weight
+        tables = np.concatenate([counts.table for counts in sets])
+        tables[: len(sets[0])] *= self.clean_weight
         weights = self._fitted(tables, inputs.clip(lowest, highest))
         return type(self)(weights, np.stack([means, deviations, lowest, highest]))
 

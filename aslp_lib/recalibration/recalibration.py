@@ -15,7 +15,7 @@ from aslp_lib.metrics.classes import AnyCounts
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
 from aslp_lib.metrics.map_features import map_features
-from aslp_lib.recalibration.features import Images, features_of
+from aslp_lib.recalibration.features import features_of
 from aslp_lib.tensors import load_tensors, save_tensors
 
 VERSION = 2
@@ -34,8 +34,8 @@ DOSES = 0.0, 1 - 2**-53
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
 
-CorruptedSets = Collection[Counts | Images]
-"""Counts of corrupted copies of a set, or their images, one entry for each corruption."""
+CorruptedSets = Collection[Counts]
+"""Counts of corrupted copies of a set, one entry for each corruption."""
 Network = Callable[[Tensor], Tensor]
 """Function from images to logits."""
 Parameter = float | Sequence[float] | NDArray[np.float64] | Tensor
@@ -120,8 +120,8 @@ class Recalibration(nn.Module):
         pixels_to_fit(clean)
         sets = [*corrupted] if self.fits_corrupted else []
         if self.needs != "map":  # then only the pixels of all sets together matter
-            pooled = [s.pooled if isinstance(s, Images) else s.as_one_image() for s in sets]
-            clean, sets = Counts.join([clean, *pooled]).as_one_image(), []
+            one_each = [counts.as_one_image() for counts in (clean, *sets)]
+            clean, sets = Counts.join(one_each).as_one_image(), []
         fitted = self.minimise(clean, sets)
         return fitted if fitted is self or fitted.lowers_nll(clean, sets) else self.identity()
 
@@ -231,14 +231,14 @@ class Recalibration(nn.Module):
         """
         levels, increase = clean.grey_levels, np.zeros(2)
         weights = [self.clean_weight, *(1.0 for _ in corrupted)]
-        for weight, images in zip(weights, map(Images.of, (clean, *corrupted)), strict=True):
-            for sign, exact in ((1, self.recalibrated_logits(images)), (-1, images.logits)):
+        for weight, counts in zip(weights, (clean, *corrupted), strict=True):
+            for sign, exact in ((1, self.recalibrated_logits(counts)), (-1, counts.logits)):
                 rounded = exact
                 if clean.levels is None:
                     rounded = grey_level_logits(levels)[nearest_grey_levels(exact, levels)]
                 for number, logits in enumerate((exact, rounded)):
                     nll = np.logaddexp(0, [[1.0], [-1.0]] * logits)
-                    increase[number] += sign * weight * (images.tables * nll).sum()
+                    increase[number] += sign * weight * (counts.table * nll).sum()
         return bool((increase <= 0).all())
 
     def apply_counts(self, counts: Counts) -> Counts:
@@ -263,7 +263,7 @@ class Recalibration(nn.Module):
         return Counts(changed).with_columns(**kept)
 
     @torch.no_grad()
-    def recalibrated_logits(self, counts: Counts | Images) -> NDArray[np.float64]:
+    def recalibrated_logits(self, counts: Counts) -> NDArray[np.float64]:
         """Recalibrate the logits of all levels.
 
         Returns:
@@ -276,8 +276,7 @@ class Recalibration(nn.Module):
         if self.needs != "map" or self.is_identity:
             after: NDArray[np.float64] = self(z).numpy()
             return after
-        known = counts.features if isinstance(counts, Images) else features_of(counts)
-        features = torch.from_numpy(known)
+        features = torch.from_numpy(features_of(counts))
         return self.transform(z.reshape(1, -1), features).reshape(-1, *z.shape).numpy()
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:

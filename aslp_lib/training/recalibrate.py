@@ -18,7 +18,7 @@ from aslp_lib.methods.method import known_labels
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Recalibration
 from aslp_lib.recalibration.classes import ClassRecalibration
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.features import binned
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import fingerprint, load_tensors, with_prefix
 from aslp_lib.training.batches import outputs
@@ -74,7 +74,17 @@ def fitted(
     # A set of one image has no second one to mix with.
     kinds = [k for k, c in CORRUPTIONS.items() if len(validation) > 1 or not c.mixes]
     clean = cache(lambda: count(validation))
-    corrupted = cache(lambda: [Images.of(count(Corrupted(validation, k))).binned() for k in kinds])
+
+    @cache
+    def corrupted() -> dict[str, list[Counts]]:
+        """Counts under each corruption, by what the fit of a method needs (which saves memory)."""
+        sets: dict[str, list[Counts]] = {"levels": [], "map": []}
+        for corruption in kinds:
+            counts = count(Corrupted(validation, corruption))
+            sets["levels"].append(counts.as_one_image())
+            sets["map"].append(binned(counts))
+        return sets
+
     for name in names:
         kind = settings.known_recalibrations[name]
         if kind.needs_dose:
@@ -84,7 +94,7 @@ def fitted(
             batches = partial(labelled_logits, network, validation, settings)
             yield name, kind().fit_classes(batches, validation.ignored)
         else:
-            yield name, kind().fit(clean(), corrupted() if kind.fits_corrupted else ())
+            yield name, kind().fit(clean(), corrupted()[kind.needs] if kind.fits_corrupted else ())
 
 
 def identity(method: str, network: nn.Module) -> dict[str, str]:

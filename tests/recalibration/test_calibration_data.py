@@ -13,7 +13,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.map_features import FEATURES, map_features
 from aslp_lib.recalibration import RECALIBRATIONS, CorruptionTemperature
-from aslp_lib.recalibration.features import Images, features_of
+from aslp_lib.recalibration.features import binned, features_of
 from aslp_lib.training import recalibrate
 
 
@@ -38,19 +38,17 @@ def test_images_hold_their_pixels_and_features():
     table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
     table[1] = table[2] = 0
     table[2, 0, 7] = 1  # an image of one pixel
-    images, z = Images.of(Counts(table)), grey_level_logits(256)
-    binned = images.binned()
+    images, z = binned(Counts(table)), grey_level_logits(256)
     for row, i in enumerate((0, 2)):
         of_pixels = map_features(np.repeat(z, table[i].sum(axis=0))[None])
-        np.testing.assert_allclose(images.features[row], of_pixels[0], rtol=1e-9)
-        np.testing.assert_array_equal(images.tables[row], table[i])
+        np.testing.assert_allclose(images.columns["features"][row], of_pixels[0], rtol=1e-9)
         for label in (0, 1):
             weights = table[i, label]
             inner, _ = np.histogram(z, np.linspace(-6, 6, 61), weights=weights)
-            np.testing.assert_array_equal(binned.tables[row, label, 69:-69], inner)
-            assert binned.tables[row, label].sum() == weights.sum()
-    np.testing.assert_allclose(binned.logits[1, 69:-69], np.arange(-5.9, 6, 0.2), atol=1e-12)
-    np.testing.assert_array_equal(binned.pooled.pooled, table.sum(axis=0))
+            np.testing.assert_array_equal(images.table[row, label, 69:-69], inner)
+            assert images.table[row, label].sum() == weights.sum()
+    np.testing.assert_allclose(images.logits[1, 69:-69], np.arange(-5.9, 6, 0.2), atol=1e-12)
+    assert binned(images) is images
 
 
 def test_features_are_those_of_whole_maps_with_their_ignored_pixels():
@@ -85,4 +83,4 @@ def test_every_corruption_is_measured_once(small, images, monkeypatch):
     assert clean is data.validation
     assert [each.corruption for each in corrupted] == kinds
     assert given[0] == given[1]
-    assert [len(each.tables) for each in given[0][1]] == len(kinds) * [images]
+    assert [each.pixels for each in given[0][1]] == len(kinds) * [512 * images]
