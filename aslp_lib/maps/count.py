@@ -152,7 +152,6 @@ def count_folders(
         ignored=ignored,
         change=change,
         name=Path(maps).name,
-        source=str(valid or masks),
         progress=progress,
     )
 
@@ -242,7 +241,6 @@ def count_files(
     groups: ArrayLike | None = None,
     change: Callable[[Slabs], Slabs] | None = None,
     name: str = "",
-    source: str = "",
     progress: bool = True,
 ) -> Any:
     """Count the pixels of map files against masks, in several threads.
@@ -256,8 +254,6 @@ def count_files(
         groups: group of each image, see `Counts`.
         change: see `count_folders`.
         name: name of the set, for the progress bar.
-        source: what the masks of the pixels to count are from, if not from the set itself, for the
-            message if there are no such pixels.
         progress: show a progress bar.
 
     Returns:
@@ -311,7 +307,7 @@ def count_files(
         images = list(bar)
     if not any(image.pixels for image in images):
         raise ValueError(
-            f"the masks of {source or name} leave no pixel to count; expected one or more. Correct "
+            f"the masks of {name} leave no pixel to count; expected one or more. Correct "
             "--valid-masks or --ignore-index."
         )
     of_8_bits = (isinstance(part, Counts) and part.levels is None for part in images)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class ClassCounts(ImageColumns):
     """
 
     SUMS = ("top", "table", "confusion", "losses", "squares")
+    grey_levels: ClassVar[int] = GREY_LEVELS
+    """Number of grey levels at which probabilities are counted."""
     top: np.ndarray
     table: np.ndarray
     confusion: np.ndarray
@@ -143,11 +145,6 @@ class ClassCounts(ImageColumns):
     def classes(self) -> int:
         """Number K of classes."""
         return int(self.table.shape[1])
-
-    @property
-    def grey_levels(self) -> int:
-        """Number of grey levels at which probabilities are counted."""
-        return GREY_LEVELS
 
     def of_class(self, number: int) -> Counts:
         """Return the counts of one class against the rest, at grey levels.

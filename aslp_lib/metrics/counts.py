@@ -70,8 +70,7 @@ class Counts(ImageColumns):
 
     Raises:
         TypeError: if the table is not a NumPy array.
-        ValueError: if shapes, types or numbers of images disagree, or if an entry of the table is
-            not a number of pixels.
+        ValueError: if shapes, types or numbers of images disagree.
     """
 
     SUMS = ("table",)
@@ -88,12 +87,6 @@ class Counts(ImageColumns):
                 f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
                 "float64) of shape (images, 2, an even number of levels)."
             )
-        smallest = self.table.min(initial=0).item()
-        expected = "numbers of pixels, 0 or more. Count the set again."
-        require("the smallest entry of the table of counts", smallest, smallest >= 0, expected)
-        total = self.table.sum(dtype=np.float64).item()
-        expected = "fewer than 2^63, which 64-bit integers can hold. Count fewer images at a time."
-        require("the number of pixels", total, total < 2**63, expected)
         for name, column in self.columns.items():
             fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
             require(f"the shape of the column {name}", column.shape, fits, expected)

@@ -8,8 +8,6 @@ from aslp_lib.metrics.float_levels import array_module
 
 LIMIT = 6.0
 """Value at which `|z|` is clipped, close to the largest logit of an 8-bit map (6.23)."""
-FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")
-"""Names of the features of a predicted map."""
 
 
 def map_values(logits: Any) -> Any:
@@ -53,7 +51,7 @@ def map_features(logits: Any) -> Any:
         logits: logits of the pixels of N images, shape (N, pixels), an array or a tensor.
 
     Returns:
-        Shape (N, features), in the order of `FEATURES`, see `features_of_means`.
+        Shape (N, features), see `features_of_means`.
     """
     return features_of_means(map_values(logits).mean(-1))
 
@@ -61,14 +59,15 @@ def map_features(logits: Any) -> Any:
 def features_of_means(means: Any) -> Any:
     """Compute the features of predicted maps from the means of `map_values`.
 
-    The features are `log(0.001 + mean f)`, `log(0.001 + mean H)`, `mean(H f) / (mean f + 0.01)`,
-    `mean(H (1 - f)) / (1 - mean f + 0.01)` and `mean min(|z|, 6)`.
+    The features are, in this order, `log(0.001 + mean f)`, `log(0.001 + mean H)`,
+    `mean(H f) / (mean f + 0.01)`, `mean(H (1 - f)) / (1 - mean f + 0.01)` and `mean min(|z|, 6)`:
+    the logarithms of area and entropy, the entropies of foreground and background, and |z|.
 
     Args:
         means: means over the pixels of N images, shape (4, N).
 
     Returns:
-        Shape (N, features), in the order of `FEATURES`.
+        Shape (N, features).
     """
     xp = array_module(means)
     area, inside, outside, size = means

@@ -47,7 +47,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.checks import require
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.score import ImageMean
 from aslp_lib.metrics.structure import s_measures
@@ -144,18 +143,11 @@ def _dice(counts: Counts) -> np.ndarray:
 
 
 def _structure(counts: Counts) -> np.ndarray:
-    quadrants = _column(counts, "quadrants", "Create them with Counts.from_map")
-    return s_measures(quadrants, counts.grey_levels - 1)
+    return s_measures(counts.columns["quadrants"], counts.grey_levels - 1)
 
 
 def _weighted_f(counts: Counts) -> np.ndarray:
-    return _column(counts, "weighted_f", "Read the maps with ReadOptions.weighted_f")
-
-
-def _column(counts: Counts, name: str, advice: str) -> np.ndarray:
-    known, expected = list(counts.columns), f"{name} among them. {advice}."
-    require("the list of columns of the counts", known, name in known, expected)
-    return counts.columns[name]
+    return counts.columns["weighted_f"]
 
 
 mae = ImageMean(_absolute_error)
@@ -211,7 +203,7 @@ over images are not related in this way.
 Source: Dice, Ecology 1945.
 """
 s_measure = ImageMean(_structure)
-"""Mean structure measure S over images (`structure.s_measures`).
+"""Mean structure measure S over images (`structure.s_measures`), which needs counts of `from_map`.
 
 Source: Fan et al., ICCV 2017.
 """

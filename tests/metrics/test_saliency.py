@@ -113,11 +113,8 @@ def test_curves_of_many_images_and_of_floats_have_the_thresholds_of_8_bit_maps()
 
 def test_without_quadrants_there_is_no_s():
     counts = Counts(np.ones((2, 2, 256), np.int64))
-    missing = {"s_measure": r"Counts\.from_map", "weighted_f": "expected weighted_f"}
-    for name, remedy in missing.items():
+    for name in ("s_measure", "weighted_f"):
         assert np.isnan(SCORES[name].value(counts, bins=10))
-        with pytest.raises(ValueError, match=remedy):
-            SCORES[name].function(counts)
 
 
 def test_a_threshold_does_not_depend_on_the_unit_of_pixels():
