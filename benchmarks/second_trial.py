@@ -432,7 +432,7 @@ class Outputs:
 
     def counts(self, rows: np.ndarray | slice = slice(None)) -> Counts:
         """Count the logits of some images, pooled."""
-        return Counts.from_logits(self.logits[rows], self.labels[rows]).as_one_image()
+        return Counts.from_logits(self.logits[rows], self.labels[rows]).as_one_image
 
     def groups(self, values: Callable[[np.ndarray], float]) -> str:
         """Write a number of each group of images, which is computed from a mask of its images."""

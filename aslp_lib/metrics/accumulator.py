@@ -77,7 +77,7 @@ class CountsAccumulator:
             part = Counts.from_probabilities(predictions, labels, *options)
         self._parts.append(part)
         if not self.per_image:
-            self._parts = [self.counts.as_one_image()]
+            self._parts = [self.counts.as_one_image]
 
     @property
     def counts(self) -> Any:

@@ -90,7 +90,7 @@ def reliability(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> R
     Raises:
         ValueError: if the set has no pixels; see also `check_bins`.
     """
-    outcomes = top_label(counts.as_one_image(), of)
+    outcomes = top_label(counts.as_one_image, of)
     index, pixels = _bins(outcomes, bins), outcomes.pixels
     sums = pixels * outcomes.confidence, outcomes.positive
     pixels = np.bincount(index, pixels, minlength=bins)
@@ -275,7 +275,7 @@ def oe(counts: AnyCounts, bins: int = BINS, of: Of = "prediction") -> float:
     >>> print(f"{oe(counts):.2f}")  # 0.5 * 0.8 * (0.8 - 0.5)
     0.12
     """
-    return float(oe_of_bins(image_bins(counts.as_one_image(), bins, of))[0])
+    return float(oe_of_bins(image_bins(counts.as_one_image, bins, of))[0])
 
 
 def oe_of_bins(sums: ImageBins) -> np.ndarray:
@@ -309,7 +309,7 @@ def ks(counts: AnyCounts, of: Of = "prediction") -> float:
     >>> print(f"{ks(counts):.2f}")  # at c = 0.8: |(0.8 - 0) + (0.8 - 1)| / 4
     0.15
     """
-    outcomes = top_label(counts.as_one_image(), of)
+    outcomes = top_label(counts.as_one_image, of)
     pixels = outcomes.pixels
     excess = np.cumsum(pixels * outcomes.confidence - outcomes.positive)
     return float(np.abs(excess).max() / pixels.sum())
@@ -322,7 +322,7 @@ def accuracy(counts: AnyCounts) -> float:
     >>> accuracy(counts)
     0.75
     """
-    outcomes = top_label(counts.as_one_image())
+    outcomes = top_label(counts.as_one_image)
     return float(np.sum(outcomes.positive) / np.sum(outcomes.pixels))
 
 
@@ -333,7 +333,7 @@ def confidence(counts: AnyCounts) -> float:
     >>> print(f"{confidence(counts):.2f}")  # (1 + 0.8 + 0.8 + 1) / 4
     0.90
     """
-    outcomes = top_label(counts.as_one_image())
+    outcomes = top_label(counts.as_one_image)
     pixels = outcomes.pixels
     return float(outcomes.confidence @ pixels / pixels.sum())
 
@@ -438,7 +438,7 @@ def _running_sums(counts: AnyCounts, of: Of) -> tuple[np.ndarray, np.ndarray]:
         Confidence of each grey level, shape (K,), and the numbers of pixels below each grey level
         and of all, the sums of their confidences and of their outcomes, shape (3, K + 1).
     """
-    outcomes = top_label(counts.as_one_image(), of)
+    outcomes = top_label(counts.as_one_image, of)
     filled = outcomes.pixels > 0
     confidence, pixels = outcomes.confidence[filled], outcomes.pixels[filled]
     positive = outcomes.positive[filled]

@@ -435,7 +435,7 @@ class Counts(ImageColumns):
     @property
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, levels)."""
-        return self.as_one_image().table[0]
+        return self.as_one_image.table[0]
 
     @cached_property
     def image_means(self) -> dict[object, np.ndarray]:

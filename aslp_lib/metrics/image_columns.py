@@ -51,12 +51,9 @@ class ImageColumns:
         sums: Any = {name: change(getattr(self, name)) for name in self.SUMS}
         return replace(self, **sums, columns=columns)  # type: ignore[type-var]
 
-    def as_one_image(self) -> Self:
-        """Return the pixels of all images as those of one image, without columns."""
-        return self._as_one_image
-
     @cached_property
-    def _as_one_image(self) -> Self:
+    def as_one_image(self) -> Self:
+        """The pixels of all images as those of one image, without columns."""
         if len(self) == 1 and not self.columns:
             return self
         return self._changed(lambda sums: sums.sum(axis=0, keepdims=True), {})
@@ -122,7 +119,7 @@ class ImageColumns:
             return self
         names = [name for name in self.columns if name.startswith("ignored")]
         totals = {name: self.columns[name].sum(axis=0, keepdims=True) for name in names}
-        return self.as_one_image().with_columns(**totals)
+        return self.as_one_image.with_columns(**totals)
 
     @classmethod
     def of_images(cls, images: Sequence[Self], **columns: ArrayLike | None) -> Self:

@@ -60,7 +60,7 @@ def _residuals(counts: Counts | ClassCounts, of: Of) -> np.ndarray:
     Returns:
         Shape (POINTS + 1,).
     """
-    outcomes = top_label(counts.as_one_image(), of)
+    outcomes = top_label(counts.as_one_image, of)
     residual, pixels, top = np.zeros(POINTS + 1), outcomes.pixels, counts.grey_levels - 1
     excess = (outcomes.positive - pixels * outcomes.confidence) / pixels.sum()
     point, rest = np.divmod(outcomes.numerators * POINTS, top)

@@ -73,7 +73,7 @@ class TopLabel:
 def top_label(counts: AnyCounts, of: Of = "prediction") -> TopLabel:
     """Derive the reliability table of predictions, at grey levels.
 
-    Scores of pooled pixels need only that of all images as one, `counts.as_one_image()`.
+    Scores of pooled pixels need only that of all images as one, `counts.as_one_image`.
 
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # 4 grey levels

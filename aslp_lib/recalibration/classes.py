@@ -66,12 +66,11 @@ class LabelledPixels:
             require("the number of channels", classes, self.classes in (0, classes), expected)
             self.classes = classes
             together = max(1, PIECE // max(1, labels.shape[1]))
-            for first in range(0, len(labels), together):
-                images = slice(first, first + together)
-                columns, ids = logits[images].transpose(0, 1).flatten(1), labels[images].flatten()
-                for start in range(0, len(ids), PIECE):
-                    piece = slice(start, start + PIECE)
-                    z, y = self._labelled(columns[:, piece], ids[piece].to(logits.device))
+            parts = (torch.split(values, together) for values in (logits, labels))
+            for images, ids in zip(*parts, strict=True):
+                columns = torch.split(images.transpose(0, 1).flatten(1), PIECE, dim=1)
+                rows = torch.split(ids.flatten().to(logits.device), PIECE)
+                for z, y in map(self._labelled, columns, rows):
                     if len(y):
                         yield z, y
                     pixels += len(y)

@@ -46,7 +46,7 @@ class OneAgainstRest(ClassRecalibration):
             pairs = zip(log_odds(z[None])[0], range(len(z)), strict=True)
             piece = [Counts.from_logits(odds[None], (y == k)[None]) for odds, k in pairs]
             both = zip(counts, piece, strict=True) if counts else ([c] for c in piece)
-            counts = [Counts.join([*parts]).as_one_image() for parts in both]
+            counts = [Counts.join([*parts]).as_one_image for parts in both]
         return type(self)(self.against_rest().fit(count) for count in counts)
 
     def transform(self, logits: Tensor) -> Tensor:

@@ -120,8 +120,8 @@ class Recalibration(nn.Module):
         pixels_to_fit(clean)
         sets = [*corrupted] if self.fits_corrupted else []
         if self.needs != "map":  # then only the pixels of all sets together matter
-            one_each = [counts.as_one_image() for counts in (clean, *sets)]
-            clean, sets = Counts.join(one_each).as_one_image(), []
+            one_each = [counts.as_one_image for counts in (clean, *sets)]
+            clean, sets = Counts.join(one_each).as_one_image, []
         fitted = self.minimise(clean, sets)
         return fitted if fitted is self or fitted.lowers_nll(clean, sets) else self.identity()
 

@@ -81,7 +81,7 @@ def fitted(
         sets: dict[str, list[Counts]] = {"levels": [], "map": []}
         for corruption in kinds:
             counts = count(Corrupted(validation, corruption))
-            sets["levels"].append(counts.as_one_image())
+            sets["levels"].append(counts.as_one_image)
             sets["map"].append(binned(counts))
         return sets
 

@@ -155,7 +155,7 @@ def test_parts_keep_what_belongs_to_each_image():
     mixed = Counts.join([counts, Counts(counts.table)])
     assert (mixed.columns, mixed.names, mixed.independent) == ({}, (), 6)
     assert mixed.pixels == 2 * counts.table.sum()
-    assert counts.as_one_image().columns == counts[:1].as_one_image().columns == {}
+    assert counts.as_one_image.columns == counts[:1].as_one_image.columns == {}
 
 
 def test_parts_of_a_volume_become_one_image_with_all_ignored_pixels():
@@ -209,7 +209,7 @@ def test_batches_are_counted_until_a_reset_unless_they_are_refused():
     assert len(early) == 8  # what comes later does not change what was returned
     whole = Counts.from_probabilities(p, labels, 256)
     np.testing.assert_array_equal(accumulator.counts.table, whole.table)
-    np.testing.assert_array_equal(pooled.counts.table, whole.as_one_image().table)
+    np.testing.assert_array_equal(pooled.counts.table, whole.as_one_image.table)
     expected = Counts.from_logits(p.logit(), labels).logits
     np.testing.assert_allclose(of_logits.counts.logits, expected, rtol=1e-12)
     row = accumulator.compute(bins=5)

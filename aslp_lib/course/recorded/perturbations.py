@@ -211,7 +211,7 @@ def outcome(network: nn.Module, dataset: Any, picks: tuple[int, ...]) -> Outcome
         confidence[kind == k].mean() if (kind == k).any() else np.nan
         for k in (AMBIGUOUS, BACKGROUND)
     ]
-    return Outcome(counts.as_one_image(), p[list(picks)], *means)
+    return Outcome(counts.as_one_image, p[list(picks)], *means)
 
 
 def logit_table(z: np.ndarray, dataset: Any) -> np.ndarray:
