@@ -99,7 +99,7 @@ CHANGES = {
     "temperature": Temperature(1e4),  # next to 1/2 everywhere: rounding reaches it
     "two temperatures": ClassWiseTemperature(4.0, 0.25),
     "image-wise shrinkage": ImageWiseShrinkage(
-        (3.0, *[0.0] * 5), (-3.0, *[0.0] * 5), *[(each,) * 5 for each in (0.0, 1.0, -9.0, 9.0)]
+        [[3.0, *[0.0] * 5], [-3.0, *[0.0] * 5]], [[each] * 5 for each in (0.0, 1.0, -9.0, 9.0)]
     ),
 }
 
