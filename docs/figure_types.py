@@ -42,7 +42,7 @@ def _run() -> dict[str, Any]:
     records = read(ROOT / "benchmarks" / "results" / "comparison_shapes.json")
     chosen = pd.concat(
         of_method(records[records.recalibration == kind], method, options)
-        for method, options in METHODS.items()
+        for method, options in METHODS
         for kind in (NONE, "temperature_scaling")
     )
     return {
