@@ -61,7 +61,8 @@ def features_of_means(means: Any) -> Any:
 
     The features are, in this order, `log(0.001 + mean f)`, `log(0.001 + mean H)`,
     `mean(H f) / (mean f + 0.01)`, `mean(H (1 - f)) / (1 - mean f + 0.01)` and `mean min(|z|, 6)`:
-    the logarithms of area and entropy, the entropies of foreground and background, and |z|.
+    the logarithms of area and entropy, the entropies of foreground and background, and the size of
+    the logits.
 
     Args:
         means: means over the pixels of N images, shape (4, N).
