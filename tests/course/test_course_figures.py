@@ -192,7 +192,10 @@ DRAWN = {
     ),
     "over_temperature": (
         (np.array([0.25, 1, 16]), {"A": [1.5, 1.0, 0.7]}, {"A": [60, 70, 100]}, 2.0),
-        [[1.5, 1, 0.7], [60, 70, 100], [[2, 0], [2, 1]]],
+        [
+            [1.5, 1, 0.7], [60, 70, 100], [[16, 0.7]], [[0.25, 60]], [[1, 0], [1, 1]],
+            [[2, 0], [2, 1]],
+        ],
     ),
 }  # fmt: skip
 """Figure -> its arguments, and what it draws: heights of a line, points, ends, or an image."""

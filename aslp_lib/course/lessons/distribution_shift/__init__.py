@@ -3,10 +3,19 @@
 from aslp_lib.course.lessons.bill.decision import bill, lowest
 from aslp_lib.course.lessons.distribution_shift.figures import over_temperature
 from aslp_lib.course.lessons.distribution_shift.laboratory import (
-    PINK,
     area,
-    decisions,
-    marked,
+    change,
+    checks,
+    gaps_of_trial,
     median_temperatures,
     table_of_bills,
+)
+from aslp_lib.course.lessons.distribution_shift.views import (
+    before_and_after,
+    corrupted_copies,
+    diagram,
+    examples,
+    maps_beside_images,
+    paid_by_crop,
+    points,
 )

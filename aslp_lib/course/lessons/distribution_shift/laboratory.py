@@ -1,15 +1,15 @@
-"""Areas and bills on shifted test sets, maps of decisions, and points that a person labels."""
+"""Areas and bills on shifted test sets, what the checks find, and what a recalibration changes."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from IPython.display import Markdown
-from matplotlib.colors import to_rgb
 
+from aslp_lib.course import trial
 from aslp_lib.course.figures import table
-from aslp_lib.course.lessons.bill.decision import bill
-from aslp_lib.evaluation.figures.style import PINK
+from aslp_lib.course.lessons.bill.decision import Bill, bill
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import ImageWiseTemperature
@@ -29,14 +29,59 @@ def area(counts: Counts) -> tuple[float, float]:
     return float(promised / counts.pixels), float(counts.pooled[1].sum() / counts.pixels)
 
 
-def decisions(f: np.ndarray) -> np.ndarray:
-    """Colour maps of f: black is not checked, pink is, white is checked and predicted as nucleus.
+class Checks(NamedTuple):
+    """Nuclei among the pixels that a person checks, as shares of all pixels."""
 
-    >>> decisions(np.array([0.05, 0.9])).tolist()
-    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    checked: float
+    promised: float
+    found: float
+
+
+def checks(counts: Counts, miss: float = MISS) -> Checks:
+    """Compare the nuclei that f promises among the checked pixels with those that a person finds.
+
+    >>> checks(Counts.from_map(np.uint8([[255, 51, 51, 0]]), np.uint8([[1, 1, 0, 0]])))
+    Checks(checked=0.75, promised=0.35, found=0.5)
     """
-    colours = np.array([to_rgb("black"), to_rgb(PINK), to_rgb("white")])
-    return colours[np.digitize(f, (1 / MISS, 0.5), right=True)]
+    costs = bill(counts, miss)
+    unchecked = np.divide((costs.expected - costs.checked, costs.paid - costs.checked), miss)
+    promised, found = np.subtract(area(counts), unchecked).tolist()
+    return Checks(costs.checked, promised, found)
+
+
+class Change(NamedTuple):
+    """What a recalibration that checks fewer pixels does to the bill, per pixel."""
+
+    before: Bill
+    after: Bill
+    skipped: float
+    """Share of the pixels that only `before` checks."""
+    nuclei: float
+    """Share of nuclei among the skipped pixels."""
+
+
+def change(before: Counts, after: Counts, miss: float = MISS) -> Change:
+    """Compare the bills before and after a recalibration that keeps the order of the pixels.
+
+    >>> label = np.uint8([[1, 1, 0, 0]])
+    >>> before = Counts.from_map(np.uint8([[255, 51, 51, 0]]), label)
+    >>> after = Counts.from_map(np.uint8([[204, 9, 9, 0]]), label)
+    >>> change(before, after)[2:]
+    (0.5, 0.5)
+    """
+    old, new = bill(before, miss), bill(after, miss)
+    skipped = old.checked - new.checked
+    return Change(old, new, skipped, (new.paid - old.paid + skipped) / (miss * skipped))
+
+
+def gaps_of_trial(name: str) -> str:
+    """Say between which ends the gap of BCE, temperature-scaled, lies over the trial's ten runs.
+
+    The gap is the mean confidence minus the accuracy, over all pixels of a test set.
+    """
+    column = "gap", "temperature_scaling", name
+    gaps = 100 * trial.scores(trial.read("nuclei"), "B", column, pooled=True)[0]
+    return f"{gaps.min():z.0f} to {gaps.max():.0f}".replace("-", "−")
 
 
 def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
@@ -52,23 +97,3 @@ def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
 def median_temperatures(fitted: ImageWiseTemperature, counts: Counts) -> np.ndarray:
     """Return the median T over the images, of predicted nuclei and of predicted background."""
     return np.median(fitted.levels(torch.from_numpy(features_of(counts))).exp(), axis=0)
-
-
-def marked(crop: np.ndarray, points: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Mark the points that a person labels: pink on a nucleus, white beside one.
-
-    >>> marked(np.zeros((9, 9)), np.array([40]), np.array([0]))[4, 2:7, 0].tolist()
-    [0.0, 1.0, 1.0, 1.0, 0.0]
-
-    Args:
-        crop: grey levels from 0 to 1, shape (H, W).
-        points: places in the flattened crop.
-        inside: label of each point, 1 on a nucleus.
-    """
-    picture = np.stack([crop] * 3, axis=-1)
-    for point, label in zip(points, inside, strict=True):
-        row, column = divmod(point, crop.shape[1])
-        for reach, colour in ((2, "black"), (1, PINK if label else "white")):
-            top, left = max(row - reach, 0), max(column - reach, 0)
-            picture[top : row + reach + 1, left : column + reach + 1] = to_rgb(colour)
-    return picture

@@ -1,0 +1,133 @@
+"""Pictures of crops, of what is checked, and of points that a person labels."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from aslp_lib.course.figures import pictures, reliability_dots
+from aslp_lib.course.lessons.distribution_shift.laboratory import MISS
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.nuclei import Nuclei
+from aslp_lib.evaluation.figures.style import PINK
+from aslp_lib.metrics.counts import Counts
+
+KINDS = "noise3", "blur3", "contrast3", "brightness3", "zoom3", "paste3"
+"""Corruptions that are shown, of the strongest grade."""
+
+
+def decisions(f: np.ndarray) -> np.ndarray:
+    """Colour maps of f: black is not checked, pink is, white is checked and predicted as nucleus.
+
+    >>> decisions(np.array([0.05, 0.9])).tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+    colours = np.array([to_rgb("black"), to_rgb(PINK), to_rgb("white")])
+    return colours[np.digitize(f, (1 / MISS, 0.5), right=True)]
+
+
+def marked(crop: np.ndarray, points: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Mark the points that a person labels: pink on a nucleus, white beside one.
+
+    >>> marked(np.zeros((9, 9)), np.array([40]), np.array([0]))[4, 2:7, 0].tolist()
+    [0.0, 1.0, 1.0, 1.0, 0.0]
+
+    Args:
+        crop: grey levels from 0 to 1, shape (H, W).
+        points: places in the flattened crop.
+        inside: label of each point, 1 on a nucleus.
+    """
+    picture = np.stack([crop] * 3, axis=-1)
+    for point, label in zip(points, inside, strict=True):
+        row, column = divmod(point, crop.shape[1])
+        for reach, colour in ((2, "black"), (1, PINK if label else "white")):
+            top, left = max(row - reach, 0), max(column - reach, 0)
+            picture[top : row + reach + 1, left : column + reach + 1] = to_rgb(colour)
+    return picture
+
+
+def examples(sets: Mapping[str, Nuclei], chosen: Sequence[int] = (3, 13)) -> Figure:
+    """Show some crops of each set."""
+    images = [part.crops[i] / 255 for part in sets.values() for i in chosen]
+    seen = "Dark nuclei, on white except in brightfield, where grey surrounds them."
+    return pictures({"": images}, seen, [f"{label} {i}" for label in sets for i in chosen])
+
+
+def maps_beside_images(
+    sets: Mapping[str, Nuclei], f: Mapping[str, np.ndarray], chosen: Mapping[str, Sequence[int]]
+) -> Figure:
+    """Show the chosen crops of each set, the decisions, and the labels.
+
+    Args:
+        sets: name of a set -> its crops.
+        f: name of a set -> maps of f.
+        chosen: name of a set -> indices of its crops.
+    """
+    crops = [(label, i) for label, places in chosen.items() for i in places]
+    middle = {label: places[len(places) // 2] for label, places in chosen.items()}
+    rows = {
+        "image": [sets[label].crops[i] / 255 for label, i in crops],
+        "decision": [decisions(f[label][i]) for label, i in crops],
+        "label": [sets[label].mask(i) for label, i in crops],
+    }
+    seen = "Fluorescence: only nuclei are white or pink. Brightfield: so is much of the background."
+    titles = [f"{label if i == middle[label] else ''}\n{i}" for label, i in crops]
+    return pictures(rows, seen, titles, side=0.9)
+
+
+def corrupted_copies(validation: Nuclei, index: int = 25) -> Figure:
+    """Show a validation crop and a copy with each of the corruptions in `KINDS`."""
+    copies = [Corrupted(validation, kind).loaded(index)[0][0] / 255 for kind in KINDS]
+    seen = (
+        "Noise is added; blur; faint nuclei; grey around nuclei; nearer; another image on one side."
+    )
+    rows = {"": [validation.crops[index] / 255, *copies]}
+    return pictures(rows, seen, ["as it is", *KINDS])
+
+
+def paid_by_crop(f: np.ndarray, masks: np.ndarray, miss: float = MISS) -> np.ndarray:
+    """Return the bill of 100 pixels of each crop.
+
+    >>> paid_by_crop(np.array([[[0.2, 0.05], [0.05, 0.05]]]), np.array([[[0, 1], [0, 0]]]))
+    array([275.])
+    """
+    checked = f > 1 / miss
+    return 100 * np.where(checked, 1, miss * masks).mean(axis=(1, 2))
+
+
+def before_and_after(part: Nuclei, maps: Mapping[str, np.ndarray], chosen: Sequence[int]) -> Figure:
+    """Show what is checked before and after a recalibration; the titles say what is paid.
+
+    Args:
+        part: the set of the crops.
+        maps: name of the row -> maps of f, before and after.
+        chosen: indices of the crops.
+    """
+    labels = np.array([part.mask(i) for i in chosen])
+    shown = {name: f[list(chosen)] for name, f in maps.items()}
+    paid = [paid_by_crop(f, labels) for f in shown.values()]
+    titles = [
+        f"crop {i}:\npaid {old:.0f} → {new:.0f}" for i, old, new in zip(chosen, *paid, strict=True)
+    ]
+    rows = {"image": part.crops[list(chosen)] / 255}
+    rows |= {name: decisions(f) for name, f in shown.items()} | {"label": labels}
+    seen = (
+        "Afterwards, only the nucleus and little else is checked in the first, most of the second."
+    )
+    return pictures(rows, seen, titles)
+
+
+def points(part: Nuclei, places: np.ndarray, inside: np.ndarray, chosen: Sequence[int]) -> Figure:
+    """Show the points of some crops that a person labels; see `marked`."""
+    images = [marked(part.crops[i] / 255, places[i], inside[i]) for i in chosen]
+    seen = "Five points in each, few of them on a nucleus."
+    return pictures({"": images}, seen, [f"crop {i}" for i in chosen])
+
+
+def diagram(panels: Mapping[str, Counts]) -> Figure:
+    """Plot reliability diagrams with the threshold of a check; see `reliability_dots`."""
+    figure = reliability_dots(panels)
+    for axis in figure.axes:
+        axis.axvline(100 / MISS, ymax=0.55, color=PINK, zorder=0)
+    return figure
