@@ -1,4 +1,4 @@
-"""The comparison of training and recalibration methods: its trainings, records and tables.
+"""The comparison of training and recalibration methods: its training runs, records and tables.
 
     python benchmarks/comparison.py                   # on synthetic data: `make comparison`
     python benchmarks/comparison.py --preset small    # on photographs, in ASLP_DATA or Dataset/
@@ -49,7 +49,7 @@ PAGE = ROOT / "docs" / "results.md"
 RULES = ("aslp_mc", "aslp_me", "aslp_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
     **dict.fromkeys(RULES, ("technique", ("M", "SI", "HI"))),
-    # With hard inversion, the expected perturbations alpha * beta are 0.1, 0.2 and 0.3.
+    # With hard inversion, the doses alpha * beta are 0.1, 0.2 and 0.3.
     "constant_alpha": ("alpha", (0.05, 0.1, 0.15)),
     "label_smoothing": ("epsilon", (0.1, 0.2, 0.3)),
     "disturb_label": ("rate", (0.1, 0.2, 0.3)),
@@ -71,7 +71,7 @@ CORRUPTIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
 SHIFTS = ("contrast2", "texture2", "crowd2", "empty2")
 """Distribution shifts of the synthetic data that are scored."""
 STRENGTH = 0.2
-"""Expected perturbation alpha * beta at which every technique has a run with a constant alpha."""
+"""Dose alpha * beta at which every technique has a run with a constant alpha."""
 EVERYWHERE = ("temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
 """Recalibrations of every method."""
 DIFFERENCES = (NONE, *EVERYWHERE)
@@ -123,12 +123,12 @@ def compared(best: dict[str, RunConfiguration], preset: str) -> list[RunConfigur
 
 
 def strength_of(configuration: RunConfiguration) -> float:
-    """Return the expected perturbation alpha * beta of a constant alpha with hard inversion."""
+    """Return the dose alpha * beta of a constant alpha with hard inversion."""
     return round(TECHNIQUES["HI"].beta * configuration.options["alpha"], 6)
 
 
 def constant(strength: float, technique: str) -> RunConfiguration:
-    """Return the configuration whose constant alpha has an expected perturbation alpha * beta."""
+    """Return the configuration whose constant alpha has a dose alpha * beta."""
     alpha = round(strength / TECHNIQUES[technique].beta, 6)
     return RunConfiguration("constant_alpha", {"technique": technique, "alpha": alpha})
 
@@ -365,7 +365,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=tuple(FILES), default="demo")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="folder of the trainings and records")
+    parser.add_argument("--out", type=Path, help="folder of the training runs and records")
     parser.add_argument("--record", action="store_true", help="publish the records and tables")
     arguments = parser.parse_args()
     preset, path = arguments.preset, arguments.out or Path(f"runs/comparison-{arguments.preset}")

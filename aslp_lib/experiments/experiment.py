@@ -203,7 +203,7 @@ class Experiment:
 
 
 def collect(experiment: Experiment, file: Path, processes: int = 1) -> pd.DataFrame:
-    """Run an experiment and save its records after every training.
+    """Run an experiment and save its records after every training run.
 
     Records that the file already has are reused, and records of other experiments in it are kept.
 

@@ -9,7 +9,7 @@ are
 - where they are known, `posterior_error`, the mean squared difference from the true posterior;
   `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of 95 % intervals over images; the facts
   of `evaluation.notes`; and `alpha_mean`, `alpha_p10` and `alpha_p90`, the mean and the deciles of
-  the perturbation levels at the end of the training.
+  the perturbation levels at the end of the run.
 """
 
 import json

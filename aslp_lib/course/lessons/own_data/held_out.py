@@ -30,7 +30,7 @@ from aslp_lib.recalibration import Recalibrated, Temperature
 from aslp_lib.training.loop import train
 
 STEPS = 2_240
-"""Steps of a training, as many as those of the shipped networks."""
+"""Steps of a training run, as many as those of the shipped networks."""
 
 
 def maps(root: Path, given: str | Path | None = None, ignore_index: int | None = None) -> Path:
