@@ -4,15 +4,18 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from matplotlib.text import Text
 from scipy.special import entr
 
+from aslp_lib.course.contrasts import Contrast
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.course.lessons.bill.figures import COSTS
+from aslp_lib.course.second_trial import Judged
 from aslp_lib.course.simulation import Trace
 from aslp_lib.course.trial import Effect
 from aslp_lib.data.shapes import Shapes
@@ -56,6 +59,15 @@ ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 WORSE = Effect(0.02, 0.01, 0.03, p_value=0.0, equivalence=1.0, seeds=20)
 CONTRASTS = [in_words(label) for label in QUESTIONS]
+JUDGED = Judged(Contrast("C", "B", "Does it help?"), WORSE, "worse")
+CURVE = pandas.DataFrame(
+    [("photos", seed, arm, alpha, T, name, nll + change)
+     for arm, alpha, T, *both in (("B", 0, 1, 0.2, 0.7), ("B", 0, 2, 0.3, 0.5),
+                                  ("C", 0.1, 1, 0.25, 0.4), ("C", 0.2, 1, 0.35, 0.6))
+     for name, nll in zip(("test", "SOD"), both, strict=True)
+     for seed, change in ((0, 0.01), (1, -0.01))],
+    columns=["regime", "seed", "arm", "alpha", "T", "set", "nll"],
+)  # fmt: skip
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
 
 
@@ -73,6 +85,8 @@ DRAWN = {
     ]),
     "steps_of_gains": (({0.5: [-1.0, 0.0, 1.0]},), [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]]),
     "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), [[[0.02, 0]]]),
+    "by_regime": (({"shapes": [JUDGED], "nuclei": [JUDGED]},), [[[0.02, 1]], [[0.02, 2]]]),
+    "insurance_curve": ((CURVE,), [[[0.2, 0.7], [0.3, 0.5]], [[0.25, 0.4], [0.35, 0.6]]]),
     # At d = 1/2, the target is 3/4.
     "loss_over_logit": (([0, 0.5], {"wrong": 0.25}), [
         np.logaddexp(0, LOGITS) - LOGITS, np.logaddexp(0, -LOGITS) + LOGITS / 4,

@@ -1,10 +1,13 @@
 """The analysis of the second trial, on made-up records, against SciPy and plain arithmetic."""
 
+import collections
+import csv
 import itertools
 
 import numpy as np
 import pandas
 import pytest
+import trial_tables
 from scipy import stats
 
 from aslp_lib.course import second_trial
@@ -13,6 +16,8 @@ SEEDS, GROUPS = 10, 50
 ARMS = ("B", "C", "C_ES", "L", "N", "M", "R")
 EFFECTS = {"B": 0.03, "C": 0.0, "C_ES": 0.0, "L": 0.02, "N": -0.03, "M": 0.04, "R": 0.04}
 """Mean NLL of each arm at the last epoch above 0.2 nats."""
+SHARES = {"nll": 1, "nll_0.001": 1, "nll_1e-06": -1, "ece": 0.25, "brier": 0.5, "accuracy": -1}
+"""Scores of the made-up records, as multiples of the NLL."""
 
 
 def made(effects=EFFECTS, groups=GROUPS, seeds=SEEDS, noise=0.002, spread=0.3):
@@ -21,16 +26,20 @@ def made(effects=EFFECTS, groups=GROUPS, seeds=SEEDS, noise=0.002, spread=0.3):
     of_seed, of_group = rng.normal(0, 0.02, seeds), rng.normal(0, 0.05, max(groups, 1))
     for arm, weights, seed, how, name in itertools.product(
         effects, ("last", "best"), range(seeds),
-        ("as trained", "temperature", "(d, T)", "insurance"), ("validation", "test", "SOD", "DTD"),
+        ("as trained", "temperature", "undone", "(d, T)", "isotonic", "insurance"),
+        ("validation", "test", "SOD", "DTD"),
     ):  # fmt: skip
         value = 0.2 + of_seed[seed] + effects[arm] * (weights == "last")
         value += 0.1 * (how == "insurance") * (name == "SOD")
-        each = value + of_group + rng.normal(0, noise, max(groups, 1))
-        row = {"nll": each.mean(), "ece": each.mean() / 4}
-        if groups:
-            row["nll_groups"] = " ".join(f"{x:.7g}" for x in each)
-            row["ece_groups"] = " ".join(f"{x / 4:.7g}" for x in each)
+        row, each = {}, value + of_group + rng.normal(0, noise, max(groups, 1))
+        if how == "temperature":  # it would call all methods alike
+            each = 0.3 + of_group + rng.normal(0, noise, max(groups, 1))
+        for score, share in SHARES.items():
+            row[score] = share * each.mean()
+            if groups:
+                row[f"{score}_groups"] = " ".join(f"{share * x:.7g}" for x in each)
         rows.append(row | {
+            "T": 1.5, "d": 0.1, "clipped": 0.25, "posterior_error": np.nan, "matched": seed < 3,
             "seed": 200 + seed, "arm": arm, "weights": weights, "set": name, "recalibration": how,
             "alpha": 0.1, "alpha_p10": 0.09, "alpha_p90": 0.09 + spread / 10,
         })  # fmt: skip
@@ -130,3 +139,81 @@ def test_power_is_that_of_simulated_trials(seeds, groups):
         for each in simulated(rng, 400, seeds, groups, true=0.02)
     ]
     assert np.mean(powers) == pytest.approx(np.mean(found), abs=0.12)
+
+
+def cells(table):
+    """The cells of each row of a Markdown table, by the title of the column."""
+    head, _, *rows = (line.strip("| ").split(" | ") for line in table.splitlines())
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def test_tables_of_verdicts_say_where_judges_differ():
+    frame = made()
+    rows = {row["difference"]: row for row in cells(trial_tables.primary(frame, "shapes"))}
+    change = values(frame, "C") - values(frame, "L")
+    variance = change.mean(1).var(ddof=1) / SEEDS + change.mean(0).var(ddof=1) / GROUPS
+    half = stats.t.ppf(1 - 0.05 / 12, SEEDS - 1) * variance**0.5
+    low, high = change.mean() - half, change.mean() + half
+    interval = f"{change.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+    row = rows["C - L"]
+    assert row["NLL after (d, T)"] == f"better: {interval} (worse if clipped at 1e-6)"
+    assert row["after T"].startswith("too small to matter: ")
+    assert row["after isotonic regression"].startswith("better: -0.0")
+    assert row["accuracy, points"].startswith(f"{-100 * change.mean():+.2f} [")
+    assert {row["alphas"] for row in rows.values()} == {"0.1 and 0.1"}
+    assert rows[r"C\_ES - B\_ES"]["NLL after (d, T)"].startswith("too small to matter: ")
+
+
+def test_tables_of_the_paper_s_claim_and_of_the_insurance_show_means():
+    frame = made()
+    first, *shifted = cells(trial_tables.paper({"photos": frame}))
+    aslp, bce = (values(frame, arm, "as trained").mean() / 4 for arm in "MB")
+    assert first["score"] == "ECE, test"
+    assert (first["ASLP (MC)"], first["BCE"]) == (f"{100 * aslp:.2f}", f"{100 * bce:.2f}")
+    assert first["ASLP - BCE"].startswith(f"worse: {100 * (aslp - bce):+.2f} [")
+    assert [row["score"] for row in shifted] == ["NLL, SOD", "NLL, DTD"]
+    sod, _ = cells(trial_tables.insurance({"photos": frame}))
+    assert sod["BCE at T"] == f"{values(frame, 'B', 'insurance', 'SOD').mean():.3f}"
+    assert sod["T; free"] == "1.50; 3 of 10" and sod["difference"].startswith("better: -0.0")
+
+
+def test_tables_of_all_methods_and_of_differences_without_a_verdict():
+    frame = made()
+    rows = {row["method"]: row for row in cells(trial_tables.methods(frame))}
+    both = [arm for arm in ARMS if arm != "C_ES"]
+    assert {*rows} == {*both} | {rf"{arm}\_ES" for arm in [*both, "C"]}
+    of_seeds = values(frame, "N").mean(1)
+    assert rows["N"]["NLL, (d, T)"] == f"{of_seeds.mean():.3f} ± {of_seeds.std(ddof=1):.3f}"
+    assert rows["N"]["clipped, (d, T)"] == "25.00 ± 0.00"
+    change = values(frame, "C", name="DTD") - values(frame, "B", name="DTD")
+    of_contrasts = {
+        row["difference"]: row for row in cells(trial_tables.secondary(frame, "photos"))
+    }
+    assert of_contrasts["C - B"]["NLL of DTD, (d, T)"].startswith(f"{change.mean():+.3f} [")
+
+
+def test_the_records_give_the_same_contrasts_by_other_lines():
+    """The formulas of docs/second_trial.md, from the lines of the file."""
+    sums = collections.defaultdict(list)
+    with second_trial.RECORDS.open() as file:
+        for row in csv.DictReader(file):
+            if (row["recalibration"], row["set"]) == ("(d, T)", "test"):
+                groups = [*map(float, (row["nll_groups"] or row["nll"]).split())]
+                sums[row["regime"], row["arm"], row["weights"]].append((int(row["seed"]), groups))
+    records = second_trial.read()
+    for regime in second_trial.SHIFTED:
+        judged = second_trial.primary(records[records.regime == regime], regime)
+        for (first, second, _), effect, _ in judged:
+            arms = [
+                dict(sums[regime, "C" if name == "C_ES" and regime == "photos" else
+                     name if name == "C_ES" else name[0], "best" if "_ES" in name else "last"])
+                for name in (first, second)
+            ]  # fmt: skip
+            change = np.array([np.subtract(arms[0][s], arms[1][s]) for s in sorted(arms[0])])
+            n, m = change.shape
+            variance, freedom = change.mean(1).var(ddof=1) / n, n - 1
+            if m > 1:
+                variance, freedom = variance + change.mean(0).var(ddof=1) / m, min(n, m) - 1
+            t = change.mean() / variance**0.5
+            assert effect.mean == pytest.approx(change.mean(), rel=1e-9)
+            assert effect.p_value == pytest.approx(2 * stats.t.sf(abs(t), freedom), rel=1e-6)

@@ -21,6 +21,7 @@ NAMES: Mapping[str, str] = {
     "M_h": "ASLP with unequal alphas",
     "R_h": "their mean",
     "F": "frozen switch",
+    "N": "forward correction",
 }
 """Letter of a method in the records -> its name."""
 QUESTIONS: Mapping[str, str] = {
