@@ -42,6 +42,7 @@ COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SH
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
+PRICES = np.interp(np.arange(101), [19, 100], [1, 0.4])
 MARGINS = RNG.normal(5, 2, 30)
 SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 60 of them foreground
 SURE.table[0, :, 204] = 40, 60
@@ -107,8 +108,8 @@ DRAWN = {
     "crops_or_fields": (({"A": np.array([0.04, 0.06]), "B": np.array([0.02, 0.02])},), [
         [[5, 0]], [[2, 0]], [[6, 0], [6.25, 1]], [[2, 0], [2.25, 2]],
     ]),
-    "checked_over_units": ((np.arange(19, 121), np.linspace(1, 0.4, 102), 0.3), [
-        np.linspace(100, 40, 102), [30, 30], [[19, 100]],
+    "checked_over_units": (({0.05: PRICES, 0.1: PRICES / 2},), [
+        100 * PRICES, 50 * PRICES, [[19, 100]], [[100, 40]],
     ]),
     # Two pixels in each range: overconfident by 40 points in the first, underconfident by 50.
     "confidence_by_posterior": (

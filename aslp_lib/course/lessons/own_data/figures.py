@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.curves import label_ends
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import GREY, ink, new_figure, themed
 
@@ -119,31 +120,28 @@ def _histogram(axis: Axes, missed: np.ndarray, who: str, said: str, risk: float)
 
 
 @themed
-def checked_over_units(units: np.ndarray, checked: np.ndarray, all_known: float) -> Figure:
+def checked_over_units(prices: Mapping[float, np.ndarray]) -> Figure:
     """Plot how many of 100 pixels a promise checks, over the number of fields that choose.
 
     Args:
-        units: numbers of fields, increasing; the smallest is the least that allows the promise.
-        checked: share of the pixels that each of them checks.
-        all_known: the share if the mean of all fields were known.
+        prices: promised share -> share of the pixels that 0, 1, 2, ... fields check, for two
+            promises. The prices of the first are marked at three numbers of fields.
     """
-    figure, (axis,) = new_panels(1, 6.2, 3.3, "The promise becomes cheaper with every field")
-    axis.axvspan(0, units[0], color=GREY, alpha=0.2, linewidth=0)
-    axis.text(units[0] / 2, 70, "no promise", rotation=90, ha="center", va="center")
-    axis.plot(units, 100 * checked, color=ink())
-    axis.axhline(100 * all_known, color=ink(), linestyle=":", linewidth=1)
-    axis.text(units[-1], 100 * all_known - 3, "all fields known", ha="right", va="top")
+    title = "The promise becomes cheaper with every field"
+    figure, (axis,) = new_panels(1, 7, 3.3, title)
     notes = []
-    for number in (units[0], 50, 100):
-        y = 100 * checked[np.searchsorted(units, number)]
-        axis.plot(number, y, "o", color=ink(), ms=7, clip_on=False, zorder=5)
-        label = f"{number} fields: {y:.0f}"
-        axis.annotate(label, (number, y), (8, 8), textcoords="offset points", va="center")
-        notes.append(label)
+    for (risk, checked), colour in zip(prices.items(), (ink(), GREY), strict=True):
+        label = f"at most {100 * risk:g} % missed"
+        axis.plot(100 * checked, color=colour, label=label)
+        axis.set(xlim=(0, len(checked) - 1), ylim=(0, 105))
+        for number in (19, 50, 100):
+            y = 100 * checked[number]
+            notes.append(f"{label}, {number} fields: {y:.0f}")
+            if colour != GREY:
+                axis.plot(number, y, "o", color=colour, ms=7, clip_on=False, zorder=5)
+                beside = f"{number} fields: {y:.0f}"
+                axis.annotate(beside, (number, y), (8, 8), textcoords="offset points", va="center")
     axis.set(xlabel="fields that choose", ylabel="checked, of 100 pixels")
-    axis.set(xlim=(0, units[-1]), ylim=(0, 105))
-    figure.set_label(
-        f"Checked, of 100 pixels, {', '.join(notes)}; the curve falls to "
-        f"{100 * all_known:.0f} if all fields are known."
-    )
+    label_ends(axis, axis.lines[:1] + axis.lines[-1:])
+    figure.set_label(f"{title}. Checked, of 100 pixels: {'; '.join(notes)}.")
     return figure
