@@ -50,7 +50,7 @@ def recorded() -> Iterator[tuple[str, Row]]:
                 call = dict(claim["measured"])
                 result = getattr(measured, call.pop("quantity"))(**call)
                 holds = {True: "reproduced at small scale", False: "contradicted"}
-                status, numbers = holds.get(result.holds, "not resolved"), result.text
+                status, numbers = holds.get(result.holds, "undecided"), result.text
             test, section = claim.get("test", RECORDS), claim.get("section", "")
             yield group, (claim["claim"], status, numbers, test, section)
 
