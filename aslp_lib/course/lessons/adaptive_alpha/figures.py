@@ -138,8 +138,7 @@ def confidence_by_posterior(
         axis.bar(edges[:-1], heights, edges[1], right, align="edge", color=colour, alpha=0.55)
     lines = (right, GREY, "-"), (mean, OF_METHODS["ASLP"], "-"), (perfect, ink(), ":")
     for values, colour, line in lines:
-        steps = [*values, values[-1]]
-        axis.plot(edges, steps, line, color=colour, linewidth=2.2, drawstyle="steps-post")
+        axis.hlines(values, edges[:-1], edges[1:], color=colour, linestyle=line, linewidth=2.2)
     for left, share in zip(edges, pixels / place.size, strict=False):
         text = f"{share:.0%} of\nthe pixels".replace("%", " %")
         axis.text(left + edges[1] / 2, 44, text, ha="center", fontsize=9)
