@@ -102,7 +102,7 @@ def less_confidence(posterior: float) -> Figure:
         axis.text(0.99, accuracy - 0.8, "accuracy", ha="right", va="top")
         axis.text(0.6, confidence[60] - 1, "confidence", ha="right", va="top")
         axis.plot(best, accuracy, "o", color=ink(), ms=8, clip_on=False)
-        axis.text(best + 0.03, accuracy + 0.8, f"calibrated at d = {best:.2g}")
+        axis.text(best + 0.03, accuracy + 0.8, f"equal at d = {best:.2g}")
         wrong = confidence > accuracy, confidence < accuracy
         for where, colour, verdict in zip(wrong, directions(), over_and_under, strict=True):
             options = {"interpolate": True, "color": colour, "alpha": 0.6}
