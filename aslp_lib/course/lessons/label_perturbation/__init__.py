@@ -6,6 +6,7 @@ from aslp_lib.course.lessons.label_perturbation.results import (
     bills,
     early_stopped,
     known_confidence,
+    missed_shape,
     over_dose,
     scores_of_techniques,
     smoothed,

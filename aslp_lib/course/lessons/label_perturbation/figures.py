@@ -7,11 +7,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aslp_lib.course.figures.curves import curves
-from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREEN, OF_METHODS, ink, plain, themed
+from aslp_lib.course.figures.panels import new_panels, picture_grid
+from aslp_lib.evaluation.figures.style import GREEN, OF_METHODS, PINK, ink, plain, themed
 
 Array = NDArray[np.float64]
-SMOOTHING = "label smoothing"
 
 
 @themed
@@ -19,11 +18,11 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
     """Show the targets of a pixel over epochs, and scores of networks that were trained on such.
 
     Args:
-        targets: technique -> (epochs,) targets in [0, 1]; the last is that of label smoothing.
-        scores: technique -> (seeds,) scaled Brier scores, in the same order.
+        targets: technique or method -> (epochs,) targets in [0, 1]; the last are those of BCE.
+        scores: technique or method -> (seeds,) scaled Brier scores, in the same order.
     """
-    *_, smoothing = scores.values()
-    title = "Targets that vary give a lower Brier score"
+    *_, baseline = scores.values()
+    title = "At one dose, targets that vary more score better on average"
     figure, (left, right) = new_panels(
         2, 4.9, 3.2, title, sharey=True, gridspec_kw={"width_ratios": (3, 2)}
     )
@@ -36,13 +35,13 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
             [row - 0.3, row - 0.3, row + 0.3, row + 0.3, row - 0.3],
             color=ink(), linewidth=1, clip_on=False,
         )  # fmt: skip
-        difference = scores[name] - smoothing
-        colour = OF_METHODS[SMOOTHING] if difference.std() == 0 else GREEN
+        difference = scores[name] - baseline
+        colour = OF_METHODS.get(name, GREEN)
         right.plot(difference, np.full(len(difference), row), "o", color=colour, alpha=0.7, mew=0)
         right.plot([difference.mean()], [row], "|", color=colour, ms=24, mew=3)
         below = f"lower with {(difference < 0).sum()} of {len(difference)} seeds"
         notes.append(
-            f"{name}: standard deviation {values.std():z.2f}, score minus that of label smoothing "
+            f"{name}: standard deviation {values.std():z.2f}, score minus that of BCE "
             f"{difference.mean():z.3f}, {below}"
         )
     labels = [
@@ -53,7 +52,7 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
     left.tick_params(axis="y", length=0)
     left.spines[:].set_visible(False)
     right.axvline(0, color=ink(), linestyle="--", linewidth=1, zorder=0)
-    right.set(xlabel="scaled Brier score, minus label smoothing", title="dot: a seed; bar: mean")
+    right.set(xlabel="scaled Brier score, minus BCE", title="dot: a seed; bar: mean")
     right.xaxis.get_major_locator().set_params(nbins=4)
     right.tick_params(axis="y", length=0)
     right.spines.left.set_visible(False)
@@ -76,5 +75,30 @@ def confidence_of_kinds(doses: Array, methods: Mapping[str, Array]) -> Figure:
         }
         for k, kind in enumerate(("background", "ambiguous pixels"))
     }
-    title = "Constant alpha, undone, doubts where doubt is due"
+    title = "Constant alpha, undone, doubts ambiguous pixels more than background"
     return curves(doses, panels, "dose", title, digits=".0f", ylim=(60, 101))
+
+
+@themed
+def at_a_square(image: Array, maps: Mapping[str, Array], pixel: tuple[int, int]) -> Figure:
+    """Show an image and maps of probabilities, whose value at a pixel in a square is below each.
+
+    Args:
+        image: (H, W) in [0, 1].
+        maps: name -> (H, W) in [0, 1].
+        pixel: row and column of the pixel.
+    """
+    figure, (axes,) = picture_grid({"": [image, *maps.values()]}, 1.75)
+    row, column = pixel
+    for axis, name in zip(axes, ("image", *maps), strict=True):
+        axis.plot(column, row, "s", color=PINK, fillstyle="none", ms=7, mew=1.6)
+        axis.set_title(plain(name, 16), fontsize=10)
+        axis.spines[:].set_visible(True)
+    values = {name: f"{100 * values[pixel]:.0f} %" for name, values in maps.items()}
+    for axis, value in zip(axes[1:], values.values(), strict=True):
+        axis.set_xlabel(value)
+    figure.set_label(
+        "Pictures: an image, and maps of the probability of foreground, with one pixel in a pink "
+        f"square. There: {'; '.join(f'{name} {value}' for name, value in values.items())}."
+    )
+    return figure

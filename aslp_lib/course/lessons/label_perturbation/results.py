@@ -17,8 +17,15 @@ from aslp_lib.aslp.perturbation import (
 )
 from aslp_lib.course import figures, recorded
 from aslp_lib.course.lessons.bill.decision import bill
+from aslp_lib.course.lessons.label_perturbation.figures import at_a_square
 from aslp_lib.course.recorded import read_arrays
-from aslp_lib.course.recorded.perturbations import PERTURBATIONS, at_perturbation, at_temperature
+from aslp_lib.course.recorded.perturbations import (
+    PERTURBATIONS,
+    RECORDED,
+    at_perturbation,
+    at_temperature,
+    known,
+)
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Temperature
@@ -28,6 +35,8 @@ DOSES = np.array(PERTURBATIONS)
 """Doses of the networks whose predictions are recorded."""
 DOSE = 0.2
 """Dose of the techniques that are compared."""
+MISSED = 18, (12, 26)
+"""Index of the test image of shapes of which BCE misses a clear shape, and a pixel of the shape."""
 TECHNIQUES = HARD_INVERSION, SOFT_INVERSION, MODERATION
 SMOOTHING = "label smoothing"
 
@@ -68,18 +77,26 @@ def bills(networks: Mapping[str, Counts]) -> Markdown:
 
 
 def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
-    """Sample the targets of a foreground pixel at the dose 0.2: technique -> (epochs,)."""
+    """Sample the targets of a foreground pixel at the dose 0.2, or at 0 for BCE.
+
+    Returns:
+        Technique, label smoothing or BCE -> (epochs,).
+    """
     generator = torch.Generator().manual_seed(68)
     targets = {}
     for technique in TECHNIQUES:
         alpha = DOSE / technique.beta
         drawn = sampled_targets(torch.ones(epochs), alpha, technique, generator)
         targets[technique.name] = drawn.double().numpy()
-    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2)}
+    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2), "BCE": np.ones(epochs)}
 
 
 def scores_of_techniques() -> dict[str, Array]:
-    """Return the scaled Brier scores on shapes at the dose 0.2: technique -> (seeds,)."""
+    """Return the scaled Brier scores on shapes at the dose 0.2, or at 0 for BCE.
+
+    Returns:
+        Technique, label smoothing or BCE -> (seeds,).
+    """
     options: dict[str, dict[str, Any]] = {
         technique.name: {
             "method": "constant_alpha",
@@ -89,6 +106,7 @@ def scores_of_techniques() -> dict[str, Array]:
         for technique in TECHNIQUES
     }
     options[SMOOTHING] = {"method": "label_smoothing", "epsilon": DOSE}  # epsilon is its dose
+    options["BCE"] = {"method": "bce"}
     chosen = {"recalibration": "temperature_scaling"}
     return {
         name: recorded.runs("techniques_shapes", "test", **chosen, **option).brier.to_numpy()
@@ -119,3 +137,19 @@ def known_confidence() -> dict[str, Array]:
         outcomes = [at_perturbation(dose, targets=targets) for dose in PERTURBATIONS]
         confidences[name] = np.array([(x.background, x.ambiguous) for x in outcomes])
     return confidences
+
+
+def missed_shape() -> Figure:
+    """Show the clear shape that BCE misses most, its posterior, and what three networks predict."""
+    i, pixel = MISSED
+    pictures = known(recorded.SETTINGS.load_data().tests["test"], [i])
+    maps = {"the true π": pictures["posterior"][0]}
+    for name, dose, targets in (
+        ("BCE", 0.0, "expected"),
+        (f"{SMOOTHING}, undone", DOSE, "expected"),
+        ("constant alpha, undone", DOSE, "sampled"),
+    ):
+        recorded_maps = at_perturbation(dose, targets=targets).maps
+        f = recorded_maps[RECORDED["shapes"].picks["test"].index(i)]
+        maps[name] = ((f - dose / 2) / (1 - dose)).clip(0, 1)
+    return at_a_square(pictures["images"][0], maps, pixel)
