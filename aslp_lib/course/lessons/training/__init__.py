@@ -3,4 +3,5 @@
 from aslp_lib.course.lessons.training import explorer, figures
 from aslp_lib.course.lessons.training.annotators import draw_labels
 from aslp_lib.course.lessons.training.full import full_training
+from aslp_lib.course.lessons.training.memorised import one_label
 from aslp_lib.course.lessons.training.settings import settings

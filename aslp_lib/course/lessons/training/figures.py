@@ -6,22 +6,27 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, looks, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 
 @themed
-def confidence_and_accuracy(runs: Mapping[str, Sequence[Counts]], first: int = 6) -> Figure:
-    """Plot validation confidence and accuracy over epochs, with the difference shaded.
+def confidence_and_accuracy(
+    runs: Mapping[str, Sequence[tuple[Counts, float]]], first: int = 6
+) -> Figure:
+    """Plot validation confidence and accuracy over epochs, their difference, and the mean dose.
+
+    A dose that is always 0 is not drawn.
 
     Args:
-        runs: label of a method -> counts of the validation images after each epoch.
+        runs: label of a method -> after each epoch, counts of the validation images and mean dose.
         first: first epoch that is shown. Before it, the accuracy may be that of guessing.
     """
-    figure, axes = new_panels(len(runs), 4.4, 3.2, sharey=True)
+    figure, axes = new_panels(len(runs), 4.4, 4, sharey=True)
     notes = []
-    for axis, (title, counts) in zip(axes, runs.items(), strict=True):
+    for axis, (title, seen) in zip(axes, runs.items(), strict=True):
+        counts, doses = zip(*seen, strict=True)
         epoch = np.arange(first, len(counts) + 1)
         shown = counts[first - 1 :]
         confidence = 100 * np.array([calibration.confidence(c) for c in shown])
@@ -35,53 +40,52 @@ def confidence_and_accuracy(runs: Mapping[str, Sequence[Counts]], first: int = 6
             )  # fmt: skip
         axis.plot(epoch, confidence, color=_colour(title), linewidth=2.5)
         axis.plot(epoch, accuracy, color=ink(), linewidth=1)
-        for name, curve in {"confidence": confidence, "accuracy": accuracy}.items():
+        curves = {"confidence": confidence, "accuracy": accuracy}
+        if any(doses):
+            curves["mean dose"] = 100 * np.array(doses[first - 1 :])
+            axis.plot(epoch, curves["mean dose"], color=_colour(title), linewidth=1.2)
+        for name, curve in curves.items():
             axis.text(epoch[-1], curve[-1], f" {name}", fontsize=10, va="center")
         gap = confidence[-1] - accuracy[-1]
         words = f"{'over' if gap > 0 else 'under'}confident by {abs(gap):.0f} points"
         place = 0.7 * epoch[-1], (confidence[-1] + accuracy[-1]) / 2
         shade = directions(text=True)[int(gap < 0)]
         axis.text(*place, words, fontsize=10, color=shade, ha="center", va="center")
-        axis.set(xlim=(0, 1.28 * epoch[-1]), ylim=(60, 100), title=title, xlabel="epoch")
+        axis.set(xlim=(0, 1.28 * epoch[-1]), ylim=(0, 100), title=title, xlabel="epoch")
         axis.set_xticks(range(0, len(counts) + 1, 20))
-        notes.append(f"{title} {confidence[-1]:.1f} and {accuracy[-1]:.1f} %, {words}")
+        dose = f", mean dose {100 * doses[-1]:.0f} %" if any(doses) else ""
+        notes.append(f"{title} {confidence[-1]:.1f} and {accuracy[-1]:.1f} %, {words}{dose}")
     axes[0].set(ylabel="%")
     figure.set_label(f"Confidence and accuracy over epochs. At the end, {'; '.join(notes)}.")
     return figure
 
 
 @themed
-def best_epochs(runs: Mapping[str, Sequence[float]], title: str, first: int = 10) -> Figure:
-    """Plot the recalibrated NLL of runs over epochs, its lowest value, and the rise from it.
+def stopped_and_last(
+    nll: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str
+) -> Figure:
+    """Plot the NLL of early-stopped and of last networks, joined for each seed, and the means.
 
     Args:
-        runs: title of a panel -> NLL after each epoch. A title without ASLP is one of BCE.
+        nll: method -> NLL of its early-stopped networks, and of its last ones, one a seed.
         title: title of the figure.
-        first: epoch of the first value.
     """
-    figure, axes = new_panels(len(runs), 4.4, 3.2, title, sharey=True)
-    everything = np.concatenate([*runs.values()])
-    room = 0.25 * np.ptp(everything)  # for the names of the best epochs
-    limits, notes = (everything.min() - room, everything.max() + room / 5), []
-    for axis, (name, values) in zip(axes, runs.items(), strict=True):
-        nll, colour = np.asarray(values), _colour(name)
-        epoch = first + np.arange(len(nll))
-        best = nll.argmin()
-        axis.plot(epoch, nll, color=colour, linewidth=2)
-        axis.plot(epoch[best], nll[best], "o", color=colour, ms=8)
-        axis.hlines(nll[best], epoch[best], epoch[-1] + 2, color=ink(), linewidth=1)
-        axis.text(
-            epoch[best], nll[best] - room / 4, f"best: epoch {epoch[best]}", ha="center", va="top"
-        )
-        rise = nll[-1] - nll[best]
-        axis.vlines(epoch[-1] + 2, nll[best], nll[-1], color=ink(), linewidth=1)
-        axis.text(epoch[-1] + 3, (nll[best] + nll[-1]) / 2, f"+{rise:.2f}", va="center")
-        axis.set(xlim=(first - 5, epoch[-1] + 12), ylim=limits, title=name, xlabel="epoch")
-        axis.set_xticks(range(20, epoch[-1] + 1, 20))
-        ends = f"lowest {nll[best]:.2f} at epoch {epoch[best]}"
-        notes.append(f"{name}: {ends}, {nll[-1]:.2f} at epoch {epoch[-1]}")
-    axes[0].set(ylabel="NLL, nats")
-    figure.set_label(f"{title}. NLL, undone and scaled, over epochs. {'; '.join(notes)}.")
+    figure, (axis,) = new_panels(1, 6.6, 3.8, title)
+    notes = []
+    for place, (name, (colour, _, _)) in enumerate(looks(nll).items()):
+        values, sides = np.array(nll[name]), place + np.array([-0.12, 0.12])
+        axis.plot(sides, values, color=colour, linewidth=0.8, alpha=0.6)
+        means = values.mean(axis=1)
+        for side, row, mean, fill, align in zip(
+            sides, values, means, ("none", "full"), ("right", "left"), strict=True
+        ):
+            axis.plot(np.full(len(row), side), row, "o", color=colour, fillstyle=fill, alpha=0.7)
+            gap = 0.07 if align == "left" else -0.07
+            axis.text(side + gap, mean, f"{mean:.3f}", ha=align, va="center")
+        notes.append(f"{name} {means[0]:.3f} and {means[1]:.3f}")
+    axis.set(xlim=(-0.5, len(nll) - 0.5), ylabel="scaled NLL, nats")
+    axis.set_xticks(range(len(nll)), [name.replace(", ", ",\n") for name in nll])
+    figure.set_label(f"{title}, joined for each seed. Means: {'; '.join(notes)}.")
     return figure
 
 
