@@ -8,6 +8,7 @@ from aslp_lib.course.lessons.evaluation import (
     by_seven_scores,
     coverage_study,
     further_runs,
+    half_over_pixels,
 )
 from aslp_lib.course.recorded import FOLDER, load_log, read_arrays, runs, settings_of
 from aslp_lib.metrics import calibration
@@ -48,6 +49,15 @@ def test_a_resample_that_draws_each_field_once_has_the_scores_of_the_whole_set()
     for name, score in scores.items():
         change = 100 * (score(first) / score(second) - 1)
         assert differences[name].value == pytest.approx(change)
+
+
+def test_a_bill_of_independent_pixels_has_the_standard_error_of_its_pixels_costs():
+    table = np.zeros((1, 2, 256), np.int64)
+    table[0, :, 13] = 96, 4  # unchecked; four are missed
+    table[0, :, 204] = 20, 80  # checked
+    costs = np.repeat([0, 10, 1], [96, 4, 100])
+    half = 1.96 * 100 * costs.std() / np.sqrt(200)
+    assert half_over_pixels(Counts(table)) == pytest.approx(half)
 
 
 @pytest.mark.claim(

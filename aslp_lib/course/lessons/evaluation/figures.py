@@ -50,7 +50,7 @@ def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Fig
         )
     axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylabel="flips")
     axis.text(1, 0.6, "by chance alone", transform=top)
-    figure.set_label(f"ECEs, %: {'; '.join(notes)}, and always below 3.")
+    figure.set_label(f"ECEs, %: {'; '.join(notes)}. By chance, all are below 3.")
     return figure
 
 

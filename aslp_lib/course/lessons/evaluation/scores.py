@@ -30,6 +30,21 @@ def by_seven_scores(first: Counts, second: Counts, times: np.ndarray) -> dict[st
     return {name: Interval(float(x.mean()), *middle(x)) for name, x in changes.items()}
 
 
+def half_over_pixels(counts: Counts, miss: float = 10) -> float:
+    """Return half the width of the bill's 95 % interval if all pixels were independent.
+
+    Args:
+        miss: cost of a missed pixel; a checked one costs 1.
+
+    Returns:
+        The half width, for the bill of 100 pixels.
+    """
+    of_pixel = bill(counts, miss)
+    missed = (of_pixel.paid - of_pixel.checked) / miss
+    variance = of_pixel.checked + miss**2 * missed - of_pixel.paid**2
+    return float(1.96 * 100 * np.sqrt(variance / counts.pixels))
+
+
 def span(low: float, high: float, form: str = "+z.1f") -> str:
     """Format an interval; a difference with signs.
 

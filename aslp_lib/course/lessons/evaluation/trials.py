@@ -13,7 +13,8 @@ def further_runs(score: str) -> pd.DataFrame:
     """Read a score of further runs, seeds x networks, which `benchmarks/nuclei_seeds.py` records.
 
     Args:
-        score: "paid" or "expected", the bills of 100 pixels where a miss costs 10.
+        score: "paid" or "expected", the bills of 100 pixels where a miss costs 10, or another
+            column, whose values are also multiplied by 100.
     """
     runs = pd.read_csv(FOLDER / "nuclei_seeds.csv")
     labels = runs.method.map(METHOD_LABELS) + runs.recalibration.map(ENDINGS)
