@@ -124,7 +124,8 @@ def areas(
         axis.text(1.02, group, label, va="center", transform=axis.get_yaxis_transform())
     _directions(axis, [(0.78, 0.95), (0.22, 0.95)], "promised too much", "promised too little")
     parts = [
-        f"{label}: " + ", ".join(f"{name} {e:+.1f}" for name, e in zip(names, row, strict=True))
+        f"{' '.join(label.split())}: "
+        + ", ".join(f"{name} {e:+.1f}" for name, e in zip(names, row, strict=True))
         for label, row in zip(promised, errors, strict=True)
     ]
     figure.set_label(f"{title}: promised minus delivered, in pixels of 100. {'; '.join(parts)}.")
@@ -140,12 +141,12 @@ def plans(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
         title: title of the figure.
     """
     rows = max(map(len, panels.values()))
-    figure, axes = new_panels(len(panels), 4.2, 1.3 + 0.42 * rows, title, sharex=True, sharey=True)
+    figure, axes = new_panels(len(panels), 3.4, 1.3 + 0.42 * rows, title, sharex=True, sharey=True)
     notes = []
     for axis, (name, lines) in zip(axes, panels.items(), strict=True):
         for row, (label, values) in enumerate(lines.items()):
             errors = np.asarray(values, dtype=float)
-            at = np.full(len(errors), row, dtype=float)
+            at = row + np.linspace(-0.12, 0.12, len(errors))  # so that equal errors stand apart
             axis.plot(errors, at, "o", color=OF_METHODS["BCE"], ms=6, alpha=0.7)
             axis.plot([errors.mean()] * 2, [row - 0.25, row + 0.25], color=ink(), linewidth=2)
             mean = f"{errors.mean():+.0f} %" if abs(errors.mean()) >= 0.5 else "0 %"

@@ -13,7 +13,7 @@ from aslp_lib.experiments.seed_statistics import student_interval
 
 VARIANTS: Mapping[str, str] = {
     "as trained": "none",
-    "temperature": "temperature_scaling",
+    "temperature scaling": "temperature_scaling",
     "vector scaling": "vector_scaling",
     "isotonic": "isotonic",
 }
