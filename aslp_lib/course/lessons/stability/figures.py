@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.curves import label_ends
+from aslp_lib.course.figures.curves import SIZE, label_ends
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.simulation import Trace
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
@@ -21,7 +21,7 @@ def swinging_alphas(trace: Trace, images: Mapping[str, int]) -> Figure:
         trace: the simulation.
         images: title of a panel -> index of its image.
     """
-    figure, panels = new_panels(len(images), 4.2, 3.3, "Neither alpha comes to rest", sharey=True)
+    figure, panels = new_panels(len(images), 4.2, 3.3, "Neither alpha converges", sharey=True)
     epoch = np.arange(1, len(trace.alpha) + 1)
     notes = []
     for axis, (name, image) in zip(panels, images.items(), strict=True):
@@ -30,8 +30,9 @@ def swinging_alphas(trace: Trace, images: Mapping[str, int]) -> Figure:
         axis.plot(epoch, alpha, color=ASLP)
         axis.set(xlabel="epoch", title=name)
         # An oscillation is described in words, because its extremes differ between processors.
-        rests = np.ptp(alpha[-10:]) < 0.1 * alpha[-10:].mean()
-        notes.append(f"{name}: in the last 10 epochs alpha {'rests' if rests else 'oscillates'}")
+        still = np.ptp(alpha[-10:]) < 0.1 * alpha[-10:].mean()
+        course = "hardly changes" if still else "oscillates"
+        notes.append(f"{name}: in the last 10 epochs alpha {course}")
     top = 1.3 * trace.alpha[:, [*images.values()]].max()
     panels[0].set(ylabel="alpha", ylim=(0, top))
     falls = int(np.argmax(trace.bound < top))  # where the bound enters the panel
@@ -59,9 +60,11 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
         axis.axhline(0, color=ink(), linewidth=1)
         axis.axhline(fixed_point, color=GREY, linestyle="--", linewidth=1)
         axis.plot(path, "o-", color=ASLP, markersize=4)
-        rests, jumps = abs(path[-1] - fixed_point) < 0.1, max(path) > fixed_point + 0.1
+        converges, jumps = abs(path[-1] - fixed_point) < 0.1, max(path) > fixed_point + 0.1
         course = "overshoots, but converges" if jumps else "approaches from one side"
-        axis.set(xlabel="step", title=f"gain {gain:g}: {course if rests else 'never converges'}")
+        axis.set(
+            xlabel="step", title=f"gain {gain:g}: {course if converges else 'never converges'}"
+        )
         notes.append(
             f"gain {gain:g}: the last three are {', '.join(f'{e:.1f}' for e in path[-3:])}, the "
             f"fixed point is {fixed_point:.2f}"
@@ -87,7 +90,8 @@ def lists_over_epochs(
 
     Args:
         epochs: the epochs.
-        lines: label -> the number or share that the list contains after each epoch.
+        lines: label -> the number or share that the list contains after each epoch, of one list or
+            two.
         across: label -> the number or share of a list that is a reference.
         ylabel: what is counted.
         title: the message of the figure.
@@ -95,14 +99,15 @@ def lists_over_epochs(
     """
     figure, (axis,) = new_panels(1, 7.0, 3.5, title)
     notes, labelled = [], []
-    for name, values in lines.items():
-        labelled += axis.plot(epochs, values, color=ASLP, label=name)
+    for (name, values), colour in zip(lines.items(), (ASLP, ink()), strict=False):
+        labelled += axis.plot(epochs, values, color=colour, label=name)
         notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}")
     for name, height in across.items():
         labelled.append(axis.axhline(height, color=GREY, ls="--", linewidth=1, label=name))
     for name, height in (last or {}).items():
-        mark = {"color": ink(), "fillstyle": "none", "ms": 8, "clip_on": False, "label": name}
-        labelled += axis.plot(epochs[-1], height, "o", **mark)
+        mark = {"fillstyle": "none", "ms": 8, "mew": 1.5, "clip_on": False, "label": name}
+        colour = OF_METHODS["BCE"] if "BCE" in name else ASLP
+        labelled += axis.plot(epochs[-1], height, "o", color=colour, **mark)
         notes.append(f"{name}: {height:.0f} in the last epoch")
     top = 1.12 * max(*(max(values) for values in lines.values()), *across.values())
     axis.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top), xlim=(0, epochs[-1]))
@@ -113,11 +118,12 @@ def lists_over_epochs(
 
 
 @themed
-def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
-    """Plot the last alpha of each image over its margin, one panel per simulation.
+def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figure:
+    """Plot the last alpha of each image over its plain margin, one panel per simulation.
 
     Args:
         traces: label -> the simulation.
+        hardest: number of images to the left of a vertical line.
     """
     figure, panels = new_panels(len(traces), 4.2, 3.4, sharex=True, sharey=True)
     notes = []
@@ -125,7 +131,13 @@ def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
         alpha = trace.alpha[-1]
         axis.axhline(trace.bound[-1], color=ink(), linewidth=1)
         axis.plot(trace.margins, alpha, ".", color=ASLP, markersize=2)
-        axis.set(xlabel="margin with plain labels, nats", title=title, xticks=(0, 5, 10, 15))
+        cut = float(np.sort(trace.margins)[:hardest][-1])
+        axis.axvline(cut, color=GREY, linestyle="--", linewidth=1)
+        axis.annotate(
+            f"hardest {hardest}", (cut, 1), (-4, -2), ha="right", va="top", fontsize=SIZE,
+            xycoords=("data", "axes fraction"), textcoords="offset points",
+        )  # fmt: skip
+        axis.set(xlabel="plain margin, nats", title=title, xticks=(0, 5, 10, 15))
         notes.append(f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}")
     panels[0].set(ylabel="alpha", ylim=(0, 1.1 * max(x.alpha[-1].max() for x in traces.values())))
     bound = next(iter(traces.values())).bound[-1]
@@ -133,7 +145,10 @@ def alphas_over_margins(traces: Mapping[str, Trace]) -> Figure:
         "MC's bound", (1, bound), (0, -4), textcoords="offset points", ha="right", va="top",
         xycoords=("axes fraction", "data"),
     )  # fmt: skip
-    figure.set_label(f"Alphas over the margins of the images. {'; '.join(notes)}.")
+    figure.set_label(
+        f"Alphas over the plain margins of the images; {hardest} images have a plain margin below "
+        f"{cut:.1f}. {'; '.join(notes)}."
+    )
     return figure
 
 
