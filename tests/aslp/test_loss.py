@@ -50,7 +50,7 @@ def test_gradient_descent_finds_the_stated_minimiser_and_floor(posterior):
 @pytest.mark.claim(
     "release",
     "With the authors' default beta, perturbed labels lie outside the range from 0 to 1",
-    "release: 2. The second error",
+    "release: 2. The second difference",
     numbers="targets 2 and -1",
 )
 def test_the_release_s_targets_have_no_lower_bound():

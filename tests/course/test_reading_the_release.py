@@ -1,4 +1,4 @@
-"""The equal-mass bins of the release, as the lesson describes them."""
+"""The equal-mass bins of the release."""
 
 import numpy as np
 import pytest
@@ -39,11 +39,7 @@ def ece_of_bins(rows):
     return np.abs(rows[:, 1] - rows[:, 2]).sum() / rows[:, 0].sum()
 
 
-@pytest.mark.claim(
-    "release",
-    "The authors' bins of equal mass count some pixels twice",
-    "release: 4. What would have found them?",
-)
+@pytest.mark.claim("release", "The authors' bins of equal mass count some pixels twice")
 def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
     counts = Counts.from_map(*FOUR)
     gaps = np.abs(np.array([153, 179, 204, 230]) / 255 - [1, 1, 1, 0])

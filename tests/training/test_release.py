@@ -141,7 +141,7 @@ CASES = {
     "release",
     "The preset `release` computes the targets, alphas and weights of a reference "
     "implementation, written from the facts of the authors' code, in float64",
-    "release: 4. What would have found them?",
+    "release: From a claim to its effect",
 )
 @pytest.mark.fault
 @pytest.mark.parametrize("case", CASES)

@@ -1,4 +1,4 @@
-"""Figures of switched targets, of maps before and after normalisation, and of their scores."""
+"""Figures of switched targets, of maps before and after they are stretched, and of scores."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ def switched_targets(panels: Mapping[str, ArrayLike], title: str) -> Figure:
     for axis, (label, values) in zip(axes, panels.items(), strict=True):
         targets = np.asarray(values, dtype=float)
         mean, epochs = targets.mean(), np.arange(1, len(targets) + 1)
-        axis.axhspan(-1.3, 0, color=GREY, alpha=0.25, linewidth=0)
+        axis.axhspan(-1.3, -0.07, color=GREY, alpha=0.25, linewidth=0)
         axis.plot(epochs, targets, "o", color=OF_METHODS["ASLP"], ms=5, clip_on=False)
         axis.axhline(mean, color=ink(), linestyle="--", linewidth=1)
         axis.text(epochs[-1], mean - 0.06, f"mean {mean:.1f}", ha="right", va="top")
@@ -45,17 +45,17 @@ def switched_targets(panels: Mapping[str, ArrayLike], title: str) -> Figure:
 def stretched_maps(
     dataset: ImageSet, indices: Sequence[int], maps: Sequence[NDArray[np.uint8]]
 ) -> Figure:
-    """Show images, their maps, and the maps after min-max normalisation, one column per image.
+    """Show images, their maps, and the stretched maps, one column per image.
 
     Args:
         indices: indices of the images in the set.
         maps: their (H, W) maps.
     """
     images = [dataset.load(index)[0].permute(1, 2, 0).numpy() for index in indices]
-    normalised = [min_max(grey_map) for grey_map in maps]
-    figure, grid = picture_grid({"image": images, "map": maps, "normalised": normalised}, 1.8, 255)
+    stretched = [min_max(grey_map) for grey_map in maps]
+    figure, grid = picture_grid({"image": images, "map": maps, "stretched": stretched}, 1.8, 255)
     shares = []
-    for axis, values in zip(grid[1:].flat, (*maps, *normalised), strict=True):
+    for axis, values in zip(grid[1:].flat, (*maps, *stretched), strict=True):
         shares.append(f"{100 * (values >= 128).mean():.0f} %")
         extent = f"{values.min() / 255:.2f} to {values.max() / 255:.2f}"
         axis.spines[:].set_visible(True)  # a black map would dissolve into a dark page
@@ -63,7 +63,7 @@ def stretched_maps(
     notes = map(" and ".join, zip(shares[: len(maps)], shares[len(maps) :], strict=True))
     figure.set_label(
         f"{len(indices)} images of {dataset.name}, a column each: the image, the network's map, "
-        "and the map after min-max normalisation; white is foreground. Fraction of pixels "
+        "and the stretched map; white is foreground. Fraction of pixels "
         f"predicted as foreground before and after: {'; '.join(notes)}."
     )
     return figure
