@@ -12,7 +12,6 @@ from aslp_lib.course.lessons.distribution_shift.laboratory import (
 )
 from aslp_lib.course.lessons.distribution_shift.views import (
     before_and_after,
-    corrupted_copies,
     diagram,
     examples,
     maps_beside_images,

@@ -50,6 +50,7 @@ def over_temperature(
         axis.xaxis.set_major_formatter("{x:g}")
         axis.minorticks_off()
     axes[0].set(ylim=(0, 2), yticks=(0, 0.5, 1, 1.5, 2))
+    axes[0].legend(loc="upper right", frameon=False, fontsize=SIZE)
     for name, values in paid.items():
         first, second = np.asarray(values, float)[:2]
         place, side = (first + 1, "bottom") if second < first else (first - 2, "top")

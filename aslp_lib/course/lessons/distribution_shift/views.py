@@ -8,13 +8,9 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures import pictures, reliability_dots
 from aslp_lib.course.lessons.distribution_shift.laboratory import MISS
-from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.nuclei import Nuclei
 from aslp_lib.evaluation.figures.style import PINK
 from aslp_lib.metrics.counts import Counts
-
-KINDS = "noise3", "blur3", "contrast3", "brightness3", "zoom3", "paste3"
-"""Corruptions that are shown, of the strongest grade."""
 
 
 def decisions(f: np.ndarray) -> np.ndarray:
@@ -57,7 +53,7 @@ def examples(sets: Mapping[str, Nuclei], chosen: Sequence[int] = (3, 13)) -> Fig
 def maps_beside_images(
     sets: Mapping[str, Nuclei], f: Mapping[str, np.ndarray], chosen: Mapping[str, Sequence[int]]
 ) -> Figure:
-    """Show the chosen crops of each set, the decisions, and the labels.
+    """Show the chosen crops of each set, and the decisions.
 
     Args:
         sets: name of a set -> its crops.
@@ -69,21 +65,10 @@ def maps_beside_images(
     rows = {
         "image": [sets[label].crops[i] / 255 for label, i in crops],
         "decision": [decisions(f[label][i]) for label, i in crops],
-        "label": [sets[label].mask(i) for label, i in crops],
     }
     seen = "Fluorescence: only nuclei are white or pink. Brightfield: so is much of the background."
     titles = [f"{label if i == middle[label] else ''}\n{i}" for label, i in crops]
     return pictures(rows, seen, titles, side=0.9)
-
-
-def corrupted_copies(validation: Nuclei, index: int = 25) -> Figure:
-    """Show a validation crop and a copy with each of the corruptions in `KINDS`."""
-    copies = [Corrupted(validation, kind).loaded(index)[0][0] / 255 for kind in KINDS]
-    seen = (
-        "Noise is added; blur; faint nuclei; grey around nuclei; nearer; another image on one side."
-    )
-    rows = {"": [validation.crops[index] / 255, *copies]}
-    return pictures(rows, seen, ["as it is", *KINDS])
 
 
 def paid_by_crop(f: np.ndarray, masks: np.ndarray, miss: float = MISS) -> np.ndarray:
