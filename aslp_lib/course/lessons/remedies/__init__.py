@@ -9,9 +9,18 @@ from aslp_lib.course.lessons.bill import bill
 from aslp_lib.course.lessons.remedies import figures
 
 
-def of_trial(data: str, score: str, name: str = "test") -> dict[str, pandas.Series]:
-    """Return a score of the scaled BCE networks of the trial: "last epoch" or "early-stopped"."""
-    runs, column = trial.read(data), (score, "temperature_scaling", name)
+def of_trial(
+    data: str, score: str, name: str = "test", *, scaled: bool = True
+) -> dict[str, pandas.Series]:
+    """Return a score of the BCE networks of the trial: "last epoch" or "early-stopped".
+
+    Args:
+        data: "nuclei" or "shapes".
+        score: a column of the records.
+        name: a set of the data.
+        scaled: return the score after temperature scaling, instead of that as trained.
+    """
+    runs, column = trial.read(data), (score, "temperature_scaling" if scaled else "none", name)
     methods = {"last epoch": "B", "early-stopped": "B_ES"}
     return {key: trial.scores(runs, m, column, pooled=True)[0] for key, m in methods.items()}
 
@@ -23,10 +32,13 @@ def table_of_trial() -> Markdown:
         epoch, T, nll, accuracy = (
             of_trial(data, score) for score in ("epoch", "temperature", "nll", "accuracy")
         )
+        as_trained = of_trial(data, "nll", scaled=False)
         for key in epoch:
             ends = sorted({epoch[key].min(), epoch[key].max()})
             epochs = " to ".join(f"{end:.0f}" for end in ends)
             spread = f"{T[key].min():.2f} to {T[key].max():.2f}"
-            means = f"{nll[key].mean():.2f}", f"{100 * accuracy[key].mean():.1f}"
-            rows.append((f"{data}, {key}", epochs, spread, *means))
-    return table(("networks", "epoch", "T", "NLL, scaled", "accuracy, %"), rows)
+            means = [f"{x[key].mean():.2f}" for x in (as_trained, nll)]
+            percent = f"{100 * accuracy[key].mean():.1f}"
+            rows.append((f"{data}, {key}", epochs, spread, *means, percent))
+    head = "networks", "epoch", "T", "NLL, as trained", "NLL, scaled", "accuracy, %"
+    return table(head, rows)

@@ -96,8 +96,14 @@ def paid_over_checks(counts: Counts, bills: Mapping[str, Bill], miss: float = 10
         "pixels checked, %", f"A miss costs {miss:g}", digits=".0f", points=points,
         xlim=(0, 102), ylim=(0, 110),
     )  # fmt: skip
-    for label, share in (("least for this order", paid.min()), ("for a perfect order", perfect)):
-        figure.axes[0].axhline(100 * share, color=ink(), linestyle=":", linewidth=1)
+    # Each line begins where its bill is paid, so that it crosses no label.
+    lines = {
+        "least for this order": (checks[paid.argmin()], paid.min()),
+        "for a perfect order": (perfect, perfect),
+    }
+    for label, (start, share) in lines.items():
+        ends = [100 * start, 102], [100 * share] * 2
+        figure.axes[0].plot(*ends, color=ink(), linestyle=":", linewidth=1)
         figure.axes[0].text(101, 100 * share - 1, label, ha="right", va="top")
         figure.set_label(f"{figure.get_label()} {label.capitalize()}: {100 * share:.0f}.")
     return figure
