@@ -12,9 +12,7 @@ from aslp_lib.metrics.counts import Counts
 
 
 @themed
-def reliability_dots(
-    panels: Mapping[str, Counts], end: float = 100, leaders: bool = True
-) -> Figure:
+def reliability_dots(panels: Mapping[str, Counts], leaders: bool = True) -> Figure:
     """Plot the share of foreground in each bin over the bin's mean f.
 
     The larger a dot, the more pixels the bin has. A bar leads to it from the diagonal. Its colour
@@ -22,7 +20,6 @@ def reliability_dots(
 
     Args:
         panels: title -> counts.
-        end: end of both axes in %, below 100 to enlarge the corner of small probabilities.
         leaders: say how many pixels the largest dot stands for.
     """
     figure, axes = new_panels(len(panels), 3.5, 3.6)
@@ -30,29 +27,25 @@ def reliability_dots(
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
         table = calibration.reliability(counts, of="foreground")
         bins = 100 * np.array([table.confidence, table.accuracy, table.share])
-        x, y, share = bins[:, (table.pixels > 0) & ~(bins[0] > end)]
+        x, y, share = bins[:, table.pixels > 0]
         axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
         under = (x < y) == (x >= 50)  # too low an f is too confident a background
         colours = [directions()[int(k)] for k in under]
         axis.vlines(x, x, y, colors=colours, linewidth=4)
         axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
         axis.set(xlabel="predicted P(y=1), f, %", ylabel="share of foreground, %", title=title)
-        axis.set(xlim=(0, end), ylim=(0, 1.02 * end))
+        axis.set(xlim=(0, 100), ylim=(0, 102))
         most = share.argmax()
         size = f"{share[most]:.0f} % of\nthe pixels"
         place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
         if y.max() < 50:  # bars fill the lower half
             place = (0.05, 0.6), "left"
-        if end < 100:
-            size += f":\npromised {x[most]:.1f},\nfound {y[most]:.1f}"
-            place = ((0.5, 0.1) if x[most] < y[most] else (0.05, 0.6)), "left"
         if leaders:
             axis.annotate(
                 size, (x[most], y[most]), place[0], ha=place[1], textcoords="axes fraction",
                 arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
             )  # fmt: skip
-        digits = int(end < 100)
-        points = ", ".join(f"{a:.{digits}f} and {b:.{digits}f}" for a, b in zip(x, y, strict=True))
+        points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
         notes.append(
             f"{title}: mean f and share of foreground, %: {points}; {share[most]:.0f} % of the "
             f"pixels are in the bin of {x[most]:.0f} %"

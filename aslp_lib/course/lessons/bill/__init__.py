@@ -2,5 +2,5 @@
 
 from aslp_lib.course.lessons.bill.decision import bill, lowest
 from aslp_lib.course.lessons.bill.exercises import counts_of
-from aslp_lib.course.lessons.bill.figures import COSTS, paid_bills, predictions
+from aslp_lib.course.lessons.bill.figures import COSTS, first_dots, paid_bills, predictions
 from aslp_lib.course.lessons.bill.networks import predict

@@ -1,6 +1,7 @@
-"""Figures of predicted maps, and of bills over the cost of a miss."""
+"""Figures of predicted maps, of promises, and of bills over the cost of a miss."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap, PowerNorm
@@ -8,9 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from aslp_lib.course.figures.curves import curves
-from aslp_lib.course.figures.panels import outline
+from aslp_lib.course.figures.panels import new_panels, outline
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import PINK, new_figure, themed
+from aslp_lib.evaluation.figures.style import PINK, directions, ink, looks, new_figure, themed
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
 
 COSTS = np.geomspace(5, 50, 100)
 """Costs of a miss; below these, the bills hardly differ."""
@@ -56,6 +59,38 @@ def predictions(
         f"Images of {dataset.name}, each beside the predicted f of {' and '.join(maps)}, with the "
         f"outline of the label. {'; '.join(notes)}."
     )
+    return figure
+
+
+@themed
+def first_dots(networks: Mapping[str, Counts], threshold: float) -> Figure:
+    """Draw the first dots of several reliability diagrams in one panel, each with its bar.
+
+    Args:
+        networks: label of a network -> its counts, with pixels of f below 1/10.
+        threshold: an f above which a pixel is checked.
+    """
+    figure, (axis,) = new_panels(1, 5.4, 3.8, "Pixels with f of at most 10 %")
+    axis.plot([0, 10], [0, 10], "--", color=ink(), linewidth=1)
+    axis.axvline(100 * threshold, color=ink(), linestyle=":", linewidth=1)
+    axis.text(100 * threshold + 0.15, 9.5, f"checked: f > {100 * threshold:g} %")
+    notes = []
+    for label, (colour, _, mark) in looks(networks).items():
+        table = calibration.reliability(networks[label], of="foreground")
+        says, found = 100 * table.confidence[0], 100 * table.accuracy[0]
+        axis.vlines(says, says, found, colors=directions()[int(says > found)], linewidth=4)
+        axis.plot(says, found, mark, color=colour, markeredgecolor=ink(), ms=9)
+        beside: Any = {"xytext": (0, -9), "ha": "center", "va": "top"}
+        if says < 2:
+            beside = {"xytext": (9, 0), "va": "center"}
+        text = f"{label}\n{says:.1f}, found {found:.1f}"
+        axis.annotate(text, (says, found), textcoords="offset points", **beside)
+        notes.append(f"{label}, promised {says:.1f}, found {found:.1f}")
+    verdicts = zip(("overconfident", "underconfident"), directions(text=True), strict=True)
+    for height, (name, colour) in zip((0.92, 0.85), verdicts, strict=True):
+        axis.text(0.04, height, name, color=colour, transform=axis.transAxes)
+    axis.set(xlabel="mean f, %", ylabel="share of foreground, %", xlim=(0, 10), ylim=(0, 10.2))
+    figure.set_label(f"Foreground among pixels with f of at most 10 %, in %: {'; '.join(notes)}.")
     return figure
 
 
