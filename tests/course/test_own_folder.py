@@ -174,5 +174,5 @@ def test_the_lesson_reads_a_folder_of_the_reader(own, monkeypatch, capsys, with_
     exec(lines_of_the_reader(own, own / "maps" if with_maps else None), {})
     text = capsys.readouterr().out
     assert "no problems in own" in text and "5 %: " in text
-    assert "needs 19 or more" in text and "units in both: none" in text
+    assert "the reserve takes 19" in text and "units in both: none" in text
     assert "20 %: check where f >=" in text and "missed" in text

@@ -127,7 +127,7 @@ def checked_over_units(prices: Mapping[float, np.ndarray]) -> Figure:
         prices: promised share -> share of the pixels that 0, 1, 2, ... fields check, for two
             promises. The prices of the first are marked at three numbers of fields.
     """
-    title = "The promise becomes cheaper with every field"
+    title = "With more fields, the promise becomes affordable"
     figure, (axis,) = new_panels(1, 7, 3.3, title)
     notes = []
     for (risk, checked), colour in zip(prices.items(), (ink(), GREY), strict=True):
