@@ -24,10 +24,10 @@ def decisions(f: np.ndarray) -> np.ndarray:
 
 
 def marked(crop: np.ndarray, points: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Mark the points that a person labels: pink on a nucleus, white beside one.
+    """Mark the points that a person labels: a filled square on a nucleus, a hollow one beside it.
 
-    >>> marked(np.zeros((9, 9)), np.array([40]), np.array([0]))[4, 2:7, 0].tolist()
-    [0.0, 1.0, 1.0, 1.0, 0.0]
+    >>> marked(np.zeros((9, 9)), np.array([40]), np.array([0]))[4, 1:8, 0].tolist()
+    [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
     Args:
         crop: grey levels from 0 to 1, shape (H, W).
@@ -37,7 +37,7 @@ def marked(crop: np.ndarray, points: np.ndarray, inside: np.ndarray) -> np.ndarr
     picture = np.stack([crop] * 3, axis=-1)
     for point, label in zip(points, inside, strict=True):
         row, column = divmod(point, crop.shape[1])
-        for reach, colour in ((2, "black"), (1, PINK if label else "white")):
+        for reach, colour in ((3, "black"), (2, "white"), (1, "white" if label else "black")):
             top, left = max(row - reach, 0), max(column - reach, 0)
             picture[top : row + reach + 1, left : column + reach + 1] = to_rgb(colour)
     return picture
@@ -106,7 +106,7 @@ def before_and_after(part: Nuclei, maps: Mapping[str, np.ndarray], chosen: Seque
 def points(part: Nuclei, places: np.ndarray, inside: np.ndarray, chosen: Sequence[int]) -> Figure:
     """Show the points of some crops that a person labels; see `marked`."""
     images = [marked(part.crops[i] / 255, places[i], inside[i]) for i in chosen]
-    seen = "Five points in each, few of them on a nucleus."
+    seen = "Five squares in each, few of them filled, on a nucleus."
     return pictures({"": images}, seen, [f"crop {i}" for i in chosen])
 
 
