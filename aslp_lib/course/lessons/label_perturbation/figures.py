@@ -21,13 +21,15 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
         targets: technique or method -> (epochs,) targets in [0, 1]; the last are those of BCE.
         scores: technique or method -> (seeds,) scaled Brier scores, in the same order.
     """
-    *_, baseline = scores.values()
-    title = "At one dose, targets that vary more score better on average"
+    *_, (without_dose, baseline) = scores.items()
+    title = "At the dose 0.2, targets that vary more score better on average"
     figure, (left, right) = new_panels(
         2, 4.9, 3.2, title, sharey=True, gridspec_kw={"width_ratios": (3, 2)}
     )
-    notes = []
+    notes, labels = [], []
     for row, (name, values) in enumerate(targets.items()):
+        varies = "no dose" if name == without_dose else f"standard deviation {values.std():z.2f}"
+        labels.append(f"{plain(name)}\n{varies}")
         ends = 0.5, len(values) + 0.5, row + 0.3, row - 0.3  # the first epoch is 1
         left.imshow(values[None], cmap="gray", vmin=0, vmax=1, aspect="auto", extent=ends)
         left.plot(  # a white strip would dissolve into the page
@@ -40,13 +42,7 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
         right.plot(difference, np.full(len(difference), row), "o", color=colour, alpha=0.7, mew=0)
         right.plot([difference.mean()], [row], "|", color=colour, ms=24, mew=3)
         below = f"lower with {(difference < 0).sum()} of {len(difference)} seeds"
-        notes.append(
-            f"{name}: standard deviation {values.std():z.2f}, score minus that of BCE "
-            f"{difference.mean():z.3f}, {below}"
-        )
-    labels = [
-        f"{plain(name)}\nstandard deviation {values.std():z.2f}" for name, values in targets.items()
-    ]
+        notes.append(f"{name}: {varies}, score minus that of BCE {difference.mean():z.3f}, {below}")
     left.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - 0.5, -0.5))
     left.set(xlabel="epoch", xlim=(0.5, len(values) + 0.5), title="targets of a foreground pixel")
     left.tick_params(axis="y", length=0)
@@ -75,7 +71,7 @@ def confidence_of_kinds(doses: Array, methods: Mapping[str, Array]) -> Figure:
         }
         for k, kind in enumerate(("background", "ambiguous pixels"))
     }
-    title = "Constant alpha, undone, doubts ambiguous pixels more than background"
+    title = "With its dose, constant alpha's doubt grows, mostly on ambiguous pixels"
     return curves(doses, panels, "dose", title, digits=".0f", ylim=(60, 101))
 
 

@@ -36,7 +36,7 @@ DOSES = np.array(PERTURBATIONS)
 DOSE = 0.2
 """Dose of the techniques that are compared."""
 MISSED = 18, (12, 26)
-"""Index of the test image of shapes of which BCE misses a clear shape, and a pixel of the shape."""
+"""Index of the test image with the likely shape that BCE misses most, and a pixel of the shape."""
 TECHNIQUES = HARD_INVERSION, SOFT_INVERSION, MODERATION
 SMOOTHING = "label smoothing"
 
@@ -140,7 +140,7 @@ def known_confidence() -> dict[str, Array]:
 
 
 def missed_shape() -> Figure:
-    """Show the clear shape that BCE misses most, its posterior, and what three networks predict."""
+    """Show the likely shape that BCE misses most, its posterior, and three predictions."""
     i, pixel = MISSED
     pictures = known(recorded.SETTINGS.load_data().tests["test"], [i])
     maps = {"the true π": pictures["posterior"][0]}
