@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.curves import label_ends
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, looks, themed
 from aslp_lib.metrics import calibration
@@ -17,15 +18,18 @@ def confidence_and_accuracy(
 ) -> Figure:
     """Plot validation confidence and accuracy over epochs, their difference, and the mean dose.
 
-    A dose that is always 0 is not drawn.
+    A dose that is always 0 is not drawn. Any other has a panel of its own, with MC's bound.
 
     Args:
         runs: label of a method -> after each epoch, counts of the validation images and mean dose.
         first: first epoch that is shown. Before it, the accuracy may be that of guessing.
     """
-    figure, axes = new_panels(len(runs), 4.4, 4, sharey=True)
+    dosed = [title for title, seen in runs.items() if any(dose for _, dose in seen)]
+    figure, axes = new_panels(len(runs) + len(dosed), 4, 3.4)
+    below = iter(axes[len(runs) :])
     notes = []
-    for axis, (title, seen) in zip(axes, runs.items(), strict=True):
+    for axis, (title, seen) in zip(axes, runs.items(), strict=False):
+        axis.sharey(axes[0])
         counts, doses = zip(*seen, strict=True)
         epoch = np.arange(first, len(counts) + 1)
         shown = counts[first - 1 :]
@@ -38,24 +42,29 @@ def confidence_and_accuracy(
                 epoch, confidence, accuracy, where=where, color=shade, alpha=0.3, linewidth=0,
                 interpolate=True,
             )  # fmt: skip
-        axis.plot(epoch, confidence, color=_colour(title), linewidth=2.5)
-        axis.plot(epoch, accuracy, color=ink(), linewidth=1)
-        curves = {"confidence": confidence, "accuracy": accuracy}
-        if any(doses):
-            curves["mean dose"] = 100 * np.array(doses[first - 1 :])
-            axis.plot(epoch, curves["mean dose"], color=_colour(title), linewidth=1.2)
-        for name, curve in curves.items():
-            axis.text(epoch[-1], curve[-1], f" {name}", fontsize=10, va="center")
+        axis.plot(epoch, confidence, color=_colour(title), linewidth=2.5, label="confidence")
+        axis.plot(epoch, accuracy, color=ink(), linewidth=1, label="accuracy")
         gap = confidence[-1] - accuracy[-1]
-        words = f"{'over' if gap > 0 else 'under'}confident by {abs(gap):.0f} points"
-        place = 0.7 * epoch[-1], (confidence[-1] + accuracy[-1]) / 2
+        words = f"{'over' if gap > 0 else 'under'}confident by\n{abs(gap):.0f} points"
+        place = 0.72 * epoch[-1], (confidence[-1] + accuracy[-1]) / 2
         shade = directions(text=True)[int(gap < 0)]
         axis.text(*place, words, fontsize=10, color=shade, ha="center", va="center")
-        axis.set(xlim=(0, 1.28 * epoch[-1]), ylim=(0, 100), title=title, xlabel="epoch")
+        axis.set(title=title, ylabel="%")
+        notes.append(
+            f"{title} {confidence[-1]:.1f} and {accuracy[-1]:.1f} %, {words}".replace("\n", " ")
+        )
+        if title in dosed:
+            dose = 100 * np.array(doses[first - 1 :])
+            under = next(below)
+            under.plot(epoch, dose, color=_colour(title), linewidth=2, label="mean dose")
+            under.plot(epoch, 2 * (100 - accuracy), ":", color=ink(), label="2(1 − accuracy)")
+            under.set(title="dose and MC's bound", ylabel="%", ylim=(0, None))
+            notes[-1] += f", mean dose {dose[-1]:.0f} %"
+    for axis in axes:
+        axis.set(xlabel="epoch", xlim=(0, len(counts)))
         axis.set_xticks(range(0, len(counts) + 1, 20))
-        dose = f", mean dose {100 * doses[-1]:.0f} %" if any(doses) else ""
-        notes.append(f"{title} {confidence[-1]:.1f} and {accuracy[-1]:.1f} %, {words}{dose}")
-    axes[0].set(ylabel="%")
+    for axis in axes:
+        label_ends(axis, axis.lines[:2])
     figure.set_label(f"Confidence and accuracy over epochs. At the end, {'; '.join(notes)}.")
     return figure
 
