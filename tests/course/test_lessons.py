@@ -49,6 +49,13 @@ def test_cells_that_assert_are_hidden_and_nothing_depends_on_them(path):
     assert not assigned & used
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_figure_is_the_last_expression_of_its_cell_or_it_would_not_be_shown(path):
+    for cell in cells(path, "code"):
+        for statement in ast.parse(cell.source).body[:-1]:
+            assert not re.match(r"figures\.|exercises\.", ast.unparse(statement)), cell.source
+
+
 def test_table_folders_and_notebooks_agree():
     folders = (ROOT / "aslp_lib/course/lessons").glob("*/__init__.py")
     assert {path.parent.name for path in folders} == LESSONS.keys()
