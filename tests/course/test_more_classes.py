@@ -53,13 +53,14 @@ def test_fates_of_five_nuclei_of_an_image():
         label[1:5, start : start + 5] = 1  # 20 pixels each
     label[7, 0:4] = 1  # too small for a nucleus
     prediction[2, 0:11] = 1  # joins the first two, but covers only a quarter of each
-    assert lesson.fates([label], [prediction])["no region"] == 1
+    fates = lesson.fates([label], [prediction])
+    assert fates["no region"] == 1 and fates["regions of no nucleus"] == 1 / 5
     prediction[1:4, 0:11] = 1  # covers 15 pixels of either
     prediction[1:3, 12:17] = 1  # half of the third
     prediction[1, 24:28] = 1  # four pixels are no region
     shares = list(lesson.fates([label], [prediction]).values())
-    np.testing.assert_allclose(shares, [1 / 5, 2 / 5, 2 / 5])
-    np.testing.assert_allclose([*lesson.fates([label], [label]).values()], [1, 0, 0])
+    np.testing.assert_allclose(shares, [1 / 5, 2 / 5, 2 / 5, 0])
+    np.testing.assert_allclose([*lesson.fates([label], [label]).values()], [1, 0, 0, 0])
 
 
 def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_interval():

@@ -23,9 +23,10 @@ def fates(
         predictions: predicted class of each pixel.
 
     Returns:
-        fate -> its share of the labelled nuclei.
+        fate -> its share of the labelled nuclei. The last entry counts the regions of no nucleus,
+        relative to the number of labelled nuclei.
     """
-    fate = []
+    fate, unowned = [], 0
     for label, prediction in zip(labels, predictions, strict=True):
         (nuclei, n), (regions, m) = (connected_regions(x == 1) for x in (label, prediction))
         overlap = np.zeros((n + 1, m + 1), dtype=int)
@@ -38,7 +39,10 @@ def fates(
         region = overlap[large].argmax(axis=1)
         covered = 2 * overlap[large, region] >= sizes[large]
         shared = np.bincount(region[covered], minlength=m + 1)[region] > 1
+        n_regions = np.count_nonzero(overlap[:, 1:].any(axis=0))
+        unowned += n_regions - len(np.unique(region[covered]))
         fate.append(np.where(covered, np.where(shared, 1, 0), 2))
-    shares = np.bincount(np.concatenate(fate), minlength=3) / sum(map(len, fate))
-    names = ("a region of its own", "a region shared with another", "no region")
+    counts = np.bincount(np.concatenate(fate), minlength=3)
+    shares = np.append(counts, unowned) / counts.sum()
+    names = ("own region", "shared region", "no region", "regions of no nucleus")
     return dict(zip(names, shares.tolist(), strict=True))

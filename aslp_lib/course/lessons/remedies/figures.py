@@ -55,7 +55,7 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
         for (name, lines), weight in zip(panels.items(), weights, strict=True):
             lines[label] = np.histogram(m, edges, weights=weight)[0]
             notes.append(f"{name} of {label}: most near {middles[lines[label].argmax()]:.1f}")
-    title = "A division makes mistakes cheaper and correct pixels dearer"
+    title = "Division makes mistakes cheaper and correct pixels more expensive"
     figure = curves(middles, panels, "margin: m as trained, m / T scaled", title, xlim=(-15, 15))
     for axis in figure.axes:
         axis.axvspan(-15, 0, color=BCE, alpha=0.15, linewidth=0)
