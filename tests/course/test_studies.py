@@ -9,6 +9,7 @@ from aslp_lib.course.lessons.evaluation import (
     coverage_study,
     further_runs,
     half_over_pixels,
+    over_units,
 )
 from aslp_lib.course.recorded import FOLDER, load_log, read_arrays, runs, settings_of
 from aslp_lib.metrics import calibration
@@ -58,6 +59,16 @@ def test_a_bill_of_independent_pixels_has_the_standard_error_of_its_pixels_costs
     costs = np.repeat([0, 10, 1], [96, 4, 100])
     half = 1.96 * 100 * costs.std() / np.sqrt(200)
     assert half_over_pixels(Counts(table)) == pytest.approx(half)
+
+
+def test_an_interval_over_few_units_is_that_of_student():
+    values = np.random.default_rng(0).normal(50, 15, 10)
+    times = np.random.default_rng(1).multinomial(10, [0.1] * 10, size=100_000)
+    low, high = over_units(times @ values / 10)
+    half = 2.262 * values.std(ddof=1) / np.sqrt(10)
+    np.testing.assert_allclose([low, high], values.mean() + half * np.array([-1, 1]), atol=0.3)
+    low, high = over_units(times @ values / 10, level=0.9)
+    assert (high - low) / 2 == pytest.approx(half * 1.833 / 2.262, abs=0.3)
 
 
 @pytest.mark.claim(

@@ -103,12 +103,13 @@ def verdicts(differences: Mapping[str, Interval]) -> Figure:
 @themed
 def seeds_and_fields(gain: np.ndarray) -> Figure:
     """Show a difference for each seed and field of view, darker where it is larger."""
-    gain = gain[:, gain.mean(axis=0).argsort()[::-1]]
+    seeds, fields = (gain.mean(axis=axis).argsort()[::-1] for axis in (1, 0))
+    gain = gain[seeds][:, fields]
     figure, (axis,) = new_panels(1, 4.2, 3.6, "What early stopping gains")
     image = axis.imshow(gain, cmap="Greys", vmin=0, vmax=0.1)
     for seed, field in np.argwhere(gain < 0):
         axis.plot(field, seed, "x", color="black", ms=8)
-    axis.set(xlabel="fields, sorted by mean gain", ylabel="seed", xticks=[], yticks=[])
+    axis.set(xlabel="fields, by mean gain", ylabel="seeds, by mean gain", xticks=[], yticks=[])
     figure.colorbar(image, label="scaled NLL, nats lower")
     fewer = (gain < 0).sum()
     figure.set_label(f"Gain of each seed and field, {gain.mean():.3f} on average, {fewer} below 0.")
