@@ -66,7 +66,7 @@ def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_
 @pytest.mark.claim(
     "photographs",
     "With the release's step, alphas at the bound are not ranked by the margins",
-    "stability: Which images get a large alpha?",
+    "stability: Which images get a small alpha?",
     numbers="simulation: rank correlation with the margin under 0.1",
 )
 def test_which_images_get_a_large_alpha_is_decided_by_the_step():
