@@ -39,7 +39,7 @@ def fates(
         region = overlap[large].argmax(axis=1)
         covered = 2 * overlap[large, region] >= sizes[large]
         shared = np.bincount(region[covered], minlength=m + 1)[region] > 1
-        n_regions = np.count_nonzero(overlap[:, 1:].any(axis=0))
+        n_regions = int(overlap[:, 1:].any(axis=0).sum())
         unowned += n_regions - len(np.unique(region[covered]))
         fate.append(np.where(covered, np.where(shared, 1, 0), 2))
     counts = np.bincount(np.concatenate(fate), minlength=3)
