@@ -192,6 +192,15 @@ def test_tables_of_all_methods_and_of_differences_without_a_verdict():
     assert of_contrasts["C - B"]["NLL of DTD, (d, T)"].startswith(f"{change.mean():+.3f} [")
 
 
+def test_the_table_of_oracle_alphas_has_both_recalibrations():
+    frame = made({"O": -0.03, "P": 0.0, "Q": 0.02}, groups=0)
+    by_kind = frame[frame.recalibration == "(d, T)"].assign(recalibration="(d, T) by kind")
+    rows = cells(trial_tables.oracle(pandas.concat([frame, by_kind])))
+    assert [row["difference"] for row in rows] == ["O - P", "O - Q"]
+    assert rows[0]["NLL as trained"].startswith("-0.03")
+    assert rows[1]["NLL (d, T) by kind"].startswith("-0.05")
+
+
 def test_the_records_give_the_same_contrasts_by_other_lines():
     """The formulas of docs/second_trial.md, from the lines of the file."""
     sums = collections.defaultdict(list)

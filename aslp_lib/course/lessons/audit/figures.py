@@ -141,8 +141,8 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     """Plot what lower confidence costs on familiar images, and what it pays on others.
 
     There is a panel for each shifted set of each regime: the NLL there over that of the test set,
-    for BCE at rising temperatures and for constant alphas as trained. Below the other curve, a
-    method is the cheaper insurance.
+    for BCE at rising temperatures and for constant alphas as trained. The method whose curve lies
+    lower is the cheaper insurance.
 
     Args:
         points: records of the curve, with columns regime, seed, arm, alpha, T, set and nll.

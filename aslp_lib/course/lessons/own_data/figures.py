@@ -12,6 +12,8 @@ from aslp_lib.evaluation.figures.style import GREY, ink, new_figure, themed
 
 END = 0.25
 """Largest threshold that `reserves` draws."""
+MARKED = (19, 50, 100)
+"""Numbers of fields whose prices `checked_over_units` writes."""
 
 
 @themed
@@ -125,23 +127,23 @@ def checked_over_units(prices: Mapping[float, np.ndarray]) -> Figure:
 
     Args:
         prices: promised share -> share of the pixels that 0, 1, 2, ... fields check, for two
-            promises. The prices of the first are marked at three numbers of fields.
+            promises. The prices of the first are marked.
     """
     title = "With more fields, the promise becomes affordable"
     figure, (axis,) = new_panels(1, 7, 3.3, title)
-    notes = []
+    notes, lines = [], []
     for (risk, checked), colour in zip(prices.items(), (ink(), GREY), strict=True):
         label = f"at most {100 * risk:g} % missed"
-        axis.plot(100 * checked, color=colour, label=label)
-        axis.set(xlim=(0, len(checked) - 1), ylim=(0, 105))
-        for number in (19, 50, 100):
-            y = 100 * checked[number]
-            notes.append(f"{label}, {number} fields: {y:.0f}")
-            if colour != GREY:
-                axis.plot(number, y, "o", color=colour, ms=7, clip_on=False, zorder=5)
-                beside = f"{number} fields: {y:.0f}"
-                axis.annotate(beside, (number, y), (8, 8), textcoords="offset points", va="center")
+        lines += axis.plot(100 * checked, color=colour, label=label)
+        notes += [f"{label}, {number} fields: {100 * checked[number]:.0f}" for number in MARKED]
+    marked, *_ = prices.values()
+    for number in MARKED:
+        point = number, 100 * marked[number]
+        axis.plot(*point, "o", color=ink(), ms=7, clip_on=False, zorder=5)
+        text = f"{number} fields: {point[1]:.0f}"
+        axis.annotate(text, point, (8, 8), textcoords="offset points", va="center")
     axis.set(xlabel="fields that choose", ylabel="checked, of 100 pixels")
-    label_ends(axis, axis.lines[:1] + axis.lines[-1:])
+    axis.set(xlim=(0, len(marked) - 1), ylim=(0, 105))
+    label_ends(axis, lines)
     figure.set_label(f"{title}. Checked, of 100 pixels: {'; '.join(notes)}.")
     return figure
