@@ -25,7 +25,7 @@ def confidence_and_accuracy(
         first: first epoch that is shown. Before it, the accuracy may be that of guessing.
     """
     dosed = [title for title, seen in runs.items() if any(dose for _, dose in seen)]
-    figure, axes = new_panels(len(runs) + len(dosed), 4, 3.4)
+    figure, axes = new_panels(len(runs) + len(dosed), 3.2, 3.2)
     below = iter(axes[len(runs) :])
     notes = []
     for axis, (title, seen) in zip(axes, runs.items(), strict=False):
@@ -45,8 +45,8 @@ def confidence_and_accuracy(
         axis.plot(epoch, confidence, color=_colour(title), linewidth=2.5, label="confidence")
         axis.plot(epoch, accuracy, color=ink(), linewidth=1, label="accuracy")
         gap = confidence[-1] - accuracy[-1]
-        words = f"{'over' if gap > 0 else 'under'}confident by\n{abs(gap):.0f} points"
-        place = 0.72 * epoch[-1], (confidence[-1] + accuracy[-1]) / 2
+        words = f"{'over' if gap > 0 else 'under'}confident\nby {abs(gap):.0f} points"
+        place = 0.7 * epoch[-1], (confidence[-1] + accuracy[-1]) / 2
         shade = directions(text=True)[int(gap < 0)]
         axis.text(*place, words, fontsize=10, color=shade, ha="center", va="center")
         axis.set(title=title, ylabel="%")
@@ -56,9 +56,9 @@ def confidence_and_accuracy(
         if title in dosed:
             dose = 100 * np.array(doses[first - 1 :])
             under = next(below)
-            under.plot(epoch, dose, color=_colour(title), linewidth=2, label="mean dose")
-            under.plot(epoch, 2 * (100 - accuracy), ":", color=ink(), label="2(1 − accuracy)")
-            under.set(title="dose and MC's bound", ylabel="%", ylim=(0, None))
+            under.plot(epoch, dose, color=_colour(title), linewidth=2, label="dose")
+            under.plot(epoch, 2 * (100 - accuracy), ":", color=ink(), label="MC's bound")
+            under.set(title="mean dose", ylabel="%", ylim=(0, None))
             notes[-1] += f", mean dose {dose[-1]:.0f} %"
     for axis in axes:
         axis.set(xlabel="epoch", xlim=(0, len(counts)))
