@@ -37,4 +37,4 @@ class TrainingScrubber(Explorer):
             "maps": pixels(arrays["maps"]),
             **{name: packed(arrays[name]) for name in ("levels", "scores", "bins")},
         }
-        super().__init__(records, {"rule": "bce", "epoch": EPOCHS[-1]})
+        super().__init__(records, {"rule": "aslp_mc", "epoch": EPOCHS[-1]})
