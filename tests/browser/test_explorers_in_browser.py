@@ -71,8 +71,10 @@ def drive(place, keys: tuple[str, ...], around: bool) -> None:
         slider.press("Home")
         press(lambda slider=slider: slider, *keys)
     for group in place.locator("fieldset:enabled").all():
-        count = group.locator("label:not([hidden]) input").count() if around else 1
-        press(lambda group=group: group.locator("input:checked"), *["ArrowRight"] * count)
+        choices = group.locator("label:not([hidden]) input:enabled").count()
+        if choices > 1:
+            times = choices if around else 1
+            press(lambda group=group: group.locator("input:checked"), *["ArrowRight"] * times)
 
 
 @pytest.mark.parametrize("name", NAMES)

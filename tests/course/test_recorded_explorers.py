@@ -78,11 +78,11 @@ def test_confidence_falls_with_the_perturbation(data, part, targets):
 
 
 @pytest.mark.parametrize("data", RECORDED)
-def test_networks_of_rules_are_the_shipped_ones(data):
+def test_without_perturbation_the_network_is_the_shipped_one(data):
     how = json.loads((recorded.FOLDER / recorded.how_file(data)).read_text())
-    for rule, part in product(RECORDED[data].rules, RECORDED[data].picks):
-        shipped = how["scores"][rule][part]
-        found = recorded_scores(perturbations.of_rule(rule, part, data))
+    for part in RECORDED[data].picks:
+        shipped = how["scores"]["bce"][part]
+        found = recorded_scores(perturbations.at_perturbation(0, part, data=data))
         assert {name: found[name] for name in shipped} == pytest.approx(shipped, abs=0.004)
 
 
@@ -106,7 +106,6 @@ def test_the_last_frame_is_the_shipped_network_s(method):
         (perturbations.at_perturbation, (0.22,), "perturbation is 0.22; expected one of"),
         (perturbations.at_perturbation, (0.2, "far"), "set is 'far'; .*: test, shifted, text"),
         (perturbations.at_perturbation, (0.2, "test", "mean"), "targets is 'mean'; .*: expected"),
-        (perturbations.of_rule, ("aslp_me",), "rule is 'aslp_me'; .*: aslp_gap, aslp_mc"),
         (perturbations.at_temperature, (2.0, "test", "cats"), "data is 'cats'; .*: shapes, nuclei"),
         (epochs.levels, ("mixup",), "method is 'mixup'; .*: bce, aslp_mc, aslp_me"),
         (recorded.load, ("aslp_me",), "method is 'aslp_me'; .*: bce, aslp_mc, aslp_gap"),

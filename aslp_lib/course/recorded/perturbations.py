@@ -4,7 +4,7 @@
 presets of the two embedded data sets. On `shapes`, two networks are trained for each of
 `PERTURBATIONS` except 0: one on expected and one on sampled targets; on `nuclei`, one on expected
 targets. The shipped BCE network serves as perturbation 0; its logits are recorded too, so that they
-can be divided by any temperature. Shipped networks whose alphas a rule adapted are beside them.
+can be divided by any temperature.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION
 from aslp_lib.config import Settings
 from aslp_lib.course.recorded import (
     load,
-    load_log,
     logits,
     position,
     read_arrays,
@@ -46,32 +45,28 @@ class Recorded:
     Args:
         picks: test set -> indices of the images whose maps are recorded.
         targets: targets of the networks, of `TARGETS`.
-        rules: rules of the shipped networks with adapted alphas.
         file: name of the file of the records.
     """
 
     picks: Mapping[str, tuple[int, ...]]
     targets: tuple[str, ...]
-    rules: tuple[str, ...]
     file: str
 
     @property
     def rows(self) -> list[tuple[str, float]]:
-        """Recorded networks, in the order of the arrays: targets and perturbation, or a rule."""
-        return [*product(self.targets, PERTURBATIONS), *((rule, -1.0) for rule in self.rules)]
+        """Recorded networks, in the order of the arrays: targets and perturbation."""
+        return list(product(self.targets, PERTURBATIONS))
 
 
 RECORDED = {
     "shapes": Recorded(
         {"test": (5, 14, 18, 33), "shifted": (5, 14, 18, 33), "textures": (0, 4, 7, 18)},
         ("expected", "sampled"),
-        ("aslp_gap", "aslp_mc"),
         "perturbations.npz",
     ),
     "nuclei": Recorded(
         {"test": (1, 3, 9, 11), "fluorescence": (1, 25, 35, 38), "brightfield": (5, 9, 29, 41)},
         ("expected",),
-        ("aslp_mc",),
         "nuclei_perturbations.npz",
     ),
 }
@@ -113,30 +108,11 @@ def at_perturbation(
     Raises:
         ValueError: the perturbation, the targets, the set or the data were not recorded.
     """
-    position("perturbation", perturbation, PERTURBATIONS)
-    position("targets", targets, _recorded(data).targets)
-    return _outcome((targets, perturbation), part, data)
-
-
-def of_rule(rule: str, part: str = "test", data: str = "shapes") -> Outcome:
-    """Return the predictions of the shipped network whose alphas a rule adapted.
-
-    Raises:
-        ValueError: the rule, the set or the data were not recorded.
-    """
-    position("rule", rule, _recorded(data).rules)
-    return _outcome((rule, -1.0), part, data)
-
-
-def _recorded(data: str) -> Recorded:
-    position("data", data, RECORDED)
-    return RECORDED[data]
-
-
-def _outcome(row: tuple[str, float], part: str, data: str) -> Outcome:
     recorded = _recorded(data)
-    index = recorded.rows.index(row), position("set", part, recorded.picks)
-    arrays = read_arrays(recorded.file)
+    position("perturbation", perturbation, PERTURBATIONS)
+    position("targets", targets, recorded.targets)
+    row = recorded.rows.index((targets, perturbation))
+    index, arrays = (row, position("set", part, recorded.picks)), read_arrays(recorded.file)
     return Outcome(
         Counts(arrays["counts"][index].astype(np.int64)[None]),
         arrays["maps"][index] / 255,
@@ -144,10 +120,9 @@ def _outcome(row: tuple[str, float], part: str, data: str) -> Outcome:
     )
 
 
-def final_perturbation(rule: str, data: str = "shapes") -> float:
-    """Return the mean alpha * beta with which the training of a shipped network ended."""
-    beta = settings_of(data).hyperparameters.aslp.perturbation.beta
-    return beta * load_log(rule, data)[-1]["alpha_mean"]
+def _recorded(data: str) -> Recorded:
+    position("data", data, RECORDED)
+    return RECORDED[data]
 
 
 def at_temperature(temperature: float, part: str = "test", data: str = "shapes") -> Outcome:
@@ -243,13 +218,11 @@ def at(perturbation: float, settings: Settings, targets: str = "expected") -> Se
 
 def network_of(row: tuple[str, float], data: str, splits: DataSplits) -> nn.Module:
     """Return the network of one of the rows, which is trained here unless it is a shipped one."""
-    kind, perturbation = row
-    if kind in RECORDED[data].rules:
-        return load(kind, data)
+    targets, perturbation = row
     if perturbation == 0:
         return load("bce", data)
     settings = replace(settings_of(data), device="cpu")
-    return train(at(perturbation, settings, kind), splits, "constant_alpha").network
+    return train(at(perturbation, settings, targets), splits, "constant_alpha").network
 
 
 def record(data: str) -> None:

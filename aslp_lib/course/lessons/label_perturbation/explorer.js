@@ -18,7 +18,7 @@ function follow(moved, { technique, beta }) {
 const curve = (product) => Array.from({ length: 200 }, (_, i) => [(i + 1) / 200, (200 * product) / (i + 1)]);
 
 function figure(area, { size, labels }) {
-  const titles = ["switch off: label map", "switch on: perturbed", "expected target"];
+  const titles = ["switch off: label", "switch on", "expected target"];
   const [original, switched, expected] = titles.map((title) => maps({ title, count: 1, size }));
   const x = [SHARES, "perturbation level α"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength β"];
   const plane = plot("plane of α and β", x, y,
@@ -46,8 +46,7 @@ function figure(area, { size, labels }) {
     }
     plane.dot(alpha, beta, "ink");
     const decision = product < 1 ? "keeps its side of 1/2" : product === 1 ? "is 1/2" : "is inverted";
-    const equal = product > 0 && product <= 1 ? ` Label smoothing with epsilon = ${product.toFixed(2)} ` +
-      "has the same expected target." : "";
+    const equal = product > 0 && product <= 1 ? " Label smoothing of this dose has the same expected target." : "";
     return `${name}, beta = ${beta.toFixed(1)}: with probability ${alpha.toFixed(2)}, all targets of the map are ` +
       `${off} on background and ${on} on foreground. The expected targets are ${low} and ${high}. ` +
       `Dose ${product.toFixed(2)}: the expected target ${decision}.${equal}`;

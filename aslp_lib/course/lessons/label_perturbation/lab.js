@@ -3,8 +3,7 @@
 
 const BINS = [[0, "none"], ...[50, 60, 70, 80, 90].map((low) => [low, `${low} to ${low + 10} %`])];
 const IMAGES = [[1, "first"], [2, "second"], [3, "third"], [4, "fourth"]];
-const NETWORKS = [["expected", "label smoothing"], ["sampled", "constant alpha (HI)"],
-  ["aslp_gap", "ASLP, measured gap"], ["aslp_mc", "ASLP, MC"]];
+const NETWORKS = [["expected", "label smoothing"], ["sampled", "constant alpha (HI)"]];
 const textOf = (options, value) => options.find(([one]) => one === value)[1];
 const PINK = colour(204, 121, 167), GREEN = colour(0, 158, 115), ORANGE = colour(198, 136, 0);
 const COLUMNS = ["ECE", "OE", "Brier", "accuracy", "confidence", "ambiguous", "background"];
@@ -101,46 +100,41 @@ function lossPlot() {
   return { node: frame.node, draw };
 }
 
-/** ECE over the dose, beside that of BCE, and the doses at which rules ended. */
-function errorPlot(rules) {
+/** ECE over the dose, beside that of BCE. */
+function errorPlot() {
   const x = [[0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "dose αβ"];
   const frame = plot("ECE of the test set", x, [[0, 0.1, 0.2, 0.3, 0.4], "ECE"],
-    [["ink", "network"], ["grey dashed", "BCE / T"], ["purple dotted", "where a rule ended"]]);
-  const draw = (curve, product, network, scaled) => {
+    [["ink", "network"], ["grey dashed", "BCE / T"]]);
+  const draw = (curve, dose, network, scaled) => {
     frame.begin(`Network ${percent(network)}, BCE / T ${percent(scaled)}.`);
-    for (const [rule, ended] of Object.entries(rules)) {
-      frame.line([[ended, 0], [ended, 0.36]], "purple dotted");
-      frame.text(ended, 0.37, rule === "aslp_mc" ? "MC" : "gap");
-    }
     frame.line([[0, scaled], [0.6, scaled]], "grey dashed");
     frame.line(curve, "ink");
-    frame.dot(product, network, "ink");
+    frame.dot(dose, network, "ink");
   };
   return { node: frame.node, draw };
 }
 
 /** Build the figures of a data set; returns their elements and what draws them. */
-function build({ size, rules, targets: kinds, grid, parts }, set) {
+function build({ size, grid, parts }, set) {
   const hasPosterior = "posterior" in Object.values(parts)[0], pictures = strips(size, hasPosterior, set);
-  const table = scoreTable(), loss = lossPlot(), errors = errorPlot(rules);
+  const table = scoreTable(), loss = lossPlot(), errors = errorPlot();
   const diagrams = [diagram("trained with label perturbation"), diagram("BCE, logits divided by T")];
   const draw = (values) => {
-    const { perturbation, network, temperature, part, image, row, column, highlighted } = values;
-    const known = parts[part], { networks, labels, posterior = labels } = known, adapted = network in rules;
-    const product = rules[network] ?? perturbation, [pixel, i] = [row * size + column, image - 1];
-    const both = [networks[adapted ? network : `${network} ${perturbation}`], atTemperature(known, temperature)];
+    const { perturbation: dose, network, temperature, part, image, row, column, highlighted } = values;
+    const known = parts[part], { networks, labels, posterior = labels } = known;
+    const [pixel, i] = [row * size + column, image - 1];
+    const both = [networks[`${network} ${dose}`], atTemperature(known, temperature)];
     const bins = both.map((one) => reliability(one)), totals = both.map((one) => reliability(one, 1)[0]);
-    const strength = `dose ${product.toFixed(2)}`, error = bins.map(ece), pi = posterior[i][pixel] / 255;
-    const short = [adapted ? textOf(NETWORKS, network) : strength, `BCE, T = ${temperature.toFixed(1)}`];
+    const strength = `dose ${dose.toFixed(2)}`, error = bins.map(ece), pi = posterior[i][pixel] / 255;
+    const short = [strength, `BCE, T = ${temperature.toFixed(1)}`];
     const name = `${textOf(NETWORKS, network)}, ${strength}`;
     const f = both.map((one) => one.maps[i][pixel] / 255), shares = f.map((p) => percent(p, 0));
 
-    const targets = [0, 1].map((y) => minimiser(y, product));
+    const targets = [0, 1].map((y) => minimiser(y, dose));
     pictures.draw(values, { known, both, targets, names: [name, short[1]], shares, pi });
-    loss.draw(minimiser(pi, product), f[0], f[1]);
-    const kind = adapted ? kinds[0] : network;
-    const curve = grid.map((value) => [value, ece(reliability(networks[`${kind} ${value}`]))]);
-    errors.draw(curve, product, error[0], error[1]);
+    loss.draw(minimiser(pi, dose), f[0], f[1]);
+    const curve = grid.map((value) => [value, ece(reliability(networks[`${network} ${value}`]))]);
+    errors.draw(curve, dose, error[0], error[1]);
     both.forEach((one, k) => {
       diagrams[k].draw(bins[k], { bright: highlighted ? highlighted / 10 : -1 });
       const { accuracy, confidence } = totals[k];
@@ -169,7 +163,6 @@ function figure(area, records, set) {
 
 function render(/** @type {Context} */ context) {
   const all = context.model.get("records"), { grid } = all.shapes, largest = ({ data }) => all[data].size - 1;
-  const names = ({ targets, rules }) => [...targets, ...Object.keys(rules)];
   const parts = [...new Set(Object.values(all).flatMap((data) => Object.keys(data.parts)))];
   const controls = {
     data: { label: "data", options: [["shapes", "shapes (synthetic)"], ["nuclei", "nuclei (real)"]] },
@@ -182,14 +175,13 @@ function render(/** @type {Context} */ context) {
     column: { label: "pixel column", min: 0, max: largest, step: 1 },
     highlighted: { label: "highlight pixels with a confidence of", options: BINS },
   };
-  // The slider does not set alphas that a rule adapted; each data set has its own networks and sets.
-  const idle = ({ data, network }) => [
-    ...(network in all[data].rules ? ["perturbation"] : []),
-    ...NETWORKS.filter(([name]) => !names(all[data]).includes(name)).map(([name]) => `network:${name}`),
+  // Each data set has its own networks and sets.
+  const idle = ({ data }) => [
+    ...NETWORKS.filter(([name]) => !all[data].targets.includes(name)).map(([name]) => `network:${name}`),
     ...parts.filter((part) => !(part in all[data].parts)).map((part) => `part:${part}`),
   ];
   const link = (moved, { data, network, row, column }) => moved === "data" && {
-    network: names(all[data]).includes(network) ? network : "expected", part: "test",
+    network: all[data].targets.includes(network) ? network : "expected", part: "test",
     row: Math.min(row, largest({ data })), column: Math.min(column, largest({ data })),
   };
   return explorer(context, { controls, figure, idle, link });

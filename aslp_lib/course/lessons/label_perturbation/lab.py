@@ -42,13 +42,12 @@ def of_part(data: str, part: str, dataset: ImageSet) -> dict[str, Any]:
         for targets in recorded.targets
         for value in PERTURBATIONS
     }
-    adapted = {rule: perturbations.of_rule(rule, part, data) for rule in recorded.rules}
     logits = arrays["map_logits"][index].astype(np.float32)
     return {
         **{name: grey(maps) for name, maps in perturbations.known(dataset, picks).items()},
         "logits": packed(arrays["logits"][index]),
         "mapLogits": packed(logits.reshape(len(logits), -1)),
-        "networks": {name: predictions(one) for name, one in (constant | adapted).items()},
+        "networks": {name: predictions(one) for name, one in constant.items()},
     }
 
 
@@ -59,7 +58,6 @@ def records(data: str) -> dict[str, Any]:
         "size": read_arrays(recorded.file)["maps"].shape[-1],
         "grid": list(PERTURBATIONS),
         "targets": list(recorded.targets),
-        "rules": {rule: perturbations.final_perturbation(rule, data) for rule in recorded.rules},
         "parts": {part: of_part(data, part, tests[part]) for part in recorded.picks},
     }
 
