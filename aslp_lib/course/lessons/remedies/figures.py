@@ -48,18 +48,27 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
     """Draw how many pixels have a margin, and what they add to the NLL, as trained and scaled."""
     edges = np.arange(-15.25, 15.5, 0.5)
     middles, share = (edges[1:] + edges[:-1]) / 2, pixels / pixels.sum()
-    panels: dict[str, dict[str, Array]] = {"pixels, %": {}, "their part of the NLL, nats": {}}
-    notes = []
-    for label, m in {"BCE": margins, "BCE, scaled": margins / temperature}.items():
-        weights = 100 * share, share * np.logaddexp(0, -m)
-        for (name, lines), weight in zip(panels.items(), weights, strict=True):
-            lines[label] = np.histogram(m, edges, weights=weight)[0]
-            notes.append(f"{name} of {label}: most near {middles[lines[label].argmax()]:.1f}")
+
+    def binned(weights: Array) -> Array:
+        return np.histogram(margins, edges, weights=weights)[0]
+
+    losses = {"BCE": margins, "BCE, scaled": margins / temperature}
+    panels = {
+        "pixels, %": {"BCE": binned(100 * share)},
+        "their part of the NLL, nats": {
+            label: binned(share * np.logaddexp(0, -m)) for label, m in losses.items()
+        },
+    }
     title = "Division makes mistakes cheaper and correct pixels more expensive"
-    figure = curves(middles, panels, "margin: m as trained, m / T scaled", title, xlim=(-15, 15))
+    figure = curves(middles, panels, "margin m as trained", title, xlim=(-15, 15))
     for axis in figure.axes:
         axis.axvspan(-15, 0, color=BCE, alpha=0.15, linewidth=0)
         axis.text(0.04, 0.92, "wrong", transform=axis.transAxes)
+    notes = [
+        f"{name} of {label}: most near {middles[line.argmax()]:.1f}"
+        for name, lines in panels.items()
+        for label, line in lines.items()
+    ]
     figure.set_label(f"{title}. {'; '.join(notes)}.")
     return figure
 
