@@ -46,28 +46,23 @@ def hunches(
 
 
 @themed
-def entropies(
-    points: Mapping[str, tuple[float, float]], title: str, *, chord: bool = False
-) -> Figure:
+def entropies(points: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
     """Plot mean entropies over mean confidences, below the entropy of a single confidence.
 
     Args:
-        points: label -> mean confidence in [0, 1], and mean entropy in nats.
+        points: label -> mean confidence in [0, 1], and mean entropy in nats. A line joins the
+            first two.
         title: the message of the figure.
-        chord: join the first two points.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.8, title)
     c = np.linspace(0.5, 1, 251)
     axis.plot(100 * c, entr(c) + entr(1 - c), color=GREY)
     axis.annotate("H(c)", (70, entr(0.7) + entr(0.3)), (4, 5), color=GREY, **BESIDE)
-    ends = [*points.values()][: 2 * chord]
-    axis.plot([100 * x for x, _ in ends], [y for _, y in ends], color=GREY, linewidth=1)
+    ends = np.array([*points.values()])[:2]
+    axis.plot(100 * ends[:, 0], ends[:, 1], color=GREY, linewidth=1)
     notes = []
-    for name, (colour, _, mark) in looks(points).items():
-        x, y = points[name]
-        if not name.startswith((*OF_METHODS, "Bayes")):  # no network
-            colour, mark = axis.get_facecolor(), "o"
-        axis.plot(100 * x, y, mark, color=colour, **POINT | {"mec": ink()})
+    for name, (x, y) in points.items():
+        axis.plot(100 * x, y, "o", color=axis.get_facecolor(), **POINT | {"mec": ink()})
         # Labels of points below the curve stand below it, those of points on it above.
         below = y < entr(x) + entr(1 - x) - 0.004
         place = {"xytext": (-10, -4), "ha": "right"} if below else {"xytext": (9, 5), "ha": "left"}
@@ -76,6 +71,34 @@ def entropies(
     axis.set(xlabel="mean confidence, %", ylabel="mean entropy, nats", xlim=(50, 100))
     axis.set(ylim=(0, 0.75))
     figure.set_label(f"{title}. Mean confidence and mean entropy, in nats: {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def said_and_paid(points: Mapping[str, tuple[float, float]]) -> Figure:
+    """Plot the mean log loss of announcements over their mean entropy.
+
+    Args:
+        points: label -> entropy and log loss, in nats. Those of no network are open.
+    """
+    title = "Kept promises lie on the line, and knowledge further down it"
+    figure, (axis,) = new_panels(1, 6.6, 4.4, title)
+    end = 0.6
+    axis.plot([0, end], [0, end], color=GREY, linewidth=1)
+    notes = []
+    for name, (colour, _, mark) in looks(points).items():
+        x, y = points[name]
+        if not name.startswith((*OF_METHODS, "Bayes")):
+            colour, mark = axis.get_facecolor(), "o"
+        axis.plot(x, y, mark, color=colour, **POINT | {"mec": ink()})
+        right = y < x - 0.01
+        place = {"xytext": (9 if right else -9, 0), "ha": "left" if right else "right"}
+        place = place if x > 0.1 else {"xytext": (9, 0), "ha": "left"}
+        axis.annotate(name, (x, y), va="center", **place, **BESIDE)
+        notes.append(f"{name} {x:.2f} and {y:.2f}")
+    axis.set(xlabel="entropy: what it says that it will pay, nats", xlim=(0, 0.75))
+    axis.set(ylabel="log loss: what it pays, nats", ylim=(0, end))
+    figure.set_label(f"{title}. Entropy and log loss, in nats: {'; '.join(notes)}.")
     return figure
 
 
