@@ -137,8 +137,11 @@ DRAWN = {
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
     "reliability_dots": (({"A": RARE},), [[0, 100], [[20, 30]]]),
-    "entropies": (({"easy": (0.9, 0.3), "hard": (0.5, 0.7)}, "title"), [
-        entropy(np.linspace(0.5, 1, 251)), [[90, 0.3]], [[50, 0.7]],
+    "entropies": (({"easy": np.array([0.9, 0.3]), "hard": np.array([0.5, 0.7])}, "title"), [
+        entropy(np.linspace(0.5, 1, 251)), [0.3, 0.7], [[90, 0.3]], [[50, 0.7]],
+    ]),
+    "said_and_paid": (({"BCE": (0.1, 0.5), "one": (0.4, 0.4)},), [
+        [0, 0.6], [[0.1, 0.5]], [[0.4, 0.4]],
     ]),
     # Dark pixels are pink.
     "predictions": (
@@ -176,7 +179,8 @@ DRAWN = {
     ]),
     # Nine pixels of margin 4, one of -2.
     "histograms": ((np.array([9, 1]), np.array([4.0, -2.0]), 2), [
-        90 * (BINS == 4) + 10 * (BINS == -2), 90 * (BINS == 2) + 10 * (BINS == -1),
+        90 * (BINS == 4) + 10 * (BINS == -2),
+        0.9 * np.logaddexp(0, -2) * (BINS == 4) + 0.1 * np.logaddexp(0, 1) * (BINS == -2),
     ]),
     "paid_over_checks": (
         (RARE, {"scaled": Bill(0.4, 0.6, 0.3)}),

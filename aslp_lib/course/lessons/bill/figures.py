@@ -83,7 +83,7 @@ def first_dots(networks: Mapping[str, Counts], threshold: float) -> Figure:
         beside: Any = {"xytext": (0, -9), "ha": "center", "va": "top"}
         if says < 2:
             beside = {"xytext": (9, 0), "va": "center"}
-        text = f"{label}\n{says:.1f}, found {found:.1f}"
+        text = f"{label}\npromised {says:.1f}, found {found:.1f}"
         axis.annotate(text, (says, found), textcoords="offset points", **beside)
         notes.append(f"{label}, promised {says:.1f}, found {found:.1f}")
     verdicts = zip(("overconfident", "underconfident"), directions(text=True), strict=True)

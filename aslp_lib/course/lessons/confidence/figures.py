@@ -42,8 +42,8 @@ def draw_mistakes(axis: Axes, table: Reliability, top: float) -> str:
         if of_most:
             texts = [(texts[0][0], (promised[k] + made[k]) / 2)]
             texts += [
-                (f"made {made[k]:.1f}", made[k]),
-                (f"promised {promised[k]:.1f}", promised[k]),
+                (f"made {made[k]:.2f}", made[k]),
+                (f"promised {promised[k]:.2f}", promised[k]),
             ]
         for colour, (text, height) in zip(
             (directions(text=True)[under[k]], ink(), ink()), texts, strict=False
