@@ -70,7 +70,7 @@ def image_means(values, labelled):
 @pytest.mark.claim(
     "alphas",
     "The gradient in alpha is beta mean[(y - 1/2) z]",
-    "maximum_entropy: Does alpha see the network move?",
+    "maximum_entropy: Does alpha climb an entropy?",
 )
 @pytest.mark.claim(
     "loss", "The loss is L = (1 - Z) BCE(f, y) + Z BCE(f, p(y, beta))", "sc_bce: The loss"
