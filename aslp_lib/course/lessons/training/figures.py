@@ -57,7 +57,7 @@ def confidence_and_accuracy(
             dose = 100 * np.array(doses[first - 1 :])
             under = next(below)
             under.plot(epoch, dose, color=_colour(title), linewidth=2, label="dose")
-            under.plot(epoch, 2 * (100 - accuracy), ":", color=ink(), label="MC's bound")
+            under.plot(epoch, 2 * (100 - accuracy), ":", color=ink(), label="at MC's bound")
             under.set(title="mean dose", ylabel="%", ylim=(0, None))
             notes[-1] += f", mean dose {dose[-1]:.0f} %"
     for axis in axes:
