@@ -201,28 +201,51 @@ def test_the_table_of_oracle_alphas_has_both_recalibrations():
     assert rows[1]["NLL (d, T) by kind"].startswith("-0.05")
 
 
-def test_the_records_give_the_same_contrasts_by_other_lines():
-    """The formulas of docs/second_trial.md, from the lines of the file."""
-    sums = collections.defaultdict(list)
+@pytest.fixture(scope="module")
+def lines():
+    """Scores of the records, from the lines of the file: place -> seed -> scores of the groups."""
+    found = collections.defaultdict(dict)
     with second_trial.RECORDS.open() as file:
         for row in csv.DictReader(file):
-            if (row["recalibration"], row["set"]) == ("(d, T)", "test"):
-                groups = [*map(float, (row["nll_groups"] or row["nll"]).split())]
-                sums[row["regime"], row["arm"], row["weights"]].append((int(row["seed"]), groups))
-    records = second_trial.read()
+            place = row["regime"], row["arm"], row["weights"], row["recalibration"], row["set"]
+            for score in ("nll", "ece"):
+                numbers = row[f"{score}_groups"] or row[score]
+                found[*place, score][row["seed"]] = [*map(float, numbers.split())]
+    return found
+
+
+def check_by_other_lines(effect, lines, first, second, place):
+    """Compare an effect with the formulas of docs/second_trial.md."""
+    regime, name, score = place
+    arms = []
+    for method, how in (first, second):
+        own = method == "C_ES" and regime != "photos"
+        arm, weights = method if own else method[0], "best" if "_ES" in method else "last"
+        arms.append(lines[regime, arm, weights, how, name, score])
+    change = np.array([np.subtract(arms[0][seed], arms[1][seed]) for seed in sorted(arms[0])])
+    n, m = change.shape
+    variance, freedom = change.mean(1).var(ddof=1) / n, n - 1
+    if m > 1:
+        variance, freedom = variance + change.mean(0).var(ddof=1) / m, min(n, m) - 1
+    t = change.mean() / variance**0.5
+    assert effect.mean == pytest.approx(change.mean(), rel=1e-9)
+    assert effect.p_value == pytest.approx(2 * stats.t.sf(abs(t), freedom), rel=1e-6)
+
+
+def test_the_records_give_the_same_contrasts_by_other_lines(lines):
+    records, judge = second_trial.read(), second_trial.CRITERION
     for regime in second_trial.SHIFTED:
-        judged = second_trial.primary(records[records.regime == regime], regime)
-        for (first, second, _), effect, _ in judged:
-            arms = [
-                dict(sums[regime, "C" if name == "C_ES" and regime == "photos" else
-                     name if name == "C_ES" else name[0], "best" if "_ES" in name else "last"])
-                for name in (first, second)
-            ]  # fmt: skip
-            change = np.array([np.subtract(arms[0][s], arms[1][s]) for s in sorted(arms[0])])
-            n, m = change.shape
-            variance, freedom = change.mean(1).var(ddof=1) / n, n - 1
-            if m > 1:
-                variance, freedom = variance + change.mean(0).var(ddof=1) / m, min(n, m) - 1
-            t = change.mean() / variance**0.5
-            assert effect.mean == pytest.approx(change.mean(), rel=1e-9)
-            assert effect.p_value == pytest.approx(2 * stats.t.sf(abs(t), freedom), rel=1e-6)
+        frame = records[records.regime == regime]
+        for (first, second, _), effect, _ in second_trial.primary(frame, regime):
+            place = regime, "test", "nll"
+            check_by_other_lines(effect, lines, (first, judge), (second, judge), place)
+        for of_bce, family in (
+            ("as trained", second_trial.paper), ("insurance", second_trial.insurance)
+        ):  # fmt: skip
+            for contrast, effect, _ in family(frame, regime):
+                score, name = contrast.question.split(" of ")
+                methods = ("M", "as trained"), ("B", of_bce)
+                check_by_other_lines(effect, lines, *methods, (regime, name, score))
+    for (label, how), effect in second_trial.oracle(records[records.regime == "kinds"]).items():
+        methods = [(arm, how) for arm in label.split(" - ")]
+        check_by_other_lines(effect, lines, *methods, ("kinds", "test", "nll"))
