@@ -116,8 +116,8 @@ DRAWN = {
     # Two pixels in each range: overconfident by 40 points in the first, underconfident by 50.
     "confidence_by_posterior": (
         (np.repeat([0.9, 0.5], [2, 8]), np.array([0, 1] + 8 * [1]),
-         np.repeat([0.8, 0.6], [2, 8]), np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 2)),
-        [[[0, 50], [20, 90]], [[80, 100], [100, 50]], [[0, 80], [20, 80]], [[20, 60], [40, 60]]],
+         np.repeat([0.1, 0.3, 0.5, 0.7, 0.9], 2)),
+        [[[0, 50], [20, 90]], [[80, 100], [100, 50]]],
     ),
     "confidence_and_accuracy": (({"ASLP (MC)": [(SURE, 0.1), (CALIBRATED, 0.4)]}, 1), [
         [80, 80], [60, 80], [10, 40], [80, 40],

@@ -12,7 +12,7 @@ from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.nuclei import Nuclei
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
-SHADES = np.array([1, 0.7, 0])
+SHADES = np.array([0, 0.5, 1])
 """Grey of a pixel of background, interior and boundary."""
 
 
@@ -27,14 +27,14 @@ def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
     row = [dataset.crops[index] / 255, SHADES[dataset.labels[index]], *probabilities[index].numpy()]
     titles = ["image", "label", *(f"p of the {name}" for name in dataset.classes)]
     note = (
-        "In the label, boundaries are black, interiors grey, and the background white. In the maps "
+        "In the label, boundaries are white, interiors grey, and the background black. In the maps "
         "of the probabilities, 1 is white and 0 is black."
     )
     return pictures({"": row}, note, titles, side=1.8)
 
 
 def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) -> Figure:
-    """Show an image beside the class of each pixel: boundaries black, interiors grey.
+    """Show an image beside the class of each pixel: boundaries white, interiors grey.
 
     Args:
         dataset: set of the image.
@@ -42,7 +42,7 @@ def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) ->
         classes: title -> the class of each pixel of all images, (N, H, W).
     """
     row = [dataset.crops[index] / 255, *(SHADES[maps[index]] for maps in classes.values())]
-    note = "Boundaries are black, interiors grey, and the background white."
+    note = "Boundaries are white, interiors grey, and the background black."
     return pictures({"": row}, note, ["image", *classes], side=2)
 
 
@@ -159,6 +159,7 @@ def plans(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
             )
         axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
         axis.set(title=name, xlabel="plan − bill, % of the bill")
+        axis.margins(x=0.15)  # room for the numbers
     labels = [*next(iter(panels.values()))]
     axes[0].set(yticks=range(rows), yticklabels=labels, ylim=(rows - 0.5, -0.7))
     figure.set_label(f"{title}: plan minus bill, in % of the bill. {'; '.join(notes)}.")
