@@ -1,4 +1,7 @@
-"""Figures of perturbation levels: over epochs and margins, and of lists."""
+"""Figures of perturbation levels: over epochs and margins, and of lists.
+
+The explicit step has the colour of the text, the proximal step that of ASLP.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,8 +29,8 @@ def swinging_alphas(trace: Trace, images: Mapping[str, int]) -> Figure:
     notes = []
     for axis, (name, image) in zip(panels, images.items(), strict=True):
         alpha = trace.alpha[:, image]
-        axis.plot(epoch, trace.bound, color=ink(), linewidth=1)
-        axis.plot(epoch, alpha, color=ASLP)
+        axis.plot(epoch, trace.bound, color=GREY, linewidth=1)
+        axis.plot(epoch, alpha, color=ink())
         axis.set(xlabel="epoch", title=name)
         # An oscillation is described in words, because its extremes differ between processors.
         still = np.ptp(alpha[-10:]) < 0.1 * alpha[-10:].mean()
@@ -51,15 +54,15 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
     """Plot the excess of an alpha over its explicit steps, one panel per gain.
 
     Args:
-        paths: gain -> excess over the bound at each step, in units of eta * grad.
+        paths: gain -> excess over the bound at each step, in climbs of eta * grad.
     """
     figure, panels = new_panels(len(paths), 3.2, 3.2, sharey=True)
     notes = []
     for axis, (gain, path) in zip(panels, paths.items(), strict=True):
         fixed_point = 1 / gain
-        axis.axhline(0, color=ink(), linewidth=1)
+        axis.axhline(0, color=GREY, linewidth=1)
         axis.axhline(fixed_point, color=GREY, linestyle="--", linewidth=1)
-        axis.plot(path, "o-", color=ASLP, markersize=4)
+        axis.plot(path, "o-", color=ink(), markersize=4)
         converges, jumps = abs(path[-1] - fixed_point) < 0.1, max(path) > fixed_point + 0.1
         course = "overshoots, but converges" if jumps else "approaches from one side"
         axis.set(
@@ -70,10 +73,10 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
             f"fixed point is {fixed_point:.2f}"
         )
     right = {"xycoords": ("axes fraction", "data"), "ha": "right"}
-    panels[0].set(ylabel="excess, in units of η·grad", ylim=(-2.9, 2.5))
+    panels[0].set(ylabel="excess, in climbs (η·grad)", ylim=(-3.3, 2.6))
     panels[0].annotate("MC's bound", (1, -0.08), va="top", **right)
     panels[0].annotate("fixed point", (1, 1 / next(iter(paths)) + 0.08), va="bottom", **right)
-    figure.set_label(f"Excess over the bound in units of eta grad, over steps. {'; '.join(notes)}.")
+    figure.set_label(f"Excess over the bound in climbs, over steps. {'; '.join(notes)}.")
     return figure
 
 
@@ -106,8 +109,7 @@ def lists_over_epochs(
         labelled.append(axis.axhline(height, color=GREY, ls="--", linewidth=1, label=name))
     for name, height in (last or {}).items():
         mark = {"fillstyle": "none", "ms": 8, "mew": 1.5, "clip_on": False, "label": name}
-        colour = OF_METHODS["BCE"] if "BCE" in name else ASLP
-        labelled += axis.plot(epochs[-1], height, "o", color=colour, **mark)
+        labelled += axis.plot(epochs[-1], height, "o", color=ASLP, **mark)
         notes.append(f"{name}: {height:.0f} in the last epoch")
     top = 1.12 * max(*(max(values) for values in lines.values()), *across.values())
     axis.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top), xlim=(0, epochs[-1]))
@@ -129,7 +131,7 @@ def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figu
     notes = []
     for axis, (title, trace) in zip(panels, traces.items(), strict=True):
         alpha = trace.alpha[-1]
-        axis.axhline(trace.bound[-1], color=ink(), linewidth=1)
+        axis.axhline(trace.bound[-1], color=GREY, linewidth=1)
         axis.plot(trace.margins, alpha, ".", color=ASLP, markersize=2)
         cut = float(np.sort(trace.margins)[:hardest][-1])
         axis.axvline(cut, color=GREY, linestyle="--", linewidth=1)
