@@ -149,7 +149,7 @@ def confidence_by_posterior(
         xlabel="annotators who call the pixel foreground, π, %", ylabel="mean over the pixels, %"
     )
     axis.set(xlim=(0, 100), ylim=(43, 100), xticks=edges, yticks=(50, 60, 70, 80, 90, 100))
-    axis.set(title="Where π is above 20 %, MC's network is about 70 % confident, whatever π is")
+    axis.set(title="Where most annotators say foreground, the network of MC is often wrong")
     ranges = (f"{a:.0f} and {b:.0f} %" for a, b in zip(mean, right, strict=True))
     figure.set_label(
         f"Confidence and accuracy of ASLP (MC) on new images, in five ranges of the "
