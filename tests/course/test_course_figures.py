@@ -194,10 +194,6 @@ DRAWN = {
     "mistakes": (({"A": RARE}, 35), [[[75, 20], [75, 30]], [[75, 30]]]),
     "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
     "switched_targets": (({"A": [1, -1.0, 1, 1]}, "title"), [[1, -1, 1, 1], [0.5, 0.5]]),
-    # Accuracy, and what confidence lacks of it.
-    "promise_and_accuracy": (({"A": (0.8, 0.9, 0.2)}, "title"), [
-        [[0, -0.3], [90, 0.3]], [[80, -0.11], [90, 0.11]], [[80, -0.3], [80, 0.3]],
-    ]),
     "errors_of_bins": (({"A": [-2.0, *[0.5] * 9]}, "p, %", "title"), [
         [[1, 0], [9, -2]], [[91, 0], [99, 0.5]],
     ]),

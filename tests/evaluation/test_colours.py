@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from aslp_lib.course.figures.panels import LIGHT_GREY
 from aslp_lib.evaluation.figures import style
 
 TEXT, GRAPHICS = 4.5, 3.0
@@ -56,8 +55,3 @@ def test_curves_are_told_from_each_other_without_colour():
     assert len({(line, mark) for _, line, mark in looks}) == len({mark for *_, mark in looks}) == 7
     for (one, line, _), (other, same, _) in itertools.combinations([*looks][:5], 2):
         assert line != same or contrast(one, other) >= 1.1
-
-
-def test_areas_of_pictures_are_told_from_what_is_lit_in_them():
-    assert contrast(LIGHT_GREY, style.YELLOW) >= 1.5
-    assert LIGHT_GREY not in COLOURS

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from aslp_lib.evaluation.figures.style import new_figure, plain, themed
 
-LIGHT_GREY = "#D4D4D4"
-"""Colour of bars of accuracy. Blue would mean underconfidence."""
 POINT: dict[str, Any] = {"ms": 9, "mec": "black", "clip_on": False, "zorder": 5}
 """Style of a point that stands out."""
 
@@ -72,7 +70,7 @@ def pictures(
         axis.set_title(title, fontsize=10)
     for axis in grid.flat:
         axis.spines[:].set_visible(True)
-    columns = ", ".join(titles).replace("\n", " ") or grid.shape[1]
+    columns = ", ".join(filter(None, titles)).replace("\n", " ") or grid.shape[1]
     named = f"; rows: {', '.join(rows)}" if any(rows) else ""
     figure.set_label(f"Pictures. Columns: {columns}{named}. {description}")
     return figure

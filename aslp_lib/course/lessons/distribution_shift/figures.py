@@ -30,7 +30,7 @@ def over_temperature(
     """
     panels = {"NLL, nats per pixel": nll, "paid for 100 pixels": paid}
     figure, axes = new_panels(2, 4.3, 3.4, "One network, three microscopes")
-    colours = dict(zip(nll, (ink(), *OTHERS), strict=False))
+    colours = dict(zip(nll, (ink(), *OTHERS[1:]), strict=False))
     notes = []
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         for name, values in lines.items():

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from aslp_lib.course.figures import pictures, reliability_dots
 from aslp_lib.course.lessons.distribution_shift.laboratory import MISS
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import PINK
+from aslp_lib.evaluation.figures.style import GREY, PINK
 from aslp_lib.metrics.counts import Counts
 
 
@@ -43,11 +43,10 @@ def marked(crop: np.ndarray, points: np.ndarray, inside: np.ndarray) -> np.ndarr
     return picture
 
 
-def examples(sets: Mapping[str, Nuclei], chosen: Sequence[int] = (3, 13)) -> Figure:
-    """Show some crops of each set."""
-    images = [part.crops[i] / 255 for part in sets.values() for i in chosen]
-    seen = "Dark nuclei, on white except in brightfield, where grey surrounds them."
-    return pictures({"": images}, seen, [f"{label} {i}" for label in sets for i in chosen])
+def examples(sets: Mapping[str, Nuclei], chosen: Sequence[int] = (3, 13, 23, 33)) -> Figure:
+    """Show some crops of each set, a set in a row."""
+    rows = {label: part.crops[list(chosen)] / 255 for label, part in sets.items()}
+    return pictures(rows, "Dark nuclei, on white except in brightfield, where grey surrounds them.")
 
 
 def maps_beside_images(
@@ -61,13 +60,13 @@ def maps_beside_images(
         chosen: name of a set -> indices of its crops.
     """
     crops = [(label, i) for label, places in chosen.items() for i in places]
-    middle = {label: places[len(places) // 2] for label, places in chosen.items()}
+    middle = [(label, places[len(places) // 2]) for label, places in chosen.items()]
     rows = {
         "image": [sets[label].crops[i] / 255 for label, i in crops],
         "decision": [decisions(f[label][i]) for label, i in crops],
     }
-    seen = "Fluorescence: only nuclei are white or pink. Brightfield: so is much of the background."
-    titles = [f"{label if i == middle[label] else ''}\n{i}" for label, i in crops]
+    seen = "Fluorescence: only nuclei are checked. Brightfield: so is much of the background."
+    titles = [crop[0] if crop in middle else "" for crop in crops]
     return pictures(rows, seen, titles, side=0.9)
 
 
@@ -82,37 +81,35 @@ def paid_by_crop(f: np.ndarray, masks: np.ndarray, miss: float = MISS) -> np.nda
 
 
 def before_and_after(part: Nuclei, maps: Mapping[str, np.ndarray], chosen: Sequence[int]) -> Figure:
-    """Show what is checked before and after a recalibration; the titles say what is paid.
+    """Show what is checked before and after a recalibration, and what is paid, a crop in a row.
 
     Args:
         part: the set of the crops.
-        maps: name of the row -> maps of f, before and after.
+        maps: name of the column -> maps of f, before and after.
         chosen: indices of the crops.
     """
     labels = np.array([part.mask(i) for i in chosen])
-    shown = {name: f[list(chosen)] for name, f in maps.items()}
-    paid = [paid_by_crop(f, labels) for f in shown.values()]
-    titles = [
-        f"crop {i}:\npaid {old:.0f} → {new:.0f}" for i, old, new in zip(chosen, *paid, strict=True)
-    ]
-    rows = {"image": part.crops[list(chosen)] / 255}
-    rows |= {name: decisions(f) for name, f in shown.items()} | {"label": labels}
-    seen = (
-        "Afterwards, only the nucleus and little else is checked in the first, most of the second."
-    )
-    return pictures(rows, seen, titles)
+    shown = [f[list(chosen)] for f in maps.values()]
+    paid = [paid_by_crop(f, labels) for f in shown]
+    images = part.crops[list(chosen)] / 255
+    columns = zip(images, *map(decisions, shown), labels, strict=True)
+    rows = {
+        f"paid {old:.0f} → {new:.0f}": pictures_of
+        for old, new, pictures_of in zip(*paid, columns, strict=True)
+    }
+    seen = "Afterwards, only the nucleus and little else is checked above, and most of it below."
+    return pictures(rows, seen, ["image", *maps, "label"], side=1.4)
 
 
 def points(part: Nuclei, places: np.ndarray, inside: np.ndarray, chosen: Sequence[int]) -> Figure:
     """Show the points of some crops that a person labels; see `marked`."""
     images = [marked(part.crops[i] / 255, places[i], inside[i]) for i in chosen]
-    seen = "Five squares in each, few of them filled, on a nucleus."
-    return pictures({"": images}, seen, [f"crop {i}" for i in chosen])
+    return pictures({"": images}, "Five squares in each, few of them filled, on a nucleus.")
 
 
 def diagram(panels: Mapping[str, Counts]) -> Figure:
-    """Plot reliability diagrams with the threshold of a check; see `reliability_dots`."""
+    """Plot reliability diagrams, grey where nothing is checked; see `reliability_dots`."""
     figure = reliability_dots(panels)
     for axis in figure.axes:
-        axis.axvline(100 / MISS, ymax=0.55, color=PINK, zorder=0)
+        axis.axvspan(0, 100 / MISS, color=GREY, alpha=0.25, linewidth=0)
     return figure

@@ -1,4 +1,4 @@
-"""Figures of switched targets, of maps before and after they are stretched, and of scores."""
+"""Figures of switched targets, and of maps before and after they are stretched."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from aslp_lib.course.figures.panels import LIGHT_GREY, new_panels, picture_grid
+from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.data.image_set import ImageSet
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 from aslp_lib.maps.write import min_max
 
 
@@ -53,12 +53,13 @@ def stretched_maps(
     """
     images = [dataset.load(index)[0].permute(1, 2, 0).numpy() for index in indices]
     stretched = [min_max(grey_map) for grey_map in maps]
-    figure, grid = picture_grid({"image": images, "map": maps, "stretched": stretched}, 1.8, 255)
+    figure, grid = picture_grid({"image": images, "map": maps, "stretched": stretched}, 1.6, 255)
+    for axis in grid.flat:
+        axis.spines[:].set_visible(True)  # a black map would dissolve into a dark page
     shares = []
     for axis, values in zip(grid[1:].flat, (*maps, *stretched), strict=True):
         shares.append(f"{100 * (values >= 128).mean():.0f} %")
         extent = f"{values.min() / 255:.2f} to {values.max() / 255:.2f}"
-        axis.spines[:].set_visible(True)  # a black map would dissolve into a dark page
         axis.set_xlabel(f"{extent}\n{shares[-1]} foreground", fontsize=9)
     notes = map(" and ".join, zip(shares[: len(maps)], shares[len(maps) :], strict=True))
     figure.set_label(
@@ -66,35 +67,4 @@ def stretched_maps(
         "and the stretched map; white is foreground. Fraction of pixels "
         f"predicted as foreground before and after: {'; '.join(notes)}."
     )
-    return figure
-
-
-@themed
-def promise_and_accuracy(rows: Mapping[str, tuple[float, float, float]], title: str) -> Figure:
-    """Draw confidences beside accuracies, with the gap between them and the ECE.
-
-    Args:
-        rows: label -> confidence, accuracy and ECE, as fractions.
-        title: title of the figure.
-    """
-    figure, (axis,) = new_panels(1, 7, 1 + 0.6 * len(rows), title)
-    notes = []
-    for row, (label, fractions) in enumerate(rows.items()):
-        confidence, accuracy, ece = (100 * value for value in fractions)
-        axis.barh(row, accuracy, 0.6, color=LIGHT_GREY)
-        axis.text(1, row, f"accuracy {accuracy:.0f} %", va="center", color="black")
-        colour = directions()[int(confidence < accuracy)]
-        axis.barh(row, accuracy - confidence, 0.22, left=confidence, color=colour)
-        axis.plot([confidence] * 2, [row - 0.3, row + 0.3], color="black", linewidth=2)
-        axis.text(confidence - 1, row, f"confidence {confidence:.0f} %", ha="right", va="center",
-                  color="black")  # fmt: skip
-        axis.text(101, row, f"ECE {ece:.0f} %", va="center")
-        notes.append(
-            f"{label}: confidence {confidence:.0f}, accuracy {accuracy:.0f}, ECE {ece:.0f}"
-        )
-    axis.set(
-        yticks=range(len(rows)), yticklabels=rows, xlim=(0, 100), xlabel="mean over all pixels, %"
-    )
-    axis.invert_yaxis()
-    figure.set_label(f"{title}, in %. {'; '.join(notes)}.")
     return figure
