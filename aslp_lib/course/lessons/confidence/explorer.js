@@ -19,12 +19,12 @@ function accuracies(tables) {
   return Array.from({ length: (100 - lowest) / 10 + 1 }, (_, k) => lowest + 10 * k);
 }
 
-/** Ticks of the mistakes in 100 pixels, up to those of all pixels in one bin. */
+/** Ticks of the mistakes in 100 pixels, up to those of all pixels in one bin, below the words. */
 function mistakes(tables) {
   const whole = Object.values(tables).map((table) => reliability(table, 1)[0]);
   const most = 100 * Math.max(...whole.map(({ confidence, accuracy }) => 1 - Math.min(confidence, accuracy)));
   const step = most > 12 ? 10 : 2;
-  return Array.from({ length: Math.ceil(most / step) + 1 }, (_, k) => step * k);
+  return Array.from({ length: Math.ceil(most / step) + 2 }, (_, k) => step * k);
 }
 
 function figure(area, tables) {
@@ -48,7 +48,7 @@ function figure(area, tables) {
       const look = `${bin.gap > 0 ? "over" : "under"} ${counts(bin) ? "thick" : "thin"}`;
       const [c, a] = [100 * bin.confidence, 100 * bin.accuracy];
       gaps.line([[c, c], [c, a]], look);
-      gaps.dot(c, a, "ink", 0.65 * Math.sqrt(12 + 150 * bin.share));
+      gaps.dot(c, a, "ink", 0.65 * Math.sqrt(12 + 50 * bin.share));
       const low = Math.max(100 * bin.low, 50), high = 100 * bin.high, edge = (high - low) / 4;
       const [promised, made] = [bin.share * (100 - c), bin.share * (100 - a)], middle = (low + high) / 2;
       parts.line([[middle, promised], [middle, made]], look);

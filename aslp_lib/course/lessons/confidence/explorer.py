@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from aslp_lib.course.lessons import bill
 from aslp_lib.course.live import Explorer, outcomes
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 
@@ -17,6 +16,8 @@ def shipped_counts() -> dict[str, Counts]:
 class Bins(Explorer):
     """Explorer whose controls are the network, the measure and the number of bins.
 
+    It starts with the last network in a single bin, in which errors cancel.
+
     Args:
         counts: label -> counts of a set of predictions; by default those of the shipped networks.
     """
@@ -24,5 +25,5 @@ class Bins(Explorer):
     def __init__(self, counts: Mapping[str, Counts] | None = None) -> None:
         tables = counts or shipped_counts()
         records = {label: outcomes(table) for label, table in tables.items()}
-        start = {"which": next(iter(records)), "measure": "ece", "bins": calibration.BINS}
+        start = {"which": [*records][-1], "measure": "ece", "bins": 1}
         super().__init__(records, start, is_photographed=not counts)

@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import POINT, new_panels
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, looks, themed
 
@@ -68,7 +67,7 @@ def entropies(points: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
         place = {"xytext": (-10, -4), "ha": "right"} if below else {"xytext": (9, 5), "ha": "left"}
         axis.annotate(name, (100 * x, y), va="center", **place, **BESIDE)
         notes.append(f"{name} {100 * x:.0f} %, {y:.2f}")
-    axis.set(xlabel="mean confidence, %", ylabel="mean entropy, nats", xlim=(50, 100))
+    axis.set(xlabel="mean confidence, %", ylabel="mean entropy, nats", xlim=(48, 100))
     axis.set(ylim=(0, 0.75))
     figure.set_label(f"{title}. Mean confidence and mean entropy, in nats: {'; '.join(notes)}.")
     return figure
@@ -96,6 +95,8 @@ def said_and_paid(points: Mapping[str, tuple[float, float]]) -> Figure:
         place = place if x > 0.1 else {"xytext": (9, 0), "ha": "left"}
         axis.annotate(name, (x, y), va="center", **place, **BESIDE)
         notes.append(f"{name} {x:.2f} and {y:.2f}")
+    axis.text(0.27, 0.52, "pays more than it says", va="center", style="italic")
+    axis.text(0.45, 0.08, "pays less than it says", va="center", style="italic")
     axis.set(xlabel="entropy: what it says that it will pay, nats", xlim=(0, 0.75))
     axis.set(ylabel="log loss: what it pays, nats", ylim=(0, end))
     figure.set_label(f"{title}. Entropy and log loss, in nats: {'; '.join(notes)}.")
@@ -112,13 +113,21 @@ def envelope(alphas: Sequence[float]) -> Figure:
     Args:
         alphas: for each fixed network, the alpha at which it is the best one.
     """
-    levels = np.linspace(0, 0.5, 251)
-    lines = {"best network for each alpha": entr(levels) + entr(1 - levels)}
-    touched = {}
-    for alpha in alphas:
-        name = f"fixed f = {1 - alpha:.2f}"
-        lines[name] = -(1 - levels) * np.log(1 - alpha) - levels * np.log(alpha)
-        touched[name] = alpha, float(entr(alpha) + entr(1 - alpha))
     title = "Each fixed network touches the curve of the best"
-    panel = {"expected loss, nats": lines}
-    return curves(levels, panel, "alpha", title, points=touched, ylim=(0, 1.1))
+    figure, (axis,) = new_panels(1, 6.6, 3.6, title)
+    levels, top = np.linspace(0, 0.5, 251), 1.1
+    axis.plot(levels, entr(levels) + entr(1 - levels), color=ink(), linewidth=2.5)
+    best = "best network for each alpha"
+    axis.annotate(best, (0.5, np.log(2)), (0, -36), ha="right", **BESIDE)
+    notes = []
+    for alpha in alphas:
+        f, touched = 1 - alpha, float(entr(alpha) + entr(1 - alpha))
+        line = -(1 - levels) * np.log(f) - levels * np.log(alpha)
+        axis.plot(levels, line, color=GREY)
+        axis.plot(alpha, touched, "o", color=axis.get_facecolor(), **POINT | {"mec": ink()})
+        end = np.flatnonzero(line <= top)[-1]  # where the line leaves the figure
+        axis.annotate(f"fixed f = {f:.2f}", (levels[end], line[end]), (6, 0), va="center", **BESIDE)
+        notes.append(f"fixed f = {f:.2f} at {alpha:g}, where both are {touched:.3f}")
+    axis.set(xlabel="alpha", ylabel="expected loss, nats", xlim=(0, 0.58), ylim=(0, top))
+    figure.set_label(f"{title}. Lines touch the curve at one alpha: {'; '.join(notes)}.")
+    return figure

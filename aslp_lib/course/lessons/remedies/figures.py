@@ -77,12 +77,15 @@ def temperatures(
     values: Array, nll: Mapping[str, Sequence[float]], lowest: Mapping[str, tuple[float, float]]
 ) -> Figure:
     """Draw the NLL of sets over temperatures, with the lowest of each: set -> temperature, NLL."""
-    return curves(
+    figure = curves(
         values, {"NLL, nats per pixel": nll}, "temperature T", "NLL of one network on three sets",
         points=lowest, upright={"T = 1": 1}, digits=".2g", solid=True, xscale="log",
         xticks=(0.25, 0.5, 1, 2, 4, 8, 16), yscale="log",
         yticks=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
     )  # fmt: skip
+    for line in figure.axes[0].lines:  # a square means "as trained", and a triangle "scaled"
+        line.set_marker("o" if line.get_fillstyle() == "none" else "")
+    return figure
 
 
 @themed
@@ -102,7 +105,8 @@ def paid_over_checks(counts: Counts, bills: Mapping[str, Bill], miss: float = 10
     points = {f"BCE, {label}": (100 * b.checked, 100 * b.paid) for label, b in bills.items()}
     figure = curves(
         100 * checks, {"paid for 100 pixels, in checks": {"BCE": 100 * paid}},
-        "pixels checked, %", f"A miss costs {miss:g}", digits=".0f", points=points,
+        "pixels checked, %", f"Scaling moves the bill along a curve (a miss costs {miss:g})",
+        digits=".0f", points=points,
         xlim=(0, 102), ylim=(0, 110),
     )  # fmt: skip
     # Each line begins where its bill is paid, so that it crosses no label.
