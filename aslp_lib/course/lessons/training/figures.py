@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.curves import label_ends
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, looks, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -67,6 +67,35 @@ def confidence_and_accuracy(
     for axis in axes:
         label_ends(axis, axis.lines[:2])
     figure.set_label(f"Confidence and accuracy over epochs. At the end, {'; '.join(notes)}.")
+    return figure
+
+
+@themed
+def stopped_and_last(
+    nll: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str
+) -> Figure:
+    """Plot the NLL of early-stopped and of last networks, joined for each seed, and the means.
+
+    Args:
+        nll: method -> NLL of its early-stopped networks, and of its last ones, one a seed.
+        title: title of the figure.
+    """
+    figure, (axis,) = new_panels(1, 6.6, 3.8, title)
+    notes = []
+    for place, (name, (colour, _, _)) in enumerate(looks(nll).items()):
+        values, sides = np.array(nll[name]), place + np.array([-0.12, 0.12])
+        axis.plot(sides, values, color=colour, linewidth=0.8, alpha=0.6)
+        means = values.mean(axis=1)
+        for side, row, mean, fill, align in zip(
+            sides, values, means, ("none", "full"), ("right", "left"), strict=True
+        ):
+            axis.plot(np.full(len(row), side), row, "o", color=colour, fillstyle=fill, alpha=0.7)
+            gap = 0.07 if align == "left" else -0.07
+            axis.text(side + gap, mean, f"{mean:.3f}", ha=align, va="center")
+        notes.append(f"{name} {means[0]:.3f} and {means[1]:.3f}")
+    axis.set(xlim=(-0.5, len(nll) - 0.5), ylabel="scaled NLL, nats")
+    axis.set_xticks(range(len(nll)), [name.replace(", ", ",\n") for name in nll])
+    figure.set_label(f"{title}, joined for each seed. Means: {'; '.join(notes)}.")
     return figure
 
 
