@@ -93,8 +93,8 @@ def lists_over_epochs(
 
     Args:
         epochs: the epochs.
-        lines: label -> the number or share that the list contains after each epoch, of one list or
-            two.
+        lines: label -> the number or share that the list contains after each epoch, of up to three
+            lists.
         across: label -> the number or share of a list that is a reference.
         ylabel: what is counted.
         title: the message of the figure.
@@ -102,7 +102,7 @@ def lists_over_epochs(
     """
     figure, (axis,) = new_panels(1, 7.0, 3.5, title)
     notes, labelled = [], []
-    for (name, values), colour in zip(lines.items(), (ASLP, ink()), strict=False):
+    for (name, values), colour in zip(lines.items(), (ASLP, ink(), GREY), strict=False):
         labelled += axis.plot(epochs, values, color=colour, label=name)
         notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}")
     for name, height in across.items():
