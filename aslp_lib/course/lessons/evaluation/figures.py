@@ -41,14 +41,15 @@ def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Fig
     figure, (axis,) = new_panels(1, 6.2, 2.8, "ECEs by chance, and of the networks")
     notes = []
     for label, (colour, line, _) in looks(networks).items():
-        axis.hist(eces[label], np.arange(0, 7, 0.1), color=colour, alpha=0.5)
+        flips, ends = np.histogram(eces[label], np.arange(0, 7, 0.1))
+        axis.plot(ends[:-1], flips, drawstyle="steps-post", color=colour)
         axis.axvline(networks[label], color=colour, linestyle=line, linewidth=2.5)
         top = axis.get_xaxis_transform()
         axis.text(networks[label], 1.01, label, transform=top, ha="center", va="bottom")
         notes.append(
             f"{label} {networks[label]:.1f}, by chance {eces[label].mean():.1f} on average"
         )
-    axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylabel="flips")
+    axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylim=0, ylabel=f"of {len(eces[label]):,} flips")
     axis.text(1, 0.6, "by chance alone", transform=top)
     figure.set_label(f"ECEs, %: {'; '.join(notes)}. By chance, all are below 3.")
     return figure
@@ -62,15 +63,14 @@ def in_fields(scores: Mapping[str, np.ndarray], name: str, order: np.ndarray, le
         scores: network -> its scores, one a field.
         name: name of the score, and its unit behind a comma.
         order: the fields from left to right.
-        left: the fields on the left, such as "the dearest".
+        left: the fields on the left, such as "the costliest".
     """
     figure, (axis,) = new_panels(1, 7.6, 2.8, f"{name.split(',')[0]} in ten fields of view")
     values = np.array([*scores.values()])[:, order]
     axis.vlines(range(len(order)), *values, color=ink(), linewidth=0.8)
     lines = []
     for (label, (colour, _, mark)), row in zip(looks(scores).items(), values, strict=True):
-        fill = "none" if label.endswith("scaled") else "full"
-        lines += axis.plot(row, mark, color=colour, fillstyle=fill, mew=2, label=label, ms=8)
+        lines += axis.plot(row, mark, color=colour, label=label, ms=9)
     axis.set(xlabel=f"fields, {left} on the left", ylabel=name, xticks=[])
     axis.set_ylim(0, 1.08 * values.max())
     label_ends(axis, lines)

@@ -49,8 +49,8 @@ def half_over_pixels(counts: Counts, miss: float = 10) -> float:
     return float(1.96 * 100 * np.sqrt(variance / counts.pixels))
 
 
-def over_units(scores: np.ndarray, units: int = 10, level: float = 0.95) -> np.ndarray:
-    """Return the ends of an interval over few units, such as fields of view.
+def over_units(scores: np.ndarray, units: int = 10) -> np.ndarray:
+    """Return the ends of a 95 % interval over few units, such as fields of view.
 
     The middle 95 % of the resamples is too narrow, for ten units by a fifth: the bootstrap divides
     by 10 where a variance needs 9 (5 %), and the standard error is itself estimated, so Student's
@@ -59,11 +59,9 @@ def over_units(scores: np.ndarray, units: int = 10, level: float = 0.95) -> np.n
     Args:
         scores: a score, or a difference of scores, of each bootstrap resample.
         units: number of units in a resample.
-        level: nominal coverage of the interval.
     """
-    tail = (1 - level) / 2
-    student = stats.t.ppf(tail, units - 1) / stats.norm.ppf(tail)
-    half = np.sqrt(units / (units - 1)) * student * np.ptp(middle(scores, level)) / 2
+    student = stats.t.ppf(0.975, units - 1) / stats.norm.ppf(0.975)
+    half = np.sqrt(units / (units - 1)) * student * np.ptp(middle(scores)) / 2
     return np.mean(scores) + half * np.array([-1, 1])
 
 

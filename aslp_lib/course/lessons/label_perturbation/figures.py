@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aslp_lib.course.figures.curves import curves
 from aslp_lib.course.figures.panels import new_panels, picture_grid
-from aslp_lib.evaluation.figures.style import GREEN, OF_METHODS, PINK, ink, plain, themed
+from aslp_lib.evaluation.figures.style import GREEN, GREY, OF_METHODS, PINK, ink, plain, themed
 
 Array = NDArray[np.float64]
 
@@ -43,12 +43,14 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
         right.plot([difference.mean()], [row], "|", color=colour, ms=24, mew=3)
         below = f"lower with {(difference < 0).sum()} of {len(difference)} seeds"
         notes.append(f"{name}: {varies}, score minus that of BCE {difference.mean():z.3f}, {below}")
+    of_seeds = [scores[name] - baseline for name in targets if name != without_dose]
+    right.plot(of_seeds, range(len(of_seeds)), color=GREY, linewidth=0.6, zorder=0)
     left.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - 0.5, -0.5))
     left.set(xlabel="epoch", xlim=(0.5, len(values) + 0.5), title="targets of a foreground pixel")
     left.tick_params(axis="y", length=0)
     left.spines[:].set_visible(False)
     right.axvline(0, color=ink(), linestyle="--", linewidth=1, zorder=0)
-    right.set(xlabel="scaled Brier score, minus BCE", title="dot: a seed; bar: mean")
+    right.set(xlabel="scaled Brier score, minus BCE", title="line: a seed; bar: mean")
     right.xaxis.get_major_locator().set_params(nbins=4)
     right.tick_params(axis="y", length=0)
     right.spines.left.set_visible(False)
