@@ -80,7 +80,7 @@ def said_and_paid(points: Mapping[str, tuple[float, float]]) -> Figure:
     Args:
         points: label -> entropy and log loss, in nats. Those of no network are open.
     """
-    title = "Kept promises lie on the line, and knowledge further down it"
+    title = "Whoever keeps all promises is on the line"
     figure, (axis,) = new_panels(1, 6.6, 4.4, title)
     end = 0.6
     axis.plot([0, end], [0, end], color=GREY, linewidth=1)
