@@ -9,17 +9,17 @@ from matplotlib.figure import Figure
 from aslp_lib.course.figures import pictures, reliability_dots
 from aslp_lib.course.lessons.distribution_shift.laboratory import MISS
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import GREY, PINK
+from aslp_lib.evaluation.figures.style import GREY
 from aslp_lib.metrics.counts import Counts
 
 
 def decisions(f: np.ndarray) -> np.ndarray:
-    """Colour maps of f: black is not checked, pink is, white is checked and predicted as nucleus.
+    """Shade maps of f: black is not checked, grey is, white is checked and predicted as nucleus.
 
     >>> decisions(np.array([0.05, 0.9])).tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
-    colours = np.array([to_rgb("black"), to_rgb(PINK), to_rgb("white")])
+    colours = np.array([to_rgb("black"), to_rgb("0.5"), to_rgb("white")])
     return colours[np.digitize(f, (1 / MISS, 0.5), right=True)]
 
 
