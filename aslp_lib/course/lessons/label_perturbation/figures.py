@@ -22,7 +22,7 @@ def targets_and_scores(targets: Mapping[str, Array], scores: Mapping[str, Array]
         scores: technique or method -> (seeds,) scaled Brier scores, in the same order.
     """
     *_, (without_dose, baseline) = scores.items()
-    title = "At the dose 0.2, targets that vary more score better on average"
+    title = "At the dose 0.2, targets that change score better than their mean"
     figure, (left, right) = new_panels(
         2, 4.9, 3.2, title, sharey=True, gridspec_kw={"width_ratios": (3, 2)}
     )
