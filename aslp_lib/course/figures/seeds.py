@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import directions, ink, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, directions, ink, looks, themed
 
 
 @themed
@@ -18,20 +18,22 @@ def by_seed(
     digits: int = 0,
     sides: tuple[str, str] | None = None,
 ) -> Figure:
-    """Plot a number for each seed of each method, and the median.
+    """Plot a number for each seed of each method, joined for each seed, and the median.
 
     Args:
-        values: method -> its numbers. A frozen method has open dots.
+        values: method -> its numbers, one a seed.
         digits: number of decimal places of the medians.
         sides: what a number above zero means, and one below.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.4, title)
     notes = []
+    table = np.array([*values.values()])
+    aside = np.linspace(-0.1, 0.1, table.shape[1])
+    places = np.arange(len(table))[:, None] + aside
+    axis.plot(places, table, color=GREY, linewidth=0.6)
     for place, (name, (colour, _, _)) in enumerate(looks(values).items()):
-        numbers = np.asarray(values[name])
-        aside = np.linspace(-0.1, 0.1, len(numbers))
-        fill = "none" if "frozen" in name else "full"
-        axis.plot(place + aside, numbers, "o", color=colour, fillstyle=fill, alpha=0.7)
+        numbers = table[place]
+        axis.plot(place + aside, numbers, "o", color=colour, alpha=0.7)
         median = float(np.median(numbers))
         axis.hlines(median, place - 0.2, place + 0.2, color=colour, linewidth=3)
         text = f"{median:z.{digits}f}".replace("-", "−")
@@ -51,5 +53,5 @@ def by_seed(
     axis.set_xticks(
         range(len(values)), [x.replace(", ", ",\n").replace(" (", "\n(") for x in values]
     )
-    figure.set_label(f"{title}: {ylabel}, a dot per seed. Medians: {', '.join(notes)}.")
+    figure.set_label(f"{title}: {ylabel}, a dot per seed, joined. Medians: {', '.join(notes)}.")
     return figure

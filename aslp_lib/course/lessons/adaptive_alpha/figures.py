@@ -10,7 +10,7 @@ from scipy.ndimage import distance_transform_edt
 
 from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
 
 @themed
@@ -108,51 +108,5 @@ def alphas_of_images(
     figure.set_label(
         f"Alphas of {alphas.shape[1]} images over epochs, from 0 to {', '.join(ends)}, middle 80 % "
         f"of all {low:.3f} to {high:.3f}, MC's bound {bound[-1]:.3f}."
-    )
-    return figure
-
-
-@themed
-def confidence_by_posterior(
-    confidence: np.ndarray, correct: np.ndarray, posterior: np.ndarray
-) -> Figure:
-    """Show confidence and accuracy of ASLP (MC) in five equal ranges of the posterior.
-
-    Args:
-        confidence: confidence of each pixel, in [0, 1].
-        correct: whether each pixel is predicted correctly.
-        posterior: P(y = 1 | x) of each pixel, with some pixels in each range.
-    """
-    edges = np.linspace(0, 100, 6)
-    place = np.digitize(100 * posterior.ravel(), edges[1:-1])
-    pixels = np.bincount(place)
-    mean, right = (
-        100 * np.bincount(place, values.ravel()) / pixels for values in (confidence, correct)
-    )
-    figure, (axis,) = new_panels(1, 6.6, 3.9)
-    over, under = directions()
-    for colour, part in ((over, mean > right), (under, mean <= right)):
-        heights: Any = np.where(part, mean - right, 0)
-        axis.bar(edges[:-1], heights, edges[1], right, align="edge", color=colour, alpha=0.55)
-    for values, colour in ((right, GREY), (mean, OF_METHODS["ASLP"])):
-        axis.hlines(values, edges[:-1], edges[1:], color=colour, linewidth=2.2)
-    for left, share in zip(edges, pixels / place.size, strict=False):
-        text = f"{share:.0%} of\nthe pixels".replace("%", " %")
-        axis.text(left + edges[1] / 2, 44, text, ha="center", fontsize=9)
-    axis.text(101, mean[-1], "confidence", color=OF_METHODS["ASLP"], va="bottom")
-    axis.text(101, right[-1], "accuracy", color=GREY, va="top")
-    for k, word in ((2, "over"), (0, "under")):
-        middle = edges[k] + edges[1] / 2, (mean[k] + right[k]) / 2
-        text = f"{word}confident\nby {abs(mean[k] - right[k]):.0f} points"
-        axis.text(*middle, text, ha="center", va="center", fontsize=9)
-    axis.set(
-        xlabel="annotators who call the pixel foreground, π, %", ylabel="mean over the pixels, %"
-    )
-    axis.set(xlim=(0, 100), ylim=(43, 100), xticks=edges, yticks=(50, 60, 70, 80, 90, 100))
-    axis.set(title="Where most annotators say foreground, the network of MC is often wrong")
-    ranges = (f"{a:.0f} and {b:.0f} %" for a, b in zip(mean, right, strict=True))
-    figure.set_label(
-        f"Confidence and accuracy of ASLP (MC) on new images, in five ranges of the "
-        f"posterior from 0 to 100 %: {', '.join(ranges)}."
     )
     return figure
