@@ -29,8 +29,8 @@ def by_seed(
     notes = []
     table = np.array([*values.values()])
     aside = np.linspace(-0.1, 0.1, table.shape[1])
-    places = np.arange(len(table))[:, None] + aside
-    axis.plot(places, table, color=GREY, linewidth=0.6)
+    across = np.arange(len(table))[:, None] + aside
+    axis.plot(across, table, color=GREY, linewidth=0.6)
     for place, (name, (colour, _, _)) in enumerate(looks(values).items()):
         numbers = table[place]
         axis.plot(place + aside, numbers, "o", color=colour, alpha=0.7)
