@@ -216,7 +216,7 @@ LESSON = "notebooks/01_confidence_and_calibration.html"
 """A page with five predictions and the learner's diagram."""
 SHOWN = "predicted background: confidence 87 %, accuracy 90 %"
 """Text of an answer's cell on that page."""
-EXPLAINED = "On average, the background is underconfident by less than 4 points"
+EXPLAINED = "Predicted foreground is overconfident by 13 points"
 """Text of the explanation of that answer."""
 
 
