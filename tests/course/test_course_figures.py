@@ -113,7 +113,6 @@ DRAWN = {
     "checked_over_units": (({0.05: PRICES, 0.1: PRICES / 2},), [
         100 * PRICES, 50 * PRICES, [[19, 100]], [[100, 40]],
     ]),
-    # Two pixels in each range: overconfident by 40 points in the first, underconfident by 50.
     "confidence_and_accuracy": (({"ASLP (MC)": [(SURE, 0.1), (CALIBRATED, 0.4)]}, 1), [
         [80, 80], [60, 80], [10, 40], [80, 40],
     ]),

@@ -88,7 +88,7 @@ def curves(
         panels: label of the vertical axis -> label of a curve -> its values, (x,), or (3, x) with
             the lower and the upper end of a band after the values.
         xlabel: label of the horizontal axes.
-        points: label -> x and y of an open mark; that of a curve has the curve's look.
+        points: label -> x and y of an open mark; that of a curve is a circle in its colour.
         across, upright: label -> place of a horizontal or vertical line of reference.
         digits: format of the values in the alt text.
         solid: draw all curves solid, because dashes stand for a temperature.
@@ -124,7 +124,8 @@ def curves(
             axis.axhline(place, color=ink(), linestyle=next(dashes), linewidth=1, label=name)
         for name, point in points.items():
             colour, _, mark = look[name]
-            axis.plot(*point, mark, color=colour, fillstyle="none", ms=9, mew=1.6)
+            shape = "o" if name in lines else mark
+            axis.plot(*point, shape, color=colour, fillstyle="none", ms=9, mew=1.6)
             if name not in lines:
                 beside: Any = {"xytext": (-8, -4), "textcoords": "offset points", "ha": "right"}
                 axis.annotate(plain(name, LINE), point, fontsize=SIZE, va="top", **beside)

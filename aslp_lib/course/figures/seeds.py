@@ -53,5 +53,8 @@ def by_seed(
     axis.set_xticks(
         range(len(values)), [x.replace(", ", ",\n").replace(" (", "\n(") for x in values]
     )
-    figure.set_label(f"{title}: {ylabel}, a dot per seed, joined. Medians: {', '.join(notes)}.")
+    figure.set_label(
+        f"{title}: {ylabel}, a dot per seed; those of a seed are joined. "
+        f"Medians: {', '.join(notes)}."
+    )
     return figure

@@ -77,15 +77,12 @@ def temperatures(
     values: Array, nll: Mapping[str, Sequence[float]], lowest: Mapping[str, tuple[float, float]]
 ) -> Figure:
     """Draw the NLL of sets over temperatures, with the lowest of each: set -> temperature, NLL."""
-    figure = curves(
+    return curves(
         values, {"NLL, nats per pixel": nll}, "temperature T", "NLL of one network on three sets",
         points=lowest, upright={"T = 1": 1}, digits=".2g", solid=True, xscale="log",
         xticks=(0.25, 0.5, 1, 2, 4, 8, 16), yscale="log",
         yticks=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1),
     )  # fmt: skip
-    for line in figure.axes[0].lines:  # a square means "as trained", and a triangle "scaled"
-        line.set_marker("o" if line.get_fillstyle() == "none" else "")
-    return figure
 
 
 @themed

@@ -95,7 +95,10 @@ def stopped_and_last(
         notes.append(f"{name} {means[0]:.3f} and {means[1]:.3f}")
     axis.set(xlim=(-0.5, len(nll) - 0.5), ylabel="scaled NLL, nats")
     axis.set_xticks(range(len(nll)), [name.replace(", ", ",\n") for name in nll])
-    figure.set_label(f"{title}, joined for each seed. Means: {'; '.join(notes)}.")
+    figure.set_label(
+        f"{title}. NLL of early-stopped and of last networks, joined for each seed; means: "
+        f"{'; '.join(notes)}."
+    )
     return figure
 
 
