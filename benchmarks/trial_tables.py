@@ -56,8 +56,9 @@ def verdict(judged: Judged, score: str = "nll") -> str:
 
 
 def alpha(frame: pandas.DataFrame, method: str) -> str:
-    """Format the mean alpha of a method; a dash without perturbation."""
-    mean = select(frame, method, "as trained", "test").alpha.mean()
+    """Format the mean alpha of a method, fixed or as it ended; a dash without perturbation."""
+    rows = select(frame, method, "as trained", "test")
+    mean = rows.alpha.fillna(rows.value).mean()
     return f"{mean:.3g}" if mean > 0 else "-"
 
 
@@ -75,15 +76,16 @@ def insurance(frames: dict[str, pandas.DataFrame]) -> str:
     """Format the test of the insurance in each regime.
 
     T is the mean temperature of equal cost; the number of seeds follows in which it is the fitted
-    one, because ASLP costs nothing.
+    one, because ASLP as trained costs less than scaled BCE.
     """
     rows = []
     for regime, frame in frames.items():
         bought = select(frame, "B", "insurance", "validation")
-        free = f"{bought['T'].mean():.2f}; {bought.matched.astype(bool).sum()} of {len(bought)}"
+        fitted = (~bought.matched.astype(bool)).sum()
+        bought_at = f"{bought['T'].mean():.2f}; {fitted} of {len(bought)}"
         for judged in trial.insurance(frame, regime):
-            rows.append([regime, *means_and_verdict(frame, judged, "insurance"), free])
-    head = "regime", "score", "ASLP (MC) as trained", "BCE at T", "difference", "T; free"
+            rows.append([regime, *means_and_verdict(frame, judged, "insurance"), bought_at])
+    head = "regime", "score", "ASLP (MC) as trained", "BCE at T", "difference", "T; fitted"
     return markdown_table(head, rows, "l")
 
 
@@ -104,10 +106,8 @@ def methods(frame: pandas.DataFrame) -> str:
     columns = [(how, score) for how in RECALIBRATIONS for score in ("nll", "ece")]
     columns += [("isotonic", "nll"), *((CRITERION, name) for name in ("accuracy", *fitted))]
     rows = []
-    for arm, weights in frame[["arm", "weights"]].drop_duplicates().sort_values("arm").to_numpy():
-        method = arm if weights == "last" or arm == "C_ES" else f"{arm}_ES"
-        if weights == "last" and arm == "C_ES":
-            continue
+    arms = sorted({*frame.arm} - {"C_ES"})
+    for method in (f"{arm}{end}" for arm in arms for end in ("", "_ES")):
         cells = [method.translate(MARKDOWN), alpha(frame, method)]
         for how, score in columns:
             values = select(frame, method, how, "test")[score]

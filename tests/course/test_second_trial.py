@@ -41,7 +41,8 @@ def made(effects=EFFECTS, groups=GROUPS, seeds=SEEDS, noise=0.002, spread=0.3):
         rows.append(row | {
             "T": 1.5, "d": 0.1, "clipped": 0.25, "posterior_error": np.nan, "matched": seed < 3,
             "seed": 200 + seed, "arm": arm, "weights": weights, "set": name, "recalibration": how,
-            "alpha": 0.1, "alpha_p10": 0.09, "alpha_p90": 0.09 + spread / 10,
+            "value": 0.2 * (arm != "B"), "alpha": 0.1 if arm in "MR" else np.nan,
+            "alpha_p10": 0.09, "alpha_p90": 0.09 + spread / 10,
         })  # fmt: skip
     return pandas.DataFrame(rows)
 
@@ -160,7 +161,8 @@ def test_tables_of_verdicts_say_where_judges_differ():
     assert row["after T"].startswith("too small to matter: ")
     assert row["after isotonic regression"].startswith("better: -0.0")
     assert row["accuracy, points"].startswith(f"{-100 * change.mean():+.2f} [")
-    assert {row["alphas"] for row in rows.values()} == {"0.1 and 0.1"}
+    alphas = [rows[name]["alphas"] for name in ("C - B", "C - L", "M - R")]
+    assert alphas == ["0.2 and -", "0.2 and 0.2", "0.1 and 0.1"]
     assert rows[r"C\_ES - B\_ES"]["NLL after (d, T)"].startswith("too small to matter: ")
 
 
@@ -174,14 +176,16 @@ def test_tables_of_the_paper_s_claim_and_of_the_insurance_show_means():
     assert [row["score"] for row in shifted] == ["NLL, SOD", "NLL, DTD"]
     sod, _ = cells(trial_tables.insurance({"photos": frame}))
     assert sod["BCE at T"] == f"{values(frame, 'B', 'insurance', 'SOD').mean():.3f}"
-    assert sod["T; free"] == "1.50; 3 of 10" and sod["difference"].startswith("better: -0.0")
+    assert sod["T; fitted"] == "1.50; 7 of 10" and sod["difference"].startswith("better: -0.0")
 
 
 def test_tables_of_all_methods_and_of_differences_without_a_verdict():
     frame = made()
-    rows = {row["method"]: row for row in cells(trial_tables.methods(frame))}
+    table = cells(trial_tables.methods(frame))
+    rows = {row["method"]: row for row in table}
     both = [arm for arm in ARMS if arm != "C_ES"]
-    assert {*rows} == {*both} | {rf"{arm}\_ES" for arm in [*both, "C"]}
+    assert len(table) == len(rows)
+    assert {*rows} == {*both} | {rf"{arm}\_ES" for arm in both}
     of_seeds = values(frame, "N").mean(1)
     assert rows["N"]["NLL, (d, T)"] == f"{of_seeds.mean():.3f} ± {of_seeds.std(ddof=1):.3f}"
     assert rows["N"]["clipped, (d, T)"] == "25.00 ± 0.00"
