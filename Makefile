@@ -96,10 +96,6 @@ student: $(call installed,test)  ## for a class, without solutions: build/aslp-s
 solutions: $(call installed,test)  ## the notebook of solutions again, from the exercises and the notebooks
 	$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.publishing.solutions
 
-second-trial: $(call installed,core)  ## a step of docs/second_trial.md: STEP=tune, power, run, after or repeat
-	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
-		OMP_NUM_THREADS=1 $(PYTHON) benchmarks/second_trial.py "$${STEP:-run}"
-
 weights: $(call installed,test)  ## the shipped weights, the explorers' records and the README's picture
 	for module in recorded recorded.perturbations recorded.epochs; do \
 		$(ONE_THREAD) $(PYTHON) -m aslp_lib.course.$$module || exit; \

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import comparison
 import pandas
+import trial_tables
 from harness import README, RESULTS, ROOT, put, record_of
 
 from aslp_lib.config import PRESETS
+from aslp_lib.course import second_trial
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.seed_statistics import difference
 from aslp_lib.methods import FAMILIES
@@ -32,12 +34,26 @@ def tables() -> Iterator[tuple[str, str, Path]]:
     for name in RECORDED:
         yield import_module(name).table(record_of(name)), name, README
     yield undone(), "undone", README
+    yield from of_second_trial()
     yield comparison.tables(), "comparison", README
     for preset in comparison.FILES:
         yield comparison.summary(preset), f"summary, {preset}", comparison.PAGE
     families = [f"hyperparameters.{name}" for name in FAMILIES]
     for name, groups in {"settings": [""], "hyperparameters": families}.items():
         yield settings_table(groups), name, ROOT / "docs" / "settings.md"
+
+
+def of_second_trial() -> Iterator[tuple[str, str, Path]]:
+    """Yield the tables of the second trial: verdicts on its page, all scores in `README.md`."""
+    frames, page = dict(iter(second_trial.read().groupby("regime"))), ROOT / "docs" / "trial.md"
+    regimes = {name: frames[name] for name in second_trial.SHIFTED}
+    for name, frame in regimes.items():
+        yield trial_tables.primary(frame, name), f"verdicts, {name}", page
+        yield trial_tables.methods(frame), f"methods, {name}", README
+        yield trial_tables.secondary(frame, name), f"secondary, {name}", README
+    yield trial_tables.paper(regimes), "as trained", page
+    yield trial_tables.insurance(regimes), "insurance", page
+    yield trial_tables.oracle(frames["kinds"]), "oracle", page
 
 
 def settings_table(groups: Sequence[str]) -> str:

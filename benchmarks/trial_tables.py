@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas
 
 from aslp_lib.course import second_trial as trial
-from aslp_lib.course.contrasts import Contrast, select
-from aslp_lib.course.second_trial import CRITERION, Judged
-from aslp_lib.course.trial import interval_text, text
+from aslp_lib.course.second_trial import CRITERION, Contrast, Judged, interval_text, select, text
 from aslp_lib.evaluation.tables import MARKDOWN, markdown_table
 
 RECALIBRATIONS = ("as trained", "temperature", "undone", CRITERION)
@@ -18,19 +14,13 @@ CLIPS = {"nll_0.001": "1e-3", "nll_1e-06": "1e-6"}
 """NLL after (d, T) with another clip -> the clip."""
 
 
-def primary(frame: pandas.DataFrame, regime: str, untestable: Sequence[str] = ()) -> str:
+def primary(frame: pandas.DataFrame, regime: str) -> str:
     """Format the primary family of a regime, as each recalibration would judge it.
 
     The column of (d, T), which decides, also has the words with other clips where they differ.
     """
-    judges = [
-        trial.primary(frame, regime, how, untestable=untestable)
-        for how in (CRITERION, "temperature", "isotonic")
-    ]
-    clipped = {
-        clip: trial.primary(frame, regime, score=score, untestable=untestable)
-        for score, clip in CLIPS.items()
-    }
+    judges = [trial.primary(frame, regime, how) for how in (CRITERION, "temperature", "isotonic")]
+    clipped = {clip: trial.primary(frame, regime, score=score) for score, clip in CLIPS.items()}
     rows = []
     for place, judged in enumerate(zip(*judges, strict=True)):
         contrast, (decisive, *others) = judged[0].contrast, [verdict(each) for each in judged]

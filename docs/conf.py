@@ -56,6 +56,7 @@ CONTENTS = {
         "benchmarks/README.md",
         "docs/trial.md",
         "docs/second_trial.md",
+        "docs/first_trial.md",
         "docs/reproducibility.md",
         "aslp_lib/course/recorded/*.md",
     ],

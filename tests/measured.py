@@ -13,12 +13,13 @@ from typing import NamedTuple
 import comparison
 import pandas
 
-from aslp_lib.course import trial
+from aslp_lib.course import first_trial, second_trial
 from aslp_lib.experiments import records
 from aslp_lib.experiments.records import NONE, one_per_seed
 from aslp_lib.experiments.seed_statistics import (
     difference,
     rank_correlation_with_posterior_error,
+    student_interval,
 )
 from aslp_lib.metrics import SCORES
 
@@ -87,36 +88,53 @@ does_not_rise = partial(change, low=-math.inf, high=TOLERANCE)
 
 
 @cache
-def primary_effects() -> dict[str, dict[str, trial.Effect | None]]:
-    """The effects of the primary contrasts of the trial on each data set."""
-    names = ("shapes", "nuclei")
-    return {n: trial.effects(trial.read(n), confidence=trial.SIMULTANEOUS) for n in names}
+def regime(name: str) -> pandas.DataFrame:
+    """The records of a regime of the trial."""
+    records = second_trial.read()
+    return records[records.regime == name]
 
 
 def primary(contrast: str, data: str) -> Measured:
-    """Whether the first method of a primary contrast of the trial is better than the second.
+    """Whether the first method of a primary contrast of the trial is better than the second."""
+    return judged(second_trial.primary(regime(data), data), contrast, "nll")
 
-    The text has the trial's verdict, which is corrected within a data set. The page claims the
-    contrasts of both data sets, so the verdict that decides is corrected over both.
-    """
-    families = primary_effects()
-    effect, within = families[data][contrast], trial.verdicts(families[data])[contrast]
-    both = {f"{name} {label}": e for name in families for label, e in families[name].items()}
-    over_both = trial.verdicts(both)[f"{data} {contrast}"]
-    borderline = "" if over_both == within else f" (borderline: {over_both} over both data sets)"
-    interval = trial.interval_text(effect, "nll")
-    text = f"{contrast}: {interval} nats, {within}{borderline}, {effect.seeds} seeds"
-    holds = {"better": True, "worse": False, "too small to matter": False}
-    return Measured(text, holds.get(over_both))
+
+def as_trained(score: str, part: str, data: str) -> Measured:
+    """Whether ASLP (MC) as trained has a lower score than BCE as trained."""
+    family = second_trial.paper(regime(data), data)
+    family = [j for j in family if j.contrast.question == f"{score} of {part}"]
+    return judged(family, "M - B", score)
+
+
+def insured(part: str, data: str) -> Measured:
+    """Whether ASLP (MC) has a lower NLL than BCE at a temperature of equal cost."""
+    family = second_trial.insurance(regime(data), data)
+    family = [j for j in family if j.contrast.question == f"nll of {part}"]
+    return judged(family, "M - B at a temperature", "nll")
+
+
+def judged(family: list[second_trial.Judged], label: str, score: str) -> Measured:
+    """The verdict of a contrast; one that is not resolved decides nothing."""
+    (_, effect, word), *_ = [each for each in family if each.contrast.label == label]
+    unit = "nats" if score == "nll" else "points"
+    interval = second_trial.interval_text(effect, score)
+    text = f"{label}: {interval} {unit}, {word}, {effect.seeds} seeds"
+    return Measured(text, None if word == "not resolved" else word == "better")
 
 
 def memorisation() -> Measured:
-    """Whether the sampled switch prevents, and a frozen one allows, that labels are memorised."""
-    records = trial.read("mechanism")
-    last = trial.excess(records, records.epoch.max())
-    cells = (f"{arm} {mean:.2f} [{low:.2f}, {high:.2f}]" for arm, (mean, low, high) in last.items())
-    text = f"excess of p(y): {', '.join(cells)}, {len(trial.MECHANISM_SEEDS)} seeds"
-    return Measured(text, trial.memorisation_verdict(records) == "supported")
+    """Whether the sampled switch prevents, and a frozen one allows, that labels are memorised.
+
+    The excess of a run is the mean of p(y) - q over the training pixels whose label y is unlikely:
+    the network's probability of y minus that of the arm's targets on average. The claim holds if
+    the interval of C lies below half of BCE's mean, and that of F, whose switch is frozen, above.
+    """
+    records = first_trial.read("mechanism")
+    runs = records[records.epoch == records.epoch.max()].groupby("arm").excess
+    ends = {arm: (runs.mean()[arm], *student_interval(runs.get_group(arm))) for arm in "BLCF"}
+    cells = (f"{arm} {mean:.2f} [{low:.2f}, {high:.2f}]" for arm, (mean, low, high) in ends.items())
+    text = f"excess of p(y): {', '.join(cells)}, {runs.count()['B']} seeds"
+    return Measured(text, bool(ends["C"][2] < ends["B"][0] / 2 < ends["F"][1]))
 
 
 def ranks() -> Measured:

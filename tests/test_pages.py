@@ -20,7 +20,7 @@ CODE = [path for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
 LIBRARY = [path for path in CODE if path.is_relative_to(ROOT / "aslp_lib")]
 NOTEBOOKS = [*(ROOT / "notebooks").rglob("*.ipynb")]
 MANUAL = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-OF_THE_PAST = ("CHANGELOG.md", "trial.md")
+OF_THE_PAST = ("CHANGELOG.md", "first_trial.md", "second_trial.md")
 """Pages that name files and commands of earlier commits."""
 
 

@@ -1,23 +1,52 @@
 """Analysis of the second trial, by the rules of `docs/second_trial.md`.
 
-A record is a row per regime, seed, arm, kept weights, recalibration and set; `contrasts` says what
-a method is. On the synthetic sets, seeds are the only sample. The other regimes have test images
-that are the same for each seed, in groups: fields of view of the nuclei, 50 groups of photographs.
+A method is an arm with one of its two sets of weights: "M" is arm M with the weights of the last
+epoch, "M_ES" with those of the selected epoch. A record is a row per regime, seed, arm, kept
+weights, recalibration and set. Differences are paired by seed, first minus second, so a negative
+difference in NLL favours the first method.
+
+On the synthetic sets, seeds are the only sample. The other regimes have test images that are the
+same for each seed, in groups: fields of view of the nuclei, 50 groups of photographs. There, a
+difference must hold over other seeds and over other groups: the squared standard error is the sum
+of that over seeds and that over groups.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import pandas
 
-from aslp_lib.course.contrasts import Contrast, Effect, effect, paired, select, verdicts
 from aslp_lib.course.recorded import FOLDER
-from aslp_lib.experiments.seed_statistics import SIGNIFICANCE
+from aslp_lib.experiments.seed_statistics import (
+    SIGNIFICANCE,
+    equivalence_p_value,
+    holm,
+    student_interval,
+    student_p_value,
+)
+from aslp_lib.metrics import SCORES
 
 RECORDS = FOLDER / "second_trial.csv"
 CRITERION = "(d, T)"
 """The recalibration by which the primary family is judged."""
+MARGIN = 0.01
+"""Smallest difference in NLL that matters, in nats."""
+
+
+class Contrast(NamedTuple):
+    """Two methods whose difference answers a question."""
+
+    first: str
+    second: str
+    question: str
+
+    @property
+    def label(self) -> str:
+        """The difference in symbols."""
+        return f"{self.first} - {self.second}"
+
+
 PRIMARY = (
     Contrast("C", "B", "Does the switch help at all?"),
     Contrast("C", "L", "Is it the sampling?"),
@@ -39,12 +68,27 @@ SHIFTED: Mapping[str, Sequence[str]] = {
     "photos": ("SOD", "DTD"),
 }
 """The shifted test sets of each regime."""
-TESTED: Mapping[str, tuple[int, int]] = {
-    "shapes": (20, 1), "nuclei": (10, 10), "nuclei+": (10, 10), "photos": (10, 50)
-}  # fmt: skip
-"""Numbers of seeds and of groups of test images of each regime; 1 if there are no groups."""
 LEAST_SPREAD = 0.2
 """Smallest (p90 - p10) / mean of M's alphas at which M - R is judged."""
+
+
+class Effect(NamedTuple):
+    """A mean difference with its interval and tests.
+
+    Args:
+        mean: mean difference.
+        low, high: interval of the mean.
+        p_value: p-value of a mean of zero.
+        equivalence: p-value of a mean beyond `MARGIN` (TOST); of interest for the NLL only.
+        seeds: number of seeds.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p_value: float
+    equivalence: float
+    seeds: int
 
 
 class Judged(NamedTuple):
@@ -64,6 +108,31 @@ class Judged(NamedTuple):
 def read() -> pandas.DataFrame:
     """Read the records of the trial."""
     return pandas.read_csv(RECORDS, dtype={"commit": str, "weights_hash": str})
+
+
+def select(frame: pandas.DataFrame, method: str, recalibration: str, name: str) -> pandas.DataFrame:
+    """Select the records of a method on a set.
+
+    An arm "C_ES" is C with an alpha of its own for the selected epoch. Without such an arm, C_ES
+    is the selected epoch of C.
+
+    Raises:
+        ValueError: there are none.
+    """
+    arm, weights = method.removesuffix("_ES"), "best" if method.endswith("_ES") else "last"
+    arm = method if method in set(frame.arm) else arm
+    rows = frame[
+        (frame.arm == arm)
+        & (frame.weights == weights)
+        & (frame.recalibration == recalibration)
+        & (frame["set"] == name)
+    ]
+    if rows.empty:
+        raise ValueError(
+            f"no records of arm {arm}, weights {weights}, recalibration {recalibration}, set "
+            f"{name}; expected one for each seed. Run this arm."
+        )
+    return rows
 
 
 def table(
@@ -99,6 +168,22 @@ def table(
     return rows[f"{score}_groups"].str.split(expand=True).astype(float)
 
 
+def paired(first: pandas.DataFrame, second: pandas.DataFrame) -> pandas.DataFrame:
+    """Subtract scores, seeds x groups, at the seeds of both tables.
+
+    Raises:
+        ValueError: there are fewer than two such seeds, or the groups differ.
+    """
+    seeds = first.index.intersection(second.index)
+    if len(seeds) < 2 or not first.columns.equals(second.columns):
+        raise ValueError(
+            f"the seeds are {[*first.index]} and {[*second.index]}, the groups {[*first.columns]} "
+            f"and {[*second.columns]}; expected two common seeds or more, and equal groups. Run "
+            "what is missing."
+        )
+    return first.loc[seeds] - second.loc[seeds]
+
+
 def differences(
     frame: pandas.DataFrame,
     contrast: Contrast,
@@ -123,6 +208,50 @@ def differences(
     )
 
 
+def effect(table: pandas.DataFrame, confidence: float = 1 - SIGNIFICANCE) -> Effect:
+    """Test a mean difference over seeds and, if there are several groups, over groups as well.
+
+    With groups, Student's t has the squared standard error `s_seeds^2 / n + s_groups^2 / m`, where
+    s_seeds is the standard deviation of the n means over groups, and s_groups that of the m means
+    over seeds. The degrees of freedom are the smaller of n - 1 and m - 1. The variance that seeds
+    and groups have in common counts twice, so the test is conservative.
+
+    >>> table = pandas.DataFrame([[0.01, 0.03], [0.02, 0.04], [0.03, 0.05]])
+    >>> [round(x, 3) for x in effect(table)[:3]]  # 0.03 ± 12.706 * sqrt(0.0001 / 3 + 0.0002 / 2)
+    [0.03, -0.117, 0.177]
+
+    Args:
+        table: differences, seeds x groups.
+        confidence: coverage of the interval.
+    """
+    samples = [table.mean(axis=axis).to_numpy() for axis in (1, 0)][: min(table.shape[1], 2)]
+    sample = min(samples, key=len)
+    errors = [values.var(ddof=1) / len(values) for values in samples]
+    if sample.var() > 0:  # the sample is stretched until its standard error is that of both
+        stretch = math.sqrt(sum(errors) / (sample.var(ddof=1) / len(sample)))
+        sample = sample.mean() + (sample - sample.mean()) * stretch
+    return Effect(
+        float(sample.mean()),
+        *student_interval(sample, confidence),
+        student_p_value(sample),
+        equivalence_p_value(sample, MARGIN),
+        len(table),
+    )
+
+
+def verdict(mean: float, p_value: float, equivalence: float) -> str:
+    """Judge the first method of a contrast from adjusted p-values of its difference in NLL.
+
+    >>> verdict(-0.02, 0.01, 0.9), verdict(-0.004, 0.01, 0.01), verdict(0.01, 0.2, 0.2)
+    ('better', 'too small to matter', 'not resolved')
+    """
+    if equivalence <= SIGNIFICANCE:
+        return "too small to matter"
+    if p_value <= SIGNIFICANCE:
+        return "better" if mean < 0 else "worse"
+    return "not resolved"
+
+
 def judge(
     tables: Mapping[Contrast, pandas.DataFrame], *, equivalence: bool = False
 ) -> list[Judged]:
@@ -133,8 +262,12 @@ def judge(
         equivalence: also judge equivalence within 0.01 nats, a family of its own.
     """
     effects = [effect(each, 1 - SIGNIFICANCE / len(tables)) for each in tables.values()]
-    words = verdicts(effects, equivalence=equivalence)
-    return [Judged(*row) for row in zip(tables, effects, words, strict=True)]
+    different = holm([each.p_value for each in effects])
+    equal = holm([each.equivalence if equivalence else 1.0 for each in effects])
+    return [
+        Judged(contrast, each, verdict(each.mean, *p_values))
+        for contrast, each, *p_values in zip(tables, effects, different, equal, strict=True)
+    ]
 
 
 def family(regime: str) -> Sequence[Contrast]:
@@ -147,25 +280,20 @@ def primary(
     regime: str,
     recalibration: str = CRITERION,
     score: str = "nll",
-    untestable: Collection[str] = (),
 ) -> list[Judged]:
     """Judge the primary family of a regime: test NLL after a recalibration.
 
     Args:
         frame: the records of the regime.
         score: "nll", or the NLL with another clip, see `table`.
-        untestable: labels of the contrasts that the second freeze declared untestable.
     """
     how = (recalibration, recalibration)
     tables = {each: differences(frame, each, how, score=score) for each in family(regime)}
     judged = judge(tables, equivalence=True)
-    words = {label: ("untestable", ["not resolved"]) for label in untestable}
-    if "R" in set(frame.arm) and alpha_spread(frame) < LEAST_SPREAD:
-        words["M - R"] = "alphas hardly differ", ["not resolved", "too small to matter"]
-    for place, each in enumerate(judged):
-        word, instead_of = words.get(each.contrast.label, ("", []))
-        if each.word in instead_of:
-            judged[place] = each._replace(word=word)
+    *others, last = judged
+    resolved = last.word in ("better", "worse")
+    if last.contrast.second == "R" and not resolved and alpha_spread(frame) < LEAST_SPREAD:
+        return [*others, last._replace(word="alphas hardly differ")]
     return judged
 
 
@@ -229,43 +357,16 @@ def alpha_spread(frame: pandas.DataFrame) -> float:
     return float(((rows.alpha_p90 - rows.alpha_p10) / rows.alpha).mean())
 
 
-def powers(frame: pandas.DataFrame, regime: str) -> dict[str, float]:
-    """Estimate the power of each primary contrast from whole units on the tuning seeds.
+def text(value: float, score: str, sign: Literal["", "+"] = "") -> str:
+    """Format a score: nats for the NLL, percent for all others, which are shares."""
+    return SCORES["nll" if score == "nll" else "ece"].text(value, sign)
 
-    On `shapes`, they have test sets; elsewhere their validation sets stand for test sets, on which
-    epoch, alpha, d and T were chosen, so that the power is optimistic.
+
+def interval_text(change: Effect, score: str) -> str:
+    """Format a difference with its interval.
+
+    >>> interval_text(Effect(-0.02, -0.03, -0.01, 0.001, 0.9, 20), "ece")
+    '-2.00 [-3.00, -1.00]'
     """
-    name = "test" if regime == "shapes" else "validation"
-    contrasts = family(regime)
-    level = SIGNIFICANCE / len(contrasts)
-    return {
-        each.label: power(differences(frame, each, name=name), *TESTED[regime], level)
-        for each in contrasts
-    }
-
-
-def power(
-    differences: pandas.DataFrame, seeds: int, groups: int, level: float, true: float = 0.02
-) -> float:
-    """Estimate the power to find a true difference, with its sign, by the t test of a contrast.
-
-    The variance within seeds is taken for that over groups, because each tuning seed may have other
-    groups. The estimates from a few seeds, and therefore the power, are rough.
-
-    Args:
-        differences: differences of the tuning seeds, seeds x groups.
-        seeds, groups: numbers of the trial; 1 group for a set without groups.
-        level: significance level; 0.05 / 6 is the worst case of Holm's correction for six tests.
-        true: the true difference in nats.
-    """
-    from scipy.stats import nct, t
-
-    values = differences.to_numpy()
-    over_seeds, variance = values.mean(axis=1).var(ddof=1), 0.0
-    if groups > 1:
-        within = values.var(axis=1, ddof=1).mean()
-        over_seeds, variance = max(over_seeds - within / values.shape[1], 0), within / groups
-    variance += over_seeds / seeds
-    freedom = (seeds if groups == 1 else min(seeds, groups)) - 1
-    centre = min(true / math.sqrt(variance), 30.0)  # beyond, SciPy's noncentral t is NaN
-    return float(nct.sf(t.ppf(1 - level / 2, freedom), freedom, centre))
+    mean, low, high = (text(x, score, "+") for x in change[:3])
+    return f"{mean} [{low}, {high}]"

@@ -10,14 +10,12 @@ import torch
 from matplotlib.text import Text
 from scipy.special import entr
 
-from aslp_lib.course.contrasts import Contrast
 from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.course.lessons.bill.figures import COSTS
-from aslp_lib.course.second_trial import Judged
+from aslp_lib.course.second_trial import Contrast, Effect, Judged
 from aslp_lib.course.simulation import Trace
-from aslp_lib.course.trial import Effect
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics.bootstrap import Interval

@@ -1,11 +1,5 @@
-"""What each part of ASLP adds to cheaper methods."""
+"""What perturbing labels adds to cheaper methods, by regime."""
 
 from aslp_lib.course.lessons.audit import figures
-from aslp_lib.course.lessons.audit.words import (
-    NAMES,
-    by_size,
-    in_words,
-    photographs,
-    primary,
-    trained_again,
-)
+from aslp_lib.course.lessons.audit.tables import on_shifted_sets, verdicts
+from aslp_lib.course.lessons.audit.words import in_words

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from IPython.display import Markdown
 
-from aslp_lib.course import trial
+from aslp_lib.course import first_trial
 from aslp_lib.course.figures import table
 from aslp_lib.course.lessons.bill.decision import Bill, bill
 from aslp_lib.metrics import calibration
@@ -80,7 +80,7 @@ def gaps_of_trial(name: str) -> str:
     The gap is the mean confidence minus the accuracy, over all pixels of a test set.
     """
     column = "gap", "temperature_scaling", name
-    gaps = 100 * trial.scores(trial.read("nuclei"), "B", column, pooled=True)[0]
+    gaps = 100 * first_trial.scores(first_trial.read("nuclei"), "B", column, pooled=True)[0]
     return f"{gaps.min():z.0f} to {gaps.max():.0f}".replace("-", "−")
 
 

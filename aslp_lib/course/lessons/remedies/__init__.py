@@ -3,7 +3,7 @@
 import pandas
 from IPython.display import Markdown
 
-from aslp_lib.course import trial
+from aslp_lib.course import first_trial
 from aslp_lib.course.figures import table
 from aslp_lib.course.lessons.bill import bill
 from aslp_lib.course.lessons.remedies import figures
@@ -20,9 +20,9 @@ def of_trial(
         name: a set of the data.
         scaled: return the score after temperature scaling, instead of that as trained.
     """
-    runs, column = trial.read(data), (score, "temperature_scaling" if scaled else "none", name)
+    runs, column = first_trial.read(data), (score, "temperature_scaling" if scaled else "none", name)
     methods = {"last epoch": "B", "early-stopped": "B_ES"}
-    return {key: trial.scores(runs, m, column, pooled=True)[0] for key, m in methods.items()}
+    return {key: first_trial.scores(runs, m, column, pooled=True)[0] for key, m in methods.items()}
 
 
 def table_of_trial() -> Markdown:

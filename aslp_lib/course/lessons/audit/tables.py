@@ -1,0 +1,49 @@
+"""Verdicts as a table, and what ASLP changes on each shifted set."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas
+from IPython.display import Markdown
+
+from aslp_lib.course import figures, second_trial
+from aslp_lib.course.second_trial import Judged
+
+
+def verdicts(
+    head: Sequence[str],
+    rows: Mapping[str, Judged],
+    means: Mapping[str, Sequence[float]] | None = None,
+) -> Markdown:
+    """Show verdicts as a table: name, mean scores if given, difference with interval, and word.
+
+    Args:
+        head: titles of all columns.
+        rows: name of a row -> its verdict. An ECE is shown in %, an NLL in nats.
+        means: name of a row -> mean scores of its methods.
+    """
+    cells = []
+    for name, (contrast, effect, word) in rows.items():
+        score = "ece" if contrast.question.startswith("ece") else "nll"
+        scores = [second_trial.text(x, score) for x in (means or {}).get(name, ())]
+        cells.append([name, *scores, second_trial.interval_text(effect, score), word])
+    return figures.table(head, cells)
+
+
+def on_shifted_sets(regimes: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
+    """Compare ASLP with BCE as trained on each shifted set.
+
+    Args:
+        regimes: name of a regime -> its records.
+
+    Returns:
+        A row per set: regime, set, gap (overconfidence of BCE in points), change (of the NLL, ASLP
+        minus BCE, in % of BCE's) and word, the verdict.
+    """
+    rows = []
+    for regime, frame in regimes.items():
+        for contrast, effect, word in second_trial.paper(frame, regime)[1:]:
+            name = contrast.question.removeprefix("nll of ")
+            gap = second_trial.select(frame, "B", "as trained", name).gap.mean()
+            nll = second_trial.table(frame, "B", "as trained", name).mean(axis=None)
+            rows.append((regime, name, 100 * gap, 100 * effect.mean / nll, word))
+    return pandas.DataFrame(rows, columns=["regime", "set", "gap", "change", "word"])
