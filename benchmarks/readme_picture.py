@@ -1,13 +1,16 @@
-"""Draw `docs/bills.png` of the README and `docs/reliability.png` from the shipped networks."""
+"""Draw pictures of pages in `docs`: `bills.png`, `reliability.png` and `insurance.png`."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas
+from harness import RESULTS
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from aslp_lib.course import recorded
+from aslp_lib.course.lessons.audit.figures import insurance_curve
 from aslp_lib.course.lessons.bill import bill
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.figures.style import PINK, new_figure
@@ -85,3 +88,5 @@ def reliability_figure() -> Figure:
 if __name__ == "__main__":
     write(DOCS / "bills.png", figures.to_png(bills_figure()))
     write(DOCS / "reliability.png", figures.to_png(reliability_figure()))
+    curve = pandas.read_csv(RESULTS / "second_trial_curve.csv")
+    write(DOCS / "insurance.png", figures.to_png(insurance_curve(curve)))
