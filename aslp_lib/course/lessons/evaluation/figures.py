@@ -109,7 +109,12 @@ def seeds_and_fields(gain: np.ndarray) -> Figure:
     image = axis.imshow(gain, cmap="Greys", vmin=0, vmax=0.1)
     for seed, field in np.argwhere(gain < 0):
         axis.plot(field, seed, "x", color="black", ms=8)
-    axis.set(xlabel="fields, by mean gain", ylabel="seeds, by mean gain", xticks=[], yticks=[])
+    axis.set(
+        xlabel="fields, largest gain first",
+        ylabel="seeds, largest gain at the top",
+        xticks=[],
+        yticks=[],
+    )
     figure.colorbar(image, label="scaled NLL, nats lower")
     fewer = (gain < 0).sum()
     figure.set_label(f"Gain of each seed and field, {gain.mean():.3f} on average, {fewer} below 0.")
