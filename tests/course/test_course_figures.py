@@ -11,7 +11,6 @@ from matplotlib.text import Text
 from scipy.special import entr
 
 from aslp_lib.course.lessons import LESSONS
-from aslp_lib.course.lessons.audit.words import QUESTIONS, in_words
 from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.course.lessons.bill.figures import COSTS
 from aslp_lib.course.second_trial import Contrast, Effect, Judged
@@ -59,8 +58,11 @@ LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 WORSE = Effect(0.02, 0.01, 0.03, p_value=0.0, equivalence=1.0, seeds=20)
-CONTRASTS = [in_words(label) for label in QUESTIONS]
 JUDGED = Judged(Contrast("C", "B", "Does it help?"), WORSE, "worse")
+SHIFTED = pandas.DataFrame(
+    [("photos", "SOD", 7, -20, "better"), ("nuclei", "fluorescence", 3, 50, "not resolved")],
+    columns=["regime", "set", "gap", "change", "word"],
+)
 CURVE = pandas.DataFrame(
     [("photos", seed, arm, alpha, T, name, nll + change)
      for arm, alpha, T, *both in (("B", 0, 1, 0.2, 0.7), ("B", 0, 2, 0.3, 0.5),
@@ -85,8 +87,8 @@ DRAWN = {
         [[0.2, entropy(0.8)]],
     ]),
     "steps_of_gains": (({0.5: [-1.0, 0.0, 1.0]},), [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]]),
-    "verdict": (({"set": dict.fromkeys(CONTRASTS, WORSE)},), [[[0.02, 0]]]),
     "by_regime": (({"shapes": [JUDGED], "nuclei": [JUDGED]},), [[[0.02, 1]], [[0.02, 2]]]),
+    "where_it_helps": ((SHIFTED,), [[[7, -20]], [[3, 50]]]),
     "insurance_curve": ((CURVE,), [[[0.2, 0.7], [0.3, 0.5]], [[0.25, 0.4], [0.35, 0.6]]]),
     # At d = 1/2, the target is 3/4.
     "loss_over_logit": (([0, 0.5], {"wrong": 0.25}), [

@@ -32,7 +32,8 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
     beside = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
     y, ticks, notes = 0.0, [], []
     for contrast, group in groupby(rows, key=lambda row: row[0].contrast):
-        axis.annotate(contrast.question, (0, y), (6, 0), weight="bold", **beside)
+        question = f"{contrast.label.replace('-', '−')}: {contrast.question}"
+        axis.annotate(question, (0, y), (6, 0), weight="bold", **beside)
         for judged, name in group:
             y += 1
             mean, low, high = judged.effect[:3]
@@ -76,14 +77,14 @@ def where_it_helps(points: pandas.DataFrame) -> Figure:
         filled = ink() if word in ("better", "worse") else "none"
         axis.plot(gap, change, marks[regime], color=ink(), markerfacecolor=filled, ms=7)
         label = f"{regime}: {name.replace('_', ' ')}"
-        aside = (0, -15, "center") if gap < 3 else (-8, 0, "right")  # labels do not overlap
+        aside = (0, 13, "center") if gap < 4 else (-8, 0, "right")  # labels do not overlap
         *offset, align = aside if regime.startswith("nuclei") else (8, 0, "left")
         axis.annotate(
             label, (gap, change), offset, textcoords="offset points", ha=align, va="center"
         )
         notes.append(f"{label} {gap:.0f} points, {change:+.0f} %, {word}".replace("-", "−"))
     axis.set(
-        xscale="log", xticks=(2, 5, 10, 20, 40), xlim=(1.4, 50),
+        xscale="log", xticks=(2, 5, 10, 20, 40), xlim=(1.3, 50), ylim=(-65, 65),
         xlabel="overconfidence of BCE, points",
         ylabel="NLL, ASLP minus BCE, % of BCE's\n← ASLP better | BCE better →",
     )  # fmt: skip
@@ -124,15 +125,20 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
                 for k, marker in ((0, "o"), (-1, "D")):
                     end = (cost.iloc[k], risk.iloc[k])
                     axis.plot(*end, marker, color=OF_METHODS[label], ms=5)
-                    text = f"{symbol} = {values[k]:g}"
-                    offset, align = ((-7, -4), "right") if arm == "B" else ((7, -4), "left")
+                    if arm == "C":
+                        text, offset, align = f"α = {values[k]:g}", (7, -4), "left"
+                    else:
+                        text = f"T = {values[k]:g}"
+                        offset, align = ((-7, -4), "right") if k == 0 else ((0, -16), "center")
                     axis.annotate(text, end, offset, textcoords="offset points", ha=align)
                 ends = " → ".join(f"{cost.iloc[k]:.3f}, {risk.iloc[k]:.3f}" for k in (0, -1))
                 notes.append(
                     f"{regime}, {name}: {label}, {symbol} {values[0]:g} to {values[-1]:g}: {ends}"
                 )
-            axis.margins(x=0.3, y=0.15)
-            axis.set(xlabel="NLL on the test set, nats", ylabel=f"NLL on {name}, nats")
+            axis.margins(x=0.25, y=0.2)
+            axis.set(
+                xlabel="NLL on the test set, nats", ylabel=f"NLL on {name.replace('_', ' ')}, nats"
+            )
             axis.set_title(regime)
         for axis in axes[len(names) :]:
             axis.set_axis_off()

@@ -1,12 +1,32 @@
 """Verdicts as a table, and what ASLP changes on each shifted set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas
 from IPython.display import Markdown
 
 from aslp_lib.course import figures, second_trial
 from aslp_lib.course.second_trial import Judged
+
+
+def by_set(
+    regimes: Mapping[str, pandas.DataFrame],
+    judge: Callable[[pandas.DataFrame, str], Sequence[Judged]],
+) -> dict[str, Judged]:
+    """Judge a family of each regime whose contrasts differ by the test set.
+
+    Args:
+        regimes: name of a regime -> its records.
+        judge: `second_trial.insurance`, or another function that judges a family.
+
+    Returns:
+        The verdicts by regime and set, such as "nuclei: rare formats".
+    """
+    return {
+        f"{regime}: {judged.contrast.question.split(' of ')[1].replace('_', ' ')}": judged
+        for regime, frame in regimes.items()
+        for judged in judge(frame, regime)
+    }
 
 
 def verdicts(
