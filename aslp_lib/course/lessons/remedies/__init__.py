@@ -20,10 +20,8 @@ def of_trial(
         name: a set of the data.
         scaled: return the score after temperature scaling, instead of that as trained.
     """
-    runs, column = (
-        first_trial.read(data),
-        (score, "temperature_scaling" if scaled else "none", name),
-    )
+    runs = first_trial.read(data)
+    column = score, "temperature_scaling" if scaled else "none", name
     methods = {"last epoch": "B", "early-stopped": "B_ES"}
     return {key: first_trial.scores(runs, m, column, pooled=True)[0] for key, m in methods.items()}
 
