@@ -45,3 +45,5 @@ def test_changes_on_shifted_sets_are_shares_of_the_loss_of_bce(monkeypatch):
     assert sets["set"].tolist() == ["SOD", "DTD"]
     assert sets.gap.tolist() == pytest.approx([7, 7])
     assert sets.change.tolist() == pytest.approx([-25, -25])
+    ends = [*sets.low, *sets.high]  # the seeds do not differ, so the interval is a point
+    assert ends == pytest.approx(4 * [-25])

@@ -60,8 +60,11 @@ RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 WORSE = Effect(0.02, 0.01, 0.03, p_value=0.0, equivalence=1.0, seeds=20)
 JUDGED = Judged(Contrast("C", "B", "Does it help?"), WORSE, "worse")
 SHIFTED = pandas.DataFrame(
-    [("photos", "SOD", 7, -20, "better"), ("nuclei", "fluorescence", 3, 50, "not resolved")],
-    columns=["regime", "set", "gap", "change", "word"],
+    [
+        ("photos", "SOD", 7, -20, -30, -10, "better"),
+        ("nuclei", "fluorescence", 3, 50, -5, 105, "not resolved"),
+    ],
+    columns=["regime", "set", "gap", "change", "low", "high", "word"],
 )
 CURVE = pandas.DataFrame(
     [("photos", seed, arm, alpha, T, name, nll + change)
@@ -88,7 +91,7 @@ DRAWN = {
     ]),
     "steps_of_gains": (({0.5: [-1.0, 0.0, 1.0]},), [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]]),
     "by_regime": (({"shapes": [JUDGED], "nuclei": [JUDGED]},), [[[0.02, 1]], [[0.02, 2]]]),
-    "where_it_helps": ((SHIFTED,), [[[7, -20]], [[3, 50]]]),
+    "where_it_helps": ((SHIFTED,), [[[50, 0]], [[-20, 1]]]),
     "insurance_curve": ((CURVE,), [[[0.2, 0.7], [0.3, 0.5]], [[0.25, 0.4], [0.35, 0.6]]]),
     # At d = 1/2, the target is 3/4.
     "loss_over_logit": (([0, 0.5], {"wrong": 0.25}), [

@@ -2,19 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 import pandas
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.audit.words import in_words
 from aslp_lib.course.second_trial import MARGIN, Judged, interval_text
-from aslp_lib.evaluation.figures.style import GREY, MARKS, OF_METHODS, ink, new_figure, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, new_figure, themed
+
+BESIDE: Mapping[str, Any] = {
+    "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"
+}  # fmt: skip
+
+
+def _forest_row(axis: Axes, y: float, effect: Sequence[float], word: str) -> None:
+    """Draw a difference with its interval, and write its verdict beside the axes."""
+    mean, low, high = effect
+    axis.errorbar(
+        mean, y, xerr=[[mean - low], [high - mean]], fmt="D", color=ink(), capsize=3, ms=5,
+        markerfacecolor=ink() if word in ("better", "worse") else "none",
+    )  # fmt: skip
+    axis.annotate(word, (1, y), (6, 0), **BESIDE)
 
 
 @themed
 def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
-    """Draw the primary families of the second trial as a forest plot, a group for each question.
+    """Draw the primary families of the second trial as a forest plot, a group for each contrast.
 
     Resolved differences have a filled mark. The shaded band contains the differences that are too
     small to matter.
@@ -29,19 +45,12 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
     figure, (axis,) = new_panels(1, 7.2, height, "What does perturbation add, and where?")
     axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0, zorder=0)
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
-    beside = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
     y, ticks, notes = 0.0, [], []
     for contrast, group in groupby(rows, key=lambda row: row[0].contrast):
-        question = f"{contrast.label.replace('-', '−')}: {contrast.question}"
-        axis.annotate(question, (0, y), (6, 0), weight="bold", **beside)
+        axis.annotate(in_words(contrast.label), (0, y), (6, 0), weight="bold", **BESIDE)
         for judged, name in group:
             y += 1
-            mean, low, high = judged.effect[:3]
-            axis.errorbar(
-                mean, y, xerr=[[mean - low], [high - mean]], fmt="D", color=ink(), capsize=3, ms=5,
-                markerfacecolor=ink() if judged.word in ("better", "worse") else "none",
-            )  # fmt: skip
-            axis.annotate(judged.word, (1, y), (6, 0), **beside)
+            _forest_row(axis, y, judged.effect[:3], judged.word)
             ticks.append((y, name))
             words = f"{name}: {in_words(contrast.label)} {interval_text(judged.effect, 'nll')}"
             notes.append(f"{words}, {judged.word}".replace("-", "−"))
@@ -62,37 +71,30 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
 
 @themed
 def where_it_helps(points: pandas.DataFrame) -> Figure:
-    """Plot what ASLP changes on each shifted set, over the overconfidence of BCE there.
+    """Draw what ASLP changes on each shifted set, in the order of the overconfidence of BCE there.
 
-    Resolved differences have a filled mark.
+    Resolved differences have a filled mark. Bars are simultaneous intervals of a regime.
 
     Args:
         points: a row per set, see `on_shifted_sets`.
     """
-    figure, (axis,) = new_panels(1, 7.2, 4.4, "Where does ASLP help, as trained?")
-    axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
-    notes = []
-    marks = dict(zip(points.regime.unique(), MARKS, strict=False))
-    for regime, name, gap, change, word in points.itertuples(index=False):
-        filled = ink() if word in ("better", "worse") else "none"
-        axis.plot(gap, change, marks[regime], color=ink(), markerfacecolor=filled, ms=7)
-        label = f"{regime}: {name.replace('_', ' ')}"
-        aside = (0, 13, "center") if gap < 4 else (-8, 0, "right")  # labels do not overlap
-        *offset, align = aside if regime.startswith("nuclei") else (8, 0, "left")
-        axis.annotate(
-            label, (gap, change), offset, textcoords="offset points", ha=align, va="center"
-        )
-        notes.append(f"{label} {gap:.0f} points, {change:+.0f} %, {word}".replace("-", "−"))
+    points = points.sort_values("gap")
+    height = 0.3 * len(points) + 1.5
+    figure, (axis,) = new_panels(1, 7.2, height, "Where does ASLP help, as trained?")
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    names, notes = [], []
+    for y, (regime, name, gap, *effect, word) in enumerate(points.itertuples(index=False)):
+        _forest_row(axis, y, effect, word)
+        names.append(f"{regime}: {name.replace('_', ' ')}, {gap:.0f} points")
+        notes.append(f"{names[-1]}, {effect[0]:+.0f} %, {word}".replace("-", "−"))
     axis.set(
-        xscale="log", xticks=(2, 5, 10, 20, 40), xlim=(1.3, 50), ylim=(-65, 65),
-        xlabel="overconfidence of BCE, points",
-        ylabel="NLL, ASLP minus BCE, % of BCE's\n← ASLP better | BCE better →",
+        yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5),
+        xlabel="difference in NLL, % of the NLL of BCE\n← ASLP better | BCE better →",
+        ylabel="set, and overconfidence of BCE on it",
     )  # fmt: skip
-    axis.xaxis.set_major_formatter("{x:g}")
-    axis.minorticks_off()
     figure.set_label(
-        "NLL of ASLP minus that of BCE as trained, in % of BCE's, over the overconfidence of BCE, "
-        f"on shifted sets. {'. '.join(notes)}."
+        "NLL of ASLP minus that of BCE as trained, in % of BCE's, on shifted sets, in the order of "
+        f"BCE's overconfidence. {'. '.join(notes)}."
     )
     return figure
 
@@ -112,37 +114,33 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     shifted = points[points["set"] != "test"].groupby("regime", sort=False)["set"].unique()
     columns = max(map(len, shifted))
     title = "What does an insurance cost?"
-    figure = new_figure(3.8 * columns + 0.4, 3.4 * len(shifted), title)
+    figure = new_figure(3.8 * columns + 0.4, 3.4 * len(shifted) + 0.4, title)
     grid = figure.subplots(len(shifted), columns, squeeze=False)
     notes = []
     for axes, (regime, names) in zip(grid, shifted.items(), strict=True):
         for axis, name in zip(axes, names, strict=False):
+            spans = []
             for arm, label, symbol in (("B", "BCE", "T"), ("C", "constant alpha", "alpha")):
                 cost, risk = (nll[regime, where, arm] for where in ("test", name))
                 values = cost.index.get_level_values(symbol)
+                spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
+                color = OF_METHODS[label]
                 line = "--" if arm == "B" else "-"
-                axis.plot(cost, risk, line, color=OF_METHODS[label], label=label)
-                for k, marker in ((0, "o"), (-1, "D")):
-                    end = (cost.iloc[k], risk.iloc[k])
-                    axis.plot(*end, marker, color=OF_METHODS[label], ms=5)
-                    if arm == "C":
-                        text, offset, align = f"α = {values[k]:g}", (7, -4), "left"
-                    else:
-                        text = f"T = {values[k]:g}"
-                        offset, align = ((-7, -4), "right") if k == 0 else ((0, -16), "center")
-                    axis.annotate(text, end, offset, textcoords="offset points", ha=align)
+                axis.plot(cost, risk, line, color=color, label=f"{label}, rising {symbol}")
+                axis.plot(cost.iloc[0], risk.iloc[0], "o", color=color)
+                if arm == "B":
+                    k = cost.argmin()
+                    text = "T of the lowest test NLL"
+                    axis.plot(cost.iloc[k], risk.iloc[k], "s", color=color, label=text)
                 ends = " → ".join(f"{cost.iloc[k]:.3f}, {risk.iloc[k]:.3f}" for k in (0, -1))
-                notes.append(
-                    f"{regime}, {name}: {label}, {symbol} {values[0]:g} to {values[-1]:g}: {ends}"
-                )
-            axis.margins(x=0.25, y=0.2)
+                notes.append(f"{regime}, {name}: {label}, {spans[-1]}: {ends}")
             axis.set(
                 xlabel="NLL on the test set, nats", ylabel=f"NLL on {name.replace('_', ' ')}, nats"
             )
-            axis.set_title(regime)
+            axis.set_title(f"{regime}: {', '.join(spans)}")
         for axis in axes[len(names) :]:
             axis.set_axis_off()
-    grid[0, 0].legend()
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.set_label(
         f"NLL on a shifted set over the NLL on the test set, means over seeds. {'. '.join(notes)}."
     )

@@ -57,7 +57,7 @@ def on_shifted_sets(regimes: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame
 
     Returns:
         A row per set: regime, set, gap (overconfidence of BCE in points), change (of the NLL, ASLP
-        minus BCE, in % of BCE's) and word, the verdict.
+        minus BCE, in % of BCE's), low and high, its simultaneous interval, and word, the verdict.
     """
     rows = []
     for regime, frame in regimes.items():
@@ -65,5 +65,7 @@ def on_shifted_sets(regimes: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame
             name = contrast.question.removeprefix("nll of ")
             gap = second_trial.select(frame, "B", "as trained", name).gap.mean()
             nll = second_trial.table(frame, "B", "as trained", name).mean(axis=None)
-            rows.append((regime, name, 100 * gap, 100 * effect.mean / nll, word))
-    return pandas.DataFrame(rows, columns=["regime", "set", "gap", "change", "word"])
+            shares = (100 * x / nll for x in effect[:3])
+            rows.append((regime, name, 100 * gap, *shares, word))
+    columns = ["regime", "set", "gap", "change", "low", "high", "word"]
+    return pandas.DataFrame(rows, columns=columns)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 NAMES: Mapping[str, str] = {
     "B": "BCE",
-    "B_ES": "early stopping",
-    "L": "label smoothing (same dose)",
+    "B_ES": "early-stopped BCE",
+    "L": "label smoothing, same dose",
     "C": "constant alpha",
-    "C_ES": "constant alpha with early stopping",
+    "C_ES": "early-stopped constant alpha",
     "M": "ASLP (MC)",
-    "R": "ASLP at its mean alpha",
-    "N": "forward correction",
+    "R": "ASLP with one alpha, the mean",
+    "N": "constant alpha, corrected within the loss",
 }
 """Letter of a method in the records -> its name."""
 
@@ -19,7 +19,7 @@ def in_words(label: str) -> str:
     """Write a contrast with the names of its methods.
 
     >>> in_words("C - L")
-    'constant alpha against label smoothing (same dose)'
+    'constant alpha − label smoothing, same dose'
     """
     first, second = label.split(" - ")
-    return f"{NAMES[first]} against {NAMES[second]}"
+    return f"{NAMES[first]} − {NAMES[second]}"
