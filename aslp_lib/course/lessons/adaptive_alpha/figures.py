@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
 from aslp_lib.course.figures.panels import new_panels, pictures
+from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
@@ -47,6 +48,7 @@ def evidence(
     turned["transform_rotates_text"] = True
     axes[0].text(38, 39, "measured = true", ha="center", va="bottom", **turned)
     axes[0].text(45, 45 - band, f"within {band:g} points", ha="center", va="top", **turned)
+    axes[0].text(1, 64, f"a dot is an image,\nfaint within {band:g} points", va="top", fontsize=9)
     text = (
         f"Measured over true overconfidence of BCE in points, a dot per image. {'; '.join(notes)}."
     )
@@ -54,21 +56,27 @@ def evidence(
     return figure
 
 
-def with_posterior(dataset: Shapes, images: Mapping[str, int], description: str) -> Figure:
+def with_posterior(dataset: Shapes, images: Mapping[str, int]) -> Figure:
     """Show images with their labels and posteriors, whose values are written on the shapes.
 
     A value stands where a wide ellipse, like a word, has most room.
 
     Args:
         images: name -> index of the image.
-        description: description of the pictures, which ends the alt text.
     """
     posteriors = dataset.posterior[[*images.values()]].round(2)
     rows = {
         name: (dataset.images[i].permute(1, 2, 0).numpy(), dataset.mask(i), posterior)
         for (name, i), posterior in zip(images.items(), posteriors, strict=True)
     }
-    figure = pictures(rows, description, ["image", "label", "posterior π"], side=1.6)
+    notes = []
+    for (name, i), posterior in zip(images.items(), posteriors, strict=True):
+        for pi in np.unique(posterior[posterior > 0]):
+            foreground = bool((dataset.masks[i, 0].numpy()[posterior == pi] == 1).any())
+            label = "foreground" if foreground else "background"
+            notes.append(f"{name}: a shape of π {pi:.2f}, labelled {label}.")
+    columns = ["image", "label", "posterior π"]
+    figure = pictures(rows, " ".join(notes), columns, side=1.6)
     for axis, posterior in zip(figure.axes[2::3], posteriors, strict=True):
         for pi in np.unique(posterior[posterior > 0]):
             depth = distance_transform_edt(np.pad(posterior == pi, 1), sampling=(1, 0.4))
@@ -109,4 +117,26 @@ def alphas_of_images(
         f"Alphas of {alphas.shape[1]} images over epochs, from 0 to {', '.join(ends)}, middle 80 % "
         f"of all {low:.3f} to {high:.3f}, MC's bound {bound[-1]:.3f}."
     )
+    return figure
+
+
+def gaps_as_trained(points: Mapping[str, np.ndarray]) -> Figure:
+    """Plot confidence minus accuracy in points: method -> its runs, one a seed."""
+    sides = "overconfident", "underconfident"
+    title = "The measured gap brings confidence to accuracy"
+    return _with_key(by_seed(points, "confidence − accuracy, points", title, 1, sides))
+
+
+def scaled_nll(differences: Mapping[str, np.ndarray]) -> Figure:
+    """Plot the scaled NLL minus that of BCE in nats: method -> its runs, one a seed."""
+    worse = differences["ASLP (measured gap)"] > 0
+    title = f"Scaled, the measured gap is worse than BCE with {worse.sum()} of {len(worse)} seeds"
+    sides = "worse than BCE", "better than BCE"
+    return _with_key(by_seed(differences, "scaled NLL minus that of BCE, nats", title, 3, sides))
+
+
+def _with_key(figure: Figure) -> Figure:
+    """Say under a figure of `by_seed` what its marks mean."""
+    key = "test images; a dot is a run, a line joins the runs of a seed, a bar is a median"
+    figure.axes[0].set_xlabel(key, fontsize=9, labelpad=8)
     return figure

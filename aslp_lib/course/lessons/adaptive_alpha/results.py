@@ -1,15 +1,10 @@
 """Recorded runs of the rules."""
 
-from collections.abc import Sequence
+import numpy as np
 
-import pandas
-
-from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.course import recorded
-from aslp_lib.course.lessons.bill.decision import Bill, bill
-from aslp_lib.course.lessons.label_perturbation.results import early_stopped
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import Temperature, Unperturb
+from aslp_lib.course.recorded import epochs
+from aslp_lib.data.shapes import Shapes
 
 RULES: dict[str, tuple[str, dict[str, object]]] = {
     "BCE": ("bce", {}),
@@ -20,27 +15,24 @@ RULES: dict[str, tuple[str, dict[str, object]]] = {
 """Name -> method and hyperparameters of the runs on `shapes`."""
 
 
-def of_rules(score: str, recalibration: str = "none") -> dict[str, pandas.Series]:
-    """Read a score of five runs of each of `RULES` on the test images of `shapes`."""
-    return {
-        name: recorded.runs("techniques_shapes", "test", method, recalibration, **options)[score]
-        for name, (method, options) in RULES.items()
-    }
+def of_rules(score: str, recalibration: str = "none") -> dict[str, np.ndarray]:
+    """Read a score of five runs of each of `RULES` on the test images of `shapes`, by seed."""
+    scores = {}
+    for name, (method, options) in RULES.items():
+        runs = recorded.runs("techniques_shapes", "test", method, recalibration, **options)
+        scores[name] = runs.sort_values("seed")[score].to_numpy()
+    return scores
 
 
-def undone_and_scaled(of_parts: Sequence[Counts], dose: float) -> Counts:
-    """Undo a dose in counts of validation and test, and scale the latter by the former's fit."""
-    validation, test = (Unperturb(dose).apply_counts(counts) for counts in of_parts)
-    return Temperature().fit(validation).apply_counts(test)
+def alphas_of_mc() -> tuple[range, np.ndarray, np.ndarray]:
+    """Read the recorded epochs of a run of MC, its (epochs, images) alphas and MC's bound."""
+    log = recorded.load_log("aslp_mc")
+    # A bound is set by the last validation before the epoch.
+    accuracy = [log[epoch - 2]["accuracy"] for epoch in epochs.EPOCHS]
+    return epochs.EPOCHS, epochs.levels("aslp_mc"), 1 - np.array(accuracy, float)
 
 
-def rivals() -> dict[str, Bill]:
-    """Compute the two lowest bills of *Label perturbation* on nuclei, at 10 for a miss."""
-    stopped = Temperature().fit(early_stopped("validation")).apply_counts(early_stopped("test"))
-    level = recorded.settings_of("nuclei").hyperparameters.constant_alpha.alpha
-    dose = HARD_INVERSION.beta * level
-    undone = undone_and_scaled(recorded.on_nuclei("constant_alpha"), dose)
-    return {
-        "BCE, early-stopped, scaled": bill(stopped, miss=10),
-        "constant alpha, undone, scaled": bill(undone, miss=10),
-    }
+def improbable(dataset: Shapes) -> np.ndarray:
+    """Compute the percentage of pixels of each image that most annotators would label otherwise."""
+    labels = dataset.masks[:, 0].numpy() == 1
+    return 100 * (labels != (dataset.posterior > 0.5)).mean((1, 2))
