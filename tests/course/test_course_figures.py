@@ -206,10 +206,6 @@ DRAWN = {
     "plans": (({"set": {"A": [1.0, 3.0], "B": [-5.0]}}, "title"), [
         [[1, -0.12], [3, 0.12]], [[2, -0.25], [2, 0.25]], [[-5, 0.88]],
     ]),
-    # The maps, and the pixel: its column, then its row.
-    "at_a_square": ((DIM / 99, {"A": DIM / 99, "B": SHAPES.posterior[0]}, (3, 7)), [
-        DIM / 99, SHAPES.posterior[0], [[7, 3]],
-    ]),
     # Differences from the last, and their mean.
     "targets_and_scores": (
         ({"A": DIM[0], "B": DIM[1] / 99}, {"A": np.array([0.2, 0.4]), "B": np.array([0.1, 0.6])}),

@@ -1,12 +1,12 @@
-"""Results of networks trained on perturbed labels: confidence over the dose, scores and bills."""
+"""Results of networks trained on perturbed labels: bills, scores, and what they memorise."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from IPython.display import Markdown
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aslp_lib.aslp.perturbation import (
@@ -15,45 +15,19 @@ from aslp_lib.aslp.perturbation import (
     SOFT_INVERSION,
     sampled_targets,
 )
-from aslp_lib.course import figures, recorded
+from aslp_lib.course import figures, first_trial, recorded
 from aslp_lib.course.lessons.bill.decision import bill
-from aslp_lib.course.lessons.label_perturbation.figures import at_a_square
 from aslp_lib.course.recorded import read_arrays
-from aslp_lib.course.recorded.perturbations import (
-    PERTURBATIONS,
-    RECORDED,
-    at_perturbation,
-    at_temperature,
-    known,
-)
-from aslp_lib.metrics import calibration
+from aslp_lib.course.recorded.perturbations import at_perturbation
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import Temperature
 
 Array = NDArray[np.float64]
-DOSES = np.array(PERTURBATIONS)
-"""Doses of the networks whose predictions are recorded."""
 DOSE = 0.2
 """Dose of the techniques that are compared."""
-MISSED = 18, (12, 26)
-"""Index of the test image with the likely shape that BCE misses most, and a pixel of the shape."""
+DOSE_OF_TRIAL = 0.5
+"""Dose of label smoothing and of constant alpha in the first trial, on shapes."""
 TECHNIQUES = HARD_INVERSION, SOFT_INVERSION, MODERATION
-SMOOTHING = "label smoothing"
-
-
-def over_dose(data: str) -> Figure:
-    """Plot the confidence and the accuracy of label smoothing over the dose."""
-    networks = [at_perturbation(dose, data=data).counts for dose in PERTURBATIONS]
-    measures = {
-        "accuracy": calibration.accuracy,
-        "label smoothing, mean confidence": calibration.confidence,
-    }
-    panel = {name: [100 * measure(c) for c in networks] for name, measure in measures.items()}
-    xlabel, title = "dose of label smoothing (0: BCE)", "A dose lowers confidence, not accuracy"
-    panels = {"mean over test pixels, %": panel}
-    return figures.curves(
-        PERTURBATIONS, panels, xlabel, title, digits=".0f", solid=True, ylim=(60, 100)
-    )
+SMOOTHING, STOPPED = "label smoothing", "BCE, early-stopped"
 
 
 def smoothed(dose: float) -> Counts:
@@ -80,7 +54,7 @@ def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
     """Sample the targets of a foreground pixel at the dose 0.2, or at 0 for BCE.
 
     Returns:
-        Technique, label smoothing or BCE -> (epochs,).
+        Technique, label smoothing, early-stopped BCE or BCE -> (epochs,).
     """
     generator = torch.Generator().manual_seed(68)
     targets = {}
@@ -88,14 +62,15 @@ def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
         alpha = DOSE / technique.beta
         drawn = sampled_targets(torch.ones(epochs), alpha, technique, generator)
         targets[technique.name] = drawn.double().numpy()
-    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2), "BCE": np.ones(epochs)}
+    undosed = {name: np.ones(epochs) for name in (STOPPED, "BCE")}
+    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2)} | undosed
 
 
 def scores_of_techniques() -> dict[str, Array]:
     """Return the scaled Brier scores on shapes at the dose 0.2, or at 0 for BCE.
 
     Returns:
-        Technique, label smoothing or BCE -> (seeds,).
+        Technique, label smoothing, early-stopped BCE or BCE -> (seeds,).
     """
     options: dict[str, dict[str, Any]] = {
         technique.name: {
@@ -108,48 +83,38 @@ def scores_of_techniques() -> dict[str, Array]:
     options[SMOOTHING] = {"method": "label_smoothing", "epsilon": DOSE}  # epsilon is its dose
     options["BCE"] = {"method": "bce"}
     chosen = {"recalibration": "temperature_scaling"}
-    return {
+    scores = {
         name: recorded.runs("techniques_shapes", "test", **chosen, **option).brier.to_numpy()
         for name, option in options.items()
     }
+    stopped = recorded.runs("comparison_shapes", "test", "early_stopping", **chosen)
+    baseline = scores.pop("BCE")  # comes last
+    return scores | {STOPPED: stopped.brier.to_numpy(), "BCE": baseline}
 
 
-def known_confidence() -> dict[str, Array]:
-    """Return mean confidences on shapes, on background and on ambiguous pixels.
+def memorised() -> dict[str, pd.DataFrame]:
+    """Return the memorised probability of unlikely training labels, undone, in the first trial.
+
+    This is the mean of p(y) minus the posterior of y, where that is below 0.3. What is recorded is
+    the excess of p(y) over the expected target of the run, which a dose d shrinks by 1 - d.
 
     Returns:
-        Bayes-optimal, BCE and scaled BCE -> (2,); label smoothing and constant alpha, as trained at
-        each of `DOSES` -> (13, 2).
+        BCE, label smoothing and constant alpha, undone -> seeds x epochs.
     """
-    shapes = recorded.SETTINGS.load_data()
-    test: Any = shapes.tests["test"]
-    posterior = test.posterior
-    optimal, ambiguous = np.maximum(posterior, 1 - posterior), abs(posterior - 0.5) < 0.25
-    means = {"Bayes-optimal": [optimal[posterior == 0].mean(), optimal[ambiguous].mean()]}
-    scaling = Temperature().fit(recorded.count(recorded.load("bce"), shapes.validation))
-    for name, outcome in (
-        ("BCE", at_perturbation(0)),
-        ("BCE, scaled", at_temperature(scaling.value.item())),
-    ):
-        means[name] = [outcome.background, outcome.ambiguous]
-    confidences = {name: np.array(pair) for name, pair in means.items()}
-    for name, targets in ((SMOOTHING, "expected"), ("constant alpha", "sampled")):
-        outcomes = [at_perturbation(dose, targets=targets) for dose in PERTURBATIONS]
-        confidences[name] = np.array([(x.background, x.ambiguous) for x in outcomes])
-    return confidences
+    records = first_trial.read("mechanism")
+    arms = {"BCE": "B", f"{SMOOTHING}, undone": "L", "constant alpha, undone": "C"}
+    excess = {
+        name: records[records.arm == arm].pivot_table("excess", "seed", "epoch")
+        for name, arm in arms.items()
+    }
+    return {
+        name: table / (1 - DOSE_OF_TRIAL) if "undone" in name else table
+        for name, table in excess.items()
+    }
 
 
-def missed_shape() -> Figure:
-    """Show the likely shape that BCE misses most, its posterior, and three predictions."""
-    i, pixel = MISSED
-    pictures = known(recorded.SETTINGS.load_data().tests["test"], [i])
-    maps = {"the true π": pictures["posterior"][0]}
-    for name, dose, targets in (
-        ("BCE", 0.0, "expected"),
-        (f"{SMOOTHING}, undone", DOSE, "expected"),
-        ("constant alpha, undone", DOSE, "sampled"),
-    ):
-        recorded_maps = at_perturbation(dose, targets=targets).maps
-        f = recorded_maps[RECORDED["shapes"].picks["test"].index(i)]
-        maps[name] = ((f - dose / 2) / (1 - dose)).clip(0, 1)
-    return at_a_square(pictures["images"][0], maps, pixel)
+def kept_epochs() -> pd.Series:
+    """Return the epochs that early stopping keeps of BCE in the runs of `memorised`, by seed."""
+    records = first_trial.read("shapes")
+    kept = records[(records.arm == "B") & (records.weights == "best") & (records["set"] == "test")]
+    return kept.groupby("seed").epoch.first()[memorised()["BCE"].index]
