@@ -152,9 +152,10 @@ DRAWN = {
         [[100 / 51, 100 / 51], [100 / 51, 4]],
     ]),
     "paid_bills": (({"all": {"BCE": np.sqrt(COSTS)}}, "title"), [np.sqrt(COSTS), [100, 100]]),
-    "lists_over_epochs": (([1, 2], {"A": [3.0, 4.0]}, {"chance": 1.0}, "hits", "title"), [
-        [[1, 3], [2, 4]], [1, 1],
-    ]),
+    "lists_over_epochs": (
+        ([1, 2, 3], {"A": [3, 4, 5]}, {"chance": 1}, "hits", "title", None, {"B": (2, 6)}),
+        [[[1, 3], [2, 4], [3, 5]], [1, 1], [[2, 6], [3, 6]]],
+    ),
     "evidence": (((MARGINS, ALPHA[0]), (MARGINS, ALPHA[1])), [
         np.c_[MARGINS, ALPHA[0]], np.c_[MARGINS, ALPHA[1]],
     ]),

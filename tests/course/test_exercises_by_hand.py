@@ -28,7 +28,6 @@ NUMBERS = {
     "training/climb": (35, [30, 20, 80, 6.875]),
     "audit/fair_judge": (4, [1, 2, 3, 5]),
     "stability/step": (4000 / 3, [2000 / 3, 1000, 8 / 3, 0.00075]),
-    "stability/fixed_point": (0.308, [0.3, 0.292, 0.316, 0.304, 0.158]),
     "release/units": (0.75, [1.5, 3, 0.25, 0.375]),
 }
 

@@ -1,4 +1,4 @@
 """When the update of alpha converges."""
 
 from aslp_lib.course.lessons.stability import explorer, figures
-from aslp_lib.course.lessons.stability.lists import mean_of_smallest
+from aslp_lib.course.lessons.stability.lists import margins_of, mean_of_smallest

@@ -1,4 +1,4 @@
-"""Exercises: the step of alpha, its stability and its fixed point."""
+"""Exercises: the step of alpha and its stability."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, Technique
-from aslp_lib.course.exercises import Array, Point, exercise, read_only, unchanged
+from aslp_lib.course.exercises import Array, Point, exercise, read_only
 
 
 def _step(
@@ -34,14 +34,6 @@ def _step(
     logits = torch.tensor(2 / beta * gradient).unsqueeze(1)
     alphas.update(torch.arange(len(alpha)), logits, torch.ones_like(logits))
     return alphas.alpha.double().numpy()
-
-
-def fixed_point(margin: float, weight: float) -> float:
-    """Return the fixed point of MC with moderation, at an accuracy of 0.85.
-
-    A stable step of this size reaches it from any alpha.
-    """
-    return _step(np.zeros(1), np.full(1, margin / 2), 0.85, 1.0, 1e6, weight).item()
 
 
 def _largest_weight() -> float:
@@ -119,14 +111,8 @@ PROXIMAL = exercise(
         "projection": lambda a, g, acc, beta, eta, _: _moved(a, g, acc, beta, eta, 1e9),
         "slope": partial(_moved, slope=1.0),
         "not clipped": partial(_moved, clip=False),
-        "limit 1/beta": lambda a, g, acc, beta, *rest: _moved(
-            a, g, acc, beta, *rest, clip=False
-        ).clip(0, 1 / beta),
     },
-    properties={
-        "order": _keeps_order,
-        "reversed": unchanged(_STEPS[0], lambda a, g, *rest: (a[::-1], g[::-1], *rest), np.flip),
-    },
+    properties={"order": _keeps_order},
 )
 
 STEP = exercise(
@@ -142,16 +128,4 @@ STEP = exercise(
     },
 )
 
-FIXED_POINT = exercise(
-    "stability/fixed_point",
-    right=lambda: fixed_point(1.6, 200.0),
-    mistakes={
-        "bound": 0.3,
-        "below": 0.3 - 2 * 0.8 / 200,
-        "margin": 0.3 + 2 * 1.6 / 200,
-        "confidence": 0.3 + 0.8 / 200,
-        "hard inversion": 0.15 + 1.6 / 200,
-    },
-)
-
-EXERCISES = (PROXIMAL, STEP, FIXED_POINT)
+EXERCISES = (PROXIMAL, STEP)

@@ -54,7 +54,7 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
     """Plot the excess of an alpha over its explicit steps, one panel per gain.
 
     Args:
-        paths: gain -> excess over the bound at each step, in climbs of eta * grad.
+        paths: gain -> excess over the bound at each step, in units of eta * grad.
     """
     figure, panels = new_panels(len(paths), 3.2, 3.2, sharey=True)
     notes = []
@@ -73,10 +73,10 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
             f"fixed point is {fixed_point:.2f}"
         )
     right = {"xycoords": ("axes fraction", "data"), "ha": "right"}
-    panels[0].set(ylabel="excess, in climbs (η·grad)", ylim=(-3.3, 2.6))
+    panels[0].set(ylabel="excess, in units of η·grad", ylim=(-3.3, 2.6))
     panels[0].annotate("MC's bound", (1, -0.08), va="top", **right)
     panels[0].annotate("fixed point", (1, 1 / next(iter(paths)) + 0.08), va="bottom", **right)
-    figure.set_label(f"Excess over the bound in climbs, over steps. {'; '.join(notes)}.")
+    figure.set_label(f"Excess over the bound in units of η·grad, over steps. {'; '.join(notes)}.")
     return figure
 
 
@@ -88,21 +88,24 @@ def lists_over_epochs(
     ylabel: str,
     title: str,
     last: Mapping[str, float] | None = None,
+    means: Mapping[str, tuple[int, float]] | None = None,
 ) -> Figure:
     """Plot what lists of the smallest alphas contain, over the epochs, with lines of reference.
 
     Args:
         epochs: the epochs.
-        lines: label -> the number or share that the list contains after each epoch, of up to three
+        lines: label -> the number or share that the list contains after each epoch, of one or two
             lists.
         across: label -> the number or share of a list that is a reference.
         ylabel: what is counted.
         title: the message of the figure.
         last: label -> the number or share of a list that exists for the last epoch only.
+        means: label -> the first epoch of a mean over all later ones, and the number or share of
+            the list by this mean.
     """
     figure, (axis,) = new_panels(1, 7.0, 3.5, title)
     notes, labelled = [], []
-    for (name, values), colour in zip(lines.items(), (ASLP, ink(), GREY), strict=False):
+    for (name, values), colour in zip(lines.items(), (ASLP, ink()), strict=False):
         labelled += axis.plot(epochs, values, color=colour, label=name)
         notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}")
     for name, height in across.items():
@@ -111,6 +114,10 @@ def lists_over_epochs(
         mark = {"fillstyle": "none", "ms": 8, "mew": 1.5, "clip_on": False, "label": name}
         labelled += axis.plot(epochs[-1], height, "o", color=ASLP, **mark)
         notes.append(f"{name}: {height:.0f} in the last epoch")
+    for name, (first, height) in (means or {}).items():
+        ends, thick = (first, epochs[-1]), {"linewidth": 4, "solid_capstyle": "butt"}
+        labelled += axis.plot(ends, (height, height), color=ASLP, label=name, **thick)
+        notes.append(f"{name}: {height:.0f}")
     top = 1.12 * max(*(max(values) for values in lines.values()), *across.values())
     axis.set(xlabel="epoch", ylabel=ylabel, ylim=(0, top), xlim=(0, epochs[-1]))
     label_ends(axis, labelled)
@@ -119,9 +126,36 @@ def lists_over_epochs(
     return figure
 
 
+def recorded_list(
+    epochs: Sequence[int],
+    listed: Sequence[float],
+    improbable: np.ndarray,
+    last: Mapping[str, float],
+    size: int = 16,
+) -> Figure:
+    """Plot the share of improbable labels in the lists of a recorded run over the epochs.
+
+    Args:
+        epochs: the epochs.
+        listed: % of the pixels of the listed images, after each epoch.
+        improbable: % of the pixels of each image.
+        last: label -> the percentage of a list that exists for the last epoch only.
+        size: number of images in a list.
+    """
+    references = {
+        f"{size} images at random": improbable.mean(),
+        f"at best, {size} images": np.sort(improbable)[-size:].mean(),
+    }
+    lines, ylabel = {f"{size} smallest alphas": listed}, "pixels with an improbable label, %"
+    title = "A recorded list finds improbable labels"
+    return lists_over_epochs(epochs, lines, references, ylabel, title, last)
+
+
 @themed
 def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figure:
     """Plot the last alpha of each image over its plain margin, one panel per simulation.
+
+    The axis shows the alphas around and above the bound.
 
     Args:
         traces: label -> the simulation.
@@ -129,6 +163,9 @@ def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figu
     """
     figure, panels = new_panels(len(traces), 4.2, 3.4, sharex=True, sharey=True)
     notes = []
+    bound = next(iter(traces.values())).bound[-1]
+    top = max(trace.alpha[-1].max() for trace in traces.values())
+    low, high = bound - 0.15 * abs(top - bound), top + 0.1 * abs(top - bound)
     for axis, (title, trace) in zip(panels, traces.items(), strict=True):
         alpha = trace.alpha[-1]
         axis.axhline(trace.bound[-1], color=GREY, linewidth=1)
@@ -141,8 +178,7 @@ def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figu
         )  # fmt: skip
         axis.set(xlabel="plain margin, nats", title=title, xticks=(0, 5, 10, 15))
         notes.append(f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}")
-    panels[0].set(ylabel="alpha", ylim=(0, 1.1 * max(x.alpha[-1].max() for x in traces.values())))
-    bound = next(iter(traces.values())).bound[-1]
+    panels[0].set(ylabel="alpha", ylim=(low, high))
     panels[0].annotate(
         "MC's bound", (1, bound), (0, -4), textcoords="offset points", ha="right", va="top",
         xycoords=("axes fraction", "data"),

@@ -1,6 +1,16 @@
-"""Lists of the images with the smallest alphas."""
+"""Lists of the images with the smallest alphas or margins."""
 
 import numpy as np
+from torch import nn
+
+from aslp_lib.course import recorded
+from aslp_lib.data.shapes import Shapes
+
+
+def margins_of(network: nn.Module, images: Shapes) -> np.ndarray:
+    """Compute the mean signed margin of each image's labels, in nats."""
+    z = recorded.logits(network, images)[:, 0].numpy()
+    return np.where(images.masks[:, 0].numpy() == 1, z, -z).mean((1, 2))
 
 
 def mean_of_smallest(values: np.ndarray, keys: np.ndarray, size: int) -> float:
