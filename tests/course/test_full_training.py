@@ -2,15 +2,12 @@
 
 import subprocess
 
-import numpy as np
 import pytest
 import torch
 
 from aslp_lib.config import PRESETS
 from aslp_lib.course.lessons.training import full
-from aslp_lib.course.lessons.training.annotators import draw_labels
 from aslp_lib.course.lessons.training.full import command, full_training, missing
-from aslp_lib.data.shapes import Shapes
 
 TINY = {"network": "tiny", "size": 32}
 
@@ -89,19 +86,3 @@ def test_a_command_that_fails_is_quoted(monkeypatch, tmp_path):
     monkeypatch.setattr(subprocess, "run", lambda words, **options: failed)
     with pytest.raises(RuntimeError, match=r"exit status 1; expected 0.*no space left"):
         full_training(tmp_path, tmp_path / "full")
-
-
-def test_labels_of_another_annotator_follow_the_posterior_shape_by_shape():
-    data = Shapes("some", images=30, seed=1, size=24)
-    rng, drawn = np.random.default_rng(0), []
-    for _ in range(200):
-        draw_labels(data, rng)
-        drawn.append(data.masks[:, 0].numpy().copy())
-    for labels, posterior in zip(np.stack(drawn, axis=1), data.posterior, strict=True):
-        for value in np.unique(posterior):
-            assert (np.ptp(labels[:, posterior == value], axis=1) == 0).all()
-    mean = np.mean(drawn, axis=0)
-    assert mean[data.posterior == 0].max() == 0
-    error = np.sqrt(data.posterior * (1 - data.posterior) / 200)
-    assert (abs(mean - data.posterior) <= 5 * error + 1e-3).all()
-    assert isinstance(data[0][1], torch.Tensor) and data[0][1].sum() == data.masks[0].sum()

@@ -1,7 +1,6 @@
 """What ASLP adds to a training loop, and the paper's training run."""
 
 from aslp_lib.course.lessons.training import explorer, figures
-from aslp_lib.course.lessons.training.annotators import draw_labels
 from aslp_lib.course.lessons.training.full import full_training
 from aslp_lib.course.lessons.training.memorised import one_label
-from aslp_lib.course.lessons.training.settings import settings
+from aslp_lib.course.lessons.training.settings import new_network, settings

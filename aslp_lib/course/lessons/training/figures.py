@@ -55,12 +55,12 @@ def confidence_and_accuracy(
             f"{title} {confidence[-1]:.1f} and {accuracy[-1]:.1f} %, {words}".replace("\n", " ")
         )
         if title in dosed:
-            dose = 100 * np.array(doses[first - 1 :])
+            dose = np.array(doses[first - 1 :])
             under = next(below)
             under.plot(epoch, dose, color=_colour(title), linewidth=2, label="dose")
-            under.plot(epoch, 2 * (100 - accuracy), ":", color=ink(), label="at MC's bound")
-            under.set(title="mean dose", ylabel="%", ylim=(0, None))
-            notes[-1] += f", mean dose {dose[-1]:.0f} %"
+            under.plot(epoch, 2 - accuracy / 50, ":", color=ink(), label="at MC's bound")
+            under.set(title=f"dose, {title}", ylabel="mean dose", ylim=(0, None))
+            notes[-1] += f", mean dose {dose[-1]:.2f}"
     for axis in axes:
         axis.set(xlabel="epoch", xlim=(0, len(counts)))
         axis.set_xticks(range(0, len(counts) + 1, 20))
@@ -74,7 +74,7 @@ def confidence_and_accuracy(
 def stopped_and_last(
     nll: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str
 ) -> Figure:
-    """Plot the NLL of early-stopped and of last networks, joined for each seed, and the means.
+    """Plot the NLL of early-stopped and last networks, joined by seed, and what stopping saves.
 
     Args:
         nll: method -> NLL of its early-stopped networks, and of its last ones, one a seed.
@@ -92,8 +92,11 @@ def stopped_and_last(
             axis.plot(np.full(len(row), side), row, "o", color=colour, fillstyle=fill, alpha=0.7)
             gap = 0.07 if align == "left" else -0.07
             axis.text(side + gap, mean, f"{mean:.3f}", ha=align, va="center")
-        notes.append(f"{name} {means[0]:.3f} and {means[1]:.3f}")
-    axis.set(xlim=(-0.5, len(nll) - 0.5), ylabel="scaled NLL, nats")
+        saved = f"saved {means[1] - means[0]:.3f}"
+        axis.text(place, 0.99, saved, transform=axis.get_xaxis_transform(), ha="center", va="top")
+        notes.append(f"{name}: {means[0]:.3f} and {means[1]:.3f}, {saved}")
+    axis.margins(y=0.12)
+    axis.set(xlim=(-0.6, len(nll) - 0.4), ylabel="scaled NLL, nats")
     axis.set_xticks(range(len(nll)), [name.replace(", ", ",\n") for name in nll])
     figure.set_label(
         f"{title}. NLL of early-stopped and of last networks, joined for each seed; means: "
