@@ -165,8 +165,8 @@ DRAWN = {
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "chance": (({"BCE": np.array([0.5, 1.0])}, {"BCE": 5.7}), [[[5.7, 0], [5.7, 1]]]),
     "in_fields": (
-        ({"BCE": np.array([3.0, 1.0]), "ASLP (MC)": np.array([2.0, 4.0])}, "ECE, %", [1, 0], "top"),
-        [[1, 3], [4, 2]],
+        ({"BCE": np.array([1.0, 3.0]), "ASLP (MC)": np.array([2.0, 4.0])},),
+        [[3, 1], [4, 2]],
     ),
     "verdicts": (
         ({"ECE": Interval(-2, -3, -1), "bill": Interval(0, -1, 1), "NLL": Interval(2, 1, 3)},),

@@ -4,7 +4,7 @@ from aslp_lib.course.lessons.evaluation import figures
 from aslp_lib.course.lessons.evaluation.coverage import coverage_study
 from aslp_lib.course.lessons.evaluation.fields import by_field
 from aslp_lib.course.lessons.evaluation.scores import (
-    by_seven_scores,
+    by_five_scores,
     half_over_pixels,
     over_units,
     span,

@@ -56,46 +56,46 @@ def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Fig
 
 
 @themed
-def in_fields(scores: Mapping[str, np.ndarray], name: str, order: np.ndarray, left: str) -> Figure:
-    """Plot a score of two networks in each field of view, and join the two.
+def in_fields(bills: Mapping[str, np.ndarray]) -> Figure:
+    """Plot the bills of two networks in each field of view, and join the two.
 
     Args:
-        scores: network -> its scores, one a field.
-        name: name of the score, and its unit behind a comma.
-        order: the fields from left to right.
-        left: the fields on the left, such as "the costliest".
+        bills: network -> its bills, one a field; the first network's costliest field is on the
+            left.
     """
-    figure, (axis,) = new_panels(1, 7.6, 2.8, f"{name.split(',')[0]} in ten fields of view")
-    values = np.array([*scores.values()])[:, order]
-    axis.vlines(range(len(order)), *values, color=ink(), linewidth=0.8)
+    figure, (axis,) = new_panels(1, 7.6, 2.8, "Paid bill in ten fields of view")
+    first, *_ = bills
+    left = f"the costliest for {first.split(',')[0]}"
+    values = np.array([*bills.values()])[:, bills[first].argsort()[::-1]]
+    axis.vlines(range(values.shape[1]), *values, color=ink(), linewidth=0.8)
     lines = []
-    for (label, (colour, _, mark)), row in zip(looks(scores).items(), values, strict=True):
+    for (label, (colour, _, mark)), row in zip(looks(bills).items(), values, strict=True):
         lines += axis.plot(row, mark, color=colour, label=label, ms=9)
-    axis.set(xlabel=f"fields, {left} on the left", ylabel=name, xticks=[])
-    axis.set_ylim(0, 1.08 * values.max())
+    axis.set(xlabel=f"fields, {left} on the left", xticks=[])
+    axis.set(ylabel="Paid bill, for 100 pixels", ylim=(0, 1.08 * values.max()))
     label_ends(axis, lines)
-    ends = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(scores, values, strict=True))
-    figure.set_label(f"{name}, {left} first: {ends}.")
+    ends = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(bills, values, strict=True))
+    figure.set_label(f"Paid bill, {left} first: {ends}.")
     return figure
 
 
 @themed
 def verdicts(differences: Mapping[str, Interval]) -> Figure:
     """Plot intervals of ASLP minus BCE, in % of BCE's score, and say which network each favours."""
-    figure, (axis,) = new_panels(1, 7.4, 3.2, "ASLP (MC) minus BCE, as trained")
+    figure, (axis,) = new_panels(1, 7.4, 2.6, "ASLP (MC) minus BCE, as trained: 95 % intervals")
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
     colours, notes = {name: look[0] for name, look in looks(["ASLP", "BCE"]).items()}, []
     for y, (score, interval) in enumerate(differences.items()):
-        favours, colour, fill = "not resolved", ink(), "none"
+        favours, colour = "not resolved", ink()
         if interval.excludes_zero:
             better = "ASLP" if interval.high < 0 else "BCE"
-            favours, colour, fill = f"{better} better", colours[better], "full"
+            favours, colour = f"{better} better", colours[better]
         axis.hlines(y, interval.low, interval.high, color=colour, linewidth=2.5)
-        axis.plot(interval.value, y, "D", color=colour, fillstyle=fill, mew=2, ms=8)
+        axis.plot(interval.value, y, "D", color=colour, ms=8)
         axis.text(1.02, y, favours, color=colour, transform=axis.get_yaxis_transform(), va="center")
         notes.append(f"{score} {favours}")
     axis.set(xlabel="difference, % of BCE's score", yticks=range(y + 1), yticklabels=differences)
-    axis.invert_yaxis()
+    axis.set_ylim(y + 0.5, -0.5)
     figure.set_label(f"ASLP (MC) minus BCE, as trained: {', '.join(notes)}.")
     return figure
 
@@ -105,7 +105,7 @@ def seeds_and_fields(gain: np.ndarray) -> Figure:
     """Show a difference for each seed and field of view, darker where it is larger."""
     seeds, fields = (gain.mean(axis=axis).argsort()[::-1] for axis in (1, 0))
     gain = gain[seeds][:, fields]
-    figure, (axis,) = new_panels(1, 4.2, 3.6, "What early stopping gains")
+    figure, (axis,) = new_panels(1, 4.2, 3.6, "What early stopping gains (×: a loss)")
     image = axis.imshow(gain, cmap="Greys", vmin=0, vmax=0.1)
     for seed, field in np.argwhere(gain < 0):
         axis.plot(field, seed, "x", color="black", ms=8)

@@ -11,12 +11,12 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import Interval, middle
 from aslp_lib.metrics.counts import Counts
 
-MISSES = (5, 10, 15)
+MISSES = (10, 15)
 """Costs of a miss, where a check costs 1."""
 
 
-def by_seven_scores(first: Counts, second: Counts, times: np.ndarray) -> dict[str, Interval]:
-    """Compare two networks by ECEs of 2 and 10 bins, Brier score, NLL and bills at three costs.
+def by_five_scores(first: Counts, second: Counts, times: np.ndarray) -> dict[str, Interval]:
+    """Compare two networks by ECE, Brier score, NLL and bills at two costs.
 
     Args:
         first, second: counts of the networks on the same images.
@@ -75,7 +75,7 @@ def span(low: float, high: float, form: str = "+z.1f") -> str:
 
 
 def _resampled(counts: Counts, times: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute seven scores of each resample."""
+    """Compute five scores of each resample."""
     pixels, error = by_field(counts)
     total = times @ pixels.sum(axis=1)
 
@@ -83,10 +83,8 @@ def _resampled(counts: Counts, times: np.ndarray) -> dict[str, np.ndarray]:
         fields = [score(counts[counts.group_index == k]) for k in range(len(pixels))]
         return times @ (pixels.sum(axis=1) * fields) / total
 
-    # Two bins of [0, 1] put all confidences, which are at least 1/2, into one.
     scores = {
-        "ECE, 2 bins": abs(times @ error.sum(axis=1)) / total,
-        "ECE, 10 bins": abs(times @ error).sum(axis=1) / total,
+        "ECE": abs(times @ error).sum(axis=1) / total,
         "Brier score": mean(calibration.brier),
         "NLL": mean(calibration.nll),
     }
