@@ -82,8 +82,8 @@ def entropy(q):
 
 
 DRAWN = {
-    "hunches": ((np.array([76, 96]), np.array([0.4, 0.4]), np.array([0.5, 0.3])), [
-        [0.4, 0.4], [0.5, 0.3], [[76, 0.4], [76, 0.5]],
+    "hunches": ((np.dot, np.array([0.5, 0.5]), np.array([1.0, 0.0])), [
+        np.full(41, 0.5), np.linspace(0, 1, 41), [[0, 0.5], [0, 0]],
     ]),
     "envelope": (([0.2],), [
         entropy(np.linspace(0.5, 1, 251))[::-1], np.linspace(-np.log(0.8), np.log(2.5), 251),
@@ -135,12 +135,10 @@ DRAWN = {
         [np.ones((4, 4, 3)) / 2, np.eye(4)],
     ),
     "reliability_dots": (({"A": RARE},), [[0, 100], [[20, 30]]]),
-    "entropies": (({"easy": np.array([0.9, 0.3]), "hard": np.array([0.5, 0.7])}, "title"), [
-        entropy(np.linspace(0.5, 1, 251)), [0.3, 0.7], [[90, 0.3]], [[50, 0.7]],
+    "entropies": (({"easy": (0.9, 0.3), "BCE": (0.5, 0.7)},), [
+        entropy(np.linspace(0.5, 1, 251)), [[90, 0.3]], [[50, 0.7]],
     ]),
-    "said_and_paid": (({"BCE": (0.1, 0.5), "one": (0.4, 0.4)},), [
-        [0, 0.6], [[0.1, 0.5]], [[0.4, 0.4]],
-    ]),
+    "climbs": (({"ASLP (ME)": [0.01, 0.5]}, 0.14), [[0.01, 0.5], [0.14, 0.14]]),
     # Dark pixels are pink.
     "predictions": (
         (SHAPES, [0], {"A": EVERY_GREY[None] / 255}, {"A": EVERY_GREY[None] < 9}, "dark"),
