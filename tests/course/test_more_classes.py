@@ -46,23 +46,6 @@ def test_the_shipped_network_is_that_of_the_first_split(tests):
     np.testing.assert_allclose(means, z.softmax(1).mean((0, 2, 3)), atol=1e-3)
 
 
-def test_fates_of_five_nuclei_of_an_image():
-    """Two share a region, one has a region that covers half of it, and two have none."""
-    label, prediction = np.zeros((2, 9, 30), dtype=int)
-    for start in (0, 6, 12, 18, 24):
-        label[1:5, start : start + 5] = 1  # 20 pixels each
-    label[7, 0:4] = 1  # too small for a nucleus
-    prediction[2, 0:11] = 1  # joins the first two, but covers only a quarter of each
-    fates = lesson.fates([label], [prediction])
-    assert fates["no region"] == 1 and fates["regions of no nucleus"] == 1 / 5
-    prediction[1:4, 0:11] = 1  # covers 15 pixels of either
-    prediction[1:3, 12:17] = 1  # half of the third
-    prediction[1, 24:28] = 1  # four pixels are no region
-    shares = list(lesson.fates([label], [prediction]).values())
-    np.testing.assert_allclose(shares, [1 / 5, 2 / 5, 2 / 5, 0])
-    np.testing.assert_allclose([*lesson.fates([label], [label]).values()], [1, 0, 0, 0])
-
-
 def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_interval():
     table = lesson.read()
     rows = table[(table["set"] == "test") & (table.recalibration == "none")]
@@ -103,10 +86,6 @@ def test_the_record_supports_the_lesson():
             offsets = values(score, part, "vector_scaling")
             for kind in ("none", SCALED):
                 assert (offsets < 0.8 * values(score, part, kind)).all()
-    assert -0.05 < student_interval(values("plan", "test", "vector_scaling"))[1] < 0
-    trained, offsets = (values("plan", "test", kind) for kind in ("none", "vector_scaling"))
-    assert (offsets < 0).sum() == 4 and round(offsets.mean()) == -6 and abs(trained).max() < 3
-    assert (abs(offsets) > abs(trained)).sum() == 4
     iou, accuracy = (values(score, "test", "none") for score in ("iou_boundary", "accuracy"))
     for kind in ("vector_scaling", "isotonic"):
         assert (values("predicted_boundary", "test", kind) < 5).all()

@@ -1,4 +1,4 @@
-"""Figures of the three classes: maps, decisions, errors of bins, areas, and plans."""
+"""Figures of the three classes: maps, errors of bins, and five networks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,19 +31,6 @@ def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
         "of the probabilities, 1 is white and 0 is black."
     )
     return pictures({"": row}, note, titles, side=1.8)
-
-
-def decisions(dataset: Nuclei, index: int, classes: Mapping[str, np.ndarray]) -> Figure:
-    """Show an image beside the class of each pixel: boundaries white, interiors grey.
-
-    Args:
-        dataset: set of the image.
-        index: index of the image in the set.
-        classes: title -> the class of each pixel of all images, (N, H, W).
-    """
-    row = [dataset.crops[index] / 255, *(SHADES[maps[index]] for maps in classes.values())]
-    note = "Boundaries are white, interiors grey, and the background black."
-    return pictures({"": row}, note, ["image", *classes], side=2)
 
 
 def _directions(axis: Axes, places: Sequence[tuple[float, float]], *names: str) -> None:
@@ -84,83 +71,36 @@ def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> 
 
 
 @themed
-def areas(
-    promised: Mapping[str, ArrayLike],
-    delivered: ArrayLike,
-    names: Sequence[str],
-    title: str,
-) -> Figure:
-    """Draw promised minus delivered area of each class, a bar each, in one group for each label.
-
-    The bars of the last class, the rare one, stand out.
+def networks(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
+    """Draw a quantity of several networks, a dot each, and their mean, on one scale.
 
     Args:
-        promised: label -> promised area of each class, in pixels of 100.
-        delivered: delivered area of each class.
-        names: names of the classes.
-        title: title of the figure.
-    """
-    errors = np.array([np.asarray(area) for area in promised.values()]) - np.asarray(delivered)
-    classes = len(names)
-    rows = (np.arange(len(promised))[:, None] * (classes + 1) + np.arange(classes)).ravel()
-    figure, (axis,) = new_panels(1, 7, 0.9 + 0.28 * len(promised) * (classes + 1), title)
-    colours = [*[GREY] * (classes - 1), ink()] * len(promised)
-    axis.barh(rows, errors.ravel(), 0.8, color=colours)
-    axis.axvline(0, color=ink(), linewidth=1)
-    for row, error in zip(rows, errors.ravel(), strict=True):
-        place = (4 if error > 0 else -4, 0)
-        axis.annotate(
-            f"{error:+.1f}".replace("-", "−"), (error, row), place, textcoords="offset points",
-            ha="left" if error > 0 else "right", va="center", fontsize=9,
-        )  # fmt: skip
-    end = 1.3 * abs(errors).max()
-    axis.set(
-        yticks=rows, yticklabels=[*names] * len(promised), xlim=(-end, end),
-        xlabel="promised − delivered area, pixels of 100",
-    )  # fmt: skip
-    axis.set_ylim(rows[-1] + 0.7, -1.6)  # room for the two directions
-    axis.tick_params(axis="y", length=0)
-    for group, label in zip(rows[classes // 2 :: classes], promised, strict=True):
-        axis.text(1.02, group, label, va="center", transform=axis.get_yaxis_transform())
-    _directions(axis, [(0.78, 0.95), (0.22, 0.95)], "promised too much", "promised too little")
-    parts = [
-        f"{' '.join(label.split())}: "
-        + ", ".join(f"{name} {e:+.1f}" for name, e in zip(names, row, strict=True))
-        for label, row in zip(promised, errors, strict=True)
-    ]
-    figure.set_label(f"{title}: promised minus delivered, in pixels of 100. {'; '.join(parts)}.")
-    return figure
-
-
-@themed
-def plans(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
-    """Draw plan minus bill of several networks, a dot each, and their mean, on one scale.
-
-    Args:
-        panels: name of the set -> label -> plan minus bill of each network, in % of the bill.
+        panels: name of the quantity -> label -> its value for each network, in pixels of 100.
         title: title of the figure.
     """
     rows = max(map(len, panels.values()))
-    figure, axes = new_panels(len(panels), 3.4, 1.3 + 0.42 * rows, title, sharex=True, sharey=True)
+    figure, axes = new_panels(len(panels), 3.4, 1.7 + 0.5 * rows, title, sharex=True, sharey=True)
     notes = []
     for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+        sign = "+" if min(np.min(values) for values in lines.values()) < 0 else ""
         for row, (label, values) in enumerate(lines.items()):
-            errors = np.asarray(values, dtype=float)
-            at = row + np.linspace(-0.12, 0.12, len(errors))  # so that equal errors stand apart
-            axis.plot(errors, at, "o", color=OF_METHODS["BCE"], ms=6, alpha=0.7)
-            axis.plot([errors.mean()] * 2, [row - 0.25, row + 0.25], color=ink(), linewidth=2)
-            mean = f"{errors.mean():+.0f} %" if abs(errors.mean()) >= 0.5 else "0 %"
+            numbers = np.asarray(values, dtype=float)
+            at = row + np.linspace(-0.12, 0.12, len(numbers))  # so that equal values stand apart
+            axis.plot(numbers, at, "o", color=OF_METHODS["BCE"], ms=6, alpha=0.7)
+            axis.plot([numbers.mean()] * 2, [row - 0.25, row + 0.25], color=ink(), linewidth=2)
+            mean = f"{numbers.mean():{sign}z.1f}".replace("+0.0", "0").replace("-", "−")
             axis.text(
-                errors.mean(), row - 0.3, mean.replace("-", "−"), ha="center", fontsize=9,
+                numbers.mean(), row - 0.3, mean, ha="center", fontsize=9,
                 bbox={"color": axis.get_facecolor(), "pad": 0.5},
             )  # fmt: skip
             notes.append(
-                f"{name}, {label}: {errors.min():+.0f} to {errors.max():+.0f}, mean {mean}"
+                f"{' '.join(name.split())}, {label}: {numbers.min():z.1f} to {numbers.max():z.1f}, "
+                f"mean {mean}"
             )
         axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
-        axis.set(title=name, xlabel="plan − bill, % of the bill")
+        axis.set(title=name, xlabel="pixels of 100")
         axis.margins(x=0.15)  # room for the numbers
     labels = [*next(iter(panels.values()))]
     axes[0].set(yticks=range(rows), yticklabels=labels, ylim=(rows - 0.5, -0.7))
-    figure.set_label(f"{title}: plan minus bill, in % of the bill. {'; '.join(notes)}.")
+    figure.set_label(f"{title}, in pixels of 100. {'; '.join(notes)}.")
     return figure

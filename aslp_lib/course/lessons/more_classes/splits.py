@@ -9,6 +9,7 @@ from IPython.display import Markdown
 
 from aslp_lib.course.figures import table
 from aslp_lib.course.recorded import FOLDER
+from aslp_lib.data.nuclei import CLASSES
 from aslp_lib.experiments.seed_statistics import student_interval
 
 VARIANTS: Mapping[str, str] = {
@@ -18,8 +19,6 @@ VARIANTS: Mapping[str, str] = {
     "isotonic": "isotonic",
 }
 """Label of a recalibration -> its name in the record."""
-PRICES: Mapping[str, float] = {"background": 0, "interior": 1, "boundary": 5}
-"""Price of a pixel of each class."""
 
 
 @cache
@@ -28,17 +27,12 @@ def read() -> pd.DataFrame:
 
     For each class NAME, `probability_NAME` is its mean probability and `frequency_NAME` its
     frequency, that is, its promised and its delivered share of the area; `excess_NAME` is promised
-    minus delivered. `plan` is the price of the promised areas minus that of the delivered ones, the
-    bill, relative to the bill.
+    minus delivered.
     """
     record = pd.read_csv(FOLDER / "three_classes.csv")
-    for name in PRICES:
+    for name in CLASSES:
         record[f"excess_{name}"] = record[f"probability_{name}"] - record[f"frequency_{name}"]
-    plan, bill = (
-        sum(price * record[f"{share}_{name}"] for name, price in PRICES.items())
-        for share in ("probability", "frequency")
-    )
-    return record.assign(plan=plan / bill - 1)
+    return record
 
 
 def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
@@ -75,7 +69,7 @@ def over_splits(
         for part, quantity in quantities.values():
             of_each = values(quantity, part, VARIANTS[label])
             low, high = student_interval(of_each.tolist())
-            sign = "+" if quantity == "plan" or quantity.startswith("excess") else ""
+            sign = "+" if quantity.startswith("excess") else ""
             style = f"{sign}z.{digits}f"
             row.append(f"{of_each.mean():{style}} [{low:{style}}, {high:{style}}]")
         rows.append(row)
