@@ -4,17 +4,17 @@ from aslp_lib.course.lessons.bill.decision import bill, lowest
 from aslp_lib.course.lessons.distribution_shift.figures import over_temperature
 from aslp_lib.course.lessons.distribution_shift.laboratory import (
     area,
-    change,
     checks,
-    gaps_of_trial,
-    median_temperatures,
+    compare,
+    table_of_areas,
     table_of_bills,
+    table_of_offsets,
+    table_of_points,
+    table_of_promises,
 )
 from aslp_lib.course.lessons.distribution_shift.views import (
     before_and_after,
     diagram,
     examples,
-    maps_beside_images,
     paid_by_crop,
-    points,
 )

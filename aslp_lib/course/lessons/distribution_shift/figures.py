@@ -29,7 +29,7 @@ def over_temperature(
         of_validation: the T of validation, which is marked.
     """
     panels = {"NLL, nats per pixel": nll, "paid for 100 pixels": paid}
-    figure, axes = new_panels(2, 4.3, 3.4, "One network, three microscopes")
+    figure, axes = new_panels(2, 4.3, 3.4, "One network, three microscopes. Dots: lowest points")
     colours = dict(zip(nll, (ink(), *OTHERS[1:]), strict=False))
     notes = []
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):

@@ -1,19 +1,15 @@
-"""Areas and bills on shifted test sets, what the checks find, and what a recalibration changes."""
+"""Areas and bills on shifted test sets, what the checks find, and what an offset changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from IPython.display import Markdown
 
-from aslp_lib.course import first_trial
-from aslp_lib.course.figures import table
-from aslp_lib.course.lessons.bill.decision import Bill, bill
+from aslp_lib.course.figures import percentages, table
+from aslp_lib.course.lessons.bill.decision import bill
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import ImageWiseTemperature
-from aslp_lib.recalibration.features import features_of
 
 MISS = 10
 """Cost of a missed nucleus pixel; a check costs 1."""
@@ -49,51 +45,71 @@ def checks(counts: Counts, miss: float = MISS) -> Checks:
     return Checks(costs.checked, promised, found)
 
 
-class Change(NamedTuple):
-    """What a recalibration that checks fewer pixels does to the bill, per pixel."""
+class Comparison(NamedTuple):
+    """Bills per pixel of three recalibrations, and what the last one spares."""
 
-    before: Bill
-    after: Bill
-    skipped: float
-    """Share of the pixels that only `before` checks."""
+    trained: float
+    scaled: float
+    with_offset: float
     nuclei: float
-    """Share of nuclei among the skipped pixels."""
+    """Share of nuclei among the spared pixels, which only the scaled network checks."""
 
 
-def change(before: Counts, after: Counts, miss: float = MISS) -> Change:
-    """Compare the bills before and after a recalibration that keeps the order of the pixels.
+def compare(trained: Counts, scaled: Counts, shifted: Counts, miss: float = MISS) -> Comparison:
+    """Compare the bills as trained, temperature-scaled, and with an offset that spares pixels.
 
     >>> label = np.uint8([[1, 1, 0, 0]])
     >>> before = Counts.from_map(np.uint8([[255, 51, 51, 0]]), label)
-    >>> after = Counts.from_map(np.uint8([[204, 9, 9, 0]]), label)
-    >>> change(before, after)[2:]
-    (0.5, 0.5)
+    >>> compare(before, before, Counts.from_map(np.uint8([[204, 9, 9, 0]]), label))
+    Comparison(trained=0.75, scaled=0.75, with_offset=2.75, nuclei=0.5)
     """
-    old, new = bill(before, miss), bill(after, miss)
-    skipped = old.checked - new.checked
-    return Change(old, new, skipped, (new.paid - old.paid + skipped) / (miss * skipped))
+    first, old, new = (bill(counts, miss) for counts in (trained, scaled, shifted))
+    spared = old.checked - new.checked
+    nuclei = (new.paid - old.paid + spared) / (miss * spared)
+    return Comparison(first.paid, old.paid, new.paid, nuclei)
 
 
-def gaps_of_trial(name: str) -> str:
-    """Say between which ends the gap of BCE, temperature-scaled, lies over the trial's ten runs.
-
-    The gap is the mean confidence minus the accuracy, over all pixels of a test set.
-    """
-    column = "gap", "temperature_scaling", name
-    gaps = 100 * first_trial.scores(first_trial.read("nuclei"), "B", column, pooled=True)[0]
-    return f"{gaps.min():z.0f} to {gaps.max():.0f}".replace("-", "−")
+def table_of_promises(sets: Mapping[str, Counts]) -> Markdown:
+    """Tabulate the area and the bill of 100 pixels that the network promises."""
+    head = "of 100 pixels", "area promised", "bill planned"
+    return percentages(head, {k: (area(c)[0], bill(c, MISS).expected) for k, c in sets.items()})
 
 
-def table_of_bills(sets: Mapping[str, Counts]) -> Markdown:
-    """Tabulate area and bill of 100 pixels, as promised and as found, and the NLL."""
+def table_of_areas(sets: Mapping[str, Counts]) -> Markdown:
+    """Tabulate the area and the bill of 100 pixels, as promised and as found."""
+    head = "of 100 pixels", "area promised", "area found", "bill planned", "bill paid"
+    return percentages(head, {k: (*area(c), *bill(c, MISS)[:2]) for k, c in sets.items()})
+
+
+def table_of_bills(recalibrations: Mapping[str, Counts]) -> Markdown:
+    """Tabulate the area promised, the checks and the bill of 100 pixels, and the NLL."""
     rows = []
-    for name, c in sets.items():
-        numbers = [f"{100 * share:.0f}" for share in (*area(c), *bill(c, MISS))]
-        rows.append([name, *numbers, f"{calibration.nll(c):.2f}"])
-    head = "area promised", "area found", "planned", "paid", "checked", "NLL per pixel, nats"
-    return table(["of 100 pixels", *head], rows)
+    for name, c in recalibrations.items():
+        costs = bill(c, MISS)
+        shares = [f"{100 * x:.0f}" for x in (area(c)[0], costs.checked, costs.paid)]
+        rows.append([name, *shares, f"{calibration.nll(c):.2f}"])
+    head = "of 100 pixels", "area promised", "checked", "bill paid", "NLL, nats per pixel"
+    return table(head, rows)
 
 
-def median_temperatures(fitted: ImageWiseTemperature, counts: Counts) -> np.ndarray:
-    """Return the median T over the images, of predicted nuclei and of predicted background."""
-    return np.median(fitted.levels(torch.from_numpy(features_of(counts))).exp(), axis=0)
+def table_of_points(
+    areas: Mapping[int, Sequence[float]], paid: Mapping[int, Sequence[float]]
+) -> Markdown:
+    """Tabulate how far the areas scatter that points give, and the bills that follow from them.
+
+    Args:
+        areas: number of points -> areas that so many points gave.
+        paid: number of points -> the bill per pixel with each of these areas.
+    """
+    head = "points", "area, standard deviation", "bill paid, mean", "95 % quantile"
+    rows = {
+        str(n): (float(np.std(areas[n])), float(np.mean(b)), float(np.quantile(b, 0.95)))
+        for n, b in paid.items()
+    }
+    return percentages(head, rows, digits=1)
+
+
+def table_of_offsets(rows: Mapping[str, Comparison]) -> Markdown:
+    """Tabulate what is paid for 100 pixels, and the share of nuclei among the spared ones."""
+    bills = "paid as trained", "with T of validation", "with T and offset"
+    return percentages(("of 100 pixels", *bills, "nuclei among spared pixels, %"), rows, digits=1)

@@ -1,4 +1,4 @@
-"""Pictures of crops, of what is checked, and of points that a person labels."""
+"""Pictures of crops and of what is checked, and reliability diagrams."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,51 +23,10 @@ def decisions(f: np.ndarray) -> np.ndarray:
     return colours[np.digitize(f, (1 / MISS, 0.5), right=True)]
 
 
-def marked(crop: np.ndarray, points: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Mark the points that a person labels: a filled square on a nucleus, a hollow one beside it.
-
-    >>> marked(np.zeros((9, 9)), np.array([40]), np.array([0]))[4, 1:8, 0].tolist()
-    [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
-
-    Args:
-        crop: grey levels from 0 to 1, shape (H, W).
-        points: places in the flattened crop.
-        inside: label of each point, 1 on a nucleus.
-    """
-    picture = np.stack([crop] * 3, axis=-1)
-    for point, label in zip(points, inside, strict=True):
-        row, column = divmod(point, crop.shape[1])
-        for reach, colour in ((3, "black"), (2, "white"), (1, "white" if label else "black")):
-            top, left = max(row - reach, 0), max(column - reach, 0)
-            picture[top : row + reach + 1, left : column + reach + 1] = to_rgb(colour)
-    return picture
-
-
 def examples(sets: Mapping[str, Nuclei], chosen: Sequence[int] = (3, 13, 23, 33)) -> Figure:
     """Show some crops of each set, a set in a row."""
     rows = {label: part.crops[list(chosen)] / 255 for label, part in sets.items()}
     return pictures(rows, "Dark nuclei, on white except in brightfield, where grey surrounds them.")
-
-
-def maps_beside_images(
-    sets: Mapping[str, Nuclei], f: Mapping[str, np.ndarray], chosen: Mapping[str, Sequence[int]]
-) -> Figure:
-    """Show the chosen crops of each set, and the decisions.
-
-    Args:
-        sets: name of a set -> its crops.
-        f: name of a set -> maps of f.
-        chosen: name of a set -> indices of its crops.
-    """
-    crops = [(label, i) for label, places in chosen.items() for i in places]
-    middle = [(label, places[len(places) // 2]) for label, places in chosen.items()]
-    rows = {
-        "image": [sets[label].crops[i] / 255 for label, i in crops],
-        "decision": [decisions(f[label][i]) for label, i in crops],
-    }
-    seen = "Fluorescence: only nuclei are checked. Brightfield: so is much of the background."
-    titles = [crop[0] if crop in middle else "" for crop in crops]
-    return pictures(rows, seen, titles, side=0.9)
 
 
 def paid_by_crop(f: np.ndarray, masks: np.ndarray, miss: float = MISS) -> np.ndarray:
@@ -99,12 +58,6 @@ def before_and_after(part: Nuclei, maps: Mapping[str, np.ndarray], chosen: Seque
     }
     seen = "Afterwards, only the nucleus and little else is checked above, and most of it below."
     return pictures(rows, seen, ["image", *maps, "label"], side=1.4)
-
-
-def points(part: Nuclei, places: np.ndarray, inside: np.ndarray, chosen: Sequence[int]) -> Figure:
-    """Show the points of some crops that a person labels; see `marked`."""
-    images = [marked(part.crops[i] / 255, places[i], inside[i]) for i in chosen]
-    return pictures({"": images}, "Five squares in each, few of them filled, on a nucleus.")
 
 
 def diagram(panels: Mapping[str, Counts]) -> Figure:
