@@ -70,6 +70,6 @@ def memorised_over_epochs(methods: Mapping[str, pd.DataFrame], kept: float) -> F
     """
     lines = {name: (runs.mean(), runs.min(), runs.max()) for name, runs in methods.items()}
     (epochs, *_) = (runs.columns.to_numpy(float) for runs in methods.values())
-    title = "Label smoothing rises as BCE does, constant alpha does not"
+    title = "Label smoothing rises as BCE does, constant alpha hardly does"
     panels, upright = {"memorised probability": lines}, {"early stopping": kept}
     return curves(epochs, panels, "epoch", title, upright=upright, digits=".2f", ylim=(0, 0.9))
