@@ -130,7 +130,7 @@ def gaps_as_trained(points: Mapping[str, np.ndarray]) -> Figure:
 def scaled_nll(differences: Mapping[str, np.ndarray]) -> Figure:
     """Plot the scaled NLL minus that of BCE in nats: method -> its runs, one a seed."""
     worse = differences["ASLP (measured gap)"] > 0
-    title = f"Scaled, the measured gap is worse than BCE with {worse.sum()} of {len(worse)} seeds"
+    title = f"Scaled NLL: the measured gap loses to BCE with {worse.sum()} of {len(worse)} seeds"
     sides = "worse than BCE", "better than BCE"
     return _with_key(by_seed(differences, "scaled NLL minus that of BCE, nats", title, 3, sides))
 
