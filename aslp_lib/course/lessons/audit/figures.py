@@ -42,7 +42,7 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
     order = list(dict.fromkeys(judged.contrast for judged, _ in rows))
     rows.sort(key=lambda row: order.index(row[0].contrast))
     height = 0.24 * (len(rows) + 1.6 * len(order)) + 1
-    figure, (axis,) = new_panels(1, 7.2, height, "What does perturbation add, and where?")
+    figure, (axis,) = new_panels(1, 7.2, height, "What does sampling add, and where?")
     axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0, zorder=0)
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
     y, ticks, notes = 0.0, [], []
