@@ -192,8 +192,8 @@ DRAWN = {
     ]),
     # 20 promised, 30 made.
     "mistakes": (({"A": RARE}, 35), [[[75, 20], [75, 30]], [[75, 30]]]),
-    "stretched_maps": ((SHAPES, [1, 0], [DIM, DIM]), [DIM, 17 * (DIM - 40)]),
-    "switched_targets": (({"A": [1, -1.0, 1, 1]}, "title"), [[1, -1, 1, 1], [0.5, 0.5]]),
+    "moves_by_option": (([0.5, 1, 2], {"A": [0.25, 1, 4]}), [[[0.5, 0.25], [1, 1], [2, 4]]]),
+    "stretched_maps": ((SHAPES, {1: (DIM / 99, DIM / 55)}), [DIM / 99, DIM / 55]),
     "errors_of_bins": (({"A": [-2.0, *[0.5] * 9]}, "p, %", "title"), [
         [[1, 0], [9, -2]], [[91, 0], [99, 0.5]],
     ]),

@@ -44,7 +44,7 @@ def test_the_loop_is_the_stated_one():
 @pytest.mark.claim(
     "release",
     "The authors' step of alpha oscillates at their settings",
-    "release: 4. What would have found them?",
+    "stability: How long may a step be?",
 )
 @pytest.mark.parametrize("response", [0.0, 1.0])
 def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_not(response):

@@ -71,7 +71,6 @@ def own_size_maps(part, resize_logits):
 @pytest.mark.claim(
     "release",
     "With grey masks, the authors' accuracy is not the fraction of correct pixels",
-    "release: 4. What would have found them?",
 )
 @pytest.mark.parametrize("soft", [False, True], ids=["cut", "soft"])
 @pytest.mark.parametrize("resize_logits", [False, True], ids=["probabilities", "logits"])
