@@ -54,7 +54,7 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
 
     losses = {"BCE": margins, "BCE, scaled": margins / temperature}
     panels = {
-        "pixels, %": {"BCE": binned(100 * share)},
+        "pixels in bins of 0.5, %": {"BCE": binned(100 * share)},
         "their part of the NLL, nats": {
             label: binned(share * np.logaddexp(0, -m)) for label, m in losses.items()
         },
