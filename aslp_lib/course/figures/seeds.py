@@ -37,7 +37,8 @@ def by_seed(
         median = float(np.median(numbers))
         axis.hlines(median, place - 0.2, place + 0.2, color=colour, linewidth=3)
         text = f"{median:z.{digits}f}".replace("-", "−")
-        axis.text(place + 0.25, median, text, va="center")
+        box = {"color": axis.get_facecolor(), "pad": 1}  # lines of seeds end before the number
+        axis.text(place + 0.25, median, text, va="center", bbox=box, zorder=4)
         notes.append(f"{name} {text}")
     low, high = axis.get_ylim()
     if low < 0:
