@@ -85,7 +85,7 @@ def where_it_helps(points: pandas.DataFrame) -> Figure:
     names, notes = [], []
     for y, (regime, name, gap, *effect, word) in enumerate(points.itertuples(index=False)):
         _forest_row(axis, y, effect, word)
-        names.append(f"{regime}: {name.replace('_', ' ')}, {gap:.0f} points")
+        names.append(f"{regime}: {name.replace('_', ' ')}, {gap:.1f} points")
         notes.append(f"{names[-1]}, {effect[0]:+.0f} %, {word}".replace("-", "−"))
     axis.set(
         yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5),
@@ -137,7 +137,7 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
             axis.set(
                 xlabel="NLL on the test set, nats", ylabel=f"NLL on {name.replace('_', ' ')}, nats"
             )
-            axis.set_title(f"{regime}: {', '.join(spans)}")
+            axis.set_title(f"{regime}: {name.replace('_', ' ')}\n{', '.join(spans)}")
         for axis in axes[len(names) :]:
             axis.set_axis_off()
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
