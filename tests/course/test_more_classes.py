@@ -60,7 +60,7 @@ def test_excesses_are_promised_minus_delivered_areas_and_the_table_has_their_int
 @pytest.mark.claim(
     "classes",
     "One temperature improves the ECE of a rare class and makes its promised area too large",
-    "more_classes: What does one temperature do to three classes?",
+    "more_classes: What does one temperature do to a rare class?",
     numbers="boundary promised - delivered +0.3 to +3.4 points (five splits of nuclei3)",
 )
 def test_the_record_supports_the_lesson():
