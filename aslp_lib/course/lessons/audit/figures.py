@@ -7,11 +7,12 @@ from typing import Any
 import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.audit.words import in_words
 from aslp_lib.course.second_trial import MARGIN, Judged, interval_text
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, new_figure, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, new_figure, themed
 
 BESIDE: Mapping[str, Any] = {
     "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"
@@ -47,7 +48,9 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
     y, ticks, notes = 0.0, [], []
     for contrast, group in groupby(rows, key=lambda row: row[0].contrast):
-        axis.annotate(in_words(contrast.label), (0, y), (6, 0), weight="bold", **BESIDE)
+        paper = {"facecolor": axis.get_facecolor(), "edgecolor": "none", "pad": 2}
+        heading = in_words(contrast.label)
+        axis.annotate(heading, (0, y), (6, 0), weight="bold", bbox=paper, **BESIDE)
         for judged, name in group:
             y += 1
             _forest_row(axis, y, judged.effect[:3], judged.word)
@@ -71,30 +74,35 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
 
 @themed
 def where_it_helps(points: pandas.DataFrame) -> Figure:
-    """Draw what ASLP changes on each shifted set, in the order of the overconfidence of BCE there.
+    """Draw what ASLP changes on each shifted set, beside the overconfidence of BCE there.
 
-    Resolved differences have a filled mark. Bars are simultaneous intervals of a regime.
+    Sets are in the order of this overconfidence. Resolved differences have a filled mark.
 
     Args:
         points: a row per set, see `on_shifted_sets`.
     """
     points = points.sort_values("gap")
-    height = 0.3 * len(points) + 1.5
-    figure, (axis,) = new_panels(1, 7.2, height, "Where does ASLP help, as trained?")
-    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    figure = new_figure(9, 0.3 * len(points) + 1.5, "Where does ASLP help, as trained?")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2.4))
+    left.barh(range(len(points)), points.gap, 0.6, color=directions()[0])
+    right.axvline(0, color=ink(), linestyle="--", linewidth=1)
     names, notes = [], []
     for y, (regime, name, gap, *effect, word) in enumerate(points.itertuples(index=False)):
-        _forest_row(axis, y, effect, word)
-        names.append(f"{regime}: {name.replace('_', ' ')}, {gap:.1f} points")
-        notes.append(f"{names[-1]}, {effect[0]:+.0f} %, {word}".replace("-", "−"))
-    axis.set(
+        _forest_row(right, y, effect, word)
+        left.annotate(f"{gap:.1f}", (gap, y), (4, 0), textcoords="offset points", va="center")
+        names.append(f"{regime}: {name.replace('_', ' ')}")
+        overconfidence = f"overconfidence {gap:.1f} points"
+        notes.append(f"{names[-1]}, {overconfidence}, {effect[0]:+.0f} %, {word}")
+    left.margins(x=0.2)
+    left.set(
         yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5),
-        xlabel="difference in NLL, % of the NLL of BCE\n← ASLP better | BCE better →",
-        ylabel="set, and overconfidence of BCE on it",
+        xlabel="overconfidence\nof BCE, points",
     )  # fmt: skip
+    right.tick_params(axis="y", length=0)
+    right.set_xlabel("difference in NLL, % of the NLL of BCE\n← ASLP better | BCE better →")
     figure.set_label(
         "NLL of ASLP minus that of BCE as trained, in % of BCE's, on shifted sets, in the order of "
-        f"BCE's overconfidence. {'. '.join(notes)}."
+        f"BCE's overconfidence. {'. '.join(notes).replace('-', '−')}."
     )
     return figure
 
@@ -124,14 +132,12 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
                 cost, risk = (nll[regime, where, arm] for where in ("test", name))
                 values = cost.index.get_level_values(symbol)
                 spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
-                color = OF_METHODS[label]
-                line = "--" if arm == "B" else "-"
+                color, line = OF_METHODS[label], "--" if arm == "B" else "-"
                 axis.plot(cost, risk, line, color=color, label=f"{label}, rising {symbol}")
                 axis.plot(cost.iloc[0], risk.iloc[0], "o", color=color)
                 if arm == "B":
                     k = cost.argmin()
-                    text = "T of the lowest test NLL"
-                    axis.plot(cost.iloc[k], risk.iloc[k], "s", color=color, label=text)
+                    axis.plot(cost.iloc[k], risk.iloc[k], "s", color=color)
                 ends = " → ".join(f"{cost.iloc[k]:.3f}, {risk.iloc[k]:.3f}" for k in (0, -1))
                 notes.append(f"{regime}, {name}: {label}, {spans[-1]}: {ends}")
             axis.set(
@@ -140,7 +146,12 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
             axis.set_title(f"{regime}: {name.replace('_', ' ')}\n{', '.join(spans)}")
         for axis in axes[len(names) :]:
             axis.set_axis_off()
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    marks = [
+        Line2D([], [], linestyle="", marker=mark, color=ink(), label=label)
+        for mark, label in (("o", "lowest T, lowest alpha"), ("s", "T of the lowest test NLL"))
+    ]
+    handles = [*grid[0, 0].get_legend_handles_labels()[0], *marks]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.set_label(
         f"NLL on a shifted set over the NLL on the test set, means over seeds. {'. '.join(notes)}."
     )
