@@ -154,8 +154,8 @@ DRAWN = {
         ([1, 2, 3], {"A": [3, 4, 5]}, {"chance": 1}, "hits", "title", None, {"B": (2, 6)}),
         [[[1, 3], [2, 4], [3, 5]], [1, 1], [[2, 6], [3, 6]]],
     ),
-    "evidence": (((MARGINS, ALPHA[0]), (MARGINS, ALPHA[1])), [
-        np.c_[MARGINS, ALPHA[0]], np.c_[MARGINS, ALPHA[1]],
+    "evidence": ((MARGINS, ALPHA[0], np.repeat([0.99, 0.5], 15)), [
+        np.c_[MARGINS, ALPHA[0]][:15], np.c_[MARGINS, ALPHA[0]][15:],
     ]),
     "alphas_of_images": ((range(20), ALPHA, BOUND, {"A": 1, "B": 2}), [
         ALPHA[:, 1], ALPHA[:, 2], BOUND,

@@ -1,4 +1,9 @@
 """How the perturbation level of each training image is learned."""
 
 from aslp_lib.course.lessons.adaptive_alpha import figures
-from aslp_lib.course.lessons.adaptive_alpha.results import alphas_of_mc, improbable, of_rules
+from aslp_lib.course.lessons.adaptive_alpha.results import (
+    alphas_of_mc,
+    ends_of_mc,
+    improbable,
+    of_rules,
+)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
@@ -16,41 +15,33 @@ from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
 @themed
 def evidence(
-    training: tuple[np.ndarray, np.ndarray], new: tuple[np.ndarray, np.ndarray], band: float = 5
+    true: np.ndarray, measured: np.ndarray, accuracy: np.ndarray, band: float = 5
 ) -> Figure:
-    """Plot measured over true overconfidence, with a dot per image, darker beyond the band.
+    """Plot measured over true overconfidence, a dot per image, filled if it is nearly all correct.
 
     Args:
-        training, new: true and measured overconfidence of images in points, (images,) each.
+        true, measured: overconfidence of images in points, (images,) each.
+        accuracy: share of pixels that are predicted correctly, (images,).
         band: half of the height of the band around the line of equality.
     """
-    figure, axes = new_panels(2, 3.9, 3.9, sharex=True, sharey=True)
-    line, notes = np.array([0, 60]), []
-    parts = {
-        "Training images: measured 0,\nwhatever the truth": training,
-        "New images: right on average,\noff by more than {} points for {}": new,
-    }
-    for axis, (title, (true, measured)) in zip(axes, parts.items(), strict=True):
-        wrong = abs(measured - true) > band
-        share = f"{wrong.mean():.0%}".replace("%", " %")
-        colours = [to_rgba(OF_METHODS["BCE"], 0.9 if x else 0.45) for x in wrong]
-        axis.scatter(true, measured, s=18, c=colours, linewidths=0, zorder=2)
-        axis.plot(line, line, color=ink(), linewidth=1, zorder=3)
-        area: dict[str, Any] = {"color": GREY, "alpha": 0.11, "linewidth": 0, "zorder": 0}
-        axis.fill_between(line, line - band, line + band, **area)
-        axis.set(xlabel="true overconfidence, points", title=title.format(f"{band:g}", share))
-        notes.append(
-            f"{title.split(':')[0]}: mean measured {measured.mean():z.0f}, "
-            f"true {true.mean():.0f}, {share} beyond {band:g}"
-        )
-    axes[0].set(ylabel="measured overconfidence, points")
-    turned: dict[str, Any] = {"rotation": 45, "rotation_mode": "anchor", "fontsize": 9}
-    turned["transform_rotates_text"] = True
-    axes[0].text(38, 38 + band, "measured = true", ha="center", va="bottom", **turned)
-    axes[0].text(45, 44 - band, f"within {band:g} points", ha="center", va="top", **turned)
-    axes[0].text(1, 64, f"a dot is an image,\nfaint within {band:g} points", va="top", fontsize=9)
+    figure, (axis,) = new_panels(1, 6.6, 3.9)
+    line, correct = np.array([0, 60]), accuracy > 0.97
+    area: dict[str, Any] = {"color": GREY, "alpha": 0.16, "linewidth": 0, "zorder": 0}
+    axis.fill_between(line, line - band, line + band, label=f"within {band:g} points", **area)
+    axis.plot(line, line, color=ink(), linewidth=1, label="measured = true", zorder=1)
+    kinds = {"accuracy above 97 %": correct, "other images": ~correct}
+    for name, kind in kinds.items():
+        face = OF_METHODS["BCE"] if name.startswith("accuracy") else "none"
+        dots: dict[str, Any] = {"facecolor": face, "edgecolor": OF_METHODS["BCE"], "linewidth": 1}
+        axis.scatter(true[kind], measured[kind], s=20, label=name, zorder=2, **dots)
+    axis.set(title=f"BCE on {len(true)} new images, a dot each")
+    axis.set(xlabel="true overconfidence, points", ylabel="measured overconfidence, points")
+    axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    wrong = 100 * (abs(measured - true) > band).mean()
     text = (
-        f"Measured over true overconfidence of BCE in points, a dot per image. {'; '.join(notes)}."
+        f"Measured over true overconfidence of BCE in points, a dot per image. Mean measured "
+        f"{measured.mean():z.0f}, true {true.mean():.0f}, {wrong:.0f} % beyond {band:g}; "
+        f"{100 * correct.mean():.0f} % of the images have an accuracy above 97 %."
     )
     figure.set_label(text.replace("-", "−"))
     return figure
@@ -100,19 +91,24 @@ def alphas_of_images(
         images: name -> index of the image, for two images: the first to rise and the last.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.7)
-    axis.plot(epochs, alphas, color=OF_METHODS["ASLP"], alpha=0.25, linewidth=0.8)
-    axis.plot(epochs, bound, "--", color=GREY, linewidth=1.5)
-    for (name, i), (dx, side) in zip(images.items(), ((-1.5, "right"), (2, "left")), strict=True):
-        apart = slice(int(np.searchsorted(epochs, 62)))  # later, all alphas are alike
-        axis.plot(epochs[apart], alphas[apart, i], color=ink(), linewidth=1.8)
-        near = int(np.argmax(alphas[:, i] > 0.7 * alphas[-1, i]))
-        place = epochs[near] + dx, alphas[near, i]
-        axis.text(*place, name, ha=side, va="center" if dx < 0 else "top")
-    axis.text(45, 0.152, "a line for each image", color=OF_METHODS["ASLP"])
-    axis.text(9, 0.168, "MC's bound", color=GREY)
+    purple, (first, last) = OF_METHODS["ASLP"], images
+    axis.plot(epochs, alphas, color=purple, alpha=0.25, linewidth=0.8)
+    axis.plot(epochs, alphas[:, list(images.values())], color=purple, linewidth=2.2)
+    axis.plot(epochs, bound, color=ink(), linewidth=1)
+    near = int(np.argmax(alphas[:, images[last]] > 0.6 * alphas[-1, images[last]]))
+    axis.text(14.5, alphas[epochs.index(16), images[first]], first, ha="right", color=purple)
+    axis.text(epochs[near] + 2, alphas[near, images[last]], last, va="top", color=purple)
+    axis.annotate(
+        "MC's bound",
+        (epochs[-8], bound[-8]),
+        (epochs[-8], 0.105),
+        ha="center",
+        color=ink(),
+        arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
+    )
     axis.set(xlabel="epoch", ylabel="perturbation level α", ylim=(0, 0.18))
     axis.set(yticks=(0, 0.05, 0.1, 0.15), xlim=(0, epochs[-1]))
-    axis.set(title="Early, each image has its own α; late, all have nearly the same")
+    axis.set(title=f"Alphas of {alphas.shape[1]} training images, a line each")
     ends = (f"{name} {alphas[-1, i]:.3f}" for name, i in images.items())
     low, high = np.quantile(alphas[-1], [0.1, 0.9])
     figure.set_label(
@@ -125,14 +121,13 @@ def alphas_of_images(
 def gaps_as_trained(points: Mapping[str, np.ndarray]) -> Figure:
     """Plot confidence minus accuracy in points: method -> its runs, one a seed."""
     sides = "overconfident", "underconfident"
-    title = "The measured gap brings confidence to accuracy"
+    title = "Confidence and accuracy of five runs, as trained"
     return _with_key(by_seed(points, "confidence − accuracy, points", title, 1, sides))
 
 
 def scaled_nll(differences: Mapping[str, np.ndarray]) -> Figure:
     """Plot the scaled NLL minus that of BCE in nats: method -> its runs, one a seed."""
-    worse = differences["ASLP (measured gap)"] > 0
-    title = f"Scaled NLL: the measured gap loses to BCE with {worse.sum()} of {len(worse)} seeds"
+    title = "NLL after temperature scaling, compared with BCE's"
     sides = "worse than BCE", "better than BCE"
     return _with_key(by_seed(differences, "scaled NLL minus that of BCE, nats", title, 3, sides))
 
