@@ -17,7 +17,7 @@ from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 def evidence(
     true: np.ndarray, measured: np.ndarray, accuracy: np.ndarray, band: float = 5
 ) -> Figure:
-    """Plot measured over true overconfidence, a dot per image, filled if it is nearly all correct.
+    """Plot measured over true overconfidence of images, filled dots where accuracy is above 97 %.
 
     Args:
         true, measured: overconfidence of images in points, (images,) each.

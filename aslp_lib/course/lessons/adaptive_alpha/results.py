@@ -27,7 +27,8 @@ def of_rules(score: str, recalibration: str = "none") -> dict[str, np.ndarray]:
 def ends_of_mc() -> dict[str, np.ndarray]:
     """Read the 10 and 90 % quantiles of the alphas at the end of five runs of MC, by seed."""
     method, options = RULES["ASLP (MC)"]
-    runs = recorded.runs("techniques_shapes", "test", method, **options).sort_values("seed")
+    runs = recorded.runs("techniques_shapes", "test", method, "none", **options)
+    runs = runs.sort_values("seed")
     return {f"{q} % quantile of alpha": runs[f"alpha_p{q}"].to_numpy() for q in (10, 90)}
 
 
