@@ -38,8 +38,6 @@ def reliability_dots(panels: Mapping[str, Counts], leaders: bool = True) -> Figu
         most = share.argmax()
         size = f"{share[most]:.0f} % of\nthe pixels"
         place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")
-        if y.max() < 50:  # bars fill the lower half
-            place = (0.05, 0.6), "left"
         if leaders:
             axis.annotate(
                 size, (x[most], y[most]), place[0], ha=place[1], textcoords="axes fraction",

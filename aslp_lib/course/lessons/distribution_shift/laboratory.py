@@ -1,6 +1,6 @@
 """Areas and bills on shifted test sets, what the checks find, and what an offset changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +15,21 @@ MISS = 10
 """Cost of a missed nucleus pixel; a check costs 1."""
 
 
-def area(counts: Counts) -> tuple[float, float]:
-    """Return the share of nucleus pixels that is promised, the mean of f, and that of the labels.
+class Area(NamedTuple):
+    """Share of nucleus pixels: the mean of f, and that of the labels."""
+
+    promised: float
+    found: float
+
+
+def area(counts: Counts) -> Area:
+    """Return the area of nuclei that is promised, and the one that is found.
 
     >>> area(Counts.from_map(np.uint8([[255, 51, 51, 0]]), np.uint8([[1, 1, 0, 0]])))
-    (0.35, 0.5)
+    Area(promised=0.35, found=0.5)
     """
     promised = (counts.pooled * counts.level_probabilities).sum()
-    return float(promised / counts.pixels), float(counts.pooled[1].sum() / counts.pixels)
+    return Area(float(promised / counts.pixels), float(counts.pooled[1].sum() / counts.pixels))
 
 
 class Checks(NamedTuple):
@@ -51,6 +58,8 @@ class Comparison(NamedTuple):
     trained: float
     scaled: float
     with_offset: float
+    area: float
+    """Share of nuclei among all pixels."""
     nuclei: float
     """Share of nuclei among the spared pixels, which only the scaled network checks."""
 
@@ -61,18 +70,22 @@ def compare(trained: Counts, scaled: Counts, shifted: Counts, miss: float = MISS
     >>> label = np.uint8([[1, 1, 0, 0]])
     >>> before = Counts.from_map(np.uint8([[255, 51, 51, 0]]), label)
     >>> compare(before, before, Counts.from_map(np.uint8([[204, 9, 9, 0]]), label))
-    Comparison(trained=0.75, scaled=0.75, with_offset=2.75, nuclei=0.5)
+    Comparison(trained=0.75, scaled=0.75, with_offset=2.75, area=0.5, nuclei=0.5)
     """
     first, old, new = (bill(counts, miss) for counts in (trained, scaled, shifted))
     spared = old.checked - new.checked
     nuclei = (new.paid - old.paid + spared) / (miss * spared)
-    return Comparison(first.paid, old.paid, new.paid, nuclei)
+    return Comparison(first.paid, old.paid, new.paid, area(scaled).found, nuclei)
 
 
 def table_of_promises(sets: Mapping[str, Counts]) -> Markdown:
     """Tabulate the area and the bill of 100 pixels that the network promises."""
-    head = "of 100 pixels", "area promised", "bill planned"
-    return percentages(head, {k: (area(c)[0], bill(c, MISS).expected) for k, c in sets.items()})
+    head = "of 100 pixels", "area promised", "bill planned", "of which checks"
+    rows = {}
+    for name, counts in sets.items():
+        costs = bill(counts, MISS)
+        rows[name] = area(counts).promised, costs.expected, costs.checked
+    return percentages(head, rows)
 
 
 def table_of_areas(sets: Mapping[str, Counts]) -> Markdown:
@@ -92,24 +105,8 @@ def table_of_bills(recalibrations: Mapping[str, Counts]) -> Markdown:
     return table(head, rows)
 
 
-def table_of_points(
-    areas: Mapping[int, Sequence[float]], paid: Mapping[int, Sequence[float]]
-) -> Markdown:
-    """Tabulate how far the areas scatter that points give, and the bills that follow from them.
-
-    Args:
-        areas: number of points -> areas that so many points gave.
-        paid: number of points -> the bill per pixel with each of these areas.
-    """
-    head = "points", "area, standard deviation", "bill paid, mean", "95 % quantile"
-    rows = {
-        str(n): (float(np.std(areas[n])), float(np.mean(b)), float(np.quantile(b, 0.95)))
-        for n, b in paid.items()
-    }
-    return percentages(head, rows, digits=1)
-
-
 def table_of_offsets(rows: Mapping[str, Comparison]) -> Markdown:
-    """Tabulate what is paid for 100 pixels, and the share of nuclei among the spared ones."""
-    bills = "paid as trained", "with T of validation", "with T and offset"
-    return percentages(("of 100 pixels", *bills, "nuclei among spared pixels, %"), rows, digits=1)
+    """Tabulate the bills of 100 pixels, and the nuclei among all pixels and the spared ones."""
+    bills = "paid as trained", "T of validation", "T and offset"
+    nuclei = "nuclei among all pixels, %", "among spared pixels, %"
+    return percentages(("of 100 pixels", *bills, *nuclei), rows, digits=1)

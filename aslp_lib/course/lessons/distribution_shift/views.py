@@ -1,26 +1,35 @@
-"""Pictures of crops and of what is checked, and reliability diagrams."""
+"""Pictures of crops, and of what is checked and missed in them."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-from aslp_lib.course.figures import pictures, reliability_dots
+from aslp_lib.course.figures import pictures
+from aslp_lib.course.figures.panels import outline, picture_grid
 from aslp_lib.course.lessons.distribution_shift.laboratory import MISS
+from aslp_lib.data.image_set import ImageSet
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import GREY
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.evaluation.figures.style import PINK, themed
+
+COSTS = {
+    "checked: costs 1": "0.55",
+    f"missed nucleus: costs {MISS}": PINK,
+    "all else: costs 0": "white",
+}
+"""What becomes of a pixel, and its colour."""
 
 
-def decisions(f: np.ndarray) -> np.ndarray:
-    """Shade maps of f: black is not checked, grey is, white is checked and predicted as nucleus.
+def outcomes(f: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the colours of pixels that are checked, missed, or rightly left alone; see `COSTS`.
 
-    >>> decisions(np.array([0.05, 0.9])).tolist()
-    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    >>> outcomes(np.array([0.9, 0.05]), np.array([0, 0])).tolist()
+    [[0.55, 0.55, 0.55], [1.0, 1.0, 1.0]]
     """
-    colours = np.array([to_rgb("black"), to_rgb("0.5"), to_rgb("white")])
-    return colours[np.digitize(f, (1 / MISS, 0.5), right=True)]
+    colours = np.array([to_rgb(colour) for colour in COSTS.values()])
+    return colours[np.where(f > 1 / MISS, 0, np.where(mask, 1, 2))]
 
 
 def examples(sets: Mapping[str, Nuclei], chosen: Sequence[int] = (3, 13, 23, 33)) -> Figure:
@@ -39,30 +48,51 @@ def paid_by_crop(f: np.ndarray, masks: np.ndarray, miss: float = MISS) -> np.nda
     return 100 * np.where(checked, 1, miss * masks).mean(axis=(1, 2))
 
 
-def before_and_after(part: Nuclei, maps: Mapping[str, np.ndarray], chosen: Sequence[int]) -> Figure:
-    """Show what is checked before and after a recalibration, and what is paid, a crop in a row.
+def _picture(part: ImageSet, index: int) -> np.ndarray:
+    return part.load(index)[0].permute(1, 2, 0).numpy()
+
+
+@themed
+def outlined(part: ImageSet) -> Figure:
+    """Show all crops of a set in a row, with the outlines of the labels."""
+    figure, grid = picture_grid({"": [_picture(part, i) for i in range(len(part))]}, 1.25)
+    for i, axis in enumerate(grid[0]):
+        outline(axis, part.mask(i))
+        axis.set_axis_off()
+    figure.set_label(f"{len(part)} crops of {part.name}, with the outlines of the labels.")
+    return figure
+
+
+@themed
+def before_and_after(part: ImageSet, maps: Mapping[str, np.ndarray]) -> Figure:
+    """Show what is checked and missed before and after a recalibration, in two crops.
+
+    These are the crop whose bill falls most, and the one whose bill rises most.
 
     Args:
         part: the set of the crops.
         maps: name of the column -> maps of f, before and after.
-        chosen: indices of the crops.
     """
-    labels = np.array([part.mask(i) for i in chosen])
-    shown = [f[list(chosen)] for f in maps.values()]
-    paid = [paid_by_crop(f, labels) for f in shown]
-    images = part.crops[list(chosen)] / 255
-    columns = zip(images, *map(decisions, shown), labels, strict=True)
+    masks = np.array([part.mask(i) for i in range(len(part))])
+    paid = {name: paid_by_crop(f, masks) for name, f in maps.items()}
+    change = np.subtract(*reversed(paid.values()))
+    chosen = {"bill falls most": change.argmin(), "bill rises most": change.argmax()}
     rows = {
-        f"paid {old:.0f} → {new:.0f}": pictures_of
-        for old, new, pictures_of in zip(*paid, columns, strict=True)
+        name: [_picture(part, int(i)), *(outcomes(f[i], masks[i]) for f in maps.values())]
+        for name, i in chosen.items()
     }
-    seen = "Afterwards, only the nucleus and little else is checked above, and most of it below."
-    return pictures(rows, seen, ["image", *maps, "label"], side=1.4)
-
-
-def diagram(panels: Mapping[str, Counts]) -> Figure:
-    """Plot reliability diagrams, grey where nothing is checked; see `reliability_dots`."""
-    figure = reliability_dots(panels)
-    for axis in figure.axes:
-        axis.axvspan(0, 100 / MISS, color=GREY, alpha=0.25, linewidth=0)
+    figure, grid = picture_grid(rows, 1.9)
+    notes = []
+    for axes, (row, i) in zip(grid, chosen.items(), strict=True):
+        outline(axes[0], masks[i])
+        for axis, (name, bills) in zip(axes[1:], paid.items(), strict=True):
+            axis.set_title(f"{name}: paid {bills[i]:.0f}", fontsize=10)
+            notes.append(f"{row}, {name}: paid {bills[i]:.0f}")
+        for axis in axes:
+            axis.spines[:].set_visible(True)
+    for axes in grid:
+        axes[0].set_title("image and label", fontsize=10)
+    patches = [Patch(facecolor=c, edgecolor="black", label=name) for name, c in COSTS.items()]
+    figure.legend(handles=patches, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    figure.set_label(f"What is checked and missed in two crops, with the bill. {'; '.join(notes)}.")
     return figure
