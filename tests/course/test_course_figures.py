@@ -177,8 +177,22 @@ DRAWN = {
     # Nine pixels of margin 4, one of -2.
     "histograms": ((np.array([9, 1]), np.array([4.0, -2.0]), 2), [
         90 * (BINS == 4) + 10 * (BINS == -2),
-        0.9 * np.logaddexp(0, -2) * (BINS == 4) + 0.1 * np.logaddexp(0, 1) * (BINS == -2),
+        100 * (9 * np.logaddexp(0, -2) * (BINS == 4) + np.logaddexp(0, 1) * (BINS == -2))
+        / (9 * np.logaddexp(0, -4) + np.logaddexp(0, 2)),
     ]),
+    "temperatures": (
+        (
+            np.array([0.25, 1, 16]),
+            {"training": [0.1, 0.2, 0.6], "validation": [1.5, 1, 0.7], "test": [1.6, 0.9, 0.8]},
+            {"training": (0.25, 0.1), "validation": (16, 0.7), "test": (16, 0.8)},
+        ),
+        [[0.1, 0.2, 0.6], [1.5, 1, 0.7], [1.6, 0.9, 0.8], [[0.25, 0.1]], [[16, 0.7]]],
+    ),
+    # White, grey where correct at the edge, and black where wrong there.
+    "edge": (
+        (np.full((2, 2, 3), 0.4), np.eye(2), np.array([[0, 1], [1, 0]]) > 0, np.eye(2)[:1] > 0),
+        [np.full((2, 2, 3), 0.4), [[1, 0.65], [0, 1]]],
+    ),
     "paid_over_checks": (
         (RARE, {"scaled": Bill(0.4, 0.6, 0.3)}),
         [np.repeat([300, 100], [204, 52]), [[30, 60]], [30, 30]],
