@@ -55,8 +55,8 @@ def over_temperature(
     axes[1].set(ylim=(40, 108))
     beside = ((0.5, 0.12), (2.15, 1.45)), ((0.5, 69), (0.5, 57))
     for axis, places in zip(axes, beside, strict=True):
-        for place, (name, colour) in zip(places, colours.items(), strict=False):
-            axis.text(*place, name, color=colour, fontsize=SIZE)
+        for (x, y), (name, colour) in zip(places, colours.items(), strict=False):
+            axis.text(x, y, name, color=colour, fontsize=SIZE)
     temperatures_marked = ", ".join(f"{name}, {value:.3g}" for name, value in marked.items())
     figure.set_label(
         f"NLL and bill of one network over temperature T from {temperatures[0]:g} to "
@@ -114,7 +114,7 @@ def over_area(
     low, high = 100 * np.quantile(counted, [0.025, 0.975])
     axis.axvspan(low, high, color=GREY, alpha=0.25, linewidth=0, label="95 % of the counts")
     axis.axvline(100 * true, color=ink(), linestyle=":", linewidth=1, label="true area")
-    axis.plot(100 * areas, paid, color=OTHERS[2])
+    axis.plot(100 * areas, paid, color=ink())
     axis.set(xlabel="area told to the offset, %", ylabel="paid for 100 pixels")
     axis.set(xlim=(0, 100 * areas[-1]), ylim=(40, None))
     axis.legend(loc="upper right", frameon=False, fontsize=SIZE)
