@@ -55,7 +55,13 @@ def table_of_bills(networks: Mapping[str, tuple[Counts, Counts]]) -> Markdown:
         scaling = Temperature().fit(validation)
         paid = [100 * bill(c, miss=10).paid for c in (test, scaling.apply_counts(test))]
         rows[name] = scaling.value.item(), 100 * calibration.gap(test), *paid
-    head = "one network each", "T", "confidence − accuracy", "bill as trained", "bill, scaled"
+    head = (
+        "one network each",
+        "T",
+        "confidence − accuracy, points",
+        "bill as trained",
+        "bill, scaled",
+    )
     return numbers(head, rows, digits=1)
 
 
