@@ -1,4 +1,4 @@
-"""Figures of the three classes: maps, errors of bins, and five networks."""
+"""Figures of the three classes: maps, errors of bins, and several networks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,20 +17,22 @@ SHADES = np.array([0, 0.5, 1])
 
 
 def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
-    """Show an image, its label, and the probability of each class.
+    """Show an image, its label with two and with three classes, and the boundary's probability.
 
     Args:
         dataset: set of the image.
         index: index of the image in the set.
         probabilities: probabilities of all images, (N, K, H, W).
     """
-    row = [dataset.crops[index] / 255, SHADES[dataset.labels[index]], *probabilities[index].numpy()]
-    titles = ["image", "label", *(f"p of the {name}" for name in dataset.classes)]
-    note = (
-        "In the label, boundaries are white, interiors grey, and the background black. In the maps "
-        "of the probabilities, 1 is white and 0 is black."
-    )
-    return pictures({"": row}, note, titles, side=1.8)
+    label = dataset.labels[index]
+    row = {
+        "image": dataset.crops[index] / 255,
+        "label of two classes\n(nucleus: white)": np.where(label > 0, 1.0, 0.0),
+        "label of three classes\n(boundary white, interior grey)": SHADES[label],
+        "probability of the boundary\n(0 black, 1 white)": probabilities[index, 2].numpy(),
+    }
+    note = "The background is black."
+    return pictures({"": [*row.values()]}, note, [*row], side=2.3)
 
 
 def _directions(axis: Axes, places: Sequence[tuple[float, float]], *names: str) -> None:
@@ -43,24 +45,25 @@ def _directions(axis: Axes, places: Sequence[tuple[float, float]], *names: str) 
 def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> Figure:
     """Draw promised minus delivered pixels of each of ten bins, on one scale in all panels.
 
-    The title of a panel has the ECE, the sum of the lengths of the bars, and the error of the area,
-    the sum of the bars.
+    The title of a panel has the sum of the bars without their signs, which is the ECE, and with
+    them, which is the error of the area.
 
     Args:
         panels: label -> promised minus delivered pixels of each bin, in pixels of 100.
         xlabel: name of the probability.
         title: title of the figure.
     """
-    figure, axes = new_panels(len(panels), 4.2, 3.9, title, sharey=True)
+    figure, axes = new_panels(len(panels), 4.2, 4.1, title, sharey=True)
     notes = []
     for axis, (label, values) in zip(axes, panels.items(), strict=True):
         errors = np.asarray(values, dtype=float)
         axis.bar(np.arange(5, 100, 10), errors, 8, color=GREY)
         axis.axhline(0, color=ink(), linewidth=1)
         axis.set(xlabel=xlabel, xticks=range(0, 101, 20))
-        axis.set_title(f"{label}\nECE {abs(errors).sum():.1f}, area {errors.sum():+.1f}")
+        ece, area = f"ECE: {abs(errors).sum():.1f}", f"error of the area: {errors.sum():+.1f}"
+        axis.set_title(f"{label}\nsum without signs, the {ece}\nsum with signs, the {area}")
         heights = ", ".join(f"{error:+z.1f}" for error in errors)
-        notes.append(f"{label}: {heights}; ECE {abs(errors).sum():.1f}, area {errors.sum():+.1f}")
+        notes.append(f"{label}: {heights}; {ece}, {area}")
     axes[0].set_ylabel("promised − delivered,\npixels of 100")
     _directions(axes[0], [(0.6, 0.93), (0.45, 0.2)], "promised too much", "promised too little")
     figure.set_label(
@@ -71,36 +74,35 @@ def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> 
 
 
 @themed
-def networks(panels: Mapping[str, Mapping[str, ArrayLike]], title: str) -> Figure:
-    """Draw a quantity of several networks, a dot each, and their mean, on one scale.
+def networks(panels: Mapping[str, Mapping[str, ArrayLike]], title: str, delivered: float) -> Figure:
+    """Draw quantities of several networks, a line each, over recalibrations and on one scale.
 
     Args:
-        panels: name of the quantity -> label -> its value for each network, in pixels of 100.
+        panels: name of the quantity -> recalibration -> its value for each network, in pixels of
+            100.
         title: title of the figure.
+        delivered: delivered area, a line of reference in all panels but the first, of the ECE.
     """
-    rows = max(map(len, panels.values()))
-    figure, axes = new_panels(len(panels), 3.4, 1.7 + 0.5 * rows, title, sharex=True, sharey=True)
+    figure, axes = new_panels(len(panels), 3.6, 4.0, title, sharey=True)
     notes = []
-    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
-        sign = "+" if min(np.min(values) for values in lines.values()) < 0 else ""
-        for row, (label, values) in enumerate(lines.items()):
-            numbers = np.asarray(values, dtype=float)
-            at = row + np.linspace(-0.12, 0.12, len(numbers))  # so that equal values stand apart
-            axis.plot(numbers, at, "o", color=OF_METHODS["BCE"], ms=6, alpha=0.7)
-            axis.plot([numbers.mean()] * 2, [row - 0.25, row + 0.25], color=ink(), linewidth=2)
-            mean = f"{numbers.mean():{sign}z.1f}".replace("+0.0", "0").replace("-", "−")
-            axis.text(
-                numbers.mean(), row - 0.3, mean, ha="center", fontsize=9,
-                bbox={"color": axis.get_facecolor(), "pad": 0.5},
+    for axis, (name, of_labels) in zip(axes, panels.items(), strict=True):
+        numbers = np.array([*of_labels.values()], dtype=float)
+        axis.plot(numbers, "o-", color=OF_METHODS["BCE"], ms=5, linewidth=1)
+        if axis is not axes[0]:
+            axis.axhline(delivered, color=ink(), linewidth=1.2)
+            above = numbers[1:].mean() < delivered
+            axis.annotate(
+                f"delivered: {delivered:.1f}", (1, delivered), (0, 12 if above else -6),
+                textcoords="offset points", ha="center", va="bottom" if above else "top",
             )  # fmt: skip
-            notes.append(
-                f"{' '.join(name.split())}, {label}: {numbers.min():z.1f} to {numbers.max():z.1f}, "
-                f"mean {mean}"
-            )
-        axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
-        axis.set(title=name, xlabel="pixels of 100")
-        axis.margins(x=0.15)  # room for the numbers
-    labels = [*next(iter(panels.values()))]
-    axes[0].set(yticks=range(rows), yticklabels=labels, ylim=(rows - 0.5, -0.7))
-    figure.set_label(f"{title}, in pixels of 100. {'; '.join(notes)}.")
+        axis.set(title=name, xticks=range(len(of_labels)), xlim=(-0.4, len(of_labels) - 0.6))
+        axis.set_xticklabels([label.replace(" ", "\n") for label in of_labels])
+        ends = zip(of_labels, numbers.min(axis=1), numbers.max(axis=1), strict=True)
+        ranges = (f"{label} {low:.1f} to {high:.1f}" for label, low, high in ends)
+        notes.append(f"{name}: {', '.join(ranges)}")
+    axes[0].set_ylim(0, 12.5)
+    axes[0].set_ylabel("pixels of 100")
+    figure.set_label(
+        f"{title}, in pixels of 100. {'; '.join(notes)}. Delivered: {delivered:.1f} pixels of 100."
+    )
     return figure

@@ -5,12 +5,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
 
-from aslp_lib.course.figures import table
 from aslp_lib.course.recorded import FOLDER
 from aslp_lib.data.nuclei import CLASSES
-from aslp_lib.experiments.seed_statistics import student_interval
 
 VARIANTS: Mapping[str, str] = {
     "as trained": "none",
@@ -51,26 +48,3 @@ def values(quantity: str, part: str, recalibration: str) -> np.ndarray:
 def of_splits(quantity: str, part: str, *labels: str) -> dict[str, np.ndarray]:
     """Return a quantity of each split, see `values`, under the labels of recalibrations."""
     return {label: values(quantity, part, VARIANTS[label]) for label in labels}
-
-
-def over_splits(
-    quantities: Mapping[str, tuple[str, str]], *labels: str, digits: int = 1
-) -> Markdown:
-    """Show the mean of quantities over the splits, with Student's 95 % interval.
-
-    Args:
-        quantities: heading -> name of the set, and quantity, see `values`.
-        labels: keys of `VARIANTS` to show; all of them, unless given.
-        digits: number of decimal places.
-    """
-    rows = []
-    for label in labels or VARIANTS:
-        row = [label]
-        for part, quantity in quantities.values():
-            of_each = values(quantity, part, VARIANTS[label])
-            low, high = student_interval(of_each.tolist())
-            sign = "+" if quantity.startswith("excess") else ""
-            style = f"{sign}z.{digits}f"
-            row.append(f"{of_each.mean():{style}} [{low:{style}}, {high:{style}}]")
-        rows.append(row)
-    return table(["%", *quantities], rows)
