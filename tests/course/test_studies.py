@@ -6,6 +6,7 @@ from aslp_lib.course.lessons.bill import bill
 from aslp_lib.course.lessons.evaluation import (
     by_field,
     by_five_scores,
+    by_unit,
     coverage_study,
     further_runs,
     half_over_pixels,
@@ -58,6 +59,15 @@ def test_a_bill_of_independent_pixels_has_the_standard_error_of_its_pixels_costs
     costs = np.repeat([0, 10, 1], [96, 4, 100])
     half = 1.96 * 100 * costs.std() / np.sqrt(200)
     assert half_over_pixels(Counts(table)) == pytest.approx(half)
+
+
+def test_intervals_over_fields_and_crops_agree_if_each_crop_is_a_field():
+    crops = population(30).with_columns(groups=np.arange(30))
+    times = np.random.default_rng(0).multinomial(30, [1 / 30] * 30, size=500)
+    pixels, of_crops, of_fields = by_unit(crops, times, miss=1.2).values()  # none is checked
+    assert of_crops == pytest.approx(of_fields) and 0 < pixels[2] < of_crops[2]
+    for low, high, width in (pixels, of_crops):
+        assert low < 100 * bill(crops, 1.2).paid < high and width == pytest.approx(high - low)
 
 
 def test_an_interval_over_few_units_is_that_of_student():

@@ -5,8 +5,10 @@ from aslp_lib.course.lessons.evaluation.coverage import coverage_study
 from aslp_lib.course.lessons.evaluation.fields import by_field
 from aslp_lib.course.lessons.evaluation.scores import (
     by_five_scores,
+    by_unit,
     half_over_pixels,
     over_units,
+    resampled,
     span,
 )
 from aslp_lib.course.lessons.evaluation.trials import further_runs

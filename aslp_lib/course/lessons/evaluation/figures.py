@@ -1,4 +1,4 @@
-"""Figures of intervals, of chance, of scores in fields of view, and of verdicts."""
+"""Figures of intervals, of scores in fields of view, and of verdicts."""
 
 from collections.abc import Mapping
 
@@ -19,60 +19,52 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray]) -> Figu
         truth: the ECE of the population, as a share.
         intervals: resampled unit -> (test sets, 2) interval ends, as shares.
     """
-    figure, axes = new_panels(len(intervals), 3.6, 3.8, "95 % intervals of the ECE", sharex=True)
+    rows = len(next(iter(intervals.values())))
+    title = f"95 % intervals of {rows} test sets, one a line"
+    figure, axes = new_panels(len(intervals), 3.6, 4.1, title, sharex=True)
     notes = []
     for axis, (unit, ends) in zip(axes, intervals.items(), strict=True):
         row, (low, high) = np.arange(len(ends)), 100 * ends.T
         hits = (low <= 100 * truth) & (100 * truth <= high)
-        axis.axvline(100 * truth, color=ink(), linestyle="--", linewidth=1)
-        axis.hlines(row[hits], low[hits], high[hits], color=GREY, linewidth=1.2)
-        axis.hlines(row[~hits], low[~hits], high[~hits], color=ink(), linewidth=2.2)
-        heading = f"resampling {unit}:\n{hits.sum()} of {len(ends)} contain the truth"
-        axis.set(xlabel="ECE, %", yticks=[], title=heading)
+        axis.hlines(
+            row[hits], low[hits], high[hits], color=GREY, linewidth=1.2, label="contains it"
+        )
+        axis.hlines(
+            row[~hits], low[~hits], high[~hits], color=ink(), linewidth=2.2, label="misses it"
+        )
+        axis.axvline(
+            100 * truth, color=ink(), linestyle="--", linewidth=1, label="ECE of the population"
+        )
+        axis.set(xlabel="ECE, %", yticks=[], title=f"{unit} resampled")
         # Some intervals end close to the true value, so the exact number differs between machines.
         notes.append(f"{'most' if hits.mean() > 0.5 else 'few'} intervals over {unit}")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
     figure.set_label(f"The true ECE lies in {', '.join(notes)}; intervals that miss it are thick.")
     return figure
 
 
 @themed
-def chance(eces: Mapping[str, np.ndarray], networks: Mapping[str, float]) -> Figure:
-    """Plot histograms of the ECEs that chance makes, beside the ECEs of the networks, all in %."""
-    figure, (axis,) = new_panels(1, 6.2, 2.8, "ECEs by chance, and of the networks")
-    notes = []
-    for label, (colour, line, _) in looks(networks).items():
-        flips, ends = np.histogram(eces[label], np.arange(0, 7, 0.1))
-        axis.plot(ends[:-1], flips, drawstyle="steps-post", color=colour)
-        axis.axvline(networks[label], color=colour, linestyle=line, linewidth=2.5)
-        top = axis.get_xaxis_transform()
-        axis.text(networks[label], 1.01, label, transform=top, ha="center", va="bottom")
-        notes.append(
-            f"{label} {networks[label]:.1f}, by chance {eces[label].mean():.1f} on average"
-        )
-    axis.set(xlabel="ECE, %", xlim=(0, 6.5), ylim=0, ylabel=f"of {len(eces[label]):,} flips")
-    axis.text(1, 0.6, "by chance alone", transform=top)
-    figure.set_label(f"ECEs, %: {'; '.join(notes)}. By chance, all are below 3.")
-    return figure
-
-
-@themed
 def in_fields(bills: Mapping[str, np.ndarray]) -> Figure:
-    """Plot the bills of two networks in each field of view, and join the two.
+    """Plot the bills of two networks in each field of view, side by side and joined.
 
     Args:
         bills: network -> its bills, one a field; the first network's costliest field is on the
             left.
     """
-    figure, (axis,) = new_panels(1, 7.6, 2.8, "Paid bill in ten fields of view")
+    figure, (axis,) = new_panels(1, 7.6, 2.8, "Bills of two networks in ten fields of view")
     first, *_ = bills
     left = f"the costliest for {first.split(',')[0]}"
     values = np.array([*bills.values()])[:, bills[first].argsort()[::-1]]
-    axis.vlines(range(values.shape[1]), *values, color=ink(), linewidth=0.8)
+    across = np.add.outer([-0.17, 0.17], np.arange(values.shape[1]))
+    axis.plot(across, values, color=ink(), linewidth=0.8)
     lines = []
-    for (label, (colour, _, mark)), row in zip(looks(bills).items(), values, strict=True):
-        lines += axis.plot(row, mark, color=colour, label=label, ms=9)
+    for (label, (colour, _, mark)), x, row in zip(
+        looks(bills).items(), across, values, strict=True
+    ):
+        lines += axis.plot(x, row, mark, color=colour, label=label, ms=9)
     axis.set(xlabel=f"fields, {left} on the left", xticks=[])
-    axis.set(ylabel="Paid bill, for 100 pixels", ylim=(0, 1.08 * values.max()))
+    axis.set(ylabel="paid, for 100 pixels", ylim=(0, 1.08 * values.max()))
     label_ends(axis, lines)
     ends = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(bills, values, strict=True))
     figure.set_label(f"Paid bill, {left} first: {ends}.")
@@ -94,28 +86,32 @@ def verdicts(differences: Mapping[str, Interval]) -> Figure:
         axis.plot(interval.value, y, "D", color=colour, ms=8)
         axis.text(1.02, y, favours, color=colour, transform=axis.get_yaxis_transform(), va="center")
         notes.append(f"{score} {favours}")
-    axis.set(xlabel="difference, % of BCE's score", yticks=range(y + 1), yticklabels=differences)
+    axis.set(xlabel="difference, % of BCE's score (of each score, less is better)")
+    axis.set(yticks=range(y + 1), yticklabels=differences)
     axis.set_ylim(y + 0.5, -0.5)
     figure.set_label(f"ASLP (MC) minus BCE, as trained: {', '.join(notes)}.")
     return figure
 
 
 @themed
-def seeds_and_fields(gain: np.ndarray) -> Figure:
-    """Show a difference for each seed and field of view, darker where it is larger."""
-    seeds, fields = (gain.mean(axis=axis).argsort()[::-1] for axis in (1, 0))
-    gain = gain[seeds][:, fields]
-    figure, (axis,) = new_panels(1, 4.2, 3.6, "What early stopping gains (×: a loss)")
-    image = axis.imshow(gain, cmap="Greys", vmin=0, vmax=0.1)
-    for seed, field in np.argwhere(gain < 0):
-        axis.plot(field, seed, "x", color="black", ms=8)
-    axis.set(
-        xlabel="fields, largest gain first",
-        ylabel="seeds, largest gain at the top",
-        xticks=[],
-        yticks=[],
-    )
-    figure.colorbar(image, label="scaled NLL, nats lower")
-    fewer = (gain < 0).sum()
-    figure.set_label(f"Gain of each seed and field, {gain.mean():.3f} on average, {fewer} below 0.")
+def seeds_and_fields(gain: np.ndarray, intervals: Mapping[str, np.ndarray]) -> Figure:
+    """Plot the mean gain of each seed and of each field of view, and intervals of the mean.
+
+    Args:
+        gain: seeds x fields.
+        intervals: what is resampled, seeds, fields and both -> lower and upper end.
+    """
+    figure, (axis,) = new_panels(1, 7.4, 3.2, "By how much did early stopping lower the NLL?")
+    strips = gain.mean(axis=1), gain.mean(axis=0), np.array([])
+    names = "each dot a seed,\nmean of its fields", "each dot a field,\nmean of its seeds", ""
+    for y, (values, (unit, ends)) in enumerate(zip(strips, intervals.items(), strict=True)):
+        axis.plot(values, np.full(len(values), y - 0.15), "o", color=GREY, ms=8, alpha=0.7)
+        axis.plot(ends, [y + 0.2, y + 0.2], "|-", color=ink(), linewidth=2.5, ms=10)
+        axis.text(ends[1] + 0.001, y + 0.2, f"95 % interval: {unit} resampled", va="center")
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    axis.set(xlabel="gain in temperature-scaled NLL, nats", yticks=range(len(names)))
+    axis.set(yticklabels=names, ylim=(2.5, -0.5))
+    axis.tick_params(axis="y", length=0)
+    notes = (f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in intervals.items())
+    figure.set_label(f"Mean gain {gain.mean():.3f}; 95 % intervals: {', '.join(notes)}.")
     return figure

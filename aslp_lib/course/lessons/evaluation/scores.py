@@ -34,6 +34,33 @@ def by_five_scores(first: Counts, second: Counts, times: np.ndarray) -> dict[str
     }
 
 
+def by_unit(counts: Counts, times: np.ndarray, miss: float = 10) -> dict[str, list[float]]:
+    """Compute the bill's 95 % interval over pixels, over crops and over fields.
+
+    Args:
+        counts: counts of crops, with their fields.
+        times: how often each resample draws each field, (resamples, fields).
+        miss: cost of a missed pixel; a checked one costs 1.
+
+    Returns:
+        Number and name of the units -> lower and upper end, and width, for the bill of 100 pixels.
+    """
+
+    def paid(part: Counts) -> float:
+        return 100 * bill(part, miss).paid
+
+    crops = len(counts)
+    of_crops = counts.with_columns(groups=np.arange(crops))
+    times_of_crops = np.random.default_rng(0).multinomial(crops, [1 / crops] * crops, len(times))
+    intervals = {
+        f"{counts.pixels:,} pixels": paid(counts)
+        + half_over_pixels(counts, miss) * np.array([-1, 1]),
+        f"{crops} crops": over_units(resampled(of_crops, times_of_crops, paid), crops),
+        f"{times.shape[1]} fields": over_units(resampled(counts, times, paid), times.shape[1]),
+    }
+    return {name: [*ends, np.ptp(ends)] for name, ends in intervals.items()}
+
+
 def half_over_pixels(counts: Counts, miss: float = 10) -> float:
     """Return half the width of the bill's 95 % interval if all pixels were independent.
 
@@ -65,6 +92,19 @@ def over_units(scores: np.ndarray, units: int = 10) -> np.ndarray:
     return np.mean(scores) + half * np.array([-1, 1])
 
 
+def resampled(counts: Counts, times: np.ndarray, score: Callable[[Counts], float]) -> np.ndarray:
+    """Compute a score that is a mean over pixels, in each resample of fields.
+
+    Args:
+        counts: counts of crops, with their fields.
+        times: how often each resample draws each field, (resamples, fields).
+        score: function of the counts.
+    """
+    fields = [counts[counts.group_index == k] for k in range(times.shape[1])]
+    pixels = np.array([field.pixels for field in fields])
+    return times @ (pixels * [score(field) for field in fields]) / (times @ pixels)
+
+
 def span(low: float, high: float, form: str = "+z.1f") -> str:
     """Format an interval; a difference with signs.
 
@@ -77,18 +117,13 @@ def span(low: float, high: float, form: str = "+z.1f") -> str:
 def _resampled(counts: Counts, times: np.ndarray) -> dict[str, np.ndarray]:
     """Compute five scores of each resample."""
     pixels, error = by_field(counts)
-    total = times @ pixels.sum(axis=1)
-
-    def mean(score: Callable[[Counts], float]) -> np.ndarray:
-        fields = [score(counts[counts.group_index == k]) for k in range(len(pixels))]
-        return times @ (pixels.sum(axis=1) * fields) / total
-
     scores = {
-        "ECE": abs(times @ error).sum(axis=1) / total,
-        "Brier score": mean(calibration.brier),
-        "NLL": mean(calibration.nll),
+        "ECE": abs(times @ error).sum(axis=1) / (times @ pixels.sum(axis=1)),
+        "Brier score": resampled(counts, times, calibration.brier),
+        "NLL": resampled(counts, times, calibration.nll),
     }
-    return scores | {f"bill, a miss costs {miss}": mean(_paid(miss)) for miss in MISSES}
+    bills = {f"bill, a miss costs {miss}": resampled(counts, times, _paid(miss)) for miss in MISSES}
+    return scores | bills
 
 
 def _paid(miss: float) -> Callable[[Counts], float]:
