@@ -176,7 +176,7 @@ def test_a_run_is_played_silently(opened):
 def test_controls_without_effect_are_disabled(opened):
     _, place = opened("stability.explorer", **ON_A_DESK)
     place.get_by_text("measured gap (an extension)").click()
-    for option in ("proximal step", "5000"):
+    for option in ("stable step", "5000"):
         expect(place.get_by_role("radio", name=option)).to_be_disabled()
 
 

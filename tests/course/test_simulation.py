@@ -60,7 +60,7 @@ def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_
     "levels",
     "With the proximal step and margins that ignore alpha, alphas at the fixed point are "
     "ranked by the margins",
-    "stability: What does lambda trade?",
+    "stability: Why does so little noise matter?",
     numbers="simulation: rank correlation with the margin 0.98",
 )
 @pytest.mark.claim(

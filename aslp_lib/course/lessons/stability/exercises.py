@@ -36,8 +36,8 @@ def _step(
     return alphas.alpha.double().numpy()
 
 
-def _largest_weight() -> float:
-    """Compute the largest stable lambda from an explicit step of two alphas that differ by 0.1."""
+def _limit_of_lambda() -> float:
+    """Compute the limit of lambda from an explicit step of two alphas that differ by 0.1."""
     alpha = np.array([0.3, 0.4])
     low, high = _step(alpha, np.zeros(2), 0.9, SOFT_INVERSION.beta, 0.002, 100.0, "release")
     return 2 * 100.0 / (1 - (high - low) / 0.1)
@@ -66,7 +66,7 @@ def _moved(
     slope: float | None = None,
     clip: bool = True,
 ) -> Array:
-    """Take the proximal step, written out, with a mistake.
+    """Take the stable step, written out, with a mistake.
 
     Args:
         judged: which alpha decides whether an image is beyond the bound: "new" or "old"; "all"
@@ -117,9 +117,9 @@ PROXIMAL = exercise(
 
 STEP = exercise(
     "stability/step",
-    right=_largest_weight,
+    right=_limit_of_lambda,
     tolerance=1.0,
-    expects="a number of nats per unit of R, such as 500",
+    expects="a number, such as 500",
     mistakes={
         "gain 1": 1 / (0.002 * 1.5 / 2),
         "no beta": 2 / 0.002,

@@ -63,57 +63,57 @@ function describeStep({ rule, dynamics, step, weight, beta }) {
   const gain = (step * weight * beta) / 2, side = Math.abs(gain - 2) < 1e-9 ? "at" : gain > 2 ? "above" : "below";
   if (rule === "aslp_gap")
     return "The bound follows the measured gap; lambda and the kind of step have no effect.";
-  let text = `Explicit step: the gain eta*lambda*beta/2 = ${gain.toFixed(2)} is ${side} the limit of 2.`;
+  let text = `Explicit step: the gain of ${gain.toFixed(2)} is ${side} 2.`;
   if (dynamics === "stable")
-    text = `Proximal step: with fixed margins it converges at any gain, here ${gain.toFixed(2)}.`;
+    text = `Stable step: the gain is ${gain.toFixed(2)}.`;
   if (rule === "aslp_me") text = "The constraint is active only while accuracy is below its best value so far.";
   if (dynamics === "stable" || beta === 2) return text;
   return `${text} The gradient of the authors' code is ${((2 / beta) ** 2).toFixed(1)} times the true one.`;
 }
 
-/** Describe the alphas at the end; of alphas that oscillate, other digits depend on rounding. */
-function describeAlphas(trace, tail, oscillates) {
-  const { alpha, bound } = trace[trace.length - 1], sorted = alpha.slice().sort();
-  if (oscillates)
-    return `The alphas oscillate: their mean over the last 10 epochs is ${tail.toFixed(2)}, MC's bound is ` +
-      `${bound.toFixed(2)}, and the last alpha of an image says little about it.`;
-  const [low, high] = [0.1, 0.9].map((share) => quantile(sorted, share).toFixed(3));
-  return `After ${trace.length} epochs the mean alpha is ${mean(alpha).toFixed(3)}, the middle 80 % of the ` +
-    `alphas lie from ${low} to ${high}, and MC's bound is ${bound.toFixed(3)}.`;
+/** Describe the alphas at the end; of alphas that oscillate, the digits depend on rounding. */
+function describeAlphas(trace, oscillates) {
+  const { alpha, bound } = trace[trace.length - 1];
+  if (oscillates) return `The alphas oscillate around MC's bound of ${bound.toFixed(3)}.`;
+  return `After ${trace.length} epochs, the mean alpha is ${mean(alpha).toFixed(3)}, and MC's bound is ` +
+    `${bound.toFixed(3)}.`;
 }
 
 function figure(area, population) {
   const { margins, image } = population, epochs = population.noise.length, time = [0, epochs / 2, epochs];
   // Few ends of the axis of alpha, so that similar settings can be compared.
-  const panels = [0.1, 0.2, 0.5, 1].map((top) => {
-    const y = [[0, 2, 4, 6, 8, 10].map((v) => (v * 10 * top) / 100), "perturbation level alpha"];
-    const paths = plot("alpha of one image", [time, "epoch"], y, [["ink thin", "bound"], ["purple", "alpha"]]);
-    const last = plot(`alphas after epoch ${epochs}`, [[-5, 0, 5, 10, 15], "margin with plain labels, nats"], y);
-    return { top, paths, last };
-  });
-  const validation = plot("validation", [time, "epoch"], [[50, 75, 100], "% of the pixels"],
-    [["purple", "confidence"], ["ink dotted", "accuracy"]]);
+  const panels = ["ink", "purple"].flatMap((look) => [0.1, 0.2, 0.5, 1].map((top) => {
+    const y = [[0, 2, 4, 6, 8, 10].map((v) => (v * 10 * top) / 100), "alpha"], bound = ["grey", "MC's bound"];
+    const paths = plot("alpha of one image", [time, "epoch"], y, [[look, "alpha"], bound]);
+    const last = plot(`alphas after epoch ${epochs}`, [[-5, 0, 5, 10, 15], "plain margin, nats"], y,
+      [[look, "one image"], bound]);
+    const validation = plot("validation", [time, "epoch"], [[50, 75, 100], "% of the pixels"],
+      [[look, "confidence"], ["ink dotted", "accuracy"]]);
+    return { look, top, paths, validation, last, node: stack(paths, validation, last) };
+  }));
   return (setting) => {
     const trace = simulate(setting, population), { alpha, accuracy, confidence, bound } = trace[epochs - 1];
     const largest = Math.max(...trace.map((state) => Math.max(...state.alpha)));
-    const { paths, last } = panels.find(({ top }) => top >= largest - 1e-9) ?? panels[3];
-    if (paths.node.parentNode !== area) area.replaceChildren(paths.node, validation.node, last.node);
+    const colour = setting.dynamics === "release" && setting.rule !== "aslp_gap" ? "ink" : "purple";
+    const fits = ({ look, top }) => look === colour && (top >= largest - 1e-9 || top === 1);
+    const { look, paths, validation, last, node } = panels.find(fits) ?? panels[0];
+    if (node.parentNode !== area) area.replaceChildren(node);
     const over = (value) => trace.map((state, i) => [i + 1, value(state)]);
     const tail = mean(trace.slice(-10).map((state) => mean(state.alpha)));
     paths.begin(`In the last 10 epochs the mean alpha is ${tail.toFixed(2)}, the bound ${bound.toFixed(2)}.`);
-    paths.line(over((state) => state.bound), "ink thin");
-    paths.line(over((state) => state.alpha[image]), "purple");
+    paths.line(over((state) => state.bound), "grey");
+    paths.line(over((state) => state.alpha[image]), look);
     validation.begin(`At the end, confidence ${percent(confidence, 0)} and accuracy ${percent(accuracy, 0)}.`);
-    validation.line(over((state) => 100 * state.confidence), "purple");
+    validation.line(over((state) => 100 * state.confidence), look);
     validation.line(over((state) => 100 * state.accuracy), "ink dotted");
     last.begin(`The bound is ${bound.toFixed(2)}.`);
-    last.dots(Array.from(alpha, (value, i) => [margins[i], value]), "purple");
-    last.line([[-5, bound], [15, bound]], "ink thin");
+    last.dots(Array.from(alpha, (value, i) => [margins[i], value]), look);
+    last.line([[-5, bound], [15, bound]], "grey");
     const { rule, dynamics, step, weight, beta } = setting;
     const oscillates = rule === "aslp_mc" && dynamics === "release" && (step * weight * beta) / 2 >= 2 - 1e-9;
     const digits = oscillates ? 0 : 1;
     return `eta = ${step}, lambda = ${weight}, beta = ${beta.toFixed(2)}. ${describeStep(setting)} ` +
-      `${describeAlphas(trace, tail, oscillates)} Confidence ${percent(confidence, digits)}, ` +
+      `${describeAlphas(trace, oscillates)} Confidence ${percent(confidence, digits)}, ` +
       `accuracy ${percent(accuracy, digits)}: ${describeGap(confidence - accuracy, digits)}.`;
   };
 }
@@ -123,7 +123,7 @@ const texts = (...values) => values.map((value) => [value, String(value)]);
 function render(/** @type {Context} */ context) {
   const rules = [["aslp_mc", "MC (model calibration)"], ["aslp_me", "ME (maximum entropy)"],
     ["aslp_gap", "measured gap (an extension)"]];
-  const steps = [["release", "explicit step"], ["stable", "proximal step"]];
+  const steps = [["release", "explicit step"], ["stable", "stable step"]];
   const controls = {
     rule: { label: "rule", options: rules },
     dynamics: { label: "kind of step", options: steps },
@@ -132,7 +132,7 @@ function render(/** @type {Context} */ context) {
     beta: { label: "strength beta", min: 0.25, max: 2, step: 0.25 },
   };
   const idle = ({ rule }) => (rule === "aslp_gap" ? ["dynamics", "weight"] : []);
-  return explorer(context, { controls, figure, idle, lines: 5 });
+  return explorer(context, { controls, figure, idle, lines: 4 });
 }
 
 export default { render };

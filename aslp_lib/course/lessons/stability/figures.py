@@ -1,6 +1,6 @@
 """Figures of perturbation levels: over epochs and margins, and of lists.
 
-The explicit step has the colour of the text, the proximal step that of ASLP.
+The explicit step has the colour of the text, the stable step that of ASLP.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def swinging_alphas(trace: Trace, images: Mapping[str, int]) -> Figure:
         trace: the simulation.
         images: title of a panel -> index of its image.
     """
-    figure, panels = new_panels(len(images), 4.2, 3.3, "Neither alpha converges", sharey=True)
+    figure, panels = new_panels(len(images), 4.2, 3.3, "Alphas with the explicit step", sharey=True)
     epoch = np.arange(1, len(trace.alpha) + 1)
     notes = []
     for axis, (name, image) in zip(panels, images.items(), strict=True):
@@ -63,11 +63,7 @@ def steps_of_gains(paths: Mapping[float, Sequence[float]]) -> Figure:
         axis.axhline(0, color=GREY, linewidth=1)
         axis.axhline(fixed_point, color=GREY, linestyle="--", linewidth=1)
         axis.plot(path, "o-", color=ink(), markersize=4)
-        converges, jumps = abs(path[-1] - fixed_point) < 0.1, max(path) > fixed_point + 0.1
-        course = "overshoots, but converges" if jumps else "approaches from one side"
-        axis.set(
-            xlabel="step", title=f"gain {gain:g}: {course if converges else 'never converges'}"
-        )
+        axis.set(xlabel="step", title=f"gain {gain:g}")
         notes.append(
             f"gain {gain:g}: the last three are {', '.join(f'{e:.1f}' for e in path[-3:])}, the "
             f"fixed point is {fixed_point:.2f}"
@@ -98,8 +94,9 @@ def lists_over_epochs(
             lists.
         across: label -> the number or share of a list that is a reference.
         ylabel: what is counted.
-        title: the message of the figure.
-        last: label -> the number or share of a list that exists for the last epoch only.
+        title: title of the figure.
+        last: label -> the number or share of a list that exists after the last epoch only, of one
+            or two lists.
         means: label -> the first epoch of a mean over all later ones, and the number or share of
             the list by this mean.
     """
@@ -110,9 +107,9 @@ def lists_over_epochs(
         notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}")
     for name, height in across.items():
         labelled.append(axis.axhline(height, color=GREY, ls="--", linewidth=1, label=name))
-    for name, height in (last or {}).items():
+    for (name, height), shape in zip((last or {}).items(), "os", strict=False):
         mark = {"fillstyle": "none", "ms": 8, "mew": 1.5, "clip_on": False, "label": name}
-        labelled += axis.plot(epochs[-1], height, "o", color=ASLP, **mark)
+        labelled += axis.plot(epochs[-1], height, shape, color=ASLP, **mark)
         notes.append(f"{name}: {height:.0f} in the last epoch")
     for name, (first, height) in (means or {}).items():
         ends, thick = (first, epochs[-1]), {"linewidth": 4, "solid_capstyle": "butt"}
@@ -124,6 +121,21 @@ def lists_over_epochs(
     references = ", ".join(f"{name}: {height:.0f}" for name, height in across.items())
     figure.set_label(f"{title}: {ylabel}, over epochs. {'; '.join(notes)}. {references}.")
     return figure
+
+
+def hits_over_epochs(
+    epochs: Sequence[int], lists: Mapping[str, Sequence[float]], by_mean: float
+) -> Figure:
+    """Plot how many of the 400 hardest images are on lists of 400, over the epochs.
+
+    Args:
+        epochs: the epochs.
+        lists: label -> number of hardest images on the list after each epoch.
+        by_mean: their number on the list by each alpha's mean over epochs 31 to 60.
+    """
+    means = {"stable step, mean of epochs 31 to 60": (31, by_mean)}
+    title, ylabel = "How good is the list of 400?", "hardest images on the list"
+    return lists_over_epochs(epochs, lists, {"by chance": 40}, ylabel, title, means=means)
 
 
 def recorded_list(
@@ -139,15 +151,15 @@ def recorded_list(
         epochs: the epochs.
         listed: % of the pixels of the listed images, after each epoch.
         improbable: % of the pixels of each image.
-        last: label -> the percentage of a list that exists for the last epoch only.
+        last: label -> the percentage of a list that exists after the last epoch only.
         size: number of images in a list.
     """
     references = {
         f"{size} images at random": improbable.mean(),
-        f"at best, {size} images": np.sort(improbable)[-size:].mean(),
+        f"the worst {size} images": np.sort(improbable)[-size:].mean(),
     }
     lines, ylabel = {f"{size} smallest alphas": listed}, "pixels with an improbable label, %"
-    title = "A recorded list finds improbable labels"
+    title = f"Improbable labels in lists of {size} images"
     return lists_over_epochs(epochs, lines, references, ylabel, title, last)
 
 
@@ -155,37 +167,54 @@ def recorded_list(
 def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figure:
     """Plot the last alpha of each image over its plain margin, one panel per simulation.
 
-    The axis shows the alphas around and above the bound.
+    The axis shows the alphas around and above the bound; triangles mark images below it.
 
     Args:
         traces: label -> the simulation.
-        hardest: number of images to the left of a vertical line.
+        hardest: number of images to the left of the vertical line, and below the line of the list.
     """
-    figure, panels = new_panels(len(traces), 4.2, 3.4, sharex=True, sharey=True)
+    figure, panels = new_panels(len(traces), 4.6, 3.8, sharex=True, sharey=True)
     notes = []
     bound = next(iter(traces.values())).bound[-1]
     top = max(trace.alpha[-1].max() for trace in traces.values())
     low, high = bound - 0.15 * abs(top - bound), top + 0.1 * abs(top - bound)
+    beside = {"textcoords": "offset points", "fontsize": SIZE}
     for axis, (title, trace) in zip(panels, traces.items(), strict=True):
         alpha = trace.alpha[-1]
+        cut, smallest = (float(np.sort(x)[:hardest][-1]) for x in (trace.margins, alpha))
         axis.axhline(trace.bound[-1], color=GREY, linewidth=1)
         axis.plot(trace.margins, alpha, ".", color=ASLP, markersize=2)
-        cut = float(np.sort(trace.margins)[:hardest][-1])
-        axis.axvline(cut, color=GREY, linestyle="--", linewidth=1)
+        below = trace.margins[alpha < low]
+        axis.plot(below, np.full(len(below), low), "v", color=ASLP, ms=5, clip_on=False)
+        axis.axvline(cut, color=ink(), linestyle="--", linewidth=1)
+        axis.axhline(smallest, color=ink(), linestyle="--", linewidth=1)
         axis.annotate(
-            f"hardest {hardest}", (cut, 1), (-4, -2), ha="right", va="top", fontsize=SIZE,
-            xycoords=("data", "axes fraction"), textcoords="offset points",
+            f"{hardest} hardest ←", (cut, 1), (-4, -2), ha="right", va="top",
+            xycoords=("data", "axes fraction"), **beside,
         )  # fmt: skip
+        axis.annotate(
+            f"list of {hardest} ↓", (0, smallest), (4, 4), va="bottom",
+            xycoords=("axes fraction", "data"), **beside,
+        )  # fmt: skip
+        axis.annotate(
+            "MC's bound", (1, trace.bound[-1]), (0, 3), ha="right", va="bottom",
+            xycoords=("axes fraction", "data"), **beside,
+        )  # fmt: skip
+        if len(below):
+            axis.annotate(
+                "▼ below the frame", (1, 0), (0, 3), ha="right", va="bottom",
+                color=ASLP, xycoords="axes fraction", **beside,
+            )  # fmt: skip
         axis.set(xlabel="plain margin, nats", title=title, xticks=(0, 5, 10, 15))
-        notes.append(f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}")
-    panels[0].set(ylabel="alpha", ylim=(low, high))
-    panels[0].annotate(
-        "MC's bound", (1, bound), (0, -4), textcoords="offset points", ha="right", va="top",
-        xycoords=("axes fraction", "data"),
-    )  # fmt: skip
+        notes.append(
+            f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}, and "
+            f"{round((trace.margins[alpha.argsort()[:hardest]] <= cut).sum(), -1)} of the "
+            f"{hardest} smallest belong to the hardest images"
+        )
+    panels[0].set(ylabel="alpha after the last epoch", ylim=(low, high))
     figure.set_label(
         f"Alphas over the plain margins of the images; {hardest} images have a plain margin below "
-        f"{cut:.1f}. {'; '.join(notes)}."
+        f"{cut:.1f}. {'; '.join(notes)}. Triangles mark images below the frame."
     )
     return figure
 
