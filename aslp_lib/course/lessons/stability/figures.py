@@ -203,7 +203,7 @@ def alphas_over_margins(traces: Mapping[str, Trace], hardest: int = 400) -> Figu
         if len(below):
             axis.annotate(
                 "▼ below the frame", (1, 0), (0, 3), ha="right", va="bottom",
-                color=ASLP, xycoords="axes fraction", **beside,
+                xycoords="axes fraction", **beside,
             )  # fmt: skip
         axis.set(xlabel="plain margin, nats", title=title, xticks=(0, 5, 10, 15))
         notes.append(
