@@ -3,10 +3,12 @@
 from aslp_lib.course.lessons.label_perturbation import explorer, figures, lab
 from aslp_lib.course.lessons.label_perturbation.results import (
     bills,
+    brier_of_trial,
+    deviations_of_techniques,
     early_stopped,
     kept_epochs,
-    memorised,
-    scores_of_techniques,
+    posterior_of_unlikely_labels,
+    probability_of_unlikely,
     smoothed,
     targets_of_techniques,
 )

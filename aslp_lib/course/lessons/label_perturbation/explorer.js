@@ -22,7 +22,7 @@ function figure(area, { size, labels }) {
   const [original, switched, expected] = titles.map((title) => maps({ title, count: 1, size }));
   const x = [SHARES, "perturbation level α"], y = [[0, 0.5, 1, 1.5, 2], "perturbation strength β"];
   const plane = plot("plane of α and β", x, y,
-    [["ink", "limit"], ["grey dashed", "same dose"], ["yellow", "label smoothing"]]);
+    [["ink", "dose 1"], ["grey dashed", "chosen dose"], ["yellow thick", "label smoothing"]]);
   area.append(html("div", { className: "strip" }, original.node, switched.node, expected.node), plane.node);
   return ({ technique, alpha, beta }) => {
     const name = BETAS[technique] === beta ? technique : OTHER;
@@ -35,7 +35,7 @@ function figure(area, { size, labels }) {
     switched.draw(`${name}, probability ${percent(alpha, 0)}: background ${off}, foreground ${on}.`, [perturbed]);
     expected.draw(`Background ${low}, foreground ${high}.`, [labels.map((y) => 255 * minimiser(y, product))]);
     const position = product > 1 ? "beyond" : product === 1 ? "on" : "under";
-    plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the limit, a dose of 1.`);
+    plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the line of dose 1.`);
     plane.area([...curve(1), [1, 2], [0.5, 2]], "grey faint");
     plane.line(curve(1), "ink");
     if (product > 0) plane.line(curve(product), "grey dashed");
@@ -44,6 +44,8 @@ function figure(area, { size, labels }) {
       plane.line([[0, height], [1, height]], "grey dotted thin");
       plane.text(0.02, height, words, "above");
     }
+    plane.text(0.86, 1.75, "inverted", "middle");
+    plane.text(0.86, 1.6, "on average", "middle");
     plane.dot(alpha, beta, "ink");
     const decision = product < 1 ? "keeps its side of 1/2" : product === 1 ? "is 1/2" : "is inverted";
     const equal = product > 0 && product <= 1 ? " Label smoothing of this dose has the same expected target." : "";

@@ -1,25 +1,15 @@
-"""Explorer of networks trained at a constant dose, beside temperature-scaled BCE."""
+"""Explorer of networks trained at a constant dose, as trained and undone."""
 
 from typing import Any
 
 import numpy as np
 
 from aslp_lib.course.live import Explorer, outcomes, packed
-from aslp_lib.course.recorded import perturbations, position, read_arrays, settings_of
+from aslp_lib.course.recorded import count, load, perturbations, read_arrays, settings_of
 from aslp_lib.course.recorded.perturbations import PERTURBATIONS, RECORDED, Outcome
-from aslp_lib.data.image_set import ImageSet
+from aslp_lib.recalibration import Temperature, Unperturb
 
-START: dict[str, Any] = {
-    "data": "shapes",
-    "perturbation": 0.2,
-    "network": "sampled",
-    "temperature": 1.0,
-    "part": "test",
-    "image": 3,
-    "row": 12,
-    "column": 26,
-    "highlighted": 0,
-}
+START: dict[str, Any] = {"data": "shapes", "network": "sampled", "dose": 0.2, "state": "trained"}
 
 
 def grey(maps: np.ndarray) -> dict[str, Any]:
@@ -27,43 +17,42 @@ def grey(maps: np.ndarray) -> dict[str, Any]:
     return packed(np.rint(255 * maps).astype(np.uint8).reshape(len(maps), -1))
 
 
-def predictions(outcome: Outcome) -> dict[str, Any]:
-    """Return the predictions of a network for a test set, for the script."""
-    sure = [None if np.isnan(share) else share for share in (outcome.ambiguous, outcome.background)]
-    return outcomes(outcome.counts) | {"maps": grey(outcome.maps), "sure": sure}
-
-
-def of_part(data: str, part: str, dataset: ImageSet) -> dict[str, Any]:
-    """Return the records of a test set, for the script."""
-    recorded, arrays = RECORDED[data], read_arrays(RECORDED[data].file)
-    picks, index = recorded.picks[part], position("set", part, recorded.picks)
-    constant = {
-        f"{targets} {value:g}": perturbations.at_perturbation(value, part, targets, data)
-        for targets in recorded.targets
-        for value in PERTURBATIONS
-    }
-    logits = arrays["map_logits"][index].astype(np.float32)
+def predictions(outcome: Outcome, dose: float) -> dict[str, Any]:
+    """Return the predictions of a network, as trained and undone, for the script."""
+    undone = Unperturb(dose).apply_counts(outcome.counts)
     return {
-        **{name: grey(maps) for name, maps in perturbations.known(dataset, picks).items()},
-        "logits": packed(arrays["logits"][index]),
-        "mapLogits": packed(logits.reshape(len(logits), -1)),
-        "networks": {name: predictions(one) for name, one in constant.items()},
+        "trained": outcomes(outcome.counts),
+        "undone": outcomes(undone),
+        "maps": grey(outcome.maps),
     }
 
 
 def records(data: str) -> dict[str, Any]:
     """Return the records of a data set, for the script."""
-    recorded, tests = RECORDED[data], settings_of(data).load_data().tests
+    recorded, splits, bce = RECORDED[data], settings_of(data).load_data(), load("bce", data)
+    known = perturbations.known(splits.tests["test"], recorded.picks["test"])
+    scaling = Temperature().fit(count(bce, splits.validation))
+    networks = {
+        f"{targets} {dose:g}": predictions(
+            perturbations.at_perturbation(dose, targets=targets, data=data), dose
+        )
+        for targets in recorded.targets
+        for dose in PERTURBATIONS
+    }
     return {
         "size": read_arrays(recorded.file)["maps"].shape[-1],
         "grid": list(PERTURBATIONS),
         "targets": list(recorded.targets),
-        "parts": {part: of_part(data, part, tests[part]) for part in recorded.picks},
+        "images": grey(known["images"]),
+        "truth": grey(known.get("posterior", known["labels"])),
+        "isPosterior": "posterior" in known,
+        "networks": networks,
+        "scaled": outcomes(scaling.apply_counts(count(bce, splits.tests["test"]))),
     }
 
 
 class PerturbationLab(Explorer):
-    """Explorer of dose, network, temperature and test set, and of a pixel and a bin."""
+    """Explorer of data set, network and dose, as trained and undone."""
 
     def __init__(self) -> None:
         super().__init__({data: records(data) for data in RECORDED}, START)

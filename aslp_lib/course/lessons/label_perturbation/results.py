@@ -1,7 +1,9 @@
 """Results of networks trained on perturbed labels: bills, scores, and what they memorise."""
 
+import functools
+import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from aslp_lib.aslp.perturbation import (
     SOFT_INVERSION,
     sampled_targets,
 )
-from aslp_lib.course import figures, first_trial, recorded
+from aslp_lib.course import figures, first_trial, recorded, second_trial
 from aslp_lib.course.lessons.bill.decision import bill
 from aslp_lib.course.recorded import read_arrays
 from aslp_lib.course.recorded.perturbations import at_perturbation
@@ -24,10 +26,12 @@ from aslp_lib.metrics.counts import Counts
 Array = NDArray[np.float64]
 DOSE = 0.2
 """Dose of the techniques that are compared."""
-DOSE_OF_TRIAL = 0.5
-"""Dose of label smoothing and of constant alpha in the first trial, on shapes."""
+DOSE_OF_TRIALS = 0.5
+"""Dose of label smoothing and of constant alpha on shapes, in both trials."""
+UNLIKELY = 0.3
+"""Labels of a lower posterior are unlikely."""
 TECHNIQUES = HARD_INVERSION, SOFT_INVERSION, MODERATION
-SMOOTHING, STOPPED = "label smoothing", "BCE, early-stopped"
+SMOOTHING = "label smoothing"
 
 
 def smoothed(dose: float) -> Counts:
@@ -51,10 +55,10 @@ def bills(networks: Mapping[str, Counts]) -> Markdown:
 
 
 def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
-    """Sample the targets of a foreground pixel at the dose 0.2, or at 0 for BCE.
+    """Sample the targets of a foreground pixel at the dose 0.2.
 
     Returns:
-        Technique, label smoothing, early-stopped BCE or BCE -> (epochs,).
+        Technique or label smoothing -> (epochs,).
     """
     generator = torch.Generator().manual_seed(68)
     targets = {}
@@ -62,59 +66,72 @@ def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
         alpha = DOSE / technique.beta
         drawn = sampled_targets(torch.ones(epochs), alpha, technique, generator)
         targets[technique.name] = drawn.double().numpy()
-    undosed = {name: np.ones(epochs) for name in (STOPPED, "BCE")}
-    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2)} | undosed
+    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2)}
 
 
-def scores_of_techniques() -> dict[str, Array]:
-    """Return the scaled Brier scores on shapes at the dose 0.2, or at 0 for BCE.
+def deviations_of_techniques() -> dict[str, float]:
+    """Return the standard deviation of the targets at the dose 0.2, by technique."""
+    alphas = {technique: DOSE / technique.beta for technique in TECHNIQUES}
+    deviations = {
+        technique.name: math.sqrt(alpha * (1 - alpha)) * technique.beta / 2
+        for technique, alpha in alphas.items()
+    }
+    return deviations | {SMOOTHING: 0.0}
+
+
+@functools.cache
+def posterior_of_unlikely_labels() -> pd.Series:
+    """Return the mean posterior of the unlikely training labels of `probability_of_unlikely`.
 
     Returns:
-        Technique, label smoothing, early-stopped BCE or BCE -> (seeds,).
+        Seed of the first trial -> mean in [0, 0.3).
     """
-    options: dict[str, dict[str, Any]] = {
-        technique.name: {
-            "method": "constant_alpha",
-            "technique": technique.name,
-            "alpha": round(DOSE / technique.beta, 6),
-        }
-        for technique in TECHNIQUES
-    }
-    options[SMOOTHING] = {"method": "label_smoothing", "epsilon": DOSE}  # epsilon is its dose
-    options["BCE"] = {"method": "bce"}
-    chosen = {"recalibration": "temperature_scaling"}
-    scores = {
-        name: recorded.runs("techniques_shapes", "test", **chosen, **option).brier.to_numpy()
-        for name, option in options.items()
-    }
-    stopped = recorded.runs("comparison_shapes", "test", "early_stopping", **chosen)
-    baseline = scores.pop("BCE")  # comes last
-    return scores | {STOPPED: stopped.brier.to_numpy(), "BCE": baseline}
+    settings, means = recorded.settings_of("shapes"), {}
+    for seed in first_trial.read("mechanism").seed.unique().tolist():
+        train = replace(settings, data_seed=seed).load_data().train
+        foreground = np.asarray(train.posterior)  # type: ignore[attr-defined]
+        of_label = np.where(train.masks[:, 0].numpy() == 1, foreground, 1 - foreground)
+        means[seed] = float(of_label[of_label < UNLIKELY].mean())
+    return pd.Series(means)
 
 
-def memorised() -> dict[str, pd.DataFrame]:
-    """Return the memorised probability of unlikely training labels, undone, in the first trial.
+def probability_of_unlikely() -> dict[str, pd.DataFrame]:
+    """Return the mean probability, undone, of unlikely training labels in the first trial.
 
-    This is the mean of p(y) minus the posterior of y, where that is below 0.3. What is recorded is
-    the excess of p(y) over the expected target of the run, which a dose d shrinks by 1 - d.
+    A label is unlikely if its posterior is below 0.3. What is recorded is the mean excess of p(y)
+    over the expected target of the run. A dose d shrinks this excess by 1 - d, so that dividing by
+    1 - d and adding the mean posterior gives the probability undone, without clipping.
 
     Returns:
         BCE, label smoothing and constant alpha, undone -> seeds x epochs.
     """
     records = first_trial.read("mechanism")
     arms = {"BCE": "B", f"{SMOOTHING}, undone": "L", "constant alpha, undone": "C"}
-    excess = {
-        name: records[records.arm == arm].pivot_table("excess", "seed", "epoch")
-        for name, arm in arms.items()
-    }
-    return {
-        name: table / (1 - DOSE_OF_TRIAL) if "undone" in name else table
-        for name, table in excess.items()
-    }
+    probabilities = {}
+    for name, arm in arms.items():
+        excess = records[records.arm == arm].pivot_table("excess", "seed", "epoch")
+        kept = 1 - DOSE_OF_TRIALS if "undone" in name else 1.0
+        probabilities[name] = (excess / kept).add(posterior_of_unlikely_labels(), axis="index")
+    return probabilities
 
 
 def kept_epochs() -> pd.Series:
-    """Return the epochs that early stopping keeps of BCE in the runs of `memorised`, by seed."""
+    """Return the epochs that early stopping keeps of BCE in the runs above, by seed."""
     records = first_trial.read("shapes")
     kept = records[(records.arm == "B") & (records.weights == "best") & (records["set"] == "test")]
-    return kept.groupby("seed").epoch.first()[memorised()["BCE"].index]
+    return kept.groupby("seed").epoch.first()[posterior_of_unlikely_labels().index]
+
+
+def brier_of_trial() -> dict[str, Array]:
+    """Return the Brier scores on shapes in the second trial, dose and temperature fitted.
+
+    Returns:
+        Method -> (seeds,).
+    """
+    runs = second_trial.read()
+    shapes = runs[runs.regime == "shapes"]
+    arms = {"BCE": "B", SMOOTHING: "L", "constant alpha": "C", "BCE, early-stopped": "B_ES"}
+    return {
+        name: second_trial.table(shapes, arm, score="brier").brier.to_numpy()
+        for name, arm in arms.items()
+    }
