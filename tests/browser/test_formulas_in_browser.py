@@ -15,11 +15,8 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import TECHNIQUES, Technique
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.lessons.label_perturbation import lab
 from aslp_lib.course.lessons.stability.explorer import EPOCHS, POPULATION, Feedback
 from aslp_lib.course.live import outcomes, packed, script
-from aslp_lib.course.recorded import perturbations
-from aslp_lib.course.recorded.perturbations import RECORDED
 from aslp_lib.course.simulation import simulate
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -72,8 +69,6 @@ def test_measures(call, counts):
     for name, expected in MEASURES.items():
         found = call("confidence.explorer", measure, name, outcomes(counts), sizes)
         assert found == pytest.approx([expected(counts, bins) for bins in sizes], abs=1e-9)
-    brier = call("label_perturbation.lab", "brier", outcomes(counts))
-    assert brier == pytest.approx(calibration.brier(Counts(counts.table)), abs=1e-9)
 
 
 def expected_loss(f, alpha, technique):
@@ -178,25 +173,12 @@ def test_quantiles_and_words(call):
     assert call("sc_bce.explorer", "describeGap", -0.0149, 0) == "underconfident by 1 point"
 
 
-@pytest.mark.parametrize("data", RECORDED)
-def test_bce_at_a_temperature(call, data):
-    parts, temperatures = lab.records(data)["parts"].items(), (1.0, 2.5, 8.0)
-    for (part, all_records), temperature in zip(parts, temperatures, strict=True):
-        records = {name: all_records[name] for name in ("logits", "mapLogits")}
-        wanted = """(records, temperature) => {
-            const found = atTemperature(records, temperature), bins = reliability(found);
-            const [{ accuracy, confidence }] = reliability(found, 1);
-            const maps = found.maps.map((map) => [...map]);
-            return { maps, sure: found.sure, scores: [ece(bins), oe(bins), accuracy, confidence] };
-        }"""
-        found = call("label_perturbation.lab", wanted, records, temperature)
-        outcome = perturbations.at_temperature(temperature, part, data)
-        names = ("ece", "oe", "accuracy", "confidence")
-        scores = [getattr(calibration, name)(outcome.counts) for name in names]
-        assert found["scores"] == pytest.approx(scores, abs=1e-4)
-        sure = [np.nan if one is None else one for one in found["sure"]]
-        np.testing.assert_allclose(sure, [outcome.ambiguous, outcome.background], atol=1e-9)
-        np.testing.assert_allclose(found["maps"], 255 * outcome.maps.reshape(4, -1), atol=1e-3)
+def test_a_dose_is_undone_on_a_map(call):
+    levels = np.arange(256)
+    for dose in (0.0, 0.2, 0.6):
+        undone = ((levels / 255 - dose / 2) / (1 - dose)).clip(0, 1)
+        found = call("label_perturbation.lab", "undone", levels.tolist(), dose)
+        np.testing.assert_allclose(found, 255 * undone, atol=1e-9)
 
 
 def test_arrays_arrive_as_they_were(call):

@@ -162,12 +162,6 @@ function maps({ title, count, size }) {
       });
       context.putImageData(picture, 0, 0);
     },
-    /** Call `pick(map, row, column)` when a reader points at a pixel. */
-    onPick: (pick) => canvas.addEventListener("click", ({ offsetX, offsetY }) => {
-      const x = Math.floor((offsetX / canvas.clientWidth) * width);
-      const row = Math.floor((offsetY / canvas.clientHeight) * size);
-      if (x % step < size && row < size) pick(Math.floor(x / step), row, x % step);
-    }),
   };
 }
 

@@ -39,7 +39,7 @@ def targets_over_epochs(targets: Mapping[str, Array], deviations: Mapping[str, f
     axis.tick_params(axis="y", length=0)
     axis.spines[:].set_visible(False)
     bar = figure.colorbar(strip, ax=axis, ticks=[0, 0.5, 1], label="target", aspect=12)
-    bar.outline.set_edgecolor(ink())  # type: ignore[operator]
+    bar.outline.set_edgecolor(ink())
     notes = [
         f"{name}: {values.min():.2f} to {values.max():.2f}" for name, values in targets.items()
     ]

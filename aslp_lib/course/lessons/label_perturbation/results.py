@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,8 +89,8 @@ def posterior_of_unlikely_labels() -> pd.Series:
     """
     settings, means = recorded.settings_of("shapes"), {}
     for seed in first_trial.read("mechanism").seed.unique().tolist():
-        train = replace(settings, data_seed=seed).load_data().train
-        foreground = np.asarray(train.posterior)  # type: ignore[attr-defined]
+        train: Any = replace(settings, data_seed=seed).load_data().train
+        foreground = np.asarray(train.posterior)
         of_label = np.where(train.masks[:, 0].numpy() == 1, foreground, 1 - foreground)
         means[seed] = float(of_label[of_label < UNLIKELY].mean())
     return pd.Series(means)
