@@ -3,19 +3,21 @@
 
 const RULES = [["bce", "BCE"], ["aslp_mc", "MC"], ["aslp_me", "ME"], ["aslp_gap", "measured gap"]];
 const PARTS = ["training images", "validation images"];
-/** Colours of the two displayed training images, as classes and as pixels. */
-const MARKS = ["brown", "green"], FRAMES = [colour(122, 106, 83), colour(0, 158, 115)];
+/** Place of the framed image among the displayed training images, and the colour of its frame. */
+const FRAMED = 1, FRAME = colour(138, 69, 168);
 const NO_ALPHAS = "BCE has no alphas.";
 
 function figure(area, { epochs, size, levels, step, scores, bins, maps: predicted, greys, known, picks }) {
   const images = levels[0][0].length, time = [[0, 20, 40, 60, 80, 100, 120, 140], "epoch"];
   const curves = plot("confidence and accuracy", time, [[50, 60, 70, 80, 90, 100], "%"],
-    [["ink dotted", "training accuracy"], ["ink thin", "validation accuracy"],
-      ["grey", "validation confidence, BCE"], ["purple", "validation confidence, ASLP"],
-      ["over", "overconfident"], ["under", "underconfident"]]);
-  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"], pair = [["brown", "first image"], ["green", "second image"]];
-  const paths = plot("alphas of training images", time, alpha, [["grey", "all"], ...pair]);
-  const ordered = plot("alphas, sorted", [[1, images / 2, images], "training images"], alpha);
+    [["purple", "validation confidence"], ["ink thin", "validation accuracy"],
+      ["ink", "training accuracy"], ["over", "overconfident"], ["under", "underconfident"]]);
+  const ofConfidence = /** @type {HTMLElement} */ (curves.node.querySelector("li i"));
+  const alpha = [[0, 0.1, 0.2, 0.3, 0.4], "alpha"];
+  const framed = ["purple", "the framed image"];
+  const paths = plot("alphas of training images", time, alpha, [["grey thin", "an image"], framed]);
+  const ordered = plot("alphas, sorted", [[1, images / 2, images], "training images"], alpha,
+    [["grey", "an image"], framed]);
   const reliable = diagram("reliability, validation images");
   const strips = PARTS.map((part) => ["first", "second"].map((place) =>
     maps({ title: `${part}, ${place}: image, label, posterior, network`, count: 4, size })));
@@ -26,16 +28,14 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
     const path = (i) => past.map((epoch, e) => [epoch, alphas[e][i]]);
     paths.line(rank.flatMap((i) => [...path(i), [NaN, NaN]]), "hair");
     ordered.dots(rank.map((i, place) => [place + 1, now[i]]), "grey");
-    picks.forEach((i, k) => {
-      paths.line(path(i), MARKS[k]);
-      ordered.dot(rank.indexOf(i) + 1, now[i], MARKS[k]);
-    });
+    paths.line(path(picks[FRAMED]), "purple");
+    ordered.dot(rank.indexOf(picks[FRAMED]) + 1, now[picks[FRAMED]], "purple");
   };
   const drawMaps = (words, run, now) => strips.forEach((pair, part) => pair.forEach((strip, i) => {
     const network = predicted[run][now][part][i].map((grey) => (255 * grey) / (greys - 1));
     const shown = [...known[part].map((pictures) => pictures[i]), network];
     const rim = (k) => k % size < 2 || k % size >= size - 2 || k < 2 * size || k >= size * (size - 2);
-    const over = (map, k) => (part === 0 && map === 0 && rim(k) ? FRAMES[i] : undefined);
+    const over = (map, k) => (part === 0 && i === FRAMED && map === 0 && rim(k) ? FRAME : undefined);
     strip.draw(words, shown, over);
   }));
 
@@ -53,9 +53,11 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
       const edge = past.map((e, i) => [e, 100 * bound(...scores[run][i][1].slice(0, 2))]);
       curves.area([...edge, ...over(1, 0).reverse()], `${look} faint`);
     }
-    curves.line(over(0, 0), "ink thin dotted");
+    const ofMethod = rule === "bce" ? "grey" : "purple";
+    ofConfidence.className = ofMethod;
+    curves.line(over(0, 0), "ink");
     curves.line(over(1, 0), "ink thin");
-    curves.line(over(1, 1), rule === "bce" ? "grey" : "purple");
+    curves.line(over(1, 1), ofMethod);
     curves.line([[epoch, 50], [epoch, 100]], "grey thin dashed");
     const [pixels, confidences, accuracies] = bins[run][now][1];
     const sums = (n, k) => ({ pixels: n, confidence: n * confidences[k], accuracy: n * accuracies[k] });
@@ -63,13 +65,12 @@ function figure(area, { epochs, size, levels, step, scores, bins, maps: predicte
     const sorted = alphas[now].slice().sort();
     const [low, high] = [0.1, 0.9].map((share) => quantile(sorted, share).toFixed(3));
     const spread = `Mean alpha ${mean(sorted).toFixed(3)}; 10 % and 90 % quantiles ${low} and ${high}`;
-    const [brown, green] = picks.map((i) => alphas[now][i].toFixed(3));
     for (const one of [paths, ordered]) one.begin(rule === "bce" ? NO_ALPHAS : `${spread}.`);
     if (rule === "bce") ordered.text(images / 2, 0.2, NO_ALPHAS);
     else drawAlphas(past, alphas);
     paths.line([[epoch, 0], [epoch, 0.4]], "grey thin dashed");
     drawMaps(`${name}, epoch ${epoch}.`, run, now);
-    const last = `${spread}; alphas of the two training images ${brown} (brown) and ${green} (green).`;
+    const last = `${spread}; alpha of the framed image ${alphas[now][picks[FRAMED]].toFixed(3)}.`;
     return `${name}, epoch ${epoch}: ${text}. ${rule === "bce" ? NO_ALPHAS : last}`;
   };
 }

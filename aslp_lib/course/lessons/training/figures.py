@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from aslp_lib.course.figures.curves import label_ends
-from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, looks, themed
+from aslp_lib.course.figures.panels import new_panels, picture_grid
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, themed
+from aslp_lib.experiments.seed_statistics import student_interval
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -25,7 +27,7 @@ def confidence_and_accuracy(
         first: first epoch that is shown. Before it, the accuracy may be that of guessing.
     """
     dosed = [title for title, seen in runs.items() if any(dose for _, dose in seen)]
-    figure, axes = new_panels(len(runs) + len(dosed), 3.2, 3.2)
+    figure, axes = new_panels(len(runs) + len(dosed), 3.5, 3.2)
     below = iter(axes[len(runs) :])
     notes = []
     for axis, (title, seen) in zip(axes, runs.items(), strict=False):
@@ -47,9 +49,9 @@ def confidence_and_accuracy(
         gap = confidence[-1] - accuracy[-1]
         words = f"{'over' if gap > 0 else 'under'}confident\nby {abs(gap):.0f} points"
         lower = min(confidence[-1], accuracy[-1])
-        place = 0.7 * epoch[-1], lower + abs(gap) / 2 if abs(gap) > 5 else lower - 4
+        middle = 0.69 * epoch[-1], lower + abs(gap) / 2 if abs(gap) > 5 else lower - 4
         shade = directions(text=True)[int(gap < 0)]
-        axis.text(*place, words, fontsize=9, color=shade, ha="center", va="center")
+        axis.text(*middle, words, fontsize=9, color=shade, ha="center", va="center")
         axis.set(title=title, ylabel="%")
         notes.append(
             f"{title} {confidence[-1]:.1f} and {accuracy[-1]:.1f} %, {words}".replace("\n", " ")
@@ -58,8 +60,8 @@ def confidence_and_accuracy(
             dose = np.array(doses[first - 1 :])
             under = next(below)
             under.plot(epoch, dose, color=_colour(title), linewidth=2, label="dose")
-            under.plot(epoch, 2 - accuracy / 50, ":", color=ink(), label="at MC's bound")
-            under.set(title=f"dose, {title}", ylabel="mean dose", ylim=(0, None))
+            under.plot(epoch, 2 - accuracy / 50, color=ink(), linewidth=1, label="MC's bound")
+            under.set(title=f"dose of {title}", ylabel="mean dose", ylim=(0, None))
             notes[-1] += f", mean dose {dose[-1]:.2f}"
     for axis in axes:
         axis.set(xlabel="epoch", xlim=(0, len(counts)))
@@ -71,41 +73,83 @@ def confidence_and_accuracy(
 
 
 @themed
-def stopped_and_last(
-    nll: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str
+def savings(
+    groups: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    score: str,
+    *,
+    levels: bool = False,
 ) -> Figure:
-    """Plot the NLL of early-stopped and last networks, joined by seed, and what stopping saves.
+    """Plot what early stopping saves with each seed, its mean and 95 % interval.
 
     Args:
-        nll: method -> NLL of its early-stopped networks, and of its last ones, one a seed.
-        title: title of the figure.
+        groups: heading -> method -> NLL of its early-stopped networks, and of its last ones, one a
+            seed.
+        score: name of the NLL, without its unit.
+        levels: also list the mean NLL of the early-stopped networks and of the last ones.
     """
-    figure, (axis,) = new_panels(1, 6.6, 3.8, title)
+    columns = ["early-\nstopped", "last\nepoch", "saved"][0 if levels else 2 :]
+    lines = len(groups) + sum(map(len, groups.values()))
+    figure, (axis, table) = new_panels(
+        2, 4.4, 1.4 + 0.3 * lines, sharey=True, width_ratios=(9, 1.3 * len(columns))
+    )
+    table.set(xlim=(-0.5, len(columns) - 0.5))
+    table.set_axis_off()
+    ticks: list[str] = []
     notes = []
-    for place, (name, (colour, _, _)) in enumerate(looks(nll).items()):
-        values, sides = np.array(nll[name]), place + np.array([-0.12, 0.12])
-        axis.plot(sides, values, color=colour, linewidth=0.8, alpha=0.6)
-        means = values.mean(axis=1)
-        for side, row, mean, fill, align in zip(
-            sides, values, means, ("none", "full"), ("right", "left"), strict=True
-        ):
-            axis.plot(np.full(len(row), side), row, "o", color=colour, fillstyle=fill, alpha=0.7)
-            gap = 0.07 if align == "left" else -0.07
-            axis.text(side + gap, mean, f"{mean:.3f}", ha=align, va="center")
-        saved = f"saved {means[1] - means[0]:.3f}"
-        axis.text(place, 0.99, saved, transform=axis.get_xaxis_transform(), ha="center", va="top")
-        notes.append(f"{name}: {means[0]:.3f} and {means[1]:.3f}, {saved}")
-    axis.margins(y=0.12)
-    axis.set(xlim=(-0.6, len(nll) - 0.4), ylabel="scaled NLL, nats")
-    axis.set_xticks(range(len(nll)), [name.replace(", ", ",\n") for name in nll])
+    for heading, group in groups.items():
+        ticks.append(heading)
+        for name, (stopped, last) in group.items():
+            saved = np.subtract(last, stopped)
+            mean, (low, high) = saved.mean(), student_interval(saved.tolist())
+            place, colour = len(ticks), _colour(name)
+            ticks.append(name)
+            axis.plot(saved, np.full(len(saved), place - 0.12), "o", color=colour, ms=4, alpha=0.5)
+            axis.plot([low, high], [place + 0.22] * 2, color=colour, linewidth=2.5)
+            axis.plot(mean, place + 0.22, "D", color=colour, ms=7)
+            numbers = [f"{x:.3f}" for x in (np.mean(stopped), np.mean(last), mean)]
+            for x, number in enumerate(numbers[-len(columns) :]):
+                table.text(x, place, number, ha="center", va="center", fontsize=10)
+            notes.append(
+                f"{heading}, {name}: {numbers[0]} and {numbers[1]}, saved {numbers[2]} "
+                f"[{low:.3f} to {high:.3f}]"
+            )
+    for x, title in enumerate(columns):
+        table.text(x, -0.2, title, ha="center", va="center", weight="bold", fontsize=10)
+    axis.axvline(0, color=ink(), linewidth=1)
+    axis.set(xlabel=f"saved by early stopping: {score}, nats", ylim=(len(ticks) - 0.4, -0.6))
+    axis.set_yticks(range(len(ticks)), ticks)
+    axis.tick_params(axis="y", length=0)
+    for label in axis.get_yticklabels():
+        if label.get_text() in groups:
+            label.set_weight("bold")
+    seed = Line2D([], [], color=GREY, marker="o", linestyle="", ms=4, label="a seed")
+    mean_of_seeds = Line2D(
+        [], [], color=GREY, marker="D", linewidth=2.5, ms=7, label="mean and 95 % interval"
+    )
+    axis.legend(handles=[seed, mean_of_seeds], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     figure.set_label(
-        f"{title}. NLL of early-stopped and of last networks, joined for each seed; means: "
-        f"{'; '.join(notes)}."
+        f"What early stopping saves, in {score}: a dot per seed, mean and 95 % interval. NLL of "
+        f"early-stopped and of last networks: {'; '.join(notes)}."
+    )
+    return figure
+
+
+@themed
+def one_label(maps: Mapping[str, np.ndarray]) -> Figure:
+    """Show an image, what is known of it, and predictions, each under its title."""
+    figure, grid = picture_grid({"": maps.values()}, 1.25)
+    for axis, title in zip(grid[0], maps, strict=True):
+        axis.set_title(title, fontsize=10)
+        axis.spines[:].set_visible(True)
+    titles = ", ".join(maps).replace("\n", " ")
+    figure.set_label(
+        f"Pictures: {titles}. Black is a probability of 0, white of 1. The label lacks the shape. "
+        f"After 80 epochs, BCE has lost it, and ASLP has not."
     )
     return figure
 
 
 def _colour(title: str) -> str:
     """Return the colour of the method that a title names, which is BCE if it names no other."""
-    named = (name for name in ("ASLP", "constant alpha") if name in title)
+    named = (name for name in ("ASLP", "constant alpha", "label smoothing") if name in title)
     return OF_METHODS[next(named, "BCE")]
