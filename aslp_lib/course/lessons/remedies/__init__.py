@@ -1,6 +1,7 @@
 """What a temperature and an epoch repair, and what they leave."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import pandas
 from IPython.display import Markdown
@@ -65,13 +66,20 @@ def table_of_bills(networks: Mapping[str, tuple[Counts, Counts]]) -> Markdown:
     return numbers(head, rows, digits=1)
 
 
-def pairs_of_runs() -> tuple[int, int]:
-    """Count in how many pairs of runs augmentation lowered the scaled NLL of BCE on nuclei."""
+def pairs_won(rival: Literal["B", "B_ES"]) -> tuple[int, int]:
+    """Count in how many pairs of runs on nuclei augmentation lowered the scaled NLL of BCE.
+
+    Args:
+        rival: BCE without augmentation, "B" at the last epoch, "B_ES" early-stopped.
+
+    Returns:
+        The number of pairs in which the augmented run is lower, and the number of all pairs.
+    """
     runs = second_trial.read()
-    without, augmented = (
-        second_trial.select(runs[runs.regime == regime], "B", "temperature", "test")
+    plain, augmented = (
+        second_trial.select(runs[runs.regime == regime], method, "temperature", "test")
         .set_index("seed")
         .nll
-        for regime in ("nuclei", "nuclei+")
+        for regime, method in (("nuclei", rival), ("nuclei+", "B"))
     )
-    return int((augmented < without).sum()), len(without)
+    return int((augmented < plain).sum()), len(plain)
