@@ -279,24 +279,24 @@ def test_no_figure_is_forgotten():
     assert FIGURES.keys() == DRAWN.keys()
 
 
-def test_curves_have_bands_marks_and_lines_of_reference():
+def test_curves_have_bands_and_lines_of_reference():
     """A label has one look in all panels."""
     figure = FIGURES["curves"](
         [1, 10], {"one": {"A": [[3, 4], [2, 3], [4, 6]]}, "two": {"B": [5, 6], "A": [7, 8]}},
-        "x", "Title", points={"A": (2, 3.5), "P": (3, 4)}, across={"zero": 0},
+        "x", "Title", across={"zero": 0},
         upright={"here": 2}, xscale="log", xticks=(1, 10),
     )  # fmt: skip
     first, second = figure.axes
     labels = [[text.get_text() for text in axis.texts] for axis in (first, second)]
-    assert labels == [["here", "P"], ["here", "P", "zero", "B", "A"]]  # at the ends, from below
-    colours = [line.get_color() for line in (first.lines[0], second.lines[1], first.lines[3])]
+    assert labels == [["here"], ["here", "zero", "B", "A"]]  # at the ends, from below
+    colours = [line.get_color() for line in (first.lines[0], second.lines[1])]
     assert len(set(colours)) == 1
     band = first.collections[0].get_paths()[0].vertices
     assert {(1, 2), (1, 4), (10, 3), (10, 6)} <= set(map(tuple, band.tolist()))
     assert [tick.get_text() for tick in first.get_xticklabels()] == ["1", "10"]
     assert alt(figure).endswith(
         "Title: over x from 1 to 10. one: A 3 → 4 [3 to 6]. two: B 5 → 6, A 7 → 8. "
-        "Marked: A at 2, 3.5; P at 3, 4; here at 2; zero at 0."
+        "Marked: here at 2; zero at 0."
     )
 
 

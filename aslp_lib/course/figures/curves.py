@@ -72,7 +72,6 @@ def curves(
     xlabel: str,
     title: str,
     *,
-    points: Mapping[str, tuple[float, float]] = NONE,
     across: Mapping[str, float] = NONE,
     upright: Mapping[str, float] = NONE,
     digits: str = ".3g",
@@ -88,7 +87,6 @@ def curves(
         panels: label of the vertical axis -> label of a curve -> its values, (x,), or (3, x) with
             the lower and the upper end of a band after the values.
         xlabel: label of the horizontal axes.
-        points: label -> x and y of an open mark; that of a curve is a circle in its colour.
         across, upright: label -> place of a horizontal or vertical line of reference.
         digits: format of the values in the alt text.
         solid: draw all curves solid, because dashes stand for a temperature.
@@ -98,7 +96,7 @@ def curves(
     longest = min(LINE, max(map(len, labelled)))
     width = (5.2 if len(panels) == 1 else 3.7) + (0.5 + 0.075 * longest) / len(panels)
     figure, axes = new_panels(len(panels), width, 3.4, title)
-    look = looks(dict.fromkeys([*itertools.chain(*panels.values()), *points]))
+    look = looks(dict.fromkeys(itertools.chain(*panels.values())))
     notes = []
     for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
         ends = []
@@ -122,21 +120,13 @@ def curves(
             axis.text(place, 1.01, plain(name, LINE), transform=over, ha="center", fontsize=SIZE)
         for name, place in across.items():
             axis.axhline(place, color=ink(), linestyle=next(dashes), linewidth=1, label=name)
-        for name, point in points.items():
-            colour, _, mark = look[name]
-            shape = "o" if name in lines else mark
-            axis.plot(*point, shape, color=colour, fillstyle="none", ms=9, mew=1.6)
-            if name not in lines:
-                beside: Any = {"xytext": (-8, -4), "textcoords": "offset points", "ha": "right"}
-                axis.annotate(plain(name, LINE), point, fontsize=SIZE, va="top", **beside)
         axis.set(xlabel=xlabel, ylabel=ylabel, **options)
         for ticks, scale in (("xticks", axis.xaxis), ("yticks", axis.yaxis)):
             if ticks in options:
                 scale.set_major_formatter("{x:g}")
                 axis.minorticks_off()
         label_ends(axis, [x for x in axis.lines if labelled.get(str(x.get_label())) == ylabel])
-    marked = [f"{name} at {a:{digits}}, {b:{digits}}" for name, (a, b) in points.items()]
-    marked += [f"{name} at {place:.3g}" for name, place in (*upright.items(), *across.items())]
+    marked = [f"{name} at {place:.3g}" for name, place in (*upright.items(), *across.items())]
     low, high = (np.format_float_positional(float(f"{end:.3g}"), trim="-") for end in (x[0], x[-1]))
     figure.set_label(
         f"{title}: over {xlabel} from {low} to {high}. {'. '.join(notes)}."

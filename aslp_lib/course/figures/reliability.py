@@ -1,14 +1,41 @@
 """Reliability diagrams of dots and bars, of P(y=1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import directions, ink, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+
+
+def draw_bins(axis: Axes, counts: Counts, colours: Sequence[str]) -> NDArray[np.float64]:
+    """Draw the share of foreground in each bin over the bin's mean f, and bars from the diagonal.
+
+    The larger a dot, the more pixels the bin has.
+
+    Args:
+        axis: axes of the diagram.
+        counts: counts of the pixels.
+        colours: colours of the bars of bins that are over- and underconfident in the predicted
+            class.
+
+    Returns:
+        (3, bins), in %: mean f, share of foreground, and share of all pixels, of bins with pixels.
+    """
+    table = calibration.reliability(counts, of="foreground")
+    bins = 100 * np.array([table.confidence, table.accuracy, table.share])[:, table.pixels > 0]
+    x, y, share = bins
+    axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
+    under = (x < y) == (x >= 50)  # too low an f is too confident a background
+    axis.vlines(x, x, y, colors=[colours[int(k)] for k in under], linewidth=4)
+    axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
+    axis.set(xlim=(0, 100), ylim=(0, 102))
+    return bins
 
 
 @themed
@@ -25,16 +52,8 @@ def reliability_dots(panels: Mapping[str, Counts], leaders: bool = True) -> Figu
     figure, axes = new_panels(len(panels), 3.5, 3.6)
     notes = []
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
-        table = calibration.reliability(counts, of="foreground")
-        bins = 100 * np.array([table.confidence, table.accuracy, table.share])
-        x, y, share = bins[:, table.pixels > 0]
-        axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
-        under = (x < y) == (x >= 50)  # too low an f is too confident a background
-        colours = [directions()[int(k)] for k in under]
-        axis.vlines(x, x, y, colors=colours, linewidth=4)
-        axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
+        x, y, share = draw_bins(axis, counts, directions())
         axis.set(xlabel="predicted P(y=1), f, %", ylabel="share of foreground, %", title=title)
-        axis.set(xlim=(0, 100), ylim=(0, 102))
         most = share.argmax()
         size = f"{share[most]:.0f} % of\nthe pixels"
         place = ((0.99, 0.28), "right") if x[most] >= 50 else ((0.5, 0.1), "left")

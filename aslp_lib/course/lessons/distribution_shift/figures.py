@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from aslp_lib.course.figures.curves import SIZE
 from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.course.figures.reliability import draw_bins
 from aslp_lib.course.lessons.distribution_shift.laboratory import MISS
 from aslp_lib.evaluation.figures.style import GREY, OTHERS, ink, themed
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 TICKS = 0.5, 1, 2, 4, 8, 16
@@ -78,16 +78,10 @@ def diagram(panels: Mapping[str, Counts]) -> Figure:
     figure, axes = new_panels(len(panels), 3.6, 3.8)
     notes = []
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
-        table = calibration.reliability(counts, of="foreground")
-        bins = 100 * np.array([table.confidence, table.accuracy, table.share])
-        x, y, share = bins[:, table.pixels > 0]
+        x, y, _ = draw_bins(axis, counts, (GREY, GREY))
         axis.axvspan(0, 100 / MISS, color=GREY, alpha=0.25, linewidth=0)
         axis.text(50 / MISS, 60, "not checked", rotation=90, ha="center", va="center")
-        axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
-        axis.vlines(x, x, y, colors=GREY, linewidth=4)
-        axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
-        axis.set(xlim=(0, 100), ylim=(0, 102), title=title)
-        axis.set(xlabel="f, % (larger dots: more pixels)", ylabel="share of nuclei, %")
+        axis.set(title=title, xlabel="f, % (larger dots: more pixels)", ylabel="share of nuclei, %")
         points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
         notes.append(f"{title}: mean f and share of nuclei, %: {points}")
     axes[0].text(20, 84, "f too low")

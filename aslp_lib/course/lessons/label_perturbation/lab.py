@@ -30,7 +30,7 @@ def predictions(outcome: Outcome, dose: float) -> dict[str, Any]:
 def records(data: str) -> dict[str, Any]:
     """Return the records of a data set, for the script."""
     recorded, splits, bce = RECORDED[data], settings_of(data).load_data(), load("bce", data)
-    known = perturbations.known(splits.tests["test"], recorded.picks["test"])
+    known = perturbations.known(splits.tests["test"], recorded.picks)
     scaling = Temperature().fit(count(bce, splits.validation))
     networks = {
         f"{targets} {dose:g}": predictions(

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from aslp_lib.course.figures.curves import SIZE
 from aslp_lib.course.figures.panels import new_panels, outline, picture_grid
 from aslp_lib.course.lessons.bill.decision import Bill
 from aslp_lib.evaluation.figures.style import OF_METHODS, directions, ink, themed
@@ -18,8 +19,6 @@ from aslp_lib.metrics.counts import Counts
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 BCE = OF_METHODS["BCE"]
-SIZE = 9.3
-"""Size of the labels of lines and marks, in points."""
 
 
 @themed
