@@ -77,7 +77,7 @@ def test_what_is_not_chosen_are_the_paper_s_numbers():
 
 @pytest.mark.claim(
     "levels",
-    "The proximal step has the fixed point of the paper's step and, with fixed margins, "
+    "The stable step has the fixed point of the paper's step and, with fixed margins, "
     "converges at any gain",
     "stability: A step that looks where it lands",
 )

@@ -47,7 +47,7 @@ def test_the_loop_is_the_stated_one():
     "stability: How long may a step be?",
 )
 @pytest.mark.parametrize("response", [0.0, 1.0])
-def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_not(response):
+def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_stable_step_does_not(response):
     """An alpha rises by eta * grad and falls by up to (gain - 1) times as much."""
     population = Population(response=response)
     for dynamics, oscillates in (("release", True), ("stable", False)):
@@ -58,7 +58,7 @@ def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_
 
 @pytest.mark.claim(
     "levels",
-    "With the proximal step and margins that ignore alpha, alphas at the fixed point are "
+    "With the stable step and margins that ignore alpha, alphas at the fixed point are "
     "ranked by the margins",
     "stability: Why does so little noise matter?",
     numbers="simulation: rank correlation with the margin 0.98",

@@ -98,8 +98,8 @@ def _keeps_order(answer: Callable[..., Array]) -> bool:
     return bool((np.diff(new) >= -1e-6).all())
 
 
-PROXIMAL = exercise(
-    "stability/proximal",
+STABLE_STEP = exercise(
+    "stability/stable_step",
     grid=_STEPS,
     right=_step,
     tolerance=1e-5,
@@ -128,4 +128,4 @@ STEP = exercise(
     },
 )
 
-EXERCISES = (PROXIMAL, STEP)
+EXERCISES = (STABLE_STEP, STEP)
