@@ -158,12 +158,13 @@ DRAWN = {
         ([1, 2, 3], {"A": [3, 4, 5]}, {"chance": 1}, "hits", "title", None, {"B": (2, 6)}),
         [[[1, 3], [2, 4], [3, 5]], [1, 1], [[2, 6], [3, 6]]],
     ),
-    "evidence": ((MARGINS, ALPHA[0], np.repeat([0.99, 0.5], 15)), [
-        np.c_[MARGINS, ALPHA[0]][:15], np.c_[MARGINS, ALPHA[0]][15:],
+    "evidence": ((np.r_[MARGINS[:15], MARGINS[15:] + 9], MARGINS), [
+        np.c_[MARGINS + 9, MARGINS][15:], np.c_[MARGINS, MARGINS][:15],
     ]),
-    "alphas_of_images": ((range(20), ALPHA, BOUND, {"A": 1, "B": 2}), [
-        ALPHA[:, 1], ALPHA[:, 2], BOUND,
-    ]),
+    "alphas_of_images": (
+        (range(20), ALPHA, BOUND, {"A": 1, "B": 2}, {"a": [1], "b": [2, 3], "all": range(30)}),
+        [ALPHA[:, 0], ALPHA[:, 1], ALPHA[:, 3], ALPHA[:, 2], BOUND],
+    ),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "in_fields": (
         ({"BCE": np.array([1.0, 3.0]), "ASLP (MC)": np.array([2.0, 4.0])},),

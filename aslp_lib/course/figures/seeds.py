@@ -18,7 +18,7 @@ def by_seed(
     digits: int = 0,
     sides: tuple[str, str] | None = None,
 ) -> Figure:
-    """Plot a number for each seed of each method, joined for each seed, and the median.
+    """Plot a number for each seed of each method, joined for each seed, and print the median below.
 
     Args:
         values: method -> its numbers, one a seed.
@@ -26,7 +26,7 @@ def by_seed(
         sides: what a number above zero means, and one below.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.4, title)
-    notes = []
+    medians = {}
     table = np.array([*values.values()])
     aside = np.linspace(-0.1, 0.1, table.shape[1])
     across = np.arange(len(table))[:, None] + aside
@@ -36,10 +36,7 @@ def by_seed(
         axis.plot(place + aside, numbers, "o", color=colour, alpha=0.7)
         median = float(np.median(numbers))
         axis.hlines(median, place - 0.2, place + 0.2, color=colour, linewidth=3)
-        text = f"{median:z.{digits}f}".replace("-", "−")
-        box = {"color": axis.get_facecolor(), "pad": 1}  # lines of seeds end before the number
-        axis.text(place + 0.25, median, text, va="center", bbox=box, zorder=4)
-        notes.append(f"{name} {text}")
+        medians[name] = f"{median:z.{digits}f}".replace("-", "−")
     low, high = axis.get_ylim()
     if low < 0:
         axis.axhline(0, color=ink(), linewidth=1)
@@ -51,11 +48,12 @@ def by_seed(
         for side, y, align, shade in places:
             axis.text(1.02, y, side, va=align, color=shade, transform=axis.get_yaxis_transform())
     axis.set(xlim=(-0.4, len(values) - 0.4), ylabel=ylabel)
+    below = [f"{name}\nmedian {shown}" for name, shown in medians.items()]
     axis.set_xticks(
-        range(len(values)), [x.replace(", ", ",\n").replace(" (", "\n(") for x in values]
+        range(len(values)), [x.replace(", ", ",\n").replace(" (", "\n(") for x in below]
     )
     figure.set_label(
         f"{title}: {ylabel}, a dot per seed; those of a seed are joined. "
-        f"Medians: {', '.join(notes)}."
+        f"Medians: {', '.join(map(' '.join, medians.items()))}."
     )
     return figure

@@ -4,6 +4,5 @@ from aslp_lib.course.lessons.adaptive_alpha import figures
 from aslp_lib.course.lessons.adaptive_alpha.results import (
     alphas_of_mc,
     ends_of_mc,
-    improbable,
     of_rules,
 )

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
-from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION
+from aslp_lib.aslp.perturbation import HARD_INVERSION
 from aslp_lib.aslp.rules import MeasuredGap
 from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.exercises import Array, exercise, read_only
@@ -27,7 +27,7 @@ def _fixed_points(margins: Array, bound: float, weight: float) -> Array:
 
 
 def _bound_after_validation() -> float:
-    rule = MeasuredGap(MODERATION, bound_gain=0.15)
+    rule = MeasuredGap(HARD_INVERSION, bound_gain=0.15)
     rule.bound.fill_(0.05)
     rule.observe(0.5, 0.75, warm_up_over=torch.tensor(True))
     return rule.bound.item()

@@ -10,38 +10,31 @@ from scipy.ndimage import distance_transform_edt
 from aslp_lib.course.figures.panels import new_panels, outline, pictures
 from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
+from aslp_lib.evaluation.figures.style import OF_METHODS, OTHERS, ink, themed
 
 
 @themed
-def evidence(
-    true: np.ndarray, measured: np.ndarray, accuracy: np.ndarray, band: float = 5
-) -> Figure:
-    """Plot measured over true overconfidence of images, filled dots where accuracy is above 97 %.
+def evidence(true: np.ndarray, measured: np.ndarray, margin: float = 5) -> Figure:
+    """Plot measured over true overconfidence of images, filled dots where they differ.
 
     Args:
         true, measured: overconfidence of images in points, (images,) each.
-        accuracy: share of pixels that are predicted correctly, (images,).
-        band: half of the height of the band around the line of equality.
+        margin: the difference in points beyond which a dot is filled.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.9)
-    line, correct = np.array([0, 60]), accuracy > 0.97
-    area: dict[str, Any] = {"color": GREY, "alpha": 0.16, "linewidth": 0, "zorder": 0}
-    axis.fill_between(line, line - band, line + band, label=f"within {band:g} points", **area)
+    line, wrong, colour = np.array([0, 60]), abs(measured - true) > margin, OF_METHODS["BCE"]
     axis.plot(line, line, color=ink(), linewidth=1, label="measured = true", zorder=1)
-    kinds = {"accuracy above 97 %": correct, "other images": ~correct}
-    for name, kind in kinds.items():
-        face = OF_METHODS["BCE"] if name.startswith("accuracy") else "none"
-        dots: dict[str, Any] = {"facecolor": face, "edgecolor": OF_METHODS["BCE"], "linewidth": 1}
-        axis.scatter(true[kind], measured[kind], s=20, label=name, zorder=2, **dots)
+    dots: dict[str, Any] = {"s": 20, "edgecolor": colour, "linewidth": 1, "zorder": 2}
+    for kind, face, name in ((wrong, colour, "more than"), (~wrong, "none", "at most")):
+        name = f"wrong by {name} {margin:g} points"
+        axis.scatter(true[kind], measured[kind], facecolor=face, label=name, **dots)
     axis.set(title=f"BCE on {len(true)} new images, a dot each")
     axis.set(xlabel="true overconfidence, points", ylabel="measured overconfidence, points")
     axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
-    wrong = 100 * (abs(measured - true) > band).mean()
     text = (
         f"Measured over true overconfidence of BCE in points, a dot per image. Mean measured "
-        f"{measured.mean():z.0f}, true {true.mean():.0f}, {wrong:.0f} % beyond {band:g}; "
-        f"{100 * correct.mean():.0f} % of the images have an accuracy above 97 %."
+        f"{measured.mean():z.0f}, true {true.mean():.0f}; wrong by more than {margin:g}: "
+        f"{100 * wrong.mean():.0f} %."
     )
     figure.set_label(text.replace("-", "−"))
     return figure
@@ -81,31 +74,34 @@ def with_posterior(dataset: Shapes, images: Mapping[str, int]) -> Figure:
 
 @themed
 def alphas_of_images(
-    epochs: Sequence[int], alphas: np.ndarray, bound: np.ndarray, images: Mapping[str, int]
+    epochs: Sequence[int],
+    alphas: np.ndarray,
+    bound: np.ndarray,
+    images: Mapping[str, int],
+    groups: Mapping[str, Sequence[int]],
 ) -> Figure:
-    """Plot the alphas of all images over the epochs, two of them marked, and their bound.
+    """Plot the alphas of all images over the epochs, two groups and two images marked.
 
     Args:
         alphas: (epochs, images) alphas.
         bound: (epochs,) MC's bound.
         images: name -> index of the image, for two images: the first to rise and the last.
+        groups: name -> indices of its images, for the first to rise, the last, and all.
     """
     figure, (axis,) = new_panels(1, 6.6, 3.7)
-    purple, (first, last) = OF_METHODS["ASLP"], images
-    axis.plot(epochs, alphas, color=purple, alpha=0.25, linewidth=0.8)
-    axis.plot(epochs, alphas[:, list(images.values())], color=purple, linewidth=2.2)
-    axis.plot(epochs, bound, color=ink(), linewidth=1)
+    colours, (first, last), every = (OF_METHODS["ASLP"], OTHERS[2]), images, [*groups][-1]
+    pale: dict[str, Any] = {"color": colours[0], "alpha": 0.25, "linewidth": 0.6}
+    axis.plot(epochs, alphas[:, groups[every]], **pale)
+    axis.plot([], [], label="other images", **pale | {"linewidth": 2.2})
+    marked = zip(list(groups.items())[:2], images.values(), colours, strict=True)
+    for (name, group), image, colour in marked:
+        axis.plot(epochs, alphas[:, group], color=colour, linewidth=0.8)
+        axis.plot(epochs, alphas[:, image], color=colour, linewidth=2.2, label=name)
+    axis.plot(epochs, bound, color=ink(), linewidth=1.2, label="MC's bound")
     near = int(np.argmax(alphas[:, images[last]] > 0.6 * alphas[-1, images[last]]))
-    axis.text(14.5, alphas[epochs.index(16), images[first]], first, ha="right", color=purple)
-    axis.text(epochs[near] + 2, alphas[near, images[last]], last, va="top", color=purple)
-    axis.annotate(
-        "MC's bound",
-        (epochs[-8], bound[-8]),
-        (epochs[-8], 0.105),
-        ha="center",
-        color=ink(),
-        arrowprops={"arrowstyle": "-", "color": ink(), "linewidth": 0.8},
-    )
+    axis.text(14.5, alphas[epochs.index(16), images[first]], first, ha="right", color=colours[0])
+    axis.text(epochs[near] + 2, alphas[near, images[last]], last, va="top", color=colours[1])
+    axis.legend(loc="lower right", frameon=False)
     axis.set(xlabel="epoch", ylabel="perturbation level α", ylim=(0, 0.18))
     axis.set(yticks=(0, 0.05, 0.1, 0.15), xlim=(0, epochs[-1]))
     axis.set(title=f"Alphas of {alphas.shape[1]} training images, a line each")
@@ -134,6 +130,6 @@ def scaled_nll(differences: Mapping[str, np.ndarray]) -> Figure:
 
 def _with_key(figure: Figure) -> Figure:
     """Say under a figure of `by_seed` what its marks mean."""
-    key = "test images; a dot is a run, a line joins the runs of a seed, a bar is a median"
+    key = "test images; a dot is a run, a line joins the runs of a seed, a bar is the median"
     figure.axes[0].set_xlabel(key, fontsize=9, labelpad=8)
     return figure

@@ -4,7 +4,6 @@ import numpy as np
 
 from aslp_lib.course import recorded
 from aslp_lib.course.recorded import epochs
-from aslp_lib.data.shapes import Shapes
 
 RULES: dict[str, tuple[str, dict[str, object]]] = {
     "BCE": ("bce", {}),
@@ -38,9 +37,3 @@ def alphas_of_mc() -> tuple[range, np.ndarray, np.ndarray]:
     # A bound is set by the last validation before the epoch.
     accuracy = [log[epoch - 2]["accuracy"] for epoch in epochs.EPOCHS]
     return epochs.EPOCHS, epochs.levels("aslp_mc"), 1 - np.array(accuracy, float)
-
-
-def improbable(dataset: Shapes) -> np.ndarray:
-    """Compute the percentage of pixels of each image that most annotators would label otherwise."""
-    labels = dataset.masks[:, 0].numpy() == 1
-    return 100 * (labels != (dataset.posterior > 0.5)).mean((1, 2))
