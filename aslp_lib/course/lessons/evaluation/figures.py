@@ -26,12 +26,12 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray]) -> Figu
     for axis, (unit, ends) in zip(axes, intervals.items(), strict=True):
         row, (low, high) = np.arange(len(ends)), 100 * ends.T
         hits = (low <= 100 * truth) & (100 * truth <= high)
-        axis.hlines(
-            row[hits], low[hits], high[hits], color=GREY, linewidth=1.2, label="contains it"
-        )
-        axis.hlines(
-            row[~hits], low[~hits], high[~hits], color=ink(), linewidth=2.2, label="misses it"
-        )
+        for label, chosen, colour, alpha in (
+            ("contains it", hits, GREY, 0.75),
+            ("misses it", ~hits, ink(), 1),
+        ):
+            rows_of = row[chosen], low[chosen], high[chosen]
+            axis.hlines(*rows_of, color=colour, alpha=alpha, linewidth=1.3, label=label)
         axis.axvline(
             100 * truth, color=ink(), linestyle="--", linewidth=1, label="ECE of the population"
         )
@@ -40,7 +40,7 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray]) -> Figu
         notes.append(f"{'most' if hits.mean() > 0.5 else 'few'} intervals over {unit}")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3)
-    figure.set_label(f"The true ECE lies in {', '.join(notes)}; intervals that miss it are thick.")
+    figure.set_label(f"The true ECE lies in {', '.join(notes)}; intervals that miss it stand out.")
     return figure
 
 
@@ -102,16 +102,18 @@ def seeds_and_fields(gain: np.ndarray, intervals: Mapping[str, np.ndarray]) -> F
         intervals: what is resampled, seeds, fields and both -> lower and upper end.
     """
     figure, (axis,) = new_panels(1, 7.4, 3.2, "By how much did early stopping lower the NLL?")
+    axis.axvline(gain.mean(), color=ink(), linewidth=1, label="mean gain")
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1, label="no gain")
     strips = gain.mean(axis=1), gain.mean(axis=0), np.array([])
-    names = "each dot a seed,\nmean of its fields", "each dot a field,\nmean of its seeds", ""
-    for y, (values, (unit, ends)) in enumerate(zip(strips, intervals.items(), strict=True)):
+    for y, (values, ends) in enumerate(zip(strips, intervals.values(), strict=True)):
         axis.plot(values, np.full(len(values), y - 0.15), "o", color=GREY, ms=8, alpha=0.7)
         axis.plot(ends, [y + 0.2, y + 0.2], "|-", color=ink(), linewidth=2.5, ms=10)
-        axis.text(ends[1] + 0.001, y + 0.2, f"95 % interval: {unit} resampled", va="center")
-    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
-    axis.set(xlabel="gain in temperature-scaled NLL, nats", yticks=range(len(names)))
-    axis.set(yticklabels=names, ylim=(2.5, -0.5))
+    names = [f"95 % interval, {unit} resampled" for unit in intervals]
+    names += ["each dot a seed, mean of its fields", "each dot a field, mean of its seeds"]
+    axis.set(xlabel="gain in temperature-scaled NLL, nats", ylim=(2.5, -0.5))
+    axis.set_yticks([0.2, 1.2, 2.2, -0.15, 0.85], names)
     axis.tick_params(axis="y", length=0)
+    axis.legend(loc="center left", bbox_to_anchor=(0.06, 0.5))
     notes = (f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in intervals.items())
     figure.set_label(f"Mean gain {gain.mean():.3f}; 95 % intervals: {', '.join(notes)}.")
     return figure
