@@ -1,16 +1,15 @@
 """Figures of the three classes: maps, errors of bins, and several networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from aslp_lib.course.figures.panels import new_panels, pictures
 from aslp_lib.data.nuclei import Nuclei
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, directions, ink, themed
 
 SHADES = np.array([0, 0.5, 1])
 """Grey of a pixel of background, interior and boundary."""
@@ -35,18 +34,13 @@ def maps(dataset: Nuclei, index: int, probabilities: Tensor) -> Figure:
     return pictures({"": [*row.values()]}, note, [*row], side=2.3)
 
 
-def _directions(axis: Axes, places: Sequence[tuple[float, float]], *names: str) -> None:
-    """Write the two directions of error on their sides of zero."""
-    for place, name in zip(places, names, strict=True):
-        axis.text(*place, name, ha="center", transform=axis.transAxes)
-
-
 @themed
 def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> Figure:
     """Draw promised minus delivered pixels of each of ten bins, on one scale in all panels.
 
-    The title of a panel has the sum of the bars without their signs, which is the ECE, and with
-    them, which is the error of the area.
+    A bar of too much is orange, one of too little blue, and each panel has both sums. Its title
+    has the sum of the bars without their signs, which is the ECE, and with them, which is the error
+    of the area.
 
     Args:
         panels: label -> promised minus delivered pixels of each bin, in pixels of 100.
@@ -57,15 +51,23 @@ def errors_of_bins(panels: Mapping[str, ArrayLike], xlabel: str, title: str) -> 
     notes = []
     for axis, (label, values) in zip(axes, panels.items(), strict=True):
         errors = np.asarray(values, dtype=float)
-        axis.bar(np.arange(5, 100, 10), errors, 8, color=GREY)
+        colours = [directions()[int(error < 0)] for error in errors]
+        axis.bar(np.arange(5, 100, 10), errors, 8, color=colours)
         axis.axhline(0, color=ink(), linewidth=1)
         axis.set(xlabel=xlabel, xticks=range(0, 101, 20))
         ece, area = f"ECE: {abs(errors).sum():.1f}", f"error of the area: {errors.sum():+.1f}"
         axis.set_title(f"{label}\nsum without signs, the {ece}\nsum with signs, the {area}")
+        sums = errors.clip(min=0).sum(), (-errors).clip(min=0).sum()
+        for y, word, total, colour in zip(
+            (0.93, 0.2), ("much", "little"), sums, directions(text=True), strict=True
+        ):
+            axis.text(
+                0.45, y, f"promised too {word}: {total:.1f}",
+                ha="center", color=colour, transform=axis.transAxes,
+            )  # fmt: skip
         heights = ", ".join(f"{error:+z.1f}" for error in errors)
         notes.append(f"{label}: {heights}; {ece}, {area}")
     axes[0].set_ylabel("promised − delivered,\npixels of 100")
-    _directions(axes[0], [(0.6, 0.93), (0.45, 0.2)], "promised too much", "promised too little")
     figure.set_label(
         f"{title}: promised minus delivered pixels of 100 in ten bins of the {xlabel}. "
         f"{'. '.join(notes)}."
@@ -79,7 +81,7 @@ def networks(panels: Mapping[str, Mapping[str, ArrayLike]], title: str, delivere
 
     Args:
         panels: name of the quantity -> recalibration -> its value for each network, in pixels of
-            100.
+            100; the first network is that of the lesson.
         title: title of the figure.
         delivered: delivered area, a line of reference in all panels but the first, of the ECE.
     """
@@ -87,9 +89,10 @@ def networks(panels: Mapping[str, Mapping[str, ArrayLike]], title: str, delivere
     notes = []
     for axis, (name, of_labels) in zip(axes, panels.items(), strict=True):
         numbers = np.array([*of_labels.values()], dtype=float)
-        axis.plot(numbers, "o-", color=OF_METHODS["BCE"], ms=5, linewidth=1)
+        axis.plot(numbers[:, 1:], "o-", color=GREY, ms=4, linewidth=1, alpha=0.5)
+        axis.plot(numbers[:, 0], "o-", color=ink(), ms=6, linewidth=2)
         if axis is not axes[0]:
-            axis.axhline(delivered, color=ink(), linewidth=1.2)
+            axis.axhline(delivered, color=ink(), linewidth=0.8)
             above = numbers[1:].mean() < delivered
             axis.annotate(
                 f"delivered: {delivered:.1f}", (1, delivered), (0, 12 if above else -6),
@@ -100,6 +103,8 @@ def networks(panels: Mapping[str, Mapping[str, ArrayLike]], title: str, delivere
         ends = zip(of_labels, numbers.min(axis=1), numbers.max(axis=1), strict=True)
         ranges = (f"{label} {low:.1f} to {high:.1f}" for label, low, high in ends)
         notes.append(f"{name}: {', '.join(ranges)}")
+    others, of_lesson = axes[0].lines[-2:]
+    axes[0].legend([of_lesson, others], ["the network of this lesson", "other networks"], loc=1)
     axes[0].set_ylim(0, 12.5)
     axes[0].set_ylabel("pixels of 100")
     figure.set_label(
