@@ -60,8 +60,8 @@ def confidence_and_accuracy(
             dose = np.array(doses[first - 1 :])
             under = next(below)
             under.plot(epoch, dose, color=_colour(title), linewidth=2, label="dose")
-            under.plot(epoch, 2 - accuracy / 50, color=ink(), linewidth=1, label="MC's bound")
-            under.set(title=f"dose of {title}", ylabel="mean dose", ylim=(0, None))
+            under.plot(epoch, 2 - accuracy / 50, color=ink(), linewidth=1, label="2 × MC's bound")
+            under.set(title=title, ylabel="mean dose", ylim=(0, None))
             notes[-1] += f", mean dose {dose[-1]:.2f}"
     for axis in axes:
         axis.set(xlabel="epoch", xlim=(0, len(counts)))
@@ -80,6 +80,8 @@ def savings(
     levels: bool = False,
 ) -> Figure:
     """Plot what early stopping saves with each seed, its mean and 95 % interval.
+
+    Marks of a frozen switch are hollow.
 
     Args:
         groups: heading -> method -> NLL of its early-stopped networks, and of its last ones, one a
@@ -103,9 +105,11 @@ def savings(
             mean, (low, high) = saved.mean(), student_interval(saved.tolist())
             place, colour = len(ticks), _colour(name)
             ticks.append(name)
-            axis.plot(saved, np.full(len(saved), place - 0.12), "o", color=colour, ms=4, alpha=0.5)
+            fill, alpha = (axis.get_facecolor(), 1) if "frozen" in name else (colour, 0.5)
+            seeds = np.full(len(saved), place - 0.12)
+            axis.plot(saved, seeds, "o", color=colour, mfc=fill, ms=4, alpha=alpha)
             axis.plot([low, high], [place + 0.22] * 2, color=colour, linewidth=2.5)
-            axis.plot(mean, place + 0.22, "D", color=colour, ms=7)
+            axis.plot(mean, place + 0.22, "D", color=colour, mfc=fill, ms=7)
             numbers = [f"{x:.3f}" for x in (np.mean(stopped), np.mean(last), mean)]
             for x, number in enumerate(numbers[-len(columns) :]):
                 table.text(x, place, number, ha="center", va="center", fontsize=10)
@@ -124,7 +128,7 @@ def savings(
             label.set_weight("bold")
     seed = Line2D([], [], color=GREY, marker="o", linestyle="", ms=4, label="a seed")
     mean_of_seeds = Line2D(
-        [], [], color=GREY, marker="D", linewidth=2.5, ms=7, label="mean and 95 % interval"
+        [], [], color=GREY, marker="D", linewidth=2.5, ms=7, label="mean, 95 % interval over seeds"
     )
     axis.legend(handles=[seed, mean_of_seeds], loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     figure.set_label(
