@@ -46,7 +46,7 @@ def table_of_trial() -> Markdown:
                 ends = form.format(values.min()), form.format(values.max())
                 row.append(" to ".join(dict.fromkeys(ends)))
             rows.append(row)
-    return table(("lowest to highest run", *columns), rows)
+    return table(("network (range over runs)", *columns), rows)
 
 
 def table_of_bills(networks: Mapping[str, tuple[Counts, Counts]]) -> Markdown:

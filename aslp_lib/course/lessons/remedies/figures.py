@@ -75,7 +75,10 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
     sides = {"wrong": margins < 0, "correct": margins >= 0}
     notes = []
     for (side, part), x in zip(sides.items(), (0.03, 0.53), strict=True):
-        of_losses = [f"{label}: {loss[part].sum():.0f} %" for label, loss in losses.items()]
+        of_losses = [
+            f"{label}: {loss[part].sum():.0f} of {loss.sum():.0f} %"
+            for label, loss in losses.items()
+        ]
         of_pixels = f"{100 * share[part].sum():.0f} % of pixels"
         for axis, lines in zip(axes, ([of_pixels], of_losses), strict=True):
             axis.text(
@@ -84,11 +87,15 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
             )  # fmt: skip
         notes.append(f"{side}: {of_pixels}, NLL {', '.join(of_losses)}")
     for axis, ylabel in zip(
-        axes, ("pixels in bins of 0.5, %", "part of the NLL as trained, %"), strict=True
+        axes,
+        ("pixels in bins of 0.5, %", "NLL in bins of 0.5,\n% of the NLL as trained"),
+        strict=True,
     ):
         axis.axvspan(-15, 0, color=BCE, alpha=0.15, linewidth=0)
         axis.set(xlabel="margin m as trained", ylabel=ylabel, xlim=(-15, 15))
-        axis.set_ylim(0, 1.35 * axis.get_ylim()[1])
+    axes[0].set(yscale="log", ylim=(0.01, 200))
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[1].set_ylim(0, 1.35 * axes[1].get_ylim()[1])
     axes[1].legend(loc="center right", fontsize=SIZE, frameon=False)
     figure.set_label(f"{title}. {'; '.join(notes)}.")
     return figure
