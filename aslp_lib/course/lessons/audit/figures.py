@@ -113,7 +113,8 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
 
     There is a row of panels for each regime, and a panel for each of its shifted sets: the NLL
     there over that of the test set, for BCE at rising temperatures and for constant alphas as
-    trained. The method whose curve lies lower is the cheaper insurance.
+    trained. Both are changes in %, from BCE at the temperature of its lowest test NLL. The method
+    whose curve lies lower is the cheaper insurance.
 
     Args:
         points: records of the curve, with columns regime, seed, arm, alpha, T, set and nll.
@@ -122,28 +123,28 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     shifted = points[points["set"] != "test"].groupby("regime", sort=False)["set"].unique()
     columns = max(map(len, shifted))
     title = "What does an insurance cost?"
-    figure = new_figure(3.8 * columns + 0.4, 3.4 * len(shifted) + 0.4, title)
-    grid = figure.subplots(len(shifted), columns, squeeze=False)
+    figure = new_figure(3.5 * columns + 0.6, 3.4 * len(shifted) + 0.4, title)
+    grid = figure.subplots(len(shifted), columns, squeeze=False, sharey="row")
     notes = []
     for axes, (regime, names) in zip(grid, shifted.items(), strict=True):
         for axis, name in zip(axes, names, strict=False):
-            spans = []
+            spans, fitted = [], nll[regime, "test", "B"].argmin()
             for arm, label, symbol in (("B", "BCE", "T"), ("C", "constant alpha", "alpha")):
-                cost, risk = (nll[regime, where, arm] for where in ("test", name))
+                cost, risk = (
+                    100 * (nll[regime, where, arm] / nll[regime, where, "B"].iloc[fitted] - 1)
+                    for where in ("test", name)
+                )
                 values = cost.index.get_level_values(symbol)
                 spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
                 color, line = OF_METHODS[label], "--" if arm == "B" else "-"
                 axis.plot(cost, risk, line, color=color, label=f"{label}, rising {symbol}")
                 axis.plot(cost.iloc[0], risk.iloc[0], "o", color=color)
-                if arm == "B":
-                    k = cost.argmin()
-                    axis.plot(cost.iloc[k], risk.iloc[k], "s", color=color)
-                ends = " → ".join(f"{cost.iloc[k]:.3f}, {risk.iloc[k]:.3f}" for k in (0, -1))
+                ends = " → ".join(f"{cost.iloc[k]:z.0f}, {risk.iloc[k]:z.0f}" for k in (0, -1))
                 notes.append(f"{regime}, {name}: {label}, {spans[-1]}: {ends}")
-            axis.set(
-                xlabel="NLL on the test set, nats", ylabel=f"NLL on {name.replace('_', ' ')}, nats"
-            )
+            axis.plot(0, 0, "s", color=OF_METHODS["BCE"])
+            axis.set_xlabel("change in NLL\non the test set, %")
             axis.set_title(f"{regime}: {name.replace('_', ' ')}\n{', '.join(spans)}")
+        axes[0].set_ylabel("change in NLL\non the shifted set, %")
         for axis in axes[len(names) :]:
             axis.set_axis_off()
     marks = [
@@ -153,6 +154,7 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     handles = [*grid[0, 0].get_legend_handles_labels()[0], *marks]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.set_label(
-        f"NLL on a shifted set over the NLL on the test set, means over seeds. {'. '.join(notes)}."
+        "Change in NLL on a shifted set over that on the test set, both in %, from BCE at the T of "
+        f"the lowest test NLL; means over seeds. {'. '.join(notes).replace('-', '−')}."
     )
     return figure
