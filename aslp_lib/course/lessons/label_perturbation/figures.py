@@ -15,12 +15,11 @@ Array = NDArray[np.float64]
 
 
 @themed
-def targets_over_epochs(targets: Mapping[str, Array], deviations: Mapping[str, float]) -> Figure:
+def targets_over_epochs(targets: Mapping[str, Array]) -> Figure:
     """Show the targets of a pixel as strips of grey, one for each technique.
 
     Args:
         targets: technique -> (epochs,) targets in [0, 1].
-        deviations: technique -> standard deviation of its targets.
     """
     title = "Targets of a foreground pixel over 100 epochs, dose 0.2"
     figure, (axis,) = new_panels(1, 8.6, 2.7, title)
@@ -29,11 +28,14 @@ def targets_over_epochs(targets: Mapping[str, Array], deviations: Mapping[str, f
         ends = 0.5, len(values) + 0.5, row + height, row - height  # the first epoch is 1
         strip = axis.imshow(values[None], cmap="gray", vmin=0, vmax=1, aspect="auto", extent=ends)
         left, right, low, high = ends
+        if np.ptp(values) == 0:  # light grey is hard to tell from white
+            note = f"always {values[0]:g}"
+            axis.text(np.mean(ends[:2]), row, note, color="black", ha="center", va="center")
         axis.plot(  # a white strip would dissolve into the page
             [left, right, right, left, left], [high, high, low, low, high],
             color=ink(), linewidth=1, clip_on=False,
         )  # fmt: skip
-    labels = [f"{name}\nstandard deviation {deviations[name]:.2f}" for name in targets]
+    labels = [f"{name}\nstandard deviation {x.std():.2f}" for name, x in targets.items()]
     axis.set(yticks=range(len(labels)), yticklabels=labels, ylim=(len(labels) - 0.5, -0.5))
     axis.set(xlabel="epoch", xlim=(0.5, max(map(len, targets.values())) + 0.5))
     axis.tick_params(axis="y", length=0)
@@ -51,13 +53,13 @@ def targets_over_epochs(targets: Mapping[str, Array], deviations: Mapping[str, f
 
 
 def unlikely_over_epochs(
-    methods: Mapping[str, pd.DataFrame], annotators: float, stopped: float
+    methods: Mapping[str, pd.DataFrame], unseen: float, stopped: float
 ) -> Figure:
     """Plot the probability of unlikely labels over the epochs: the mean, and a band of all runs.
 
     Args:
         methods: method -> seeds x epochs, in [0, 1].
-        annotators: mean posterior of these labels.
+        unseen: mean probability that BCE gives to such labels of unseen images.
         stopped: mean of the epochs that early stopping keeps of BCE.
     """
     percent = {name: 100 * runs for name, runs in methods.items()}
@@ -65,7 +67,7 @@ def unlikely_over_epochs(
     (epochs, *_) = (runs.columns.to_numpy(float) for runs in methods.values())
     return curves(
         epochs, {"mean probability, %": lines}, "epoch", "Probability of unlikely training labels",
-        upright={"BCE stops early": stopped}, across={"annotators": 100 * annotators},
+        upright={"BCE stops early": stopped}, across={"BCE, unseen images": 100 * unseen},
         digits=".0f", ylim=(0, 105),
     )  # fmt: skip
 
@@ -83,8 +85,8 @@ def scores(of_methods: Mapping[str, Array]) -> Figure:
     for row, (name, values) in enumerate(of_methods.items()):
         colour, first = OF_METHODS[name.split(",")[0]], row == 0
         axis.plot(
-            values, np.full(len(values), row), "o", color=colour, alpha=0.6, mew=0,
-            label="one seed" if first else None,
+            values, np.full(len(values), row), "o", color=colour, alpha=0.6, mew=1.2,
+            fillstyle="none" if "early" in name else "full", label="one seed" if first else None,
         )  # fmt: skip
         axis.plot(
             [values.mean()], [row], "|", color=colour, ms=26, mew=3,

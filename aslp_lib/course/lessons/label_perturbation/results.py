@@ -1,7 +1,6 @@
 """Results of networks trained on perturbed labels: bills, scores, and what they memorise."""
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -59,25 +58,21 @@ def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
     """Sample the targets of a foreground pixel at the dose 0.2.
 
     Returns:
-        Technique or label smoothing -> (epochs,).
+        Technique or label smoothing, with its alpha -> (epochs,).
     """
     generator = torch.Generator().manual_seed(68)
     targets = {}
     for technique in TECHNIQUES:
         alpha = DOSE / technique.beta
         drawn = sampled_targets(torch.ones(epochs), alpha, technique, generator)
-        targets[technique.name] = drawn.double().numpy()
-    return targets | {SMOOTHING: np.full(epochs, 1 - DOSE / 2)}
+        targets[f"{technique.name}, alpha {alpha:.2f}"] = drawn.double().numpy()
+    return targets | {f"{SMOOTHING}, alpha 1": np.full(epochs, 1 - DOSE / 2)}
 
 
-def deviations_of_techniques() -> dict[str, float]:
-    """Return the standard deviation of the targets at the dose 0.2, by technique."""
-    alphas = {technique: DOSE / technique.beta for technique in TECHNIQUES}
-    deviations = {
-        technique.name: math.sqrt(alpha * (1 - alpha)) * technique.beta / 2
-        for technique, alpha in alphas.items()
-    }
-    return deviations | {SMOOTHING: 0.0}
+def of_labels(foreground: Any, images: Any) -> Array:
+    """Return the probability of each label of a set from that of foreground, (N, H, W)."""
+    p = np.asarray(foreground, float)
+    return np.where(images.masks[:, 0].numpy() == 1, p, 1 - p)
 
 
 @functools.cache
@@ -90,10 +85,20 @@ def posterior_of_unlikely_labels() -> pd.Series:
     settings, means = recorded.settings_of("shapes"), {}
     for seed in first_trial.read("mechanism").seed.unique().tolist():
         train: Any = replace(settings, data_seed=seed).load_data().train
-        foreground = np.asarray(train.posterior)
-        of_label = np.where(train.masks[:, 0].numpy() == 1, foreground, 1 - foreground)
-        means[seed] = float(of_label[of_label < UNLIKELY].mean())
+        posterior = of_labels(train.posterior, train)
+        means[seed] = float(posterior[posterior < UNLIKELY].mean())
     return pd.Series(means)
+
+
+def unlikely_on_unseen_images() -> float:
+    """Return the mean probability of unlikely validation and test labels of shapes, with BCE."""
+    splits: Any = recorded.settings_of("shapes").load_data()
+    network = recorded.load("bce", "shapes")
+    probabilities = []
+    for images in (splits.validation, splits.tests["test"]):
+        given = of_labels(recorded.logits(network, images)[:, 0].sigmoid(), images)
+        probabilities.append(given[of_labels(images.posterior, images) < UNLIKELY])
+    return float(np.concatenate(probabilities).mean())
 
 
 def probability_of_unlikely() -> dict[str, pd.DataFrame]:
