@@ -70,7 +70,8 @@ def over_temperature(
 def diagram(panels: Mapping[str, Counts]) -> Figure:
     """Plot reliability diagrams that tell where f is too high and where it is too low.
 
-    The larger a dot, the more pixels its bin has. A band covers the f at which nothing is checked.
+    The area of a dot grows with the pixels of its bin, and the largest says how many these are. A
+    band covers the f at which nothing is checked.
 
     Args:
         panels: title -> counts.
@@ -78,21 +79,26 @@ def diagram(panels: Mapping[str, Counts]) -> Figure:
     figure, axes = new_panels(len(panels), 3.6, 3.8)
     notes = []
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
-        x, y, _ = draw_bins(axis, counts, (GREY, GREY))
+        x, y, share = draw_bins(axis, counts, (GREY, GREY))
+        axis.collections[-1].set_sizes(10 + 6 * share)  # the dots
+        key = "above the line: f too low\nbelow it: f too high\nlargest dot: "
+        axis.text(13, 100, f"{key}{share.max():.0f} % of pixels", va="top", fontsize=SIZE)
         axis.axvspan(0, 100 / MISS, color=GREY, alpha=0.25, linewidth=0)
         axis.text(50 / MISS, 60, "not checked", rotation=90, ha="center", va="center")
-        axis.set(title=title, xlabel="f, % (larger dots: more pixels)", ylabel="share of nuclei, %")
+        axis.set(title=title, xlabel="f, %", ylabel="share of nuclei, %")
         points = ", ".join(f"{a:.0f} and {b:.0f}" for a, b in zip(x, y, strict=True))
         notes.append(f"{title}: mean f and share of nuclei, %: {points}")
-    axes[0].text(20, 84, "f too low")
-    axes[0].text(66, 26, "f too high")
     figure.set_label(f"Reliability diagrams. {'. '.join(notes)}.")
     return figure
 
 
 @themed
 def over_area(
-    areas: NDArray[np.float64], paid: Sequence[float], counted: NDArray[np.float64], true: float
+    areas: NDArray[np.float64],
+    paid: Sequence[float],
+    counted: NDArray[np.float64],
+    true: float,
+    without: float,
 ) -> Figure:
     """Plot the bill of 100 pixels over the area to which an offset was fitted.
 
@@ -103,18 +109,21 @@ def over_area(
         paid: the bill with each of them.
         counted: areas that points gave.
         true: the true area.
+        without: the bill without an offset.
     """
     figure, (axis,) = new_panels(1, 5.6, 3.6)
     low, high = 100 * np.quantile(counted, [0.025, 0.975])
     axis.axvspan(low, high, color=GREY, alpha=0.25, linewidth=0, label="95 % of the counts")
     axis.axvline(100 * true, color=ink(), linestyle=":", linewidth=1, label="true area")
-    axis.plot(100 * areas, paid, color=ink())
+    axis.axhline(without, color=ink(), linestyle="--", linewidth=1, label="T alone")
+    axis.plot(100 * areas, paid, color=ink(), label="with an offset")
     axis.set(xlabel="area told to the offset, %", ylabel="paid for 100 pixels")
     axis.set(xlim=(0, 100 * areas[-1]), ylim=(40, None))
     axis.legend(loc="upper right", frameon=False, fontsize=SIZE)
     figure.set_label(
         f"Bill of 100 pixels over the area told to the offset, from {100 * areas[0]:.0f} to "
         f"{100 * areas[-1]:.0f} %: {paid[0]:.0f} to {paid[-1]:.0f}, lowest {min(paid):.0f}. The "
-        f"true area is {100 * true:.0f} %; 95 % of the counts lie from {low:.0f} to {high:.0f} %."
+        f"true area is {100 * true:.0f} %; 95 % of the counts lie from {low:.0f} to {high:.0f} %. "
+        f"Dashed: the bill without an offset, {without:.0f}."
     )
     return figure

@@ -54,9 +54,11 @@ def _picture(part: ImageSet, index: int) -> np.ndarray:
 
 @themed
 def outlined(part: ImageSet) -> Figure:
-    """Show all crops of a set in a row, with the outlines of the labels."""
-    figure, grid = picture_grid({"": [_picture(part, i) for i in range(len(part))]}, 1.25)
-    for i, axis in enumerate(grid[0]):
+    """Show all crops of a set in two rows, with the outlines of the labels."""
+    crops = [_picture(part, i) for i in range(len(part))]
+    half = len(crops) // 2
+    figure, grid = picture_grid({"": crops[:half], " ": crops[half:]}, 1.9)
+    for i, axis in enumerate(grid.flat):
         outline(axis, part.mask(i))
         axis.set_axis_off()
     figure.set_label(f"{len(part)} crops of {part.name}, with the outlines of the labels.")
