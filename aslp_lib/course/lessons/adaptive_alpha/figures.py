@@ -10,7 +10,7 @@ from scipy.ndimage import distance_transform_edt
 from aslp_lib.course.figures.panels import new_panels, outline, pictures
 from aslp_lib.course.figures.seeds import by_seed
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.figures.style import OF_METHODS, OTHERS, ink, themed
+from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, OTHERS, ink, themed
 
 
 @themed
@@ -90,7 +90,7 @@ def alphas_of_images(
     """
     figure, (axis,) = new_panels(1, 6.6, 3.7)
     colours, (first, last), every = (OF_METHODS["ASLP"], OTHERS[2]), images, [*groups][-1]
-    pale: dict[str, Any] = {"color": colours[0], "alpha": 0.25, "linewidth": 0.6}
+    pale: dict[str, Any] = {"color": GREY, "alpha": 0.4, "linewidth": 0.6}
     axis.plot(epochs, alphas[:, groups[every]], **pale)
     axis.plot([], [], label="other images", **pale | {"linewidth": 2.2})
     marked = zip(list(groups.items())[:2], images.values(), colours, strict=True)
