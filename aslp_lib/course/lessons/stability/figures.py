@@ -96,7 +96,7 @@ def lists_over_epochs(
         ylabel: what is counted.
         title: title of the figure.
         last: label -> the number or share of a list that exists after the last epoch only, of one
-            or two lists.
+            to three lists; those of BCE are grey.
         means: label -> the first epoch of a mean over all later ones, and the number or share of
             the list by this mean.
     """
@@ -107,9 +107,10 @@ def lists_over_epochs(
         notes.append(f"{name}: first {values[0]:.0f}, highest {max(values):.0f}")
     for name, height in across.items():
         labelled.append(axis.axhline(height, color=GREY, ls="--", linewidth=1, label=name))
-    for (name, height), shape in zip((last or {}).items(), "os", strict=False):
+    for (name, height), shape in zip((last or {}).items(), "os^", strict=False):
         mark = {"fillstyle": "none", "ms": 8, "mew": 1.5, "clip_on": False, "label": name}
-        labelled += axis.plot(epochs[-1], height, shape, color=ASLP, **mark)
+        colour = GREY if "BCE" in name else ASLP
+        labelled += axis.plot(epochs[-1], height, shape, color=colour, **mark)
         notes.append(f"{name}: {height:.0f} in the last epoch")
     for name, (first, height) in (means or {}).items():
         ends, thick = (first, epochs[-1]), {"linewidth": 4, "solid_capstyle": "butt"}
