@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import entr
 
-from aslp_lib.course.figures import curves
 from aslp_lib.course.figures.panels import POINT, new_panels
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, ink, themed
 
@@ -56,7 +55,7 @@ def entropies(points: Mapping[str, Sequence[float]], *, chord: bool = False) -> 
 
     Args:
         points: label -> accuracy in [0, 1], and mean entropy in nats. Those of no network are open.
-        chord: join the first two points. Otherwise, the axis begins at 75 %.
+        chord: join the first two points. Otherwise, only the accuracies above 84 % are shown.
     """
     above = "MC's predictions have more entropy than one confidence for all"
     title = "Knowing the kinds lowers the entropy" if chord else above
@@ -64,7 +63,7 @@ def entropies(points: Mapping[str, Sequence[float]], *, chord: bool = False) -> 
     c = np.linspace(0.5, 1, 251)
     axis.plot(100 * c, entr(c) + entr(1 - c), color=GREY)
     label, at, shift = (
-        ("H(c)", 0.7, (4, 5)) if chord else ("one confidence for all", 0.78, (-30, -30))
+        ("H(c)", 0.7, (4, 5)) if chord else ("one confidence for all", 0.9, (-135, -12))
     )
     axis.annotate(label, (100 * at, entr(at) + entr(1 - at)), shift, color=GREY, **BESIDE)
     if chord:
@@ -74,13 +73,18 @@ def entropies(points: Mapping[str, Sequence[float]], *, chord: bool = False) -> 
     for name, (x, y) in points.items():
         colour = next((OF_METHODS[m] for m in OF_METHODS if name.startswith(m)), None)
         axis.plot(100 * x, y, "o", color=colour or axis.get_facecolor(), **POINT | {"mec": ink()})
+        curve = entr(x) + entr(1 - x)
+        if colour:
+            axis.vlines(100 * x, curve, y, color=GREY, linewidth=4, alpha=0.5)
+            axis.annotate(f"{y - curve:+.2f} nats", (100 * x, (y + curve) / 2), (8, -4), **BESIDE)
         # Labels of points below the curve stand below it, others above.
-        below = y < entr(x) + entr(1 - x) - 0.004
+        below = y < curve - 0.004
         place = {"xytext": (-10, -4), "ha": "right"} if below else {"xytext": (9, 5), "ha": "left"}
         axis.annotate(name, (100 * x, y), va="center", **place, **BESIDE)
         notes.append(f"{name} {100 * x:.0f} %, {y:.2f}")
-    axis.set(xlabel="accuracy, %", ylabel="mean entropy, nats", ylim=(0, 0.75))
-    axis.set_xlim(48 if chord else 74, 100)
+    axis.set(xlabel="confidence = accuracy, %" if chord else "accuracy, %")
+    axis.set(xlim=(48 if chord else 84, 100), ylim=(0, 0.75) if chord else (0.1, 0.52))
+    axis.set_ylabel("mean entropy, nats")
     figure.set_label(f"{title}. Accuracy and mean entropy, in nats: {'; '.join(notes)}.")
     return figure
 
@@ -89,9 +93,16 @@ def entropies(points: Mapping[str, Sequence[float]], *, chord: bool = False) -> 
 def climbs(paths: Mapping[str, Sequence[float]], bound: float) -> Figure:
     """Plot the alphas of rules over the steps, with MC's bound."""
     title = "ME lets alpha climb to the top, MC stops it"
-    steps = range(len(next(iter(paths.values()))))
-    across, panels = {"MC's bound": bound}, {"alpha": paths}
-    return curves(steps, panels, "step", title, across=across, digits=".2f", ylim=(0, None))
+    figure, (axis,) = new_panels(1, 6.6, 3.6, title)
+    for name, path in paths.items():
+        axis.plot(path, color=next(OF_METHODS[m] for m in OF_METHODS if name.startswith(m)))
+        axis.annotate(name, (len(path) - 1, path[-1]), (0, 4), ha="right", **BESIDE)
+    axis.axhline(bound, color=ink(), linestyle=":", linewidth=1)
+    axis.annotate("MC's bound", (len(path) - 1, bound), (0, -14), ha="right", **BESIDE)
+    axis.set(xlabel="step", ylabel="alpha", ylim=(0, 0.55))
+    ends = "; ".join(f"{name} ends at {path[-1]:.2f}" for name, path in paths.items())
+    figure.set_label(f"{title}: {ends}; MC's bound is {bound:g}.")
+    return figure
 
 
 @themed
@@ -106,7 +117,7 @@ def envelope(alphas: Sequence[float]) -> Figure:
     """
     title = "A fixed network touches the curve where it is the best one"
     figure, (axis,) = new_panels(1, 6.6, 3.6, title)
-    levels, top = np.linspace(0, 0.5, 251), 1.1
+    levels = np.linspace(0, 0.5, 251)
     axis.plot(levels, entr(levels) + entr(1 - levels), color=ink(), linewidth=2.5)
     best = "best network for each alpha"
     axis.annotate(best, (0.5, np.log(2)), (0, -36), ha="right", **BESIDE)
@@ -116,9 +127,8 @@ def envelope(alphas: Sequence[float]) -> Figure:
         line = -(1 - levels) * np.log(f) - levels * np.log(alpha)
         axis.plot(levels, line, color=GREY)
         axis.plot(alpha, touched, "o", color=axis.get_facecolor(), **POINT | {"mec": ink()})
-        end = np.flatnonzero(line <= top)[-1]  # where the line leaves the figure
-        axis.annotate(f"fixed f = {f:.2f}", (levels[end], line[end]), (6, 0), va="center", **BESIDE)
+        axis.annotate(f"fixed f = {f:.2f}", (0.5, line[-1]), (6, 0), va="center", **BESIDE)
         notes.append(f"fixed f = {f:.2f} at {alpha:g}, where both are {touched:.3f}")
-    axis.set(xlabel="alpha", ylabel="expected loss, nats", xlim=(0, 0.58), ylim=(0, top))
+    axis.set(xlabel="alpha", ylabel="expected loss, nats", xlim=(0, 0.5), ylim=(0, 1.1))
     figure.set_label(f"{title}. Lines touch the curve at one alpha: {'; '.join(notes)}.")
     return figure
