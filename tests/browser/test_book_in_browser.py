@@ -246,12 +246,12 @@ def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
     place, answer = question(page), page.locator("main").get_by_text(SHOWN).first
     expect(answer).to_be_hidden()
     place.get_by_label("Your number (50 to 100 %)").focus()
-    page.keyboard.type("70")
+    page.keyboard.type("67")
     page.keyboard.press("Tab")
     page.keyboard.type("60")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    words = "Answer: 66 %. You said 70 % and were 60 % confident of being within ±5: inside."
+    words = "Answer: 66 %. You said 67 % and were 60 % confident of being within ±3: inside."
     expect(place.get_by_role("status")).to_have_text(words)
     expect(place.get_by_role("status")).to_be_focused()
     expect(answer).to_be_visible()
@@ -293,7 +293,7 @@ def test_without_storage_an_answer_is_compared_but_not_kept(watched, expect, boo
     for box in place.get_by_role("spinbutton").all():
         box.fill("60")
     place.get_by_role("button").click()
-    expect(place.get_by_role("status")).to_contain_text("within ±5: outside.")
+    expect(place.get_by_role("status")).to_contain_text("within ±3: outside.")
     expect(page.locator(".live", has_text="No predictions yet")).to_be_visible()
 
 
