@@ -13,16 +13,19 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 
-def draw_bins(axis: Axes, counts: Counts, colours: Sequence[str]) -> NDArray[np.float64]:
+def draw_bins(
+    axis: Axes, counts: Counts, colours: Sequence[str], growth: float = 1.5
+) -> NDArray[np.float64]:
     """Draw the share of foreground in each bin over the bin's mean f, and bars from the diagonal.
 
-    The larger a dot, the more pixels the bin has.
+    The area of a dot grows with the pixels of its bin.
 
     Args:
         axis: axes of the diagram.
         counts: counts of the pixels.
         colours: colours of the bars of bins that are over- and underconfident in the predicted
             class.
+        growth: what 1 % of the pixels adds to the area of a dot, in points².
 
     Returns:
         (3, bins), in %: mean f, share of foreground, and share of all pixels, of bins with pixels.
@@ -33,7 +36,7 @@ def draw_bins(axis: Axes, counts: Counts, colours: Sequence[str]) -> NDArray[np.
     axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
     under = (x < y) == (x >= 50)  # too low an f is too confident a background
     axis.vlines(x, x, y, colors=[colours[int(k)] for k in under], linewidth=4)
-    axis.scatter(x, y, s=12 + 1.5 * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
+    axis.scatter(x, y, s=12 + growth * share, color=ink(), linewidth=0, zorder=3, clip_on=False)
     axis.set(xlim=(0, 100), ylim=(0, 102))
     return bins
 

@@ -15,7 +15,7 @@ from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, OTHERS, ink, the
 
 @themed
 def evidence(true: np.ndarray, measured: np.ndarray, margin: float = 5) -> Figure:
-    """Plot measured over true overconfidence of images, filled dots where they differ.
+    """Plot measured over true overconfidence of images, with filled dots where the two differ.
 
     Args:
         true, measured: overconfidence of images in points, (images,) each.

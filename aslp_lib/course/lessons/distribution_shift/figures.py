@@ -79,8 +79,7 @@ def diagram(panels: Mapping[str, Counts]) -> Figure:
     figure, axes = new_panels(len(panels), 3.6, 3.8)
     notes = []
     for axis, (title, counts) in zip(axes, panels.items(), strict=True):
-        x, y, share = draw_bins(axis, counts, (GREY, GREY))
-        axis.collections[-1].set_sizes(10 + 6 * share)  # the dots
+        x, y, share = draw_bins(axis, counts, (GREY, GREY), growth=6)
         key = "above the line: f too low\nbelow it: f too high\nlargest dot: "
         axis.text(13, 100, f"{key}{share.max():.0f} % of pixels", va="top", fontsize=SIZE)
         axis.axvspan(0, 100 / MISS, color=GREY, alpha=0.25, linewidth=0)

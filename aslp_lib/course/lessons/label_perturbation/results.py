@@ -64,8 +64,8 @@ def targets_of_techniques(epochs: int = 100) -> dict[str, Array]:
     targets = {}
     for technique in TECHNIQUES:
         alpha = DOSE / technique.beta
-        drawn = sampled_targets(torch.ones(epochs), alpha, technique, generator)
-        targets[f"{technique.name}, alpha {alpha:.2f}"] = drawn.double().numpy()
+        sampled = sampled_targets(torch.ones(epochs), alpha, technique, generator)
+        targets[f"{technique.name}, alpha {alpha:.2f}"] = sampled.double().numpy()
     return targets | {f"{SMOOTHING}, alpha 1": np.full(epochs, 1 - DOSE / 2)}
 
 
