@@ -68,7 +68,8 @@ SHIFTED = pandas.DataFrame(
 )
 CURVE = pandas.DataFrame(
     [("photos", seed, arm, alpha, T, name, nll + change)
-     for arm, alpha, T, *both in (("B", 0, 1, 0.2, 0.7), ("B", 0, 2, 0.3, 0.5),
+     for arm, alpha, T, *both in (("B", 0, 0.5, 0.3, 0.8), ("B", 0, 1, 0.2, 0.7),
+                                  ("B", 0, 2, 0.3, 0.5),
                                   ("C", 0.1, 1, 0.25, 0.4), ("C", 0.2, 1, 0.35, 0.6))
      for name, nll in zip(("test", "SOD"), both, strict=True)
      for seed, change in ((0, 0.01), (1, -0.01))],
@@ -92,9 +93,9 @@ DRAWN = {
     "steps_of_gains": (({0.5: [-1.0, 0.0, 1.0]},), [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]]),
     "by_regime": (({"shapes": [JUDGED], "nuclei": [JUDGED]},), [[[0.02, 1]], [[0.02, 2]]]),
     "where_it_helps": ((SHIFTED,), [[[50, 0]], [[-20, 1]]]),
-    # In % of BCE's 0.2 on the test set and 0.7 on SOD, at T = 1.
+    # In % of BCE's 0.2 on the test set and 0.7 on SOD at T = 1, where its curve starts.
     "insurance_curve": ((CURVE,), [
-        [[0, 0], [50, -200 / 7]], [[25, -300 / 7], [75, -100 / 7]], [[0, 0]],
+        [[0, 0], [50, -200 / 7]], [[25, -300 / 7], [75, -100 / 7]],
     ]),
     # At d = 1/2, the target is 3/4.
     "loss_over_logit": (([0, 0.5], {"wrong": 0.25}), [

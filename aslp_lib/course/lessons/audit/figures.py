@@ -7,7 +7,6 @@ from typing import Any
 import pandas
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.lessons.audit.words import in_words
@@ -113,8 +112,8 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
 
     There is a row of panels for each regime, and a panel for each of its shifted sets: the NLL
     there over that of the test set, for BCE at rising temperatures and for constant alphas as
-    trained. Both are changes in %, from BCE at the temperature of its lowest test NLL. The method
-    whose curve lies lower is the cheaper insurance.
+    trained. Both are changes in %, from BCE at the temperature of its lowest test NLL, where its
+    curve starts. The method whose curve lies lower is the cheaper insurance.
 
     Args:
         points: records of the curve, with columns regime, seed, arm, alpha, T, set and nll.
@@ -130,9 +129,10 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
         for axis, name in zip(axes, names, strict=False):
             spans, fitted = [], nll[regime, "test", "B"].argmin()
             for arm, label, symbol in (("B", "BCE", "T"), ("C", "constant alpha", "alpha")):
+                start = fitted if arm == "B" else 0
                 cost, risk = (
-                    100 * (nll[regime, where, arm] / nll[regime, where, "B"].iloc[fitted] - 1)
-                    for where in ("test", name)
+                    100 * (of_set[arm].iloc[start:] / of_set["B"].iloc[fitted] - 1)
+                    for of_set in (nll[regime, "test"], nll[regime, name])
                 )
                 values = cost.index.get_level_values(symbol)
                 spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
@@ -141,17 +141,12 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
                 axis.plot(cost.iloc[0], risk.iloc[0], "o", color=color)
                 ends = " → ".join(f"{cost.iloc[k]:z.0f}, {risk.iloc[k]:z.0f}" for k in (0, -1))
                 notes.append(f"{regime}, {name}: {label}, {spans[-1]}: {ends}")
-            axis.plot(0, 0, "s", color=OF_METHODS["BCE"])
             axis.set_xlabel("change in NLL\non the test set, %")
             axis.set_title(f"{regime}: {name.replace('_', ' ')}\n{', '.join(spans)}")
         axes[0].set_ylabel("change in NLL\non the shifted set, %")
         for axis in axes[len(names) :]:
             axis.set_axis_off()
-    marks = [
-        Line2D([], [], linestyle="", marker=mark, color=ink(), label=label)
-        for mark, label in (("o", "lowest T, lowest alpha"), ("s", "T of the lowest test NLL"))
-    ]
-    handles = [*grid[0, 0].get_legend_handles_labels()[0], *marks]
+    handles = grid[0, 0].get_legend_handles_labels()[0]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.set_label(
         "Change in NLL on a shifted set over that on the test set, both in %, from BCE at the T of "
