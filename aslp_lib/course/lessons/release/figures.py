@@ -22,8 +22,8 @@ def moves_by_option(options: Sequence[float], lines: Mapping[str, Sequence[float
     """
     return curves(
         options,
-        {"move of the mean target\n(the paper's hard inversion: 1)": lines},
-        "--beta (0.5: moderation, 1: hard inversion, 2: the default)",
+        {"move of the mean target\n(the paper's hard inversion: 1; log scale)": lines},
+        "--beta (0.5: moderation, 1: hard inversion, 2: the default; log scale)",
         "The release is right at one setting only",
         solid=True,
         xscale="log",
