@@ -53,15 +53,18 @@ def _picture(part: ImageSet, index: int) -> np.ndarray:
 
 
 @themed
-def outlined(part: ImageSet) -> Figure:
-    """Show all crops of a set in two rows, with the outlines of the labels."""
+def outlined(part: ImageSet, f: np.ndarray) -> Figure:
+    """Show all crops of a set, and below them their maps of f, with the outlines of the labels."""
     crops = [_picture(part, i) for i in range(len(part))]
-    half = len(crops) // 2
-    figure, grid = picture_grid({"": crops[:half], " ": crops[half:]}, 1.9)
-    for i, axis in enumerate(grid.flat):
-        outline(axis, part.mask(i))
-        axis.set_axis_off()
-    figure.set_label(f"{len(part)} crops of {part.name}, with the outlines of the labels.")
+    figure, grid = picture_grid({"image and label": crops, "f and label": list(f)}, 1.3)
+    for i, axes in enumerate(grid.T):
+        for axis in axes:
+            outline(axis, part.mask(i))
+            axis.spines[:].set_visible(True)
+    figure.set_label(
+        f"{len(part)} crops of {part.name} with the outlines of the labels. Below, the maps of f, "
+        f"whose mean is {100 * f.mean():.0f} %."
+    )
     return figure
 
 
