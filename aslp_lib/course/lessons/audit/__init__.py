@@ -2,4 +2,3 @@
 
 from aslp_lib.course.lessons.audit import figures
 from aslp_lib.course.lessons.audit.tables import by_set, on_shifted_sets, verdicts
-from aslp_lib.course.lessons.audit.words import in_words

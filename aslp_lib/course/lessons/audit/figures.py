@@ -9,9 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.course.lessons.audit.words import in_words
 from aslp_lib.course.second_trial import MARGIN, Judged, interval_text
 from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, new_figure, themed
+
+NAMES: Mapping[str, str] = {
+    "B": "BCE",
+    "B_ES": "early-stopped BCE",
+    "L": "label smoothing, same dose",
+    "C": "constant alpha",
+}
+"""Letter of a method in the records -> its name."""
 
 BESIDE: Mapping[str, Any] = {
     "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"
@@ -48,13 +55,13 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
     y, ticks, notes = 0.0, [], []
     for contrast, group in groupby(rows, key=lambda row: row[0].contrast):
         paper = {"facecolor": axis.get_facecolor(), "edgecolor": "none", "pad": 2}
-        heading = in_words(contrast.label)
+        heading = " − ".join(NAMES[letter] for letter in contrast[:2])
         axis.annotate(heading, (0, y), (6, 0), weight="bold", bbox=paper, **BESIDE)
         for judged, name in group:
             y += 1
             _forest_row(axis, y, judged.effect[:3], judged.word)
             ticks.append((y, name))
-            words = f"{name}: {in_words(contrast.label)} {interval_text(judged.effect, 'nll')}"
+            words = f"{name}: {heading} {interval_text(judged.effect, 'nll')}"
             notes.append(f"{words}, {judged.word}".replace("-", "−"))
         y += 1.6
     places, names = zip(*ticks, strict=True)
