@@ -50,7 +50,7 @@ class ConstantAlpha(SCBCE[ConstantAlphaOptions]):
     Its expected loss is BCE with the target `(1 - alpha*beta) * y + alpha*beta/2`, which is that of
     label smoothing with epsilon = alpha*beta. With sampled targets the gradient has a larger
     variance. With the forward correction, the loss is smallest at the true posterior instead of the
-    mean target.
+    expected target.
     """
 
     name, label = "constant_alpha", "constant alpha"

@@ -117,7 +117,8 @@ class Unperturb(ClassRecalibration):
     settings. ASLP has another dose for each training image, and that of a new image is not known;
     the mean takes its place. p' is clipped to [e, 1 - e] with e = min(1e-4, d/4).
 
-    With K classes, `p' = (p - d/K) / (1 - d)` of every class (`undone_classes`).
+    With K classes, `p' = (p - d/K) / (1 - d)` of every class, entries below e = min(1e-4, d/(2K))
+    become e, and the others are rescaled to add up to 1 (`undone_classes`).
 
     Source: backward correction of label noise with a known rate, Natarajan et al., NIPS 2013, and
     Patrini et al., CVPR 2017.

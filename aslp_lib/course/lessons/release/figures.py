@@ -14,7 +14,7 @@ from aslp_lib.evaluation.figures.style import themed
 
 @themed
 def moves_by_option(options: Sequence[float], lines: Mapping[str, Sequence[float]]) -> Figure:
-    """Draw how far one step of alpha moves the mean target, over the option --beta.
+    """Draw how far one step of alpha moves the expected target, over the option --beta.
 
     Args:
         options: values of --beta.
@@ -22,7 +22,7 @@ def moves_by_option(options: Sequence[float], lines: Mapping[str, Sequence[float
     """
     return curves(
         options,
-        {"move of the mean target\n(the paper's hard inversion: 1; log scale)": lines},
+        {"move of the expected target\n(the paper's hard inversion: 1; log scale)": lines},
         "--beta (0.5: moderation, 1: hard inversion, 2: the default; log scale)",
         "The release is right at one setting only",
         solid=True,
