@@ -171,8 +171,11 @@ DRAWN = {
     ),
     "interval_coverage": ((0.2, ENDS), [[[10, 0], [30, 0]], [[25, 1], [40, 1]]]),
     "in_fields": (
-        ({"BCE": np.array([1.0, 3.0]), "ASLP (MC)": np.array([2.0, 4.0])},),
-        [[3, 1], [4, 2]],
+        (
+            {"BCE": np.array([1.0, 3.0]), "ASLP (MC)": np.array([2.0, 4.5])},
+            {"paired": np.array([0.5, 2.0])},
+        ),
+        [[3, 1], [4.5, 2], [[1.5, 0], [1, 0]], [[0.5, 1], [2, 1]]],
     ),
     "verdicts": (
         ({"ECE": Interval(-2, -3, -1), "bill": Interval(0, -1, 1), "NLL": Interval(2, 1, 3)},),

@@ -120,12 +120,14 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     There is a row of panels for each regime, and a panel for each of its shifted sets: the NLL
     there over that of the test set, for BCE at rising temperatures and for constant alphas as
     trained. Both are changes in %, from BCE at the temperature of its lowest test NLL, where its
-    curve starts. The method whose curve lies lower is the cheaper insurance.
+    curve starts. The method whose curve lies lower is the cheaper insurance. Thin lines are seeds.
 
     Args:
         points: records of the curve, with columns regime, seed, arm, alpha, T, set and nll.
     """
-    nll = points.groupby(["regime", "set", "arm", "alpha", "T"]).nll.mean()
+    keys = ["regime", "set", "arm", "alpha", "T"]
+    nll = points.groupby(keys).nll.mean()
+    of_seeds = [seed.set_index(keys).nll.sort_index() for _, seed in points.groupby("seed")]
     shifted = points[points["set"] != "test"].groupby("regime", sort=False)["set"].unique()
     columns = max(map(len, shifted))
     title = "What does an insurance cost?"
@@ -137,13 +139,16 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
             spans, fitted = [], nll[regime, "test", "B"].argmin()
             for arm, label, symbol in (("B", "BCE", "T"), ("C", "constant alpha", "alpha")):
                 start = fitted if arm == "B" else 0
-                cost, risk = (
-                    100 * (of_set[arm].iloc[start:] / of_set["B"].iloc[fitted] - 1)
-                    for of_set in (nll[regime, "test"], nll[regime, name])
-                )
+                color, line = OF_METHODS[label], "--" if arm == "B" else "-"
+                for table in (*of_seeds, nll):  # each seed's change from its own BCE
+                    cost, risk = (
+                        100 * (of_set[arm].iloc[start:] / of_set["B"].iloc[fitted] - 1)
+                        for of_set in (table[regime, "test"], table[regime, name])
+                    )
+                    if table is not nll:
+                        axis.plot(cost, risk, line, color=color, linewidth=0.8, alpha=0.5)
                 values = cost.index.get_level_values(symbol)
                 spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
-                color, line = OF_METHODS[label], "--" if arm == "B" else "-"
                 axis.plot(cost, risk, line, color=color, label=f"{label}, rising {symbol}")
                 axis.plot(cost.iloc[0], risk.iloc[0], "o", color=color)
                 ends = " → ".join(f"{cost.iloc[k]:z.0f}, {risk.iloc[k]:z.0f}" for k in (0, -1))
@@ -157,6 +162,7 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     figure.set_label(
         "Change in NLL on a shifted set over that on the test set, both in %, from BCE at the T of "
-        f"the lowest test NLL; means over seeds. {'. '.join(notes).replace('-', '−')}."
+        "the lowest test NLL; means over seeds, and a thin line for each seed. "
+        f"{'. '.join(notes).replace('-', '−')}."
     )
     return figure

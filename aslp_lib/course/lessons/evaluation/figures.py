@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.curves import label_ends
 from aslp_lib.course.figures.panels import new_panels
-from aslp_lib.evaluation.figures.style import GREY, ink, looks, themed
+from aslp_lib.evaluation.figures.style import GREY, ink, looks, new_figure, themed
 from aslp_lib.metrics.bootstrap import Interval
 
 
@@ -45,29 +44,44 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray]) -> Figu
 
 
 @themed
-def in_fields(bills: Mapping[str, np.ndarray]) -> Figure:
-    """Plot the bills of two networks in each field of view, side by side and joined.
+def in_fields(bills: Mapping[str, np.ndarray], intervals: Mapping[str, np.ndarray]) -> Figure:
+    """Plot the bills of two networks in each field of view, and their differences below intervals.
 
     Args:
         bills: network -> its bills, one a field; the first network's costliest field is on the
-            left.
+            left. The second panel shows the second network's bills minus those of the first.
+        intervals: name -> lower and upper end of an interval of the difference.
     """
-    figure, (axis,) = new_panels(1, 7.6, 2.8, "Bills of two networks in ten fields of view")
-    first, *_ = bills
-    left = f"the costliest for {first.split(',')[0]}"
+    figure = new_figure(11, 3.2, "Bills of two networks in ten fields of view")
+    left, right = figure.subplots(1, 2)
+    first, second = bills
+    costliest = f"the costliest for {first.split(',')[0]}"
     values = np.array([*bills.values()])[:, bills[first].argsort()[::-1]]
-    across = np.add.outer([-0.17, 0.17], np.arange(values.shape[1]))
-    axis.plot(across, values, color=ink(), linewidth=0.8)
-    lines = []
-    for (label, (colour, _, mark)), x, row in zip(
-        looks(bills).items(), across, values, strict=True
-    ):
-        lines += axis.plot(x, row, mark, color=colour, label=label, ms=9)
-    axis.set(xlabel=f"fields, {left} on the left", xticks=[])
-    axis.set(ylabel="paid, for 100 pixels", ylim=(0, 1.08 * values.max()))
-    label_ends(axis, lines)
-    ends = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(bills, values, strict=True))
-    figure.set_label(f"Paid bill, {left} first: {ends}.")
+    fields = np.arange(values.shape[1])
+    left.vlines(fields, *values, color=ink(), linewidth=0.8, zorder=1)
+    for (label, (colour, _, mark)), row in zip(looks(bills).items(), values, strict=True):
+        left.plot(fields, row, mark, color=colour, label=label, ms=9)
+    left.set(xlabel=f"fields, {costliest} on the left", xticks=[])
+    left.set(ylabel="paid, for 100 pixels", ylim=(0, 1.08 * values.max()))
+    left.legend(loc="lower left")
+    right.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    right.plot(values[1] - values[0], np.zeros(len(fields)), "o", color=ink(), ms=8, alpha=0.5)
+    for y, ends in enumerate(intervals.values(), 1):
+        right.plot(ends, [y, y], "|-", color=ink(), linewidth=2.5, ms=10)
+    names = [f"95 % interval, {name}" for name in intervals]
+    right.set(yticks=range(len(names) + 1), yticklabels=["each dot a field", *names])
+    right.set_ylim(len(names) + 0.5, -0.5)
+    right.tick_params(axis="y", length=0)
+    better = [label.split(",")[0] for label in (second, first)]
+    right.set_xlabel(f"difference in the bill\n← {better[0]} better | {better[1]} better →")
+    spans = "; ".join(f"{n} {x[0]:.0f} → {x[-1]:.0f}" for n, x in zip(bills, values, strict=True))
+    notes = ", ".join(
+        f"{name} {low:+.0f} to {high:+.0f}" for name, (low, high) in intervals.items()
+    )
+    figure.set_label(
+        f"Paid bill, {costliest} first: {spans}. Difference, {second} minus {first}, 95 % interval "
+        f"over fields: {notes}.".replace("-", "−")
+    )
     return figure
 
 

@@ -53,13 +53,13 @@ def targets_over_epochs(targets: Mapping[str, Array]) -> Figure:
 
 
 def unlikely_over_epochs(
-    methods: Mapping[str, pd.DataFrame], unseen: float, stopped: float
+    methods: Mapping[str, pd.DataFrame], shares: Mapping[str, float], stopped: float
 ) -> Figure:
     """Plot the probability of unlikely labels over the epochs: the mean, and a band of all runs.
 
     Args:
         methods: method -> seeds x epochs, in [0, 1].
-        unseen: mean probability that BCE gives to such labels of unseen images.
+        shares: name -> share of such labels for comparison, in [0, 1].
         stopped: mean of the epochs that early stopping keeps of BCE.
     """
     percent = {name: 100 * runs for name, runs in methods.items()}
@@ -67,8 +67,8 @@ def unlikely_over_epochs(
     (epochs, *_) = (runs.columns.to_numpy(float) for runs in methods.values())
     return curves(
         epochs, {"mean probability, %": lines}, "epoch", "Probability of unlikely training labels",
-        upright={"BCE stops early": stopped}, across={"BCE, unseen images": 100 * unseen},
-        digits=".0f", ylim=(0, 105),
+        across={name: 100 * share for name, share in shares.items()},
+        upright={"BCE stops early": stopped}, digits=".0f", ylim=(0, 105),
     )  # fmt: skip
 
 
