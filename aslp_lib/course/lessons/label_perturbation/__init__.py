@@ -4,7 +4,6 @@ from aslp_lib.course.lessons.label_perturbation import explorer, figures, lab
 from aslp_lib.course.lessons.label_perturbation.results import (
     bills,
     brier_of_trial,
-    early_stopped,
     kept_epochs,
     posterior_of_unlikely_labels,
     probability_of_unlikely,

@@ -19,7 +19,6 @@ from aslp_lib.aslp.perturbation import (
 )
 from aslp_lib.course import figures, first_trial, recorded, second_trial
 from aslp_lib.course.lessons.bill.decision import bill
-from aslp_lib.course.recorded import read_arrays
 from aslp_lib.course.recorded.perturbations import at_perturbation
 from aslp_lib.metrics.counts import Counts
 
@@ -37,15 +36,6 @@ SMOOTHING = "label smoothing"
 def smoothed(dose: float) -> Counts:
     """Return the counts of label smoothing on the test crops of nuclei."""
     return at_perturbation(dose, data="nuclei").counts
-
-
-def early_stopped(part: str) -> Counts:
-    """Return the counts of BCE on nuclei at the epoch that early stopping keeps.
-
-    Args:
-        part: "validation" or "test".
-    """
-    return Counts(read_arrays("nuclei_early_stopping.npz")[part][None])
 
 
 def bills(networks: Mapping[str, Counts]) -> Markdown:

@@ -10,6 +10,7 @@ from aslp_lib.course import first_trial, second_trial
 from aslp_lib.course.figures import numbers, table
 from aslp_lib.course.lessons.bill import bill, lowest
 from aslp_lib.course.lessons.remedies import figures
+from aslp_lib.course.recorded import read_arrays
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Temperature
@@ -47,6 +48,12 @@ def table_of_trial() -> Markdown:
                 row.append(" to ".join(dict.fromkeys(ends)))
             rows.append(row)
     return table(("network (range over runs)", *columns), rows)
+
+
+def early_stopped() -> tuple[Counts, Counts]:
+    """Return the validation and test counts of early-stopped BCE on nuclei."""
+    kept = read_arrays("nuclei_early_stopping.npz")
+    return Counts(kept["validation"][None]), Counts(kept["test"][None])
 
 
 def table_of_bills(networks: Mapping[str, tuple[Counts, Counts]]) -> Markdown:

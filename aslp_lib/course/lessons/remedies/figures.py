@@ -75,10 +75,7 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
     sides = {"wrong": margins < 0, "correct": margins >= 0}
     notes = []
     for (side, part), x in zip(sides.items(), (0.03, 0.53), strict=True):
-        of_losses = [
-            f"{label}: {loss[part].sum():.0f} of {loss.sum():.0f} %"
-            for label, loss in losses.items()
-        ]
+        of_losses = [f"{label}: {loss[part].sum():.0f} %" for label, loss in losses.items()]
         of_pixels = f"{100 * share[part].sum():.0f} % of pixels"
         for axis, lines in zip(axes, ([of_pixels], of_losses), strict=True):
             axis.text(
@@ -88,7 +85,7 @@ def histograms(pixels: Array, margins: Array, temperature: float) -> Figure:
         notes.append(f"{side}: {of_pixels}, NLL {', '.join(of_losses)}")
     for axis, ylabel in zip(
         axes,
-        ("pixels in bins of 0.5, %", "NLL in bins of 0.5,\n% of the NLL as trained"),
+        ("pixels in bins of 0.5, %\n(log scale)", "NLL in bins of 0.5,\n% of the NLL as trained"),
         strict=True,
     ):
         axis.axvspan(-15, 0, color=BCE, alpha=0.15, linewidth=0)
