@@ -76,23 +76,21 @@ def confidence_and_accuracy(
 def savings(
     groups: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
     score: str,
-    *,
-    levels: bool = False,
 ) -> Figure:
     """Plot what early stopping saves with each seed, its mean and 95 % interval.
 
-    Marks of a frozen switch are hollow.
+    Marks of a frozen switch are hollow. Beside them stand the mean NLL of the early-stopped
+    networks and of the last ones, and what is saved.
 
     Args:
         groups: heading -> method -> NLL of its early-stopped networks, and of its last ones, one a
             seed.
         score: name of the NLL, without its unit.
-        levels: also list the mean NLL of the early-stopped networks and of the last ones.
     """
-    columns = ["early-\nstopped", "last\nepoch", "saved"][0 if levels else 2 :]
+    columns = "early-\nstopped", "last\nepoch", "saved"
     lines = len(groups) + sum(map(len, groups.values()))
     figure, (axis, table) = new_panels(
-        2, 4.4, 1.4 + 0.3 * lines, sharey=True, width_ratios=(9, 1.3 * len(columns))
+        2, 4.4, 1.4 + 0.3 * lines, sharey=True, width_ratios=(9, 3.9)
     )
     table.set(xlim=(-0.5, len(columns) - 0.5))
     table.set_axis_off()
@@ -111,7 +109,7 @@ def savings(
             axis.plot([low, high], [place + 0.22] * 2, color=colour, linewidth=2.5)
             axis.plot(mean, place + 0.22, "D", color=colour, mfc=fill, ms=7)
             numbers = [f"{x:.3f}" for x in (np.mean(stopped), np.mean(last), mean)]
-            for x, number in enumerate(numbers[-len(columns) :]):
+            for x, number in enumerate(numbers):
                 table.text(x, place, number, ha="center", va="center", fontsize=10)
             notes.append(
                 f"{heading}, {name}: {numbers[0]} and {numbers[1]}, saved {numbers[2]} "
