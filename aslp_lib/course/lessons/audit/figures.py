@@ -125,9 +125,8 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
     Args:
         points: records of the curve, with columns regime, seed, arm, alpha, T, set and nll.
     """
-    keys = ["regime", "set", "arm", "alpha", "T"]
-    nll = points.groupby(keys).nll.mean()
-    of_seeds = [seed.set_index(keys).nll.sort_index() for _, seed in points.groupby("seed")]
+    seeds = points.pivot_table("nll", ["regime", "set", "arm", "alpha", "T"], "seed")
+    nll = seeds.mean(axis=1)
     shifted = points[points["set"] != "test"].groupby("regime", sort=False)["set"].unique()
     columns = max(map(len, shifted))
     title = "What does an insurance cost?"
@@ -140,13 +139,15 @@ def insurance_curve(points: pandas.DataFrame) -> Figure:
             for arm, label, symbol in (("B", "BCE", "T"), ("C", "constant alpha", "alpha")):
                 start = fitted if arm == "B" else 0
                 color, line = OF_METHODS[label], "--" if arm == "B" else "-"
-                for table in (*of_seeds, nll):  # each seed's change from its own BCE
-                    cost, risk = (
-                        100 * (of_set[arm].iloc[start:] / of_set["B"].iloc[fitted] - 1)
-                        for of_set in (table[regime, "test"], table[regime, name])
-                    )
-                    if table is not nll:
-                        axis.plot(cost, risk, line, color=color, linewidth=0.8, alpha=0.5)
+                cost, risk = (
+                    100 * (of_set[arm].iloc[start:] / of_set["B"].iloc[fitted] - 1)
+                    for of_set in (nll[regime, "test"], nll[regime, name])
+                )
+                of_seeds = (  # each seed's change from its own BCE
+                    100 * (of_set.loc[arm].iloc[start:] / of_set.loc["B"].iloc[fitted] - 1)
+                    for of_set in (seeds.loc[regime, "test"], seeds.loc[regime, name])
+                )
+                axis.plot(*of_seeds, line, color=color, linewidth=0.8, alpha=0.5)
                 values = cost.index.get_level_values(symbol)
                 spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
                 axis.plot(cost, risk, line, color=color, label=f"{label}, rising {symbol}")
