@@ -117,7 +117,7 @@ def alphas_of_images(
 def gaps_as_trained(points: Mapping[str, np.ndarray]) -> Figure:
     """Plot confidence minus accuracy in points: method -> its runs, one a seed."""
     sides = "overconfident", "underconfident"
-    title = "Confidence and accuracy of five runs, as trained"
+    title = "Confidence minus accuracy of five runs, as trained"
     return _with_key(by_seed(points, "confidence − accuracy, points", title, 1, sides))
 
 
