@@ -84,7 +84,7 @@ def test_what_is_not_chosen_are_the_paper_s_numbers():
 @pytest.mark.claim(
     "alphas",
     "MC: R_i = min((1 - beta alpha_i / 2) - A, 0)",
-    "adaptive_alpha: What stops the ascent?",
+    "adaptive_alpha: What does ASLP look at instead?",
 )
 @pytest.mark.parametrize("weight", [10.0, 1e6])
 @pytest.mark.parametrize("classes", [2, 3, 21])
@@ -114,7 +114,7 @@ def after_one_step(alphas, old, margin):
 @pytest.mark.claim(
     "levels",
     "MC needs validation images, which alone bound its alphas",
-    "adaptive_alpha: What stops the ascent?",
+    "adaptive_alpha: What does ASLP look at instead?",
 )
 @pytest.mark.parametrize(("rule", "rest"), [("aslp_mc", 0.3), ("aslp_me", 0.3), ("aslp_gap", 0)])
 def test_before_any_validation_only_the_measured_gap_holds(rule, rest):

@@ -216,7 +216,7 @@ HALVES = st.floats(0.5, 1, width=16)
 @pytest.mark.claim(
     "alphas",
     "alpha_i <- clip(alpha_i + eta (grad_i + lambda R_i), 0, 1/beta)",
-    "adaptive_alpha: What stops the ascent?",
+    "adaptive_alpha: What does ASLP look at instead?",
 )
 @pytest.mark.parametrize("rule", ["aslp_mc", "aslp_me", "aslp_gap"])
 @given(
