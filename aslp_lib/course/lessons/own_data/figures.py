@@ -129,7 +129,7 @@ def checked_over_units(prices: Mapping[float, np.ndarray]) -> Figure:
         prices: promised share -> share of the pixels that 0, 1, 2, ... fields check, for two
             promises. The prices of the first are marked.
     """
-    title = "With more fields, the promise becomes affordable"
+    title = "With more fields, the promise becomes affordable (extrapolated from 16)"
     figure, (axis,) = new_panels(1, 7, 3.3, title)
     notes, lines = [], []
     for (risk, checked), colour in zip(prices.items(), (ink(), GREY), strict=True):
