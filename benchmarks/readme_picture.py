@@ -10,8 +10,8 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from aslp_lib.course import recorded
-from aslp_lib.course.lessons.audit.figures import insurance_curve
 from aslp_lib.course.lessons.bill import bill
+from aslp_lib.course.lessons.insurance.figures import insurance_curve
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.figures.style import PINK, new_figure
 from aslp_lib.metrics.bootstrap import reliability_tables

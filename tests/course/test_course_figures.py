@@ -91,7 +91,9 @@ DRAWN = {
         [[0.2, entropy(0.8)]],
     ]),
     "steps_of_gains": (({0.5: [-1.0, 0.0, 1.0]},), [[0, 0], [2, 2], [[0, -1], [1, 0], [2, 1]]]),
-    "by_regime": (({"shapes": [JUDGED], "nuclei": [JUDGED]},), [[[0.02, 1]], [[0.02, 2]]]),
+    "by_regime": (({"constant alpha − BCE": {"shapes": JUDGED, "nuclei": JUDGED}}, "Which?"), [
+        [[0.02, 1]], [[0.02, 2]],
+    ]),
     "where_it_helps": ((SHIFTED,), [[[50, 0]], [[-20, 1]]]),
     # In % of BCE's 0.2 on the test set and 0.7 on SOD at T = 1, where its curve starts.
     "insurance_curve": ((CURVE,), [

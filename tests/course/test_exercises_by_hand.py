@@ -27,6 +27,7 @@ NUMBERS = {
     "adaptive_alpha/student": (0.8528, [0.92, 0.8864, 0.7728, 0.8066]),
     "training/climb": (35, [30, 20, 80, 6.875]),
     "audit/fair_judge": (4, [1, 2, 3, 5]),
+    "insurance/break_even": (1 / 4, [1 / 3, 3 / 4, 3]),
     "stability/step": (4000 / 3, [2000 / 3, 1000, 8 / 3, 0.00075]),
     "release/units": (0.75, [1.5, 3, 0.25, 0.375]),
 }

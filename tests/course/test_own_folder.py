@@ -153,7 +153,7 @@ def test_without_maps_a_network_is_trained_and_sees_no_unit_of_another_image(
 
 def lines_of_the_reader(own, maps):
     """The cells of the lesson that read the reader's folder, with its settings."""
-    notebook = ROOT / "notebooks" / "09_your_own_data.ipynb"
+    notebook = ROOT / "notebooks" / "10_your_own_data.ipynb"
     sources = [cell.source for cell in cells(notebook, "code")]
     words = "import numpy|PATH = None|lesson.folder|of_network|at\\(test"
     wanted = re.compile(f"{words}|def promise|units in both")

@@ -1,4 +1,3 @@
-"""What perturbing labels adds to cheaper methods, by regime."""
+"""What each ingredient of ASLP adds, by regime."""
 
 from aslp_lib.course.lessons.audit import figures
-from aslp_lib.course.lessons.audit.tables import by_set, on_shifted_sets, verdicts

@@ -1,68 +1,40 @@
-"""Figures of the trial: verdicts by regime, and the cost of an insurance."""
+"""Verdicts of the trial, by regime."""
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Mapping
 
-import pandas
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.forest import BESIDE, forest_row
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.course.second_trial import MARGIN, Judged, interval_text
-from aslp_lib.evaluation.figures.style import GREY, OF_METHODS, directions, ink, new_figure, themed
-
-NAMES: Mapping[str, str] = {
-    "B": "BCE",
-    "B_ES": "early-stopped BCE",
-    "L": "label smoothing, same dose",
-    "C": "constant alpha",
-}
-"""Letter of a method in the records -> its name."""
-
-BESIDE: Mapping[str, Any] = {
-    "xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"
-}  # fmt: skip
-
-
-def _forest_row(axis: Axes, y: float, effect: Sequence[float], word: str) -> None:
-    """Draw a difference with its interval, and write its verdict beside the axes."""
-    mean, low, high = effect
-    axis.errorbar(
-        mean, y, xerr=[[mean - low], [high - mean]], fmt="D", color=ink(), capsize=3, ms=5,
-        markerfacecolor=ink() if word in ("better", "worse") else "none",
-    )  # fmt: skip
-    axis.annotate(word, (1, y), (6, 0), **BESIDE)
+from aslp_lib.evaluation.figures.style import GREY, ink, themed
 
 
 @themed
-def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
-    """Draw the primary families of the second trial as a forest plot, a group for each contrast.
+def by_regime(groups: Mapping[str, Mapping[str, Judged]], title: str) -> Figure:
+    """Draw differences in NLL as a forest plot, in groups.
 
     Resolved differences have a filled mark. The shaded band contains the differences that are too
     small to matter.
 
     Args:
-        families: name of the regime -> its primary family, see `second_trial.primary`.
+        groups: heading of a group, which names the two methods -> regime -> its verdict.
+        title: title of the figure.
     """
-    rows = [(judged, name) for name, family in families.items() for judged in family]
-    order = list(dict.fromkeys(judged.contrast for judged, _ in rows))
-    rows.sort(key=lambda row: order.index(row[0].contrast))
-    height = 0.24 * (len(rows) + 1.6 * len(order)) + 1
-    figure, (axis,) = new_panels(1, 7.2, height, "What does sampling add, and where?")
+    rows = sum(len(group) + 1.6 for group in groups.values())
+    figure, (axis,) = new_panels(1, 7.2, 0.24 * rows + 1, title)
     axis.axvspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0, zorder=0)
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
     y, ticks, notes = 0.0, [], []
-    for contrast, group in groupby(rows, key=lambda row: row[0].contrast):
+    for heading, group in groups.items():
         paper = {"facecolor": axis.get_facecolor(), "edgecolor": "none", "pad": 2}
-        heading = " − ".join(NAMES[letter] for letter in contrast[:2])
         axis.annotate(heading, (0, y), (6, 0), weight="bold", bbox=paper, **BESIDE)
-        for judged, name in group:
+        for name, judged in group.items():
             y += 1
-            _forest_row(axis, y, judged.effect[:3], judged.word)
+            forest_row(axis, y, judged.effect[:3], judged.word)
             ticks.append((y, name))
-            words = f"{name}: {heading} {interval_text(judged.effect, 'nll')}"
-            notes.append(f"{words}, {judged.word}".replace("-", "−"))
+            effect = interval_text(judged.effect, "nll").replace("-", "−")
+            notes.append(f"{heading}, {name}: {effect}, {judged.word}".removesuffix(", "))
         y += 1.6
     places, names = zip(*ticks, strict=True)
     axis.set(
@@ -71,99 +43,7 @@ def by_regime(families: Mapping[str, Sequence[Judged]]) -> Figure:
         "← first method better | second method better →",
     )  # fmt: skip
     figure.set_label(
-        "Differences in NLL after (d, T) of the primary contrasts, first minus second method, with "
-        f"simultaneous intervals and verdicts; the shaded band is ±{MARGIN:g} nats. "
-        f"{'. '.join(notes)}."
-    )
-    return figure
-
-
-@themed
-def where_it_helps(points: pandas.DataFrame) -> Figure:
-    """Draw what ASLP changes on each shifted set, beside the overconfidence of BCE there.
-
-    Sets are in the order of this overconfidence. Resolved differences have a filled mark.
-
-    Args:
-        points: a row per set, see `on_shifted_sets`.
-    """
-    points = points.sort_values("gap")
-    figure = new_figure(9, 0.3 * len(points) + 1.5, "Where does ASLP help, as trained?")
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 2.4))
-    left.barh(range(len(points)), points.gap, 0.6, color=directions()[0])
-    right.axvline(0, color=ink(), linestyle="--", linewidth=1)
-    names, notes = [], []
-    for y, (regime, name, gap, *effect, word) in enumerate(points.itertuples(index=False)):
-        _forest_row(right, y, effect, word)
-        left.annotate(f"{gap:.1f}", (gap, y), (4, 0), textcoords="offset points", va="center")
-        names.append(f"{regime}: {name.replace('_', ' ')}")
-        overconfidence = f"overconfidence {gap:.1f} points"
-        notes.append(f"{names[-1]}, {overconfidence}, {effect[0]:+.0f} %, {word}")
-    left.margins(x=0.2)
-    left.set(
-        yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5),
-        xlabel="overconfidence\nof BCE, points",
-    )  # fmt: skip
-    right.tick_params(axis="y", length=0)
-    right.set_xlabel("difference in NLL, % of the NLL of BCE\n← ASLP better | BCE better →")
-    figure.set_label(
-        "NLL of ASLP minus that of BCE as trained, in % of BCE's, on shifted sets, in the order of "
-        f"BCE's overconfidence. {'. '.join(notes).replace('-', '−')}."
-    )
-    return figure
-
-
-@themed
-def insurance_curve(points: pandas.DataFrame) -> Figure:
-    """Plot what lower confidence costs on familiar images, and what it pays on others.
-
-    There is a row of panels for each regime, and a panel for each of its shifted sets: the NLL
-    there over that of the test set, for BCE at rising temperatures and for constant alphas as
-    trained. Both are changes in %, from BCE at the temperature of its lowest test NLL, where its
-    curve starts. The method whose curve lies lower is the cheaper insurance. Thin lines are seeds.
-
-    Args:
-        points: records of the curve, with columns regime, seed, arm, alpha, T, set and nll.
-    """
-    seeds = points.pivot_table("nll", ["regime", "set", "arm", "alpha", "T"], "seed")
-    nll = seeds.mean(axis=1)
-    shifted = points[points["set"] != "test"].groupby("regime", sort=False)["set"].unique()
-    columns = max(map(len, shifted))
-    title = "What does an insurance cost?"
-    figure = new_figure(3.5 * columns + 0.6, 3.4 * len(shifted) + 0.4, title)
-    grid = figure.subplots(len(shifted), columns, squeeze=False, sharey="row")
-    notes = []
-    for axes, (regime, names) in zip(grid, shifted.items(), strict=True):
-        for axis, name in zip(axes, names, strict=False):
-            spans, fitted = [], nll[regime, "test", "B"].argmin()
-            for arm, label, symbol in (("B", "BCE", "T"), ("C", "constant alpha", "alpha")):
-                start = fitted if arm == "B" else 0
-                color, line = OF_METHODS[label], "--" if arm == "B" else "-"
-                cost, risk = (
-                    100 * (of_set[arm].iloc[start:] / of_set["B"].iloc[fitted] - 1)
-                    for of_set in (nll[regime, "test"], nll[regime, name])
-                )
-                of_seeds = (  # each seed's change from its own BCE
-                    100 * (of_set.loc[arm].iloc[start:] / of_set.loc["B"].iloc[fitted] - 1)
-                    for of_set in (seeds.loc[regime, "test"], seeds.loc[regime, name])
-                )
-                axis.plot(*of_seeds, line, color=color, linewidth=0.8, alpha=0.5)
-                values = cost.index.get_level_values(symbol)
-                spans.append(f"{symbol} from {values[0]:g} to {values[-1]:g}")
-                axis.plot(cost, risk, line, color=color, label=f"{label}, rising {symbol}")
-                axis.plot(cost.iloc[0], risk.iloc[0], "o", color=color)
-                ends = " → ".join(f"{cost.iloc[k]:z.0f}, {risk.iloc[k]:z.0f}" for k in (0, -1))
-                notes.append(f"{regime}, {name}: {label}, {spans[-1]}: {ends}")
-            axis.set_xlabel("change in NLL\non the test set, %")
-            axis.set_title(f"{regime}: {name.replace('_', ' ')}\n{', '.join(spans)}")
-        axes[0].set_ylabel("change in NLL\non the shifted set, %")
-        for axis in axes[len(names) :]:
-            axis.set_axis_off()
-    handles = grid[0, 0].get_legend_handles_labels()[0]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    figure.set_label(
-        "Change in NLL on a shifted set over that on the test set, both in %, from BCE at the T of "
-        "the lowest test NLL; means over seeds, and a thin line for each seed. "
-        f"{'. '.join(notes).replace('-', '−')}."
+        "Differences in NLL after (d, T), first minus second method, with intervals and verdicts; "
+        f"the shaded band is ±{MARGIN:g} nats. {'. '.join(notes)}."
     )
     return figure

@@ -1,11 +1,10 @@
-"""Verdicts as a table, and what ASLP changes on each shifted set."""
+"""Verdicts by set, and what ASLP changes on each shifted set."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 import pandas
-from IPython.display import Markdown
 
-from aslp_lib.course import figures, second_trial
+from aslp_lib.course import second_trial
 from aslp_lib.course.second_trial import Judged
 
 
@@ -27,26 +26,6 @@ def by_set(
         for regime, frame in regimes.items()
         for judged in judge(frame, regime)
     }
-
-
-def verdicts(
-    head: Sequence[str],
-    rows: Mapping[str, Judged],
-    means: Mapping[str, Sequence[float]] | None = None,
-) -> Markdown:
-    """Show verdicts as a table: name, mean scores if given, difference with interval, and word.
-
-    Args:
-        head: titles of all columns.
-        rows: name of a row -> its verdict. An ECE is shown in %, an NLL in nats.
-        means: name of a row -> mean scores of its methods.
-    """
-    cells = []
-    for name, (contrast, effect, word) in rows.items():
-        score = "ece" if contrast.question.startswith("ece") else "nll"
-        scores = [second_trial.text(x, score) for x in (means or {}).get(name, ())]
-        cells.append([name, *scores, second_trial.interval_text(effect, score), word])
-    return figures.table(head, cells)
 
 
 def on_shifted_sets(regimes: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:

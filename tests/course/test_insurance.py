@@ -1,9 +1,10 @@
-"""The audit: verdicts by set, their table, and what ASLP changes where BCE is overconfident."""
+"""Insurance: verdicts by set, their table, and what ASLP changes where BCE is overconfident."""
 
 import pandas
 import pytest
 
-from aslp_lib.course.lessons import audit
+from aslp_lib.course import figures
+from aslp_lib.course.lessons import insurance
 from aslp_lib.course.second_trial import Contrast, Effect, Judged
 
 
@@ -18,7 +19,7 @@ def test_a_table_of_verdicts_shows_shares_in_percent_and_nats():
         "home": judged("ece of test", 0.02, "worse"),
         "SOD": judged("nll of SOD", -0.02, "better"),
     }
-    table = audit.verdicts(("set", "M", "M − B", "verdict"), rows, {"home": [0.05], "SOD": [0.3]})
+    table = figures.verdicts(("set", "M", "M − B", "verdict"), rows, {"home": [0.05], "SOD": [0.3]})
     *_, home, away = table.data.splitlines()
     assert home == "| home | 5.00 | +2.00 [+1.00, +3.00] | worse |"
     assert away == "| SOD | 0.300 | −0.020 [−0.030, −0.010] | better |"
@@ -26,7 +27,7 @@ def test_a_table_of_verdicts_shows_shares_in_percent_and_nats():
 
 def test_verdicts_are_named_by_regime_and_set():
     family = [judged("nll of rare_formats", 0.0, "not resolved")]
-    by_set = audit.by_set({"nuclei": None}, lambda frame, regime: family)
+    by_set = insurance.by_set({"nuclei": None}, lambda frame, regime: family)
     assert by_set == {"nuclei: rare formats": family[0]}
 
 
@@ -41,7 +42,7 @@ def test_changes_on_shifted_sets_are_shares_of_the_loss_of_bce(monkeypatch):
     frame = pandas.DataFrame(rows, columns=columns).assign(
         weights="last", recalibration="as trained", ece=0.1, ece_groups="0.1 0.1"
     )
-    sets = audit.on_shifted_sets({"photos": frame})
+    sets = insurance.on_shifted_sets({"photos": frame})
     assert sets["set"].tolist() == ["SOD", "DTD"]
     assert sets.gap.tolist() == pytest.approx([7, 7])
     assert sets.change.tolist() == pytest.approx([-25, -25])
